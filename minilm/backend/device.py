@@ -1,0 +1,128 @@
+"""A device: an array module (NumPy, or CuPy on one GPU) with the kernels that run on its arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minilm.backend.kernels import Kernels
+
+Array = Any  # a NumPy array, or a CuPy array: the two have no common base class
+
+
+class DeviceError(RuntimeError):
+    """An array is on another device than the computation, or a device is not usable here."""
+
+
+class Device(Kernels):
+    """A place where arrays live and are computed on.
+
+    Attributes:
+        name: ``"cpu"``, ``"cuda:0"``, ...
+        xp: the array module, used exactly as NumPy is.
+        array_type: the class of this device's arrays.
+    """
+
+    def __init__(self, name: str, xp: Any, array_type: type) -> None:
+        self.name, self.xp, self.array_type = name, xp, array_type
+
+    def __repr__(self) -> str:
+        return f"device('{self.name}')"
+
+    def __eq__(self, other: object) -> bool:
+        return self.name == (other.name if isinstance(other, Device) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __reduce__(self) -> tuple[Callable[[str], Device], tuple[str]]:
+        return get_device, (self.name,)
+
+    def from_host(self, array: np.ndarray[Any, Any]) -> Array:
+        """This device's copy of a NumPy array (the array itself, where the device is the CPU)."""
+        return array
+
+    def to_host(self, array: Array) -> np.ndarray[Any, Any]:
+        """The NumPy array with the numbers of one of this device's arrays."""
+        return array  # type: ignore[no-any-return]
+
+    def owns(self, array: object) -> bool:
+        """Whether `array` lives on this device."""
+        return isinstance(array, self.array_type)
+
+    def synchronize(self) -> None:
+        """Waits until all work given to the device is done. The CPU has always just done it."""
+
+
+cpu = Device("cpu", np, np.ndarray)
+
+_DEVICES: dict[str, Device] = {"cpu": cpu}
+_BY_ARRAY_TYPE: dict[type, Device] = {np.ndarray: cpu, np.memmap: cpu}
+
+
+def register_device(device: Device) -> Device:
+    """Makes a device known under its name, and as the owner of arrays of its type."""
+    _DEVICES[device.name] = device
+    _BY_ARRAY_TYPE[device.array_type] = device
+    return device
+
+
+def get_device(name: str | Device) -> Device:
+    """The device of that name: ``"cpu"``, ``"cuda"`` (the first GPU), or ``"auto"`` (a working GPU, else the CPU).
+
+    Raises:
+        DeviceError: the name is unknown, or ``"cuda"`` was asked for and the sentence says what is missing.
+    """
+    if isinstance(name, Device):
+        return name
+    if name in _DEVICES:
+        return _DEVICES[name]
+    if name in ("auto", "cuda", "cuda:0"):
+        from minilm.backend.detect import gpu_problem
+
+        problem = gpu_problem()
+        if problem is None:
+            from minilm.backend.cupy_device import CupyDevice
+
+            device = register_device(CupyDevice())
+            _DEVICES["cuda"] = device
+            return device
+        if name == "auto":
+            return cpu
+        raise DeviceError(f"device {name!r} was asked for, but {problem}")
+    raise DeviceError(f"unknown device {name!r}: expected 'cpu', 'cuda' or 'auto'.")
+
+
+def device_of(array: object) -> Device:
+    """The device that an array lives on.
+
+    Raises:
+        TypeError: `array` is not an array of any device.
+    """
+    device = _BY_ARRAY_TYPE.get(type(array))
+    if device is not None:
+        return device
+    for device in _DEVICES.values():
+        if device.owns(array):
+            return device
+    raise TypeError(f"expected an array of one of the devices {sorted(_DEVICES)}, got {type(array).__name__}.")
+
+
+def as_array(x: Any) -> Array:
+    """`x` as an array again: NumPy's arithmetic turns arrays without axes into NumPy scalars (CuPy's does not)."""
+    return np.asarray(x) if isinstance(x, np.generic) else x
+
+
+def to_device(array: Array, device: str | Device) -> Array:
+    """The array on `device`; the same object where it is there already."""
+    target = get_device(device)
+    return array if target.owns(array) else target.from_host(to_host(array))
+
+
+def to_host(array: Array) -> np.ndarray[Any, Any]:
+    """The NumPy array with the same numbers. On a GPU this waits for the work that makes them."""
+    if isinstance(array, np.ndarray):
+        return array
+    return device_of(array).to_host(array)

@@ -1,0 +1,393 @@
+r"""The recorded graph, and the walk back through it.
+
+Every op on a Tensor that requires a gradient leaves a `Node`: which op it was, what it kept for its backward rule, and
+which nodes (or leaf Tensors) its inputs came from. `run_backward` visits the nodes in reverse topological order and
+hands each one the sum of all gradients that arrive at its output:
+
+.. math:: \bar x = \sum_{y \in \text{uses of } x} \left(\frac{\partial y}{\partial x}\right)^{\!\top} \bar y
+
+The walk keeps its own stack and visits each edge once: depth is bounded by memory, and time is linear in the graph. A Tensor
+points to its node and a node to its inputs, never back to its output, so graphs are freed by reference counting alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from minilm.backend import as_array, device_of
+from minilm.ops.op import Op, Spec, shape_of
+from minilm.ops.reduce import sum_to
+from minilm.ops.shape import reshape
+
+Array = Any
+
+
+class _Modes(threading.local):
+    """What the current thread records and checks."""
+
+    grad = True
+    anomaly = False
+    observers: tuple[Any, ...] = ()
+
+
+modes = _Modes()
+
+
+@contextlib.contextmanager
+def no_grad() -> Iterator[None]:
+    """Within it, ops record nothing: for evaluation, and for changing parameters in place. Also a decorator."""
+    before, modes.grad = modes.grad, False
+    try:
+        yield
+    finally:
+        modes.grad = before
+
+
+@contextlib.contextmanager
+def enable_grad() -> Iterator[None]:
+    """Within it, ops record again, inside a `no_grad`."""
+    before, modes.grad = modes.grad, True
+    try:
+        yield
+    finally:
+        modes.grad = before
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops are being recorded."""
+    return modes.grad
+
+
+@contextlib.contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Within it, the first NaN or infinity that an op makes, forward or backward, raises `AnomalyError`.
+
+    The error names the op, its formula, the input that caused it, and the line that called it. Each op costs one more
+    pass over its output, and on a GPU one wait.
+    """
+    before, modes.anomaly = modes.anomaly, True
+    try:
+        yield
+    finally:
+        modes.anomaly = before
+
+
+@contextlib.contextmanager
+def observe(observer: Any) -> Iterator[None]:
+    """Within it, ``observer.forward(op, inputs, params, outputs)`` is called after each op on Tensors, and
+    ``observer.backward(node, g, grads)`` after each backward rule, where `observer` has these methods.
+    """
+    before, modes.observers = modes.observers, (*modes.observers, observer)
+    try:
+        yield
+    finally:
+        modes.observers = before
+
+
+class AnomalyError(ArithmeticError):
+    """An op made a NaN or an infinity under `detect_anomaly`."""
+
+
+class Node:
+    """One recorded op.
+
+    Attributes:
+        parents: for each input its origin: ``(node, index of that node's output)``, a leaf Tensor, or None for a constant.
+        inputs, outputs: what the backward rules read: arrays, or a `Spec` where they do not read the numbers.
+        versions: for each array in `inputs` and `outputs` that may change in place, its counter and the count at saving time.
+        site: "file:line" of the user's call, recorded under `detect_anomaly`.
+    """
+
+    __slots__ = ("__weakref__", "aux", "freed", "hooks", "inputs", "needs", "op", "outputs", "params", "parents", "retained",
+                 "seq", "site", "versions")  # fmt: skip
+    _count = 0
+
+    def __init__(self, op: Op, params: dict[str, Any], parents: tuple[Any, ...], site: str | None) -> None:
+        self.op, self.params, self.parents, self.site = op, params, parents, site
+        self.needs = tuple(p is not None for p in parents)
+        self.inputs: tuple[Any, ...] = ()
+        self.outputs: tuple[Any, ...] = ()
+        self.versions: list[tuple[list[int], int, str]] = []
+        self.aux: Any = None
+        self.freed = False
+        self.hooks: dict[int, list[Callable[[Any], Any]]] = {}
+        self.retained: dict[int, weakref.ref[Any]] = {}
+        Node._count += 1
+        self.seq = Node._count
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name} {', '.join(str(y.shape) for y in self.outputs)}>"
+
+    def free(self) -> None:
+        """Lets go of the saved arrays. The node's place in the graph stays, for the error of a second backward()."""
+        self.inputs = tuple(keep_spec(x) for x in self.inputs)
+        self.outputs = tuple(keep_spec(y) for y in self.outputs)
+        self.aux, self.versions, self.freed = None, [], True
+
+    def check_versions(self) -> None:
+        for cell, version, what in self.versions:
+            if cell[0] != version:
+                raise RuntimeError(
+                    f"backward of {self.op.name}: its {what} was modified in place after it was saved (version {cell[0]}, "
+                    f"saved at {version}), so the gradient would be wrong. Modify it after backward(), or modify a copy (.clone())."
+                )
+
+
+def keep_spec(x: Any) -> Any:
+    """Shape and dtype of an array; scalars and None as they are."""
+    return x if x is None or isinstance(x, bool | int | float | Spec) else Spec(tuple(x.shape), x.dtype)
+
+
+def user_site() -> str:
+    """ "file:line" of the nearest caller outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "minilm":
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def is_finite(x: Any) -> bool:
+    """Whether a float array holds neither NaN nor infinity (True for everything that is no float array)."""
+    if getattr(x, "dtype", None) is None or x.dtype.kind != "f":
+        return True
+    return bool(device_of(x).xp.isfinite(x).all())
+
+
+def check_anomaly(op: Op, inputs: Sequence[Any], outputs: Sequence[Any], site: str, stage: str) -> None:
+    """Raises `AnomalyError` where an output is not finite."""
+    if all(is_finite(y) for y in outputs if y is not None):
+        return
+    bad = [i for i, x in enumerate(inputs) if not is_finite(x)]
+    names = op.input_names or tuple(f"input {i}" for i in range(len(inputs)))
+    if bad:
+        cause = f"its {names[bad[0]]} {shape_of(inputs[bad[0]])} was not finite already"
+    else:
+        ranges = [f"{n} in [{float(x.min()):.4g}, {float(x.max()):.4g}]" for n, x in zip(names, inputs, strict=False)
+                  if getattr(x, "size", 0)]  # fmt: skip
+        cause = f"from finite inputs: {', '.join(ranges)}; it is defined for {op.domain}"
+    raise AnomalyError(
+        f"{op.name} made a NaN or an infinity in the {stage} pass ({op.formula}), {cause}. Called at {site}."
+    )
+
+
+def topological_order(roots: Sequence[Any], oldest: int) -> list[Any]:
+    """All nodes and leaves behind `roots`, inputs before what is made from them. Nodes older than `oldest` are left out."""
+    order: list[Any] = []
+    seen: set[int] = set()
+    stack: list[tuple[Any, bool]] = [(root, False) for root in reversed(roots)]
+    while stack:
+        item, done = stack.pop()
+        if done:
+            order.append(item)
+            continue
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        stack.append((item, True))
+        if isinstance(item, Node):
+            for parent in item.parents:
+                origin = parent[0] if type(parent) is tuple else parent
+                if origin is None or id(origin) in seen or (isinstance(origin, Node) and origin.seq < oldest):
+                    continue
+                stack.append((origin, False))
+    return order
+
+
+class _Gradients:
+    """The gradients on their way: for each node or leaf, the sum of what has arrived at each of its outputs."""
+
+    def __init__(self, symbolic: bool) -> None:
+        self.symbolic = symbolic
+        self.sums: dict[int, dict[int, Any]] = {}
+        self.owned: set[tuple[int, int]] = set()
+
+    def add(self, item: Any, index: int, g: Any) -> None:
+        slots = self.sums.setdefault(id(item), {})
+        have = slots.get(index)
+        if have is None:
+            slots[index] = g
+        elif self.symbolic:
+            slots[index] = have + g
+        elif (id(item), index) in self.owned:
+            slots[index] += g
+        else:  # the first array may be another's too: only a sum made here may be added to in place
+            slots[index] = as_array(have + g)
+            self.owned.add((id(item), index))
+
+    def take(self, item: Any) -> dict[int, Any]:
+        return self.sums.pop(id(item), {})
+
+
+def run_backward(
+    roots: Sequence[tuple[Any, int, Any]],
+    targets: Sequence[tuple[Any, int]] | None,
+    create_graph: bool,
+    retain_graph: bool,
+    wrap: Callable[..., Any],
+    deposit: Callable[[Any, Any], None],
+) -> dict[tuple[int, int], Any]:
+    """Walks from `roots` (node or leaf, output index, gradient) back to the leaves.
+
+    Args:
+        targets: where gradients are wanted, as (node or leaf, index). None: at every leaf, through ``deposit(leaf, gradient)``.
+        create_graph: gradients are Tensors with a graph of their own.
+        retain_graph: keep what the nodes saved, for another walk.
+        wrap: ``wrap(array, node, index)`` makes a Tensor.
+
+    Returns:
+        The gradients at `targets`, by ``(id(node or leaf), index)``.
+
+    Raises:
+        RuntimeError: the graph was freed by an earlier walk, or a saved array was modified in place.
+    """
+    oldest = 0
+    if targets and all(isinstance(item, Node) for item, _ in targets):
+        oldest = min(item.seq for item, _ in targets)
+    order = topological_order([item for item, _, _ in roots], oldest)
+    wanted = None if targets is None else {id(item): item for item, _ in targets}
+    useful = None if wanted is None else _leading_to(order, wanted)
+    gradients = _Gradients(create_graph)
+    for item, index, g in roots:
+        gradients.add(item, index, g)
+    found: dict[tuple[int, int], Any] = {}
+    while order:
+        item = order.pop()
+        arrived = gradients.take(item)
+        if not arrived or (useful is not None and id(item) not in useful):
+            continue
+        _run_hooks(item, arrived, create_graph, wrap)
+        if wanted is not None and id(item) in wanted:
+            found.update({(id(item), index): g for index, g in arrived.items()})
+        if not isinstance(item, Node):
+            if wanted is None:
+                deposit(item, arrived[0])
+            continue
+        if useful is not None and not any(id(_origin(p)) in useful for p in item.parents if p is not None):
+            continue
+        for parent, g in zip(item.parents, _apply_rule(item, arrived, create_graph, wrap, useful), strict=True):
+            if g is not None:
+                gradients.add(*(parent if type(parent) is tuple else (parent, 0)), g)
+        if not (retain_graph or create_graph):
+            item.free()
+    return found
+
+
+def _origin(parent: Any) -> Any:
+    return parent[0] if type(parent) is tuple else parent
+
+
+def _leading_to(order: Sequence[Any], wanted: dict[int, Any]) -> set[int]:
+    """The ids of what lies on a path to a wanted node or leaf."""
+    useful = set(wanted)
+    for item in order:
+        if isinstance(item, Node) and any(p is not None and id(_origin(p)) in useful for p in item.parents):
+            useful.add(id(item))
+    return useful
+
+
+def _run_hooks(item: Any, arrived: dict[int, Any], create_graph: bool, wrap: Callable[..., Any]) -> None:
+    """Lets hooks see, and replace, the gradient of a Tensor once it is complete; keeps it where retain_grad() asked."""
+    hooks = item.hooks if isinstance(item, Node) else {0: item._hooks} if item._hooks else {}
+    for index in list(arrived):
+        for hook in hooks.get(index, ()):
+            g = arrived[index] if create_graph else wrap(arrived[index])
+            new = hook(g)
+            if new is not None:
+                if shape_of(new) != shape_of(g):
+                    raise ValueError(
+                        f"a gradient hook returned shape {shape_of(new)} for a gradient of shape {shape_of(g)}."
+                    )
+                arrived[index] = new if create_graph else new.data
+        if isinstance(item, Node) and index in item.retained:
+            tensor = item.retained[index]()
+            if tensor is not None:
+                tensor._accumulate(arrived[index] if create_graph else wrap(arrived[index].copy()))
+
+
+def _apply_rule(
+    node: Node, arrived: dict[int, Any], create_graph: bool, wrap: Callable[..., Any], useful: set[int] | None
+) -> list[Any]:
+    """The gradients of a node's inputs, each with the shape and dtype of its input."""
+    op = node.op
+    if node.freed:
+        raise RuntimeError(
+            f"backward through {op.name} a second time, but its saved arrays were freed by the first. "
+            "Pass retain_graph=True to the first backward(), or compute the output again."
+        )
+    node.check_versions()
+    needs = node.needs
+    if useful is not None:
+        needs = tuple(p is not None and id(_origin(p)) in useful for p in node.parents)
+    g: Any = tuple(arrived.get(i) for i in range(len(node.outputs))) if op.multi else arrived[0]
+    params = {**node.params, "aux": node.aux} if op.has_aux else node.params
+    if not create_graph:
+        y = node.outputs if op.multi else node.outputs[0]
+        grads = [as_array(d) for d in op.vjp(needs, g, y, node.inputs, params)]
+    elif op.composed is not None:
+        grads = _composed_vjp(node, needs, g, wrap)
+    else:
+        outputs = tuple(y if isinstance(y, Spec) else wrap(y, node, i) for i, y in enumerate(node.outputs))
+        grads = op.vjp(needs, g, outputs if op.multi else outputs[0], _handles(node, wrap), params)
+    grads = [None if d is None else _fit(node, i, d, create_graph) for i, d in enumerate(grads)]
+    if modes.anomaly:
+        arrays = [d.data if create_graph and d is not None else d for d in grads]
+        incoming = [x for x in (g if op.multi else (g,)) if x is not None]
+        check_anomaly(
+            op, [x.data if create_graph else x for x in incoming], arrays, node.site or "an unknown place", "backward"
+        )
+    for observer in modes.observers:
+        if hasattr(observer, "backward"):
+            observer.backward(node, g, grads)
+    return grads
+
+
+def _handles(node: Node, wrap: Callable[..., Any]) -> tuple[Any, ...]:
+    """A node's saved inputs as Tensors with their places in the graph."""
+    handles = []
+    for parent, x in zip(node.parents, node.inputs, strict=True):
+        if keep_spec(x) is x:
+            handles.append(x)
+        elif parent is None:
+            handles.append(wrap(x))
+        elif type(parent) is tuple:
+            handles.append(wrap(x, *parent))
+        else:
+            handles.append(parent)
+    return tuple(handles)
+
+
+def _composed_vjp(node: Node, needs: tuple[bool, ...], g: Any, wrap: Callable[..., Any]) -> list[Any]:
+    """The gradient of a fused op as a graph: its composition is run again and differentiated, from aliases of its inputs."""
+    handles = [reshape(x, x.shape) if need else x for x, need in zip(_handles(node, wrap), needs, strict=True)]
+    assert node.op.composed is not None
+    with enable_grad():
+        y = node.op.composed(*handles, **node.params)
+    outputs, gs = (y, g) if node.op.multi else ((y,), (g,))
+    roots = [(*out._place(), d) for out, d in zip(outputs, gs, strict=True) if d is not None and out.requires_grad]
+    targets = [x._place() for x, need in zip(handles, needs, strict=True) if need]
+    found = run_backward(roots, targets, True, True, wrap, lambda *_: None)
+    return [
+        found.get((id(x._place()[0]), x._place()[1])) if need else None for x, need in zip(handles, needs, strict=True)
+    ]
+
+
+def _fit(node: Node, i: int, g: Any, create_graph: bool) -> Any:
+    """A rule's result with the shape and dtype of input i; a result that could not be meant raises."""
+    x = node.inputs[i]
+    shape = tuple(x.shape)
+    if g.shape != shape:
+        if not node.op.broadcasts:
+            raise RuntimeError(
+                f"{node.op.name}: the gradient of input {i} has shape {tuple(g.shape)}, the input {shape}."
+            )
+        g = sum_to(g, shape)
+    if g.dtype != x.dtype:
+        if all(y.dtype == x.dtype for y in node.outputs):
+            raise RuntimeError(f"{node.op.name}: the gradient of input {i} is {g.dtype}, the input {x.dtype}.")
+        g = g.astype(x.dtype)
+    return g

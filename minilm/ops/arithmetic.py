@@ -1,0 +1,321 @@
+r"""Elementwise arithmetic with broadcasting, and the elementary functions.
+
+Where two inputs tie in `maximum` and `minimum`, each receives half of the gradient; `abs` has derivative 0 at 0. Both are
+subgradients, and both are what PyTorch does.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minilm.ops.op import Op, Sample, distinct, mask, op, real
+
+
+def binary(low: float = -2.0, high: float = 2.0) -> list[Sample]:
+    """Samples of a function of two inputs: equal shapes, broadcasting both ways, a scalar, nothing, non-trivial ranks."""
+    shapes = [((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1, 4), (3, 1)), ((), (2, 2)), ((1,), ()), ((0, 3), (1, 3))]
+    return [Sample(real(*a, low=low, high=high), real(*b, low=low, high=high)) for a, b in shapes] + [
+        Sample(real(2, 3, low=low, high=high), 1.5)
+    ]
+
+
+def unary(low: float = -2.0, high: float = 2.0, kinks: tuple[float, ...] = ()) -> list[Sample]:
+    """Samples of a function of one input."""
+    return [Sample(real(*shape, low=low, high=high, kinks=kinks)) for shape in [(2, 3), (), (1,), (0, 2), (2, 1, 3)]]
+
+
+@op
+class add(Op):
+    formula = r"y = a + b"
+    derivative = r"\bar a = \bar y, \quad \bar b = \bar y"
+    broadcasts = True
+    samples = binary()
+
+    def forward(self, dev, a, b):
+        return dev.xp.add(a, b)
+
+    def grad_a(self, g, _y, _a, _b):
+        return g
+
+    def grad_b(self, g, _y, _a, _b):
+        return g
+
+
+@op
+class sub(Op):
+    formula = r"y = a - b"
+    derivative = r"\bar a = \bar y, \quad \bar b = -\bar y"
+    broadcasts = True
+    samples = binary()
+
+    def forward(self, dev, a, b):
+        return dev.xp.subtract(a, b)
+
+    def grad_a(self, g, _y, _a, _b):
+        return g
+
+    def grad_b(self, g, _y, _a, _b):
+        return -g
+
+
+@op
+class mul(Op):
+    formula = r"y = a\, b"
+    derivative = r"\bar a = \bar y\, b, \quad \bar b = \bar y\, a"
+    broadcasts = True
+    samples = binary()
+
+    def forward(self, dev, a, b):
+        return dev.xp.multiply(a, b)
+
+    def grad_a(self, g, _y, _a, b):
+        return g * b
+
+    def grad_b(self, g, _y, a, _b):
+        return g * a
+
+
+@op
+class div(Op):
+    formula = r"y = \frac{a}{b}"
+    derivative = r"\bar a = \frac{\bar y}{b}, \quad \bar b = -\frac{\bar y\, y}{b}"
+    domain = r"b \neq 0"
+    broadcasts = True
+    samples = [*binary(0.5, 2.0), Sample(real(3), real(3, low=-2.0, high=-0.5))]
+
+    def forward(self, dev, a, b):
+        return dev.xp.true_divide(a, b)
+
+    def grad_a(self, g, _y, _a, b):
+        return g / b
+
+    def grad_b(self, g, y, _a, b):
+        return -g * y / b
+
+
+@op
+class neg(Op):
+    formula = r"y = -x"
+    derivative = r"\bar x = -\bar y"
+    samples = unary()
+
+    def forward(self, dev, x):
+        return dev.xp.negative(x)
+
+    def grad_x(self, g, _y, _x):
+        return -g
+
+
+@op
+class pow(Op):
+    r"""a to the power b. :math:`0^0 = 1`; where a = 0, the gradient of b is 0 (the limit for b > 0)."""
+
+    formula = r"y = a^b"
+    derivative = r"\bar a = \bar y\, b\, a^{b-1}, \quad \bar b = \bar y\, y \ln a"
+    domain = r"a > 0, or b a constant integer; \bar a = 0 where b = 0, \bar b = 0 where a = 0"
+    broadcasts = True
+    samples = [*binary(0.5, 2.0), Sample(real(2, 3), 2.0), Sample(real(2, 3), 3), Sample(real(4), 1), Sample(real(4), 0),
+               Sample(2.0, real(3)), Sample(real(3, low=0.5), 0.5), Sample(real(3, low=0.5), -1.5)]  # fmt: skip
+
+    def forward(self, dev, a, b):
+        return dev.xp.power(a, b)
+
+    def grad_a(self, g, _y, a, b):
+        if isinstance(b, int | float):
+            return g * b * a ** (b - 1) if b != 0 else g * 0.0
+        return g * b * a ** where(b == 0, 1.0, b - 1)  # 0 ** -1 is infinite, and 0 * infinity is not a number
+
+    def grad_b(self, g, y, a, _b):
+        if isinstance(a, int | float):
+            return g * y * math.log(a or 1.0)
+        return g * y * log(where(a == 0, 1.0, a))
+
+
+@op
+class abs(Op):
+    formula = r"y = |x|"
+    derivative = r"\bar x = \bar y\, \operatorname{sign}(x)"
+    domain = r"kink at 0, where \bar x = 0"
+    samples = unary(kinks=(0.0,))
+
+    def forward(self, dev, x):
+        return dev.xp.abs(x)
+
+    def grad_x(self, g, _y, x):
+        return g * sign(x)
+
+
+@op
+class sign(Op):
+    formula = r"y = \operatorname{sign}(x) \in \{-1, 0, 1\}"
+    derivative = r"\bar x = 0"
+    domain = r"jump at 0"
+    samples = unary(kinks=(0.0,))
+
+    def forward(self, dev, x):
+        return dev.xp.sign(x)
+
+    def grad_x(self, g, _y, _x):
+        return g * 0.0
+
+
+@op
+class sqrt(Op):
+    formula = r"y = \sqrt{x}"
+    derivative = r"\bar x = \frac{\bar y}{2 y}"
+    domain = r"x > 0"
+    samples = unary(0.3, 3.0)
+
+    def forward(self, dev, x):
+        return dev.xp.sqrt(x)
+
+    def grad_x(self, g, y, _x):
+        return g / (y * 2.0)
+
+
+@op
+class exp(Op):
+    formula = r"y = e^x"
+    derivative = r"\bar x = \bar y\, y"
+    samples = unary()
+
+    def forward(self, dev, x):
+        return dev.xp.exp(x)
+
+    def grad_x(self, g, y, _x):
+        return g * y
+
+
+@op
+class log(Op):
+    formula = r"y = \ln x"
+    derivative = r"\bar x = \frac{\bar y}{x}"
+    domain = r"x > 0"
+    samples = unary(0.3, 3.0)
+
+    def forward(self, dev, x):
+        return dev.xp.log(x)
+
+    def grad_x(self, g, _y, x):
+        return g / x
+
+
+@op
+class sin(Op):
+    formula = r"y = \sin x"
+    derivative = r"\bar x = \bar y \cos x"
+    samples = unary()
+
+    def forward(self, dev, x):
+        return dev.xp.sin(x)
+
+    def grad_x(self, g, _y, x):
+        return g * cos(x)
+
+
+@op
+class cos(Op):
+    formula = r"y = \cos x"
+    derivative = r"\bar x = -\bar y \sin x"
+    samples = unary()
+
+    def forward(self, dev, x):
+        return dev.xp.cos(x)
+
+    def grad_x(self, g, _y, x):
+        return -g * sin(x)
+
+
+def _comparable() -> list[Sample]:
+    """Two inputs that never tie."""
+    return [
+        Sample(distinct(2, 3), real(2, 3, low=-0.15, high=0.15)),
+        Sample(distinct(2, 1, 4), real(3, 1, low=-0.02, high=0.02)),
+        Sample(distinct(4), 0.1),
+    ]
+
+
+@op
+class maximum(Op):
+    formula = r"y = \max(a, b)"
+    derivative = r"\bar a = \bar y\, [a > b] + \tfrac12 \bar y\, [a = b], \quad \bar b = \bar y - \bar a"
+    domain = r"tie at a = b, where each receives half"
+    broadcasts = True
+    samples = _comparable()
+
+    def forward(self, dev, a, b):
+        return dev.xp.maximum(a, b)
+
+    def grad_a(self, g, _y, a, b):
+        return g * share(a > b, a == b, g)
+
+    def grad_b(self, g, _y, a, b):
+        return g * share(b > a, a == b, g)
+
+
+@op
+class minimum(Op):
+    formula = r"y = \min(a, b)"
+    derivative = r"\bar a = \bar y\, [a < b] + \tfrac12 \bar y\, [a = b], \quad \bar b = \bar y - \bar a"
+    domain = r"tie at a = b, where each receives half"
+    broadcasts = True
+    samples = _comparable()
+
+    def forward(self, dev, a, b):
+        return dev.xp.minimum(a, b)
+
+    def grad_a(self, g, _y, a, b):
+        return g * share(a < b, a == b, g)
+
+    def grad_b(self, g, _y, a, b):
+        return g * share(b < a, a == b, g)
+
+
+def share(wins: Any, ties: Any, like: Any) -> Any:
+    """1 where an input wins, 1/2 where it ties, 0 elsewhere, in the float type of `like`."""
+    return (wins * 1.0 + ties * 0.5).astype(like.dtype)
+
+
+@op
+class where(Op):
+    r"""Elements of `a` where the condition holds, of `b` elsewhere. No gradient reaches the condition."""
+
+    formula = r"y = [c]\, a + [\lnot c]\, b"
+    derivative = r"\bar a = \bar y\, [c], \quad \bar b = \bar y\, [\lnot c]"
+    broadcasts = True
+    samples = [
+        Sample(mask(2, 3), real(2, 3), real(2, 3)),
+        Sample(mask(3), real(2, 1), real()),
+        Sample(mask(2, 3), real(2, 3), 0.0),
+        Sample(mask(4), -1.0, real(4)),
+    ]
+
+    def forward(self, dev, condition, a, b):
+        return dev.xp.where(condition, a, b)
+
+    def grad_a(self, g, _y, condition, _a, _b):
+        return where(condition, g, 0.0)
+
+    def grad_b(self, g, _y, condition, _a, _b):
+        return where(condition, 0.0, g)
+
+
+@op
+class cast(Op):
+    """The same numbers in another dtype. Its gradient is cast back."""
+
+    formula = r"y = x"
+    derivative = r"\bar x = \bar y"
+    samples = [Sample(real(2, 3), dtype="float64")]
+
+    def check(self, x, *, dtype):
+        return {"dtype": np.dtype(dtype)}
+
+    def forward(self, dev, x, *, dtype):
+        return x.astype(dtype)
+
+    def grad_x(self, g, _y, _x, *, dtype):
+        return cast(g, _x.dtype)

@@ -1,0 +1,347 @@
+r"""One op, one record: formula, forward rule, backward rules, and where it may be sampled.
+
+A backward rule is written once. Called on arrays it computes the gradient; called on Tensors (``create_graph=True``)
+the same lines build the gradient's own graph, which is how every op has a second derivative. Rules can do this because
+they use only operators and other ops, and both take arrays as well as Tensors. This file therefore knows nothing of
+Tensor: an input whose class has a method ``__minilm_op__`` is asked to apply the op itself, as NumPy asks
+``__array_function__``.
+
+Reading a record::
+
+    @op
+    class mul(Op):
+        formula = r"y = a b"
+        derivative = r"\bar a = \bar y\, b, \quad \bar b = \bar y\, a"
+        broadcasts = True
+        samples = binary()
+
+        def forward(self, dev, a, b):
+            return dev.xp.multiply(a, b)
+
+        def grad_a(self, g, _y, _a, b):
+            return g * b
+
+        def grad_b(self, g, _y, a, _b):
+            return g * a
+
+``g`` is the gradient that arrives, :math:`\bar y = \partial L / \partial y`; then come the output and the inputs. A name
+that begins with an underscore is a promise not to read the numbers: only shape and dtype are kept (`Spec`), so the array
+can be freed as soon as the forward pass is over.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minilm.backend import Device, DeviceError, as_array, cpu, device_of
+
+Array = Any
+REGISTRY: dict[str, Op] = {}
+_fused = True
+
+
+class Spec(NamedTuple):
+    """What remains of an array whose numbers a backward rule does not read."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+class Arg(NamedTuple):
+    """One input of a `Sample`: how to draw it. `kinks` are values to keep away from (by 0.05 or more)."""
+
+    shape: tuple[int, ...]
+    low: float = -2.0
+    high: float = 2.0
+    kinks: tuple[float, ...] = ()
+    kind: str = (
+        "real"  # "real", "integer" (low <= n < high), "mask", "distinct" (no two equal), "simplex" (rows sum to 1)
+    )
+
+    def draw(self, rng: np.random.Generator, dtype: Any = np.float64) -> np.ndarray[Any, Any]:
+        if self.kind == "integer":
+            return rng.integers(int(self.low), int(self.high), self.shape)
+        if self.kind == "mask":
+            return rng.random(self.shape) < 0.5
+        if self.kind == "distinct":  # gaps far wider than a finite difference, so that no maximum changes its place
+            size = int(np.prod(self.shape, dtype=np.int64))
+            return (
+                rng.permutation(np.linspace(self.low, self.high, max(size, 1))[:size]).reshape(self.shape).astype(dtype)
+            )
+        if self.kind == "simplex":
+            return rng.dirichlet(np.ones(self.shape[-1]), self.shape[:-1]).astype(dtype)
+        x = np.asarray(rng.uniform(self.low, self.high, self.shape))
+        for kink in self.kinks:
+            x = np.where(np.abs(x - kink) < 0.05, x + np.where(x < kink, -0.05, 0.05), x)
+        return x.astype(dtype)
+
+
+def real(*shape: int, low: float = -2.0, high: float = 2.0, kinks: tuple[float, ...] = ()) -> Arg:
+    """A float input, uniform in [low, high], away from the kinks."""
+    return Arg(shape, low, high, kinks)
+
+
+def integer(*shape: int, high: int, low: int = 0) -> Arg:
+    """An integer input, low <= n < high: indices and class labels."""
+    return Arg(shape, low, high, kind="integer")
+
+
+def mask(*shape: int) -> Arg:
+    """A boolean input."""
+    return Arg(shape, kind="mask")
+
+
+def distinct(*shape: int, low: float = -2.0, high: float = 2.0) -> Arg:
+    """A float input without ties."""
+    return Arg(shape, low, high, kind="distinct")
+
+
+def simplex(*shape: int) -> Arg:
+    """A float input whose rows are probabilities."""
+    return Arg(shape, kind="simplex")
+
+
+class Sample:
+    """Arguments on which the tests check an op: inputs to draw, and parameters as they are."""
+
+    def __init__(self, *inputs: Arg | float | None, **params: Any) -> None:
+        self.inputs, self.params = inputs, params
+
+    def draw(self, rng: np.random.Generator, dtype: Any = np.float64) -> list[Any]:
+        return [a.draw(rng, dtype) if isinstance(a, Arg) else a for a in self.inputs]
+
+    def __repr__(self) -> str:
+        inputs = [f"{a.kind}{a.shape}" if isinstance(a, Arg) else repr(a) for a in self.inputs]
+        return ", ".join(inputs + [f"{k}={v!r}" for k, v in self.params.items()])
+
+
+class Op:
+    r"""The base of every op.
+
+    A subclass states
+
+    - ``formula`` and ``derivative``: LaTeX, with :math:`\bar x` for :math:`\partial L/\partial x`;
+    - ``domain``: where the op is defined and smooth, and which one-sided value it takes at a kink or a tie;
+    - ``samples``: arguments on which it is checked;
+    - ``forward(self, dev, *inputs, **params)``: positional arguments are inputs (arrays, or Python scalars), keyword-only
+      arguments are parameters; ``dev`` is the device, ``dev.xp`` its array module;
+    - ``grad_NAME(self, g, y, *inputs, **params)`` for each differentiable input NAME, or one
+      ``backward(self, g, y, *inputs, needs, **params)`` that returns a tuple with one gradient per input;
+    - ``composed(self, *inputs, **params)``, for an op that is fused from others: the same function written with those,
+      which is its specification and its second derivative. The backward rule of such an op sees arrays only.
+    """
+
+    name: str = ""
+    formula: str = ""
+    derivative: str = ""
+    domain: str = "all real numbers"
+    source: str = ""
+    samples: Sequence[Sample] = ()
+    broadcasts = False  # the engine sums a gradient back to the shape of an input that was broadcast
+    view = False  # the output may share the input's memory
+    has_aux = False  # forward returns (output, aux); rules receive aux=...
+    multi = False  # forward returns a tuple of outputs; g is a tuple, with None where no gradient arrived
+
+    composed: Callable[..., Any] | None = None
+    backward: Callable[..., Any] | None = None
+    check: Callable[..., dict[str, Any]] | None = None  # check(*inputs, **params) validates, and returns the parameters
+
+    def __init__(self) -> None:
+        function = self.forward if type(self).forward is not Op.forward else self.composed
+        assert function is not None, f"{type(self).__name__} has neither forward nor composed"
+        parameters = list(inspect.signature(function).parameters.values())
+        if function == self.forward:
+            parameters = parameters[1:]
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        inputs = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self.input_names = tuple(p.name for p in inputs)
+        self.input_defaults = tuple(p.default for p in inputs)
+        self.params = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        self.rules = tuple(getattr(self, f"grad_{name}", None) for name in self.input_names)
+        self._saves: dict[tuple[bool, ...], tuple[bool, tuple[bool, ...]]] = {}
+        self.__doc__ = type(self).__doc__
+        self.__name__ = self.name
+
+    def forward(self, dev: Device, *inputs: Any, **params: Any) -> Any:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}: {self.formula}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        inputs, params = self.bind(args, kwargs)
+        if self.check is not None:
+            params = self.check(*inputs, **params)
+        if self.composed is not None and (not _fused or type(self).forward is Op.forward):
+            return self.composed(*inputs, **params)
+        for x in inputs:
+            apply = getattr(type(x), "__minilm_op__", None)
+            if apply is not None:
+                return apply(self, inputs, params)
+        out = self.forward(common_device(self, inputs), *inputs, **params)
+        if self.has_aux:
+            out = out[0]
+        return out if self.multi else as_array(out)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Sorts a call's arguments into inputs and parameters, with defaults filled in.
+
+        Raises:
+            TypeError: an argument is missing, unknown or given twice.
+        """
+        if self.variadic:
+            inputs, extra = args, ()
+        else:
+            inputs, extra = args[: len(self.input_names)], args[len(self.input_names) :]
+        if kwargs or extra or len(inputs) < len(self.input_names):
+            return self._bind_slowly(list(inputs), extra, dict(kwargs))
+        return inputs, self.params.copy()
+
+    def _bind_slowly(
+        self, inputs: list[Any], extra: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        for name, default in list(zip(self.input_names, self.input_defaults, strict=True))[len(inputs) :]:
+            value = kwargs.pop(name, default)
+            if value is inspect.Parameter.empty:
+                raise TypeError(f"{self.name}() is missing its input '{name}'.")
+            inputs.append(value)
+        params = self.params.copy()
+        if len(extra) > len(params):
+            raise TypeError(f"{self.name}() takes {self.signature()}, got {len(inputs) + len(extra)} arguments.")
+        named = dict(zip(params, extra, strict=False))
+        for name, value in [*named.items(), *kwargs.items()]:
+            if name not in params or (name in named and name in kwargs):
+                what = "got twice" if name in self.input_names or name in named else "has no argument"
+                raise TypeError(f"{self.name}() {what} '{name}': it takes {self.signature()}.")
+            params[name] = value
+        missing = [name for name, value in params.items() if value is inspect.Parameter.empty]
+        if missing:
+            raise TypeError(f"{self.name}() is missing '{missing[0]}': it takes {self.signature()}.")
+        return tuple(inputs), params
+
+    def signature(self) -> str:
+        """The arguments, as a reader would write them."""
+        return "(" + ", ".join([*(["*inputs"] if self.variadic else self.input_names), *self.params]) + ")"
+
+    def saves(self, needs: tuple[bool, ...]) -> tuple[bool, tuple[bool, ...]]:
+        """Whether the rules for the inputs in `needs` read the output's numbers, and those of each input."""
+        found = self._saves.get(needs)
+        if found is None:
+            if self.backward is not None:
+                rules: list[Any] = [self.backward]
+            else:
+                rules = [rule for rule, need in zip(self.rules, needs, strict=True) if need and rule is not None]
+            reads = [_reads(rule, len(needs)) for rule in rules]
+            found = any(r[0] for r in reads), tuple(any(r[1][i] for r in reads) for i in range(len(needs)))
+            self._saves[needs] = found
+        return found
+
+    def vjp(
+        self, needs: tuple[bool, ...], g: Any, y: Any, inputs: tuple[Any, ...], params: dict[str, Any]
+    ) -> list[Any]:
+        """The gradients of the inputs in `needs` (None for the others), given the gradient `g` of the output."""
+        if self.backward is not None:
+            grads = self.backward(g, y, *inputs, needs=needs, **params)
+            return [d if need else None for d, need in zip(grads, needs, strict=True)]
+        return [rule(g, y, *inputs, **params) if need else None for rule, need in zip(self.rules, needs, strict=True)]
+
+
+def _reads(rule: Callable[..., Any], n: int) -> tuple[bool, tuple[bool, ...]]:
+    """Which of (y, inputs) a rule reads, told by its parameters' names."""
+    parameters = list(inspect.signature(rule).parameters.values())
+    names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
+    star = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+    inputs = [name if star is None else star for name in (names[1:] if star is None else [star] * n)]
+    assert len(inputs) == n, f"{rule} takes {len(inputs)} inputs, its op has {n}"
+    return not names[0].startswith("_"), tuple(not name.startswith("_") for name in inputs)
+
+
+def common_device(op: Op, inputs: Iterable[Any]) -> Device:
+    """The device on which all array inputs live.
+
+    Raises:
+        DeviceError: the inputs live on different devices.
+    """
+    device = None
+    for x in inputs:
+        if x is None or isinstance(x, bool | int | float | np.generic):
+            continue
+        here = device_of(x)
+        if device is not None and here is not device:
+            raise DeviceError(f"{op.name}: inputs are on {device.name} and on {here.name}; move one with .to(...).")
+        device = here
+    return device or cpu
+
+
+def op(cls: type[Op]) -> Any:
+    """Enters an op into the registry, and returns the op itself: a function on arrays and Tensors."""
+    cls.name = cls.name or cls.__name__.strip("_")
+    assert cls.name not in REGISTRY, f"two ops are named {cls.name}"
+    record = cls()
+    REGISTRY[cls.name] = record
+    return record
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of an array or Tensor; () for a scalar."""
+    return tuple(getattr(x, "shape", ()))
+
+
+class use_fused:
+    """Chooses between fused ops and the compositions that specify them: ``with use_fused(False): ...``.
+
+    Called without ``with``, the choice stays.
+    """
+
+    def __init__(self, enabled: bool) -> None:
+        global _fused
+        self._before, _fused = _fused, enabled
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        global _fused
+        _fused = self._before
+
+
+def normalize_axes(op_name: str, axis: Any, ndim: int) -> tuple[int, ...]:
+    """`axis` (None for all, a number, or several) as a sorted tuple of numbers from 0.
+
+    Raises:
+        ValueError: an axis does not exist, or is named twice.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    found = []
+    for a in axes:
+        if not isinstance(a, int | np.integer):
+            raise TypeError(f"{op_name}: axis must be an integer, a tuple of integers or None, got {axis!r}.")
+        if not -ndim <= a < ndim:
+            raise ValueError(
+                f"{op_name}: axis {a} does not exist in a tensor with {ndim} axes (expected {-ndim} to {ndim - 1})."
+            )
+        found.append(int(a) % ndim)
+    if len(set(found)) < len(found):
+        raise ValueError(f"{op_name}: axis {axis} names an axis twice.")
+    return tuple(sorted(found))
+
+
+def normalize_axis(op_name: str, axis: Any, ndim: int) -> int:
+    """One axis as a number from 0. Raises as `normalize_axes` does."""
+    if axis is None or isinstance(axis, tuple | list):
+        raise TypeError(f"{op_name}: axis must be one integer, got {axis!r}.")
+    return normalize_axes(op_name, axis, ndim)[0]

@@ -1,0 +1,747 @@
+"""Tensor: an array that knows how it was computed."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minilm import graph
+from minilm.backend import Device, DeviceError, as_array, cpu, device_of, get_device, to_device, to_host
+from minilm.graph import Node, modes
+from minilm.ops import REGISTRY
+from minilm.ops.op import Op, Spec, shape_of
+
+Array = Any
+_default_dtype = np.dtype(np.float32)
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """The float type of new Tensors that are made from Python numbers: float32 at first.
+
+    Raises:
+        TypeError: `dtype` is no float type.
+    """
+    global _default_dtype
+    new = np.dtype(dtype)
+    if new.kind != "f":
+        raise TypeError(f"the default dtype must be a float type, got {new}.")
+    _default_dtype = new
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """The float type of new Tensors that are made from Python numbers."""
+    return _default_dtype
+
+
+class Tensor:
+    """A multidimensional array on one device, with a place in the recorded graph.
+
+    Args:
+        data: a NumPy or CuPy array (shared, not copied), numbers, or nested lists of numbers.
+        requires_grad: whether ops on it are recorded and ``backward()`` gives it a ``grad``. Float dtypes only.
+        dtype: default: an array's own; float32 (`set_default_dtype`) for Python floats; int64 for ints; bool for bools.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``; default: where the data is.
+        name: shown in errors and in the step-through.
+
+    Raises:
+        TypeError: the data are not numbers, or `requires_grad` with a dtype that is not float.
+        DeviceError: the device is unknown or not usable; the sentence says why.
+    """
+
+    __slots__ = ("__weakref__", "_data", "_hooks", "_index", "_node", "_requires_grad", "_version", "grad", "name")
+    __array_ufunc__ = None  # NumPy and CuPy arrays on the left of an operator ask this class
+    _data: Array
+    _node: Node | None
+    _index: int
+    _version: list[int]
+    _hooks: list[Callable[[Any], Any]]
+    grad: Tensor | None
+    name: str | None
+
+    def __init__(
+        self,
+        data: Any,
+        requires_grad: bool = False,
+        *,
+        dtype: Any = None,
+        device: str | Device | None = None,
+        name: str | None = None,
+    ) -> None:
+        array = _as_array(data, dtype)
+        if device is not None:
+            array = to_device(array, device)
+        self._set(array, None, 0)
+        self.name = name
+        if requires_grad:
+            self.requires_grad_()
+
+    def _set(self, array: Array, node: Node | None, index: int) -> None:
+        self._data, self._node, self._index = array, node, index
+        self._requires_grad = node is not None
+        self._version, self._hooks = [0], []
+        self.grad = self.name = None
+
+    @classmethod
+    def _wrap(cls, array: Array, node: Node | None = None, index: int = 0) -> Tensor:
+        """A Tensor around an array of a device, without any check: what ops return."""
+        self = Tensor.__new__(Tensor)
+        self._set(array, node, index)
+        return self
+
+    # -- what it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Array:
+        """The array itself. After changing it in place by hand, call `bump_version`; ``x.data -= ...`` does so itself."""
+        return self._data
+
+    @data.setter
+    def data(self, array: Array) -> None:
+        if not self.device.owns(array) or array.shape != self._data.shape:
+            raise ValueError(
+                f"data: expected an array of shape {self.shape} on {self.device.name}, got {type(array).__name__} {shape_of(array)}."
+            )
+        self._data = array
+        self.bump_version()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self._data.shape)
+
+    @property
+    def ndim(self) -> int:
+        return int(self._data.ndim)
+
+    @property
+    def size(self) -> int:
+        return int(self._data.size)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._data.dtype  # type: ignore[no-any-return]
+
+    @property
+    def device(self) -> Device:
+        return device_of(self._data)
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded op made it: parameters and inputs."""
+        return self._node is None
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that made it; None for a leaf."""
+        return self._node
+
+    def _place(self) -> tuple[Any, int]:
+        """Where it stands in the graph: (node, output index), or (itself, 0) for a leaf."""
+        return (self, 0) if self._node is None else (self._node, self._index)
+
+    def requires_grad_(self, value: bool = True) -> Tensor:
+        """Starts (or stops) recording ops on this leaf; returns it."""
+        if value and self.dtype.kind != "f":
+            raise TypeError(f"only float tensors can require a gradient, this one is {self.dtype}; use .to('float32').")
+        if not value and self._node is not None:
+            raise RuntimeError(
+                "requires_grad can only be switched off for a leaf; use .detach() for the result of an op."
+            )
+        self._requires_grad = bool(value)
+        return self
+
+    def named(self, name: str) -> Tensor:
+        """Gives the Tensor a name for errors and the step-through; returns it."""
+        self.name = name
+        return self
+
+    def bump_version(self) -> None:
+        """Says that the numbers were changed in place: a graph that saved them will refuse to use them."""
+        self._version[0] += 1
+
+    # -- out of the graph ---------------------------------------------------------------------------------------------
+
+    def detach(self) -> Tensor:
+        """The same array (and version counter) without its history."""
+        out = Tensor._wrap(self._data)
+        out._version = self._version
+        return out
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The numbers as a NumPy array. On the CPU it shares memory."""
+        return to_host(self._data)
+
+    def item(self) -> Any:
+        """The number of a Tensor with one element, as a Python scalar. On a GPU this waits."""
+        if self.size != 1:
+            raise ValueError(f"item() needs exactly one element, this tensor has shape {self.shape}.")
+        return to_host(self._data).reshape(-1)[0].item()
+
+    def tolist(self) -> Any:
+        return to_host(self._data).tolist()
+
+    def clone(self) -> Tensor:
+        """A copy of its own memory, still in the graph."""
+        return REGISTRY["cast"](self, dtype=self.dtype)  # type: ignore[no-any-return]
+
+    def to(self, target: Any) -> Tensor:
+        """On another device (``"cpu"``, ``"cuda"``, ``"auto"``, a Device) or in another dtype; itself if nothing changes.
+
+        The gradient of a moved Tensor is moved back.
+        """
+        if isinstance(target, Device) or (
+            isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda", "auto", "pretend")
+        ):
+            device = get_device(target)
+            return self if device is self.device else REGISTRY["move"](self, device=device)
+        return self if np.dtype(target) == self.dtype else REGISTRY["cast"](self, dtype=target)
+
+    def astype(self, dtype: Any) -> Tensor:
+        """In another dtype, as NumPy says it."""
+        return self.to(np.dtype(dtype))
+
+    def cpu(self) -> Tensor:
+        return self.to("cpu")
+
+    def cuda(self) -> Tensor:
+        return self.to("cuda")
+
+    def float(self) -> Tensor:
+        return self.to(np.float32)
+
+    def double(self) -> Tensor:
+        return self.to(np.float64)
+
+    # -- differentiation ----------------------------------------------------------------------------------------------
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+        r"""Adds :math:`\partial L/\partial p` to ``p.grad`` of every leaf p that this Tensor L was computed from.
+
+        Args:
+            gradient: :math:`\partial (\text{final loss})/\partial L`, of this shape; may be omitted for one element.
+            retain_graph: keep the graph for another backward().
+            create_graph: record the gradient computation too, for second derivatives.
+
+        Raises:
+            RuntimeError: nothing here requires a gradient, the graph was freed, or a saved array was changed in place.
+            ValueError: `gradient` is missing or has another shape.
+        """
+        roots = [_root(self, gradient)]
+        with graph.enable_grad() if create_graph else graph.no_grad():
+            graph.run_backward(
+                _arrays(roots, create_graph),
+                None,
+                create_graph,
+                retain_graph,
+                Tensor._wrap,
+                lambda leaf, g: leaf._deposit(g, create_graph),
+            )
+
+    def _deposit(self, g: Any, create_graph: bool) -> None:
+        """Adds an arrived gradient to ``grad``, in memory that is this Tensor's own."""
+        self._accumulate(g if create_graph else Tensor._wrap(g.copy() if self.grad is None else g))
+
+    def _accumulate(self, g: Tensor) -> None:
+        if self.grad is None:
+            self.grad = g
+        elif g.requires_grad or self.grad.requires_grad:
+            self.grad = self.grad + g
+        else:
+            self.grad.data += g.data
+
+    def retain_grad(self) -> Tensor:
+        """Asks backward() to fill ``grad`` of this Tensor too, though it is the result of an op; returns it."""
+        if self._node is not None:
+            self._node.retained[self._index] = weakref.ref(self)
+        return self
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
+        """Calls ``hook(gradient)`` when this Tensor's gradient is complete; what it returns (unless None) replaces it.
+
+        Returns:
+            A function that removes the hook.
+        """
+        if not self._requires_grad:
+            raise RuntimeError("a gradient hook on a tensor that does not require a gradient would never be called.")
+        hooks = self._hooks if self._node is None else self._node.hooks.setdefault(self._index, [])
+        hooks.append(hook)
+        return lambda: hooks.remove(hook) if hook in hooks else None
+
+    @staticmethod
+    def __minilm_op__(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Applies an op to inputs of which at least one is a Tensor, and records it where a gradient is wanted."""
+        arrays, device, record = [], None, False
+        for x in inputs:
+            if isinstance(x, Tensor):
+                record = record or x._requires_grad
+                array = x._data
+            elif x is None or type(x) in (bool, int, float):
+                arrays.append(x)
+                continue
+            else:
+                array = x.item() if isinstance(x, np.generic) else _as_array(x, None)
+                if isinstance(x, np.generic):  # NumPy's scalars would turn float32 into float64; Python's do not
+                    arrays.append(array)
+                    continue
+            here = device_of(array)
+            if device is not None and here is not device:
+                raise DeviceError(f"{op.name}: inputs are on {device.name} and on {here.name}; move one with .to(...).")
+            device = here
+            arrays.append(array)
+        device = device or cpu
+        out = op.forward(device, *arrays, **params)
+        out, aux = out if op.has_aux else (out, None)
+        outs = [_settle(y, arrays) for y in (out if op.multi else (out,))]
+        if modes.anomaly:
+            graph.check_anomaly(op, arrays, outs, graph.user_site(), "forward")
+        if record and modes.grad:
+            results = _record(op, inputs, arrays, params, outs, aux)
+        else:
+            results = [Tensor._wrap(y) for y in outs]
+        if op.view:
+            for result in results:
+                result._version = next(x._version for x in inputs if isinstance(x, Tensor))
+        for observer in modes.observers:
+            if hasattr(observer, "forward"):
+                observer.forward(op, inputs, params, results)
+        return tuple(results) if op.multi else results[0]
+
+    # -- changing it in place -----------------------------------------------------------------------------------------
+
+    def _in_place(self, what: str, *others: Any) -> Array:
+        """The array, for writing: refused while it would falsify the recorded graph."""
+        if modes.grad and (self._requires_grad or any(isinstance(x, Tensor) and x._requires_grad for x in others)):
+            raise RuntimeError(
+                f"{what} in place on a tensor that requires a gradient would not be recorded: use 'with no_grad():' to change "
+                "a parameter, or the out-of-place form (x = x + y) to differentiate through it."
+            )
+        self.bump_version()
+        return self._data
+
+    def copy_(self, other: Any) -> Tensor:
+        """Overwrites the numbers with those of `other` (broadcast, cast to this dtype); returns itself."""
+        array = self._in_place("copy_", other)
+        array[...] = _operand(other, self.device)
+        return self
+
+    def fill_(self, value: float) -> Tensor:
+        self._in_place("fill_").fill(value)
+        return self
+
+    def zero_(self) -> Tensor:
+        return self.fill_(0.0)
+
+    def _update(self, ufunc: str, other: Any) -> Tensor:
+        array = self._in_place(ufunc, other)
+        getattr(self.device.xp, ufunc)(array, _operand(other, self.device), out=array)
+        return self
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return self._update("add", other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self._update("subtract", other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self._update("multiply", other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self._update("true_divide", other)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        array = self._in_place("assignment", value)
+        array[plain_index(index)] = _operand(value, self.device)
+
+    # -- operators ----------------------------------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Tensor:
+        return REGISTRY["add"](self, other)  # type: ignore[no-any-return]
+
+    def __radd__(self, other: Any) -> Tensor:
+        return REGISTRY["add"](other, self)  # type: ignore[no-any-return]
+
+    def __sub__(self, other: Any) -> Tensor:
+        return REGISTRY["sub"](self, other)  # type: ignore[no-any-return]
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return REGISTRY["sub"](other, self)  # type: ignore[no-any-return]
+
+    def __mul__(self, other: Any) -> Tensor:
+        return REGISTRY["mul"](self, other)  # type: ignore[no-any-return]
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return REGISTRY["mul"](other, self)  # type: ignore[no-any-return]
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return REGISTRY["div"](self, other)  # type: ignore[no-any-return]
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return REGISTRY["div"](other, self)  # type: ignore[no-any-return]
+
+    def __pow__(self, other: Any) -> Tensor:
+        return REGISTRY["pow"](self, other)  # type: ignore[no-any-return]
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return REGISTRY["pow"](other, self)  # type: ignore[no-any-return]
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return REGISTRY["matmul"](self, other)  # type: ignore[no-any-return]
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return REGISTRY["matmul"](other, self)  # type: ignore[no-any-return]
+
+    def __neg__(self) -> Tensor:
+        return REGISTRY["neg"](self)  # type: ignore[no-any-return]
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return REGISTRY["abs"](self)  # type: ignore[no-any-return]
+
+    def _compare(self, ufunc: str, other: Any) -> Tensor:
+        device = self.device
+        return Tensor._wrap(as_array(getattr(device.xp, ufunc)(self._data, _operand(other, device))))
+
+    def __lt__(self, other: Any) -> Tensor:
+        return self._compare("less", other)
+
+    def __le__(self, other: Any) -> Tensor:
+        return self._compare("less_equal", other)
+
+    def __gt__(self, other: Any) -> Tensor:
+        return self._compare("greater", other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return self._compare("greater_equal", other)
+
+    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
+        return self._compare("equal", other)
+
+    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
+        return self._compare("not_equal", other)
+
+    def __and__(self, other: Any) -> Tensor:
+        return self._compare("logical_and", other)
+
+    def __or__(self, other: Any) -> Tensor:
+        return self._compare("logical_or", other)
+
+    def __invert__(self) -> Tensor:
+        return Tensor._wrap(as_array(self.device.xp.logical_not(self._data)))
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return REGISTRY["getitem"](self, index=index)  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tensor without axes.")
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"the truth value of a tensor of shape {self.shape} is ambiguous: use (x > 0).all() or .any()."
+            )
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.size != 1:
+            raise TypeError(f"only one integer can be used as an index, this tensor is {self.dtype} {self.shape}.")
+        return int(self.item())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if self._requires_grad:
+            raise RuntimeError("this tensor requires a gradient, which NumPy would lose: use x.detach().numpy().")
+        if self.device is not cpu:
+            raise DeviceError(f"this tensor is on {self.device.name}: use x.numpy() or x.to('cpu').")
+        return np.array(self._data, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        numbers = np.array2string(to_host(self._data), precision=4, separator=", ", prefix="tensor(", threshold=100)
+        extras = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
+        extras += [] if self.device is cpu else [f"device='{self.device.name}'"]
+        extras += (
+            [f"grad_fn=<{self._node.op.name}>"] if self._node else ["requires_grad=True"] if self._requires_grad else []
+        )
+        extras += [f"name='{self.name}'"] if self.name else []
+        return f"tensor({', '.join([numbers, *extras])})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.size == 1 and spec else repr(self)
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "tensors are not pickled, since unpickling can run code: save numbers with safetensors or numpy.save."
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self._node is not None:
+            raise RuntimeError(
+                "only a leaf can be copied with deepcopy; use .detach() or .clone() for the result of an op."
+            )
+        out = type(self).__new__(type(self))
+        out._set(self._data.copy(), None, 0)
+        out._requires_grad, out.name = self._requires_grad, self.name
+        out.grad = None if self.grad is None else self.grad.detach().clone()
+        memo[id(self)] = out
+        return out
+
+    @property
+    def T(self) -> Tensor:
+        """The axes in reverse order."""
+        return REGISTRY["transpose"](self)  # type: ignore[no-any-return]
+
+    def all(self) -> Tensor:
+        return Tensor._wrap(as_array(self._data.all()))
+
+    def any(self) -> Tensor:
+        return Tensor._wrap(as_array(self._data.any()))
+
+    def argmax(self, axis: int | None = None) -> Tensor:
+        """The index of the largest element (the first, where several tie). It has no gradient."""
+        return Tensor._wrap(as_array(self._data.argmax(axis=axis)))
+
+    def argmin(self, axis: int | None = None) -> Tensor:
+        """The index of the smallest element (the first, where several tie). It has no gradient."""
+        return Tensor._wrap(as_array(self._data.argmin(axis=axis)))
+
+
+def _as_array(data: Any, dtype: Any) -> Array:
+    """The array in (or made from) what a user gave as data."""
+    if isinstance(data, Tensor):
+        data = data._data
+    try:
+        device = device_of(data)
+    except TypeError:
+        array = np.asarray(data)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"a tensor holds numbers; got {type(data).__name__} of dtype {array.dtype}.") from None
+        own = isinstance(data, np.generic) or (isinstance(data, list | tuple) and _holds_arrays(data))
+        return array.astype(
+            dtype if dtype is not None else _default_dtype if array.dtype.kind == "f" and not own else array.dtype
+        )
+    if data.dtype.kind not in "fiub":
+        raise TypeError(f"a tensor holds floats, integers or booleans; got dtype {data.dtype}.")
+    if device is cpu and type(data) is not np.ndarray:
+        data = np.asarray(data)
+    return data if dtype is None else data.astype(dtype, copy=False)
+
+
+def _holds_arrays(data: Any) -> bool:
+    return any(isinstance(x, np.ndarray | np.generic | Tensor) for x in data[:1])
+
+
+def _operand(x: Any, device: Device) -> Any:
+    """The other operand of a comparison or an in-place update."""
+    if isinstance(x, Tensor):
+        x = x._data
+    elif isinstance(x, np.generic):
+        return x.item()
+    elif isinstance(x, bool | int | float):
+        return x
+    else:
+        x = _as_array(x, None)
+    if not device.owns(x):
+        raise DeviceError(
+            f"this tensor is on {device.name}, the other operand on {device_of(x).name}; move one with .to(...)."
+        )
+    return x
+
+
+def plain_index(index: Any) -> Any:
+    """An index with the arrays of its Tensors in their place."""
+    if isinstance(index, tuple):
+        return tuple(plain_index(i) for i in index)
+    return index._data if isinstance(index, Tensor) else index
+
+
+def _settle(y: Array, inputs: Sequence[Any]) -> Array:
+    """An op's result as an array; float64 comes only from float64 (NumPy makes it from integers too)."""
+    y = as_array(y)
+    if y.dtype == np.float64 and not any(getattr(x, "dtype", None) == np.float64 for x in inputs):
+        return y.astype(_default_dtype)
+    return y
+
+
+def _record(
+    op: Op, inputs: Sequence[Any], arrays: Sequence[Any], params: dict[str, Any], outs: Sequence[Array], aux: Any
+) -> list[Tensor]:
+    """The results of an op as Tensors that remember it."""
+    differentiable = [
+        op.backward is not None or op.variadic or rule is not None for rule in (op.rules or [None] * len(inputs))
+    ]
+    if op.variadic:
+        differentiable = [True] * len(inputs)
+    parents = tuple(
+        None
+        if not (isinstance(x, Tensor) and x._requires_grad and ok)
+        else x
+        if x._node is None
+        else (x._node, x._index)
+        for x, ok in zip(inputs, differentiable, strict=True)
+    )
+    if all(p is None for p in parents) or not any(y.dtype.kind == "f" for y in outs):
+        return [Tensor._wrap(y) for y in outs]
+    node = Node(op, params, parents, graph.user_site() if modes.anomaly else None)
+    keep_y, keep = op.saves(node.needs)
+    node.aux = aux
+    node.inputs = tuple(a if k else graph.keep_spec(a) for a, k in zip(arrays, keep, strict=True))
+    node.outputs = tuple(y if keep_y else graph.keep_spec(y) for y in outs)
+    names = op.input_names or [f"input {i}" for i in range(len(inputs))]
+    results = [Tensor._wrap(y, node, i) for i, y in enumerate(outs)]
+    node.versions = [
+        (x._version, x._version[0], f"input '{name}' {x.shape}")
+        for x, k, name in zip(inputs, keep, names, strict=True)
+        if k and isinstance(x, Tensor)
+    ]
+    if keep_y and not op.view:
+        node.versions += [(y._version, 0, f"output {y.shape}") for y in results]
+    return results
+
+
+def _root(tensor: Tensor, gradient: Any) -> tuple[Any, int, Tensor]:
+    """Where a backward walk begins, and with which gradient."""
+    if not tensor._requires_grad:
+        raise RuntimeError(
+            "backward() needs a result that was recorded: no input requires a gradient, or it was computed under no_grad()."
+        )
+    if gradient is None:
+        if tensor.size != 1:
+            raise ValueError(
+                f"backward() of a tensor of shape {tensor.shape} needs gradient=...: a gradient is that of one number. "
+                "Reduce it with .sum() or .mean(), or say how the final loss depends on it."
+            )
+        g = Tensor._wrap(tensor.device.xp.ones(tensor.shape, tensor.dtype))
+    else:
+        g = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=tensor.dtype)
+    if g.shape != tensor.shape:
+        raise ValueError(f"gradient has shape {g.shape}, expected that of the tensor, {tensor.shape}.")
+    if g.device is not tensor.device:
+        raise DeviceError(f"gradient is on {g.device.name}, the tensor on {tensor.device.name}.")
+    return (*tensor._place(), g.to(tensor.dtype))
+
+
+def _arrays(roots: Sequence[tuple[Any, int, Tensor]], create_graph: bool) -> list[tuple[Any, int, Any]]:
+    return [(item, index, g if create_graph else g._data) for item, index, g in roots]
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor, ...]:
+    r"""The gradients of `outputs` with respect to `inputs`, without touching any ``grad``.
+
+    .. math:: \bar x = \sum_k \left(\frac{\partial y_k}{\partial x}\right)^{\!\top} \bar y_k
+
+    Args:
+        outputs, inputs: a Tensor, or several.
+        grad_outputs: the :math:`\bar y_k`; may be omitted where outputs have one element.
+        retain_graph: keep the graph for another walk; default: `create_graph`.
+        create_graph: record the gradient computation too, so that the results can be differentiated.
+        allow_unused: give zeros for an input that the outputs do not depend on, instead of raising.
+
+    Raises:
+        RuntimeError: an input does not require a gradient or is not part of the outputs' graph, or as `Tensor.backward`.
+    """
+    ys: Sequence[Tensor] = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    xs: Sequence[Tensor] = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    gs = (
+        [None] * len(ys)
+        if grad_outputs is None
+        else [grad_outputs]
+        if isinstance(grad_outputs, Tensor)
+        else list(grad_outputs)
+    )
+    if len(gs) != len(ys):
+        raise ValueError(f"grad: {len(ys)} outputs but {len(gs)} grad_outputs.")
+    for i, x in enumerate(xs):
+        if not x._requires_grad:
+            raise RuntimeError(f"grad: input {i} {x.shape} does not require a gradient.")
+    roots = [_root(y, g) for y, g in zip(ys, gs, strict=True)]
+    places = [x._place() for x in xs]
+    retain = create_graph if retain_graph is None else retain_graph
+    with graph.enable_grad() if create_graph else graph.no_grad():
+        found = graph.run_backward(
+            _arrays(roots, create_graph), places, create_graph, retain, Tensor._wrap, lambda *_: None
+        )
+    results = []
+    for i, (x, (item, index)) in enumerate(zip(xs, places, strict=True)):
+        g = found.get((id(item), index))
+        if g is None and not allow_unused:
+            raise RuntimeError(
+                f"grad: the outputs do not depend on input {i} {x.shape}; pass allow_unused=True for zeros."
+            )
+        results.append(
+            Tensor._wrap(x.device.xp.zeros_like(x._data)) if g is None else g if create_graph else Tensor._wrap(g)
+        )
+    return tuple(results)
+
+
+def tensor(
+    data: Any,
+    requires_grad: bool = False,
+    *,
+    dtype: Any = None,
+    device: str | Device | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """A new leaf Tensor with a copy of `data`; see `Tensor` for the arguments."""
+    array = _as_array(data, dtype)
+    return Tensor(array.copy(), requires_grad, device=device, name=name)
+
+
+def zeros(*shape: int, dtype: Any = None, device: str | Device = "cpu", requires_grad: bool = False) -> Tensor:
+    """Zeros, in the default float type."""
+    return Tensor(get_device(device).xp.zeros(shape, dtype or _default_dtype), requires_grad)
+
+
+def ones(*shape: int, dtype: Any = None, device: str | Device = "cpu", requires_grad: bool = False) -> Tensor:
+    """Ones, in the default float type."""
+    return Tensor(get_device(device).xp.ones(shape, dtype or _default_dtype), requires_grad)
+
+
+def arange(*bounds: float, dtype: Any = None, device: str | Device = "cpu") -> Tensor:
+    """``arange(stop)``, ``arange(start, stop)`` or ``arange(start, stop, step)``, as NumPy's."""
+    array = np.arange(*bounds)
+    return Tensor(array.astype(dtype or (_default_dtype if array.dtype.kind == "f" else array.dtype)), device=device)
+
+
+__all__ = [
+    "Spec",
+    "Tensor",
+    "arange",
+    "get_default_dtype",
+    "grad",
+    "ones",
+    "plain_index",
+    "set_default_dtype",
+    "tensor",
+    "zeros",
+]

@@ -1,0 +1,106 @@
+"""What every record of the registry promises, checked from the record alone: a new op is tested by being entered."""
+
+import numpy as np
+import pytest
+
+import minilm as ml
+from minilm.backend import to_device
+from minilm.gradcheck import gradcheck, gradgradcheck
+from minilm.ops import REGISTRY, use_fused
+
+CASES = [
+    pytest.param(op, sample, id=f"{name}-{i}") for name, op in REGISTRY.items() for i, sample in enumerate(op.samples)
+]
+
+
+def arguments(op, sample, device, dtype=np.float64, seed=0):
+    """A sample's inputs as Tensors on the device; floats that the op differentiates require a gradient."""
+    inputs = sample.draw(np.random.default_rng(seed), dtype)
+    return [ml.Tensor(to_device(x, device), x.dtype.kind == "f") if isinstance(x, np.ndarray) else x for x in inputs]
+
+
+def outputs(result):
+    return list(result) if isinstance(result, tuple | list) else [result]
+
+
+def differentiable(op, inputs):
+    return any(isinstance(x, ml.Tensor) and x.requires_grad for x in inputs)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_record_is_complete(name):
+    op = REGISTRY[name]
+    assert op.formula
+    assert op.derivative
+    assert op.domain
+    assert op.samples
+    assert op.backward or op.variadic or any(op.rules) or op.composed
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_first_derivative(op, sample, device):
+    inputs = arguments(op, sample, device)
+    if differentiable(op, inputs):
+        gradcheck(lambda *xs: op(*xs, **sample.params), *inputs)
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_second_derivative(op, sample, device):
+    inputs = arguments(op, sample, device)
+    if differentiable(op, inputs):
+        gradgradcheck(lambda *xs: op(*xs, **sample.params), *inputs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_is_kept(op, sample, dtype, device):
+    if op.name == "cast":
+        return
+    inputs = arguments(op, sample, device, dtype)
+    results = outputs(op(*inputs, **sample.params))
+    for y in results:
+        assert y.dtype == dtype or y.dtype.kind in "iub"
+        if y.requires_grad:
+            y.backward(ml.Tensor(to_device(np.ones(y.shape, dtype), device)), retain_graph=True)
+    for x in inputs:
+        if isinstance(x, ml.Tensor) and x.grad is not None:
+            assert x.grad.dtype == dtype
+            assert x.grad.shape == x.shape
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_arrays_give_what_tensors_give(op, sample, device):
+    inputs = arguments(op, sample, device)
+    arrays = [x.data if isinstance(x, ml.Tensor) else x for x in inputs]
+    for y, array in zip(outputs(op(*inputs, **sample.params)), outputs(op(*arrays, **sample.params)), strict=True):
+        np.testing.assert_array_equal(y.numpy(), ml.Tensor(array).numpy())
+
+
+@pytest.mark.parametrize(("op", "sample"), [case for case in CASES if case.values[0].composed])
+def test_fused_equals_composed(op, sample, device):
+    fused_inputs, inputs = arguments(op, sample, device), arguments(op, sample, device)
+    fused = outputs(op(*fused_inputs, **sample.params))
+    with use_fused(False):
+        composed = outputs(op(*inputs, **sample.params))
+    rng = np.random.default_rng(1)
+    for a, b in zip(fused, composed, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-10, atol=1e-12)
+        if a.requires_grad:
+            v = ml.Tensor(to_device(rng.standard_normal(a.shape), device))
+            a.backward(v, retain_graph=True)
+            b.backward(v, retain_graph=True)
+    for a, b in zip(fused_inputs, inputs, strict=True):
+        if isinstance(a, ml.Tensor) and a.requires_grad and b.grad is not None:
+            np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(("op", "sample"), [case for case in CASES if case.values[0].name not in ("move",)])
+def test_inputs_are_not_modified(op, sample, device):
+    inputs = arguments(op, sample, device)
+    before = [x.numpy().copy() if isinstance(x, ml.Tensor) else x for x in inputs]
+    for y in outputs(op(*inputs, **sample.params)):
+        if y.requires_grad:
+            y.backward(ml.Tensor(to_device(np.ones(y.shape), device)), retain_graph=True)
+    for x, old in zip(inputs, before, strict=True):
+        if isinstance(x, ml.Tensor):
+            np.testing.assert_array_equal(x.numpy(), old)
