@@ -1,0 +1,57 @@
+"""Data: a table of data sets, readers of local files, token files larger than memory, and batches.
+
+Nothing here knows of tensors or tokenizers: what goes in and comes out is text and NumPy arrays.
+"""
+
+from .errors import DataError
+from .fetch import get, is_here, list_datasets
+from .files import cache_dir
+from .idx import read_idx, write_idx
+from .images import digits, load_images, mnist_5k
+from .loader import ArrayDataset, BatchDataset, DataLoader, default_collate
+from .plain_text import iter_text, load_text
+from .python_text import python_docs, python_docstrings
+from .split import split_indices, train_test_split
+from .table import TABLE, DataSet, describe
+from .tables import Table, load_table
+from .tokens import TokenBlocks, TokenHeader, open_tokens, random_blocks, read_token_header, write_tokens
+from .url import fetch_url
+from .words import misspellings, spam_assassin, weat_words
+
+__all__ = [
+    "TABLE",
+    "ArrayDataset",
+    "BatchDataset",
+    "DataError",
+    "DataLoader",
+    "DataSet",
+    "Table",
+    "TokenBlocks",
+    "TokenHeader",
+    "cache_dir",
+    "default_collate",
+    "describe",
+    "digits",
+    "fetch_url",
+    "get",
+    "is_here",
+    "iter_text",
+    "list_datasets",
+    "load_images",
+    "load_table",
+    "load_text",
+    "misspellings",
+    "mnist_5k",
+    "open_tokens",
+    "python_docs",
+    "python_docstrings",
+    "random_blocks",
+    "read_idx",
+    "read_token_header",
+    "spam_assassin",
+    "split_indices",
+    "train_test_split",
+    "weat_words",
+    "write_idx",
+    "write_tokens",
+]

@@ -1,0 +1,63 @@
+"""The text that every Python carries: its manual and its docstrings. No network and no cache are needed."""
+
+import ast
+import sysconfig
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import DataError
+
+# Tests say little in words. The others are installed on some systems and missing on others, and would make the text
+# of one Python version differ from machine to machine.
+_LEFT_OUT = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"} | {
+    "tkinter", "turtle.py", "turtledemo", "idlelib", "lib2to3", "distutils", "ensurepip",
+}  # fmt: skip
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def python_docs() -> str:
+    """The topics of Python's reference manual (`help("topics")`), in alphabetical order, a newline between two.
+
+    Raises DataError where Python was installed without its documentation module.
+    """
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:
+        raise DataError(
+            "this Python has no module pydoc_data.topics (some systems package it separately). "
+            "Install the full standard library, or give a text file instead."
+        ) from error
+    return "\n".join(topics[name] for name in sorted(topics))
+
+
+def python_docstrings(root: Path | None = None) -> str:
+    """Every different docstring under `root` (default: the standard library), a blank line between two.
+
+    Files are taken in the order of their paths and parsed, never imported; a file that does not parse is skipped, as is
+    a docstring that is no valid Unicode. Of equal docstrings the first is kept. Raises DataError if there are none.
+    """
+    folder = root or Path(sysconfig.get_path("stdlib"))
+    different = dict.fromkeys(doc for path in _source_files(folder) for doc in _docstrings(path))
+    if not different:
+        raise DataError(f"no docstrings under {folder}: the standard library's .py files are not there")
+    return "\n\n".join(different)
+
+
+def _source_files(folder: Path) -> list[Path]:
+    paths = ((path.relative_to(folder), path) for path in folder.rglob("*.py"))
+    return [path for _, path in sorted((r.as_posix(), p) for r, p in paths if not _LEFT_OUT.intersection(r.parts))]
+
+
+def _docstrings(path: Path) -> Iterator[str]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of invalid escapes in old sources
+            tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return
+    nodes = [node for node in ast.walk(tree) if isinstance(node, _DOCUMENTED)]
+    for node in sorted(nodes, key=lambda node: getattr(node, "lineno", 0)):
+        text = ast.get_docstring(node)
+        if text and not any("\ud800" <= character <= "\udfff" for character in text):
+            yield text

@@ -1,0 +1,89 @@
+"""A file from a web address, kept only if it has the SHA-256 that was expected."""
+
+import http.client
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import BinaryIO
+
+from .errors import DataError
+from .files import CHUNK_BYTES, atomic_write, cache_dir, make_cache_folder, sha256_of
+
+# Named one by one: the default opener would also follow file:// and ftp://.
+_HANDLERS = (
+    urllib.request.ProxyHandler,
+    urllib.request.UnknownHandler,
+    urllib.request.HTTPHandler,
+    urllib.request.HTTPSHandler,
+    urllib.request.HTTPDefaultErrorHandler,
+    urllib.request.HTTPRedirectHandler,
+    urllib.request.HTTPErrorProcessor,
+)
+
+
+def fetch_url(url: str, sha256: str | None, *, timeout: float = 30.0, max_bytes: int = 1 << 30) -> Path:
+    """Download `url` (http or https) into the cache and return the path; a file already there is used again.
+
+    `sha256` is the expected hash, 64 hexadecimal digits; the file in the cache is named by it. `timeout` is the
+    longest silence of the server in seconds, `max_bytes` the largest file that is accepted. Raises DataError for
+    another kind of address, a missing or wrong hash, a file too large, and when the download fails; then nothing is
+    kept.
+    """
+    address = urllib.parse.urlsplit(url)
+    if address.scheme not in ("http", "https") or not address.netloc:
+        raise DataError(f"cannot fetch {url!r}: expected an address that begins with http:// or https://")
+    expected = _valid_hash(url, sha256)
+    suffix = re.search(r"[.]\w+$", address.path)
+    path = make_cache_folder(cache_dir() / "url") / (expected + (suffix.group() if suffix else ""))
+    if not path.is_file() or sha256_of(path) != expected:
+        _download(url, path, expected, timeout, max_bytes)
+    return path
+
+
+def _valid_hash(url: str, sha256: str | None) -> str:
+    if sha256 is None:
+        raise DataError(
+            f"the file at {url} needs sha256=..., so that a run can be repeated on the same bytes. Download it "
+            "once, look at it, compute its hash (sha256sum FILE; on Windows: certutil -hashfile FILE SHA256), pass it."
+        )
+    if not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        raise DataError(f"sha256={sha256!r} is no SHA-256: expected 64 hexadecimal digits")
+    return sha256.lower()
+
+
+def _download(url: str, path: Path, expected: str, timeout: float, max_bytes: int) -> None:
+    opener = urllib.request.OpenerDirector()
+    for handler in _HANDLERS:
+        opener.add_handler(handler())
+    request = urllib.request.Request(url, headers={"User-Agent": "minilm"})
+    try:
+        with atomic_write(path) as sink:
+            with opener.open(request, timeout=timeout) as response:
+                promised = response.headers.get("Content-Length")
+                received = _copy(url, response, sink, max_bytes)
+            if promised is not None and received != int(promised):
+                raise DataError(f"{url} broke off after {received:,} of {int(promised):,} bytes: try again")
+            sink.flush()
+            found = sha256_of(sink.name)
+            if found != expected:
+                raise DataError(
+                    f"{url} has changed or is another file ({received:,} bytes); it was not kept.\n"
+                    f"    expected SHA-256 {expected}\n    found    SHA-256 {found}"
+                )
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+        raise DataError(
+            f"cannot fetch {url}: {getattr(error, 'reason', None) or error}. "
+            f"Download it on a machine with a network and pass the path of the file, or put it at {path}"
+        ) from error
+
+
+def _copy(url: str, response: BinaryIO, sink: BinaryIO, max_bytes: int) -> int:
+    received = 0
+    while chunk := response.read(CHUNK_BYTES):
+        received += len(chunk)
+        if received > max_bytes:
+            raise DataError(f"{url} holds more than max_bytes = {max_bytes:,} bytes; it was not kept")
+        sink.write(chunk)
+    return received
