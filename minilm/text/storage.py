@@ -129,7 +129,9 @@ def check_header(fields: dict[str, Any], type_name: str, names: set[str]) -> Non
     """Check that `fields` is a tokenizer of type `type_name`, of our version, with the fields `names` and no others."""
     found = field(fields, "type", str)
     if found != type_name:
-        raise TokenizerError(f"holds a tokenizer of type {found!r}, not {type_name!r}; open it with load_tokenizer()")
+        raise TokenizerError(
+            f"holds a tokenizer of type {_short(found)}, not {type_name!r}; open it with load_tokenizer()"
+        )
     version = field(fields, "version", int)
     if version != VERSION:
         raise TokenizerError(f"has format version {version}, this minilm reads version {VERSION}; update minilm")

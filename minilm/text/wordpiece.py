@@ -333,8 +333,8 @@ class WordPieceTokenizer(Tokenizer):
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
-        options = {"unk_token": str, "lower_case": bool, "strip_accents": bool, "max_input_chars_per_word": int}
-        check_header(fields, cls.type_name, {"special_tokens", "tokens", *options})
+        options = {"unk_token", "lower_case", "strip_accents", "max_input_chars_per_word"}
+        check_header(fields, cls.type_name, {"special_tokens", "tokens"} | options)
         return cls(
             string_list(fields, "tokens"),
             special_tokens=string_list(fields, "special_tokens"),

@@ -65,6 +65,13 @@ def test_an_id_outside_the_vocabulary_is_named(tokenizer, bad):
 
 
 @every_tokenizer
+def test_the_first_id_outside_the_vocabulary_is_vocab_size(tokenizer):
+    assert tokenizer.decode([tokenizer.vocab_size - 1])
+    with pytest.raises(TokenizerError, match=f"whose ids are 0 to {tokenizer.vocab_size - 1};"):
+        tokenizer.decode([tokenizer.vocab_size])
+
+
+@every_tokenizer
 def test_ids_may_come_as_any_integers(tokenizer):
     ids = tokenizer.encode("the end")
     expected = tokenizer.decode(ids)
