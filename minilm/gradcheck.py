@@ -145,7 +145,7 @@ def _check_elements(
     atol: float,
 ) -> None:
     numeric = np.zeros(analytic.shape)
-    step = np.zeros(analytic.shape)
+    step: Float64 = np.zeros(analytic.shape)
     for element in np.ndindex(*analytic.shape):
         step[element] = 1.0
         numeric[element] = _difference(f, inputs, i, step, upstream, eps)
@@ -178,7 +178,7 @@ def _check_directions(
     rng: np.random.Generator,
 ) -> None:
     for k in range(directions):
-        step = rng.standard_normal(analytic.shape)
+        step: Float64 = np.asarray(rng.standard_normal(analytic.shape))
         step /= max(float(np.linalg.norm(step)), 1e-300)
         a, n = float((analytic * step).sum()), _difference(f, inputs, i, step, upstream, eps)
         if not abs(a - n) <= atol + rtol * abs(n):

@@ -20,9 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from minilm.backend import as_array, device_of
-from minilm.ops.op import Op, Spec, shape_of
+from minilm.ops.op import REGISTRY, Op, Spec, shape_of
 from minilm.ops.reduce import sum_to
-from minilm.ops.shape import reshape
 
 Array = Any
 
@@ -271,7 +270,8 @@ def run_backward(
             continue
         for parent, g in zip(item.parents, _apply_rule(item, arrived, create_graph, wrap, useful), strict=True):
             if g is not None:
-                gradients.add(*(parent if type(parent) is tuple else (parent, 0)), g)
+                origin, index = parent if type(parent) is tuple else (parent, 0)
+                gradients.add(origin, index, g)
         if not (retain_graph or create_graph):
             item.free()
     return found
@@ -363,7 +363,9 @@ def _handles(node: Node, wrap: Callable[..., Any]) -> tuple[Any, ...]:
 
 def _composed_vjp(node: Node, needs: tuple[bool, ...], g: Any, wrap: Callable[..., Any]) -> list[Any]:
     """The gradient of a fused op as a graph: its composition is run again and differentiated, from aliases of its inputs."""
-    handles = [reshape(x, x.shape) if need else x for x, need in zip(_handles(node, wrap), needs, strict=True)]
+    handles = [
+        REGISTRY["reshape"](x, x.shape) if need else x for x, need in zip(_handles(node, wrap), needs, strict=True)
+    ]
     assert node.op.composed is not None
     with enable_grad():
         y = node.op.composed(*handles, **node.params)

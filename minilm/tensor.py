@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minilm import graph
-from minilm.backend import Device, DeviceError, as_array, cpu, device_of, get_device, to_device, to_host
+from minilm.backend import Device, DeviceError, as_array, cpu, device_of, get_device, is_device_name, to_device, to_host
 from minilm.graph import Node, modes
 from minilm.ops import REGISTRY
 from minilm.ops.op import Op, Spec, shape_of
@@ -34,6 +34,17 @@ def set_default_dtype(dtype: Any) -> None:
 def get_default_dtype() -> np.dtype[Any]:
     """The float type of new Tensors that are made from Python numbers."""
     return _default_dtype
+
+
+def _method(name: str) -> Callable[..., Any]:
+    """The op of that name as a method: ``x.exp()`` is ``exp(x)``, with the same further arguments."""
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return REGISTRY[name](self, *args, **kwargs)
+
+    method.__name__ = name
+    method.__doc__ = f"The op `{name}` of this tensor; see ``minilm.ops.REGISTRY['{name}']``."
+    return method
 
 
 class Tensor:
@@ -199,9 +210,7 @@ class Tensor:
 
         The gradient of a moved Tensor is moved back.
         """
-        if isinstance(target, Device) or (
-            isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda", "auto", "pretend")
-        ):
+        if isinstance(target, Device) or is_device_name(target):
             device = get_device(target)
             return self if device is self.device else REGISTRY["move"](self, device=device)
         return self if np.dtype(target) == self.dtype else REGISTRY["cast"](self, dtype=target)
@@ -210,16 +219,8 @@ class Tensor:
         """In another dtype, as NumPy says it."""
         return self.to(np.dtype(dtype))
 
-    def cpu(self) -> Tensor:
-        return self.to("cpu")
-
-    def cuda(self) -> Tensor:
-        return self.to("cuda")
-
-    def float(self) -> Tensor:
-        return self.to(np.float32)
-
     def double(self) -> Tensor:
+        """In float64, as gradient checks need it."""
         return self.to(np.float64)
 
     # -- differentiation ----------------------------------------------------------------------------------------------
@@ -299,9 +300,14 @@ class Tensor:
             device = here
             arrays.append(array)
         device = device or cpu
-        out = op.forward(device, *arrays, **params)
+        try:
+            out = op.forward(device, *arrays, **params)
+        except ValueError as error:
+            if not op.broadcasts:
+                raise
+            raise op.explain(error, arrays) from None
         out, aux = out if op.has_aux else (out, None)
-        outs = [_settle(y, arrays) for y in (out if op.multi else (out,))]
+        outs = [as_array(y) if "dtype" in params else _settle(y, arrays) for y in (out if op.multi else (out,))]
         if modes.anomaly:
             graph.check_anomaly(op, arrays, outs, graph.user_site(), "forward")
         if record and modes.grad:
@@ -334,7 +340,7 @@ class Tensor:
         array[...] = _operand(other, self.device)
         return self
 
-    def fill_(self, value: float) -> Tensor:
+    def fill_(self, value: Any) -> Tensor:
         self._in_place("fill_").fill(value)
         return self
 
@@ -509,10 +515,39 @@ class Tensor:
         memo[id(self)] = out
         return out
 
+    # -- ops as methods -----------------------------------------------------------------------------------------------
+
+    abs, sqrt, exp, log, sin, cos = (_method(name) for name in ("abs", "sqrt", "exp", "log", "sin", "cos"))
+    tanh, sigmoid, relu, clip = (_method(name) for name in ("tanh", "sigmoid", "relu", "clip"))
+    sum, mean, var, std = (_method(name) for name in ("sum", "mean", "var", "std"))
+    max, min, prod, logsumexp, cumsum = (_method(name) for name in ("max", "min", "prod", "logsumexp", "cumsum"))
+    swapaxes, squeeze, unsqueeze = (_method(name) for name in ("swapaxes", "squeeze", "unsqueeze"))
+    split, flip, tril, triu = (_method(name) for name in ("split", "flip", "tril", "triu"))
+    softmax, log_softmax = (_method(name) for name in ("softmax", "log_softmax"))
+    masked_fill, gather = (_method(name) for name in ("masked_fill", "gather"))
+    pow, matmul = (_method(name) for name in ("pow", "matmul"))
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same numbers under another shape, given as ``reshape(2, 3)`` or ``reshape((2, 3))``; one size may be -1."""
+        return REGISTRY["reshape"](self, shape=_one_or_many(shape))  # type: ignore[no-any-return]
+
+    def expand(self, *shape: Any) -> Tensor:
+        """Axes of size 1, and new leading axes, repeated without copying."""
+        return REGISTRY["expand"](self, shape=_one_or_many(shape))  # type: ignore[no-any-return]
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes in the order given, as NumPy's ``transpose``; without arguments reversed."""
+        return REGISTRY["transpose"](self, axes=_one_or_many(axes) or None)  # type: ignore[no-any-return]
+
     @property
     def T(self) -> Tensor:
         """The axes in reverse order."""
-        return REGISTRY["transpose"](self)  # type: ignore[no-any-return]
+        return self.transpose()
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes swapped: each matrix of a batch transposed."""
+        return REGISTRY["swapaxes"](self, -1, -2)  # type: ignore[no-any-return]
 
     def all(self) -> Tensor:
         return Tensor._wrap(as_array(self._data.all()))
@@ -569,6 +604,11 @@ def _operand(x: Any, device: Device) -> Any:
             f"this tensor is on {device.name}, the other operand on {device_of(x).name}; move one with .to(...)."
         )
     return x
+
+
+def _one_or_many(arguments: tuple[Any, ...]) -> Any:
+    """``f(2, 3)`` and ``f((2, 3))`` mean the same."""
+    return arguments[0] if len(arguments) == 1 and isinstance(arguments[0], tuple | list) else arguments
 
 
 def plain_index(index: Any) -> Any:

@@ -1,4 +1,12 @@
-"""Shared settings: one BLAS thread where several processes test at once, reproducible hypothesis, and `--device`."""
+"""Shared settings: one BLAS thread where several processes test at once, reproducible hypothesis, and `--device`.
+
+A test runs on the device that pytest was given when it makes its tensors there: the fixture `tensor` does so::
+
+    def test_sum(tensor):
+        x = tensor([[1.0, 2.0]], requires_grad=True)   # ml.tensor(..., device=...)
+        ...
+        np.testing.assert_allclose(x.grad.numpy(), ...)  # .numpy() is the way back
+"""
 
 import os
 
@@ -6,6 +14,8 @@ if os.environ.get("PYTEST_XDIST_WORKER"):
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+import functools
 
 import hypothesis
 import pytest
@@ -20,17 +30,9 @@ def pytest_addoption(parser):
     )
 
 
-def pytest_report_header(config):
+def chosen_device(config):
+    """The Device that pytest was given."""
     name = config.getoption("--device")
-    return f"minilm device: {name}" + (
-        " (a pretend GPU: CuPy's rules, NumPy's arithmetic)" if name == "pretend" else ""
-    )
-
-
-@pytest.fixture(scope="session")
-def device(request):
-    """The Device under test."""
-    name = request.config.getoption("--device")
     if name == "pretend":
         from tests.backend import pretend
 
@@ -38,3 +40,33 @@ def device(request):
     from minilm.backend import get_device
 
     return get_device(name)
+
+
+def pytest_configure(config):
+    from minilm.backend import DeviceError
+
+    try:
+        chosen_device(config)
+    except DeviceError as error:
+        raise pytest.UsageError(f"--device: {error}") from None
+
+
+def pytest_report_header(config):
+    device = chosen_device(config)
+    return f"minilm device: {device.name}" + (
+        " (a stand-in with CuPy's rules and NumPy's arithmetic)" if device.name == "pretend" else ""
+    )
+
+
+@pytest.fixture(scope="session")
+def device(request):
+    """The Device under test."""
+    return chosen_device(request.config)
+
+
+@pytest.fixture(scope="session")
+def tensor(device):
+    """``minilm.tensor`` on the device under test."""
+    import minilm
+
+    return functools.partial(minilm.tensor, device=device)

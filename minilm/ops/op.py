@@ -169,6 +169,7 @@ class Op:
         self.input_names = tuple(p.name for p in inputs)
         self.input_defaults = tuple(p.default for p in inputs)
         self.params = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        self.has_required = inspect.Parameter.empty in self.params.values()
         self.rules = tuple(getattr(self, f"grad_{name}", None) for name in self.input_names)
         self._saves: dict[tuple[bool, ...], tuple[bool, tuple[bool, ...]]] = {}
         self.__doc__ = type(self).__doc__
@@ -205,7 +206,7 @@ class Op:
             inputs, extra = args, ()
         else:
             inputs, extra = args[: len(self.input_names)], args[len(self.input_names) :]
-        if kwargs or extra or len(inputs) < len(self.input_names):
+        if kwargs or extra or self.has_required or len(inputs) < len(self.input_names):
             return self._bind_slowly(list(inputs), extra, dict(kwargs))
         return inputs, self.params.copy()
 
@@ -230,6 +231,12 @@ class Op:
         if missing:
             raise TypeError(f"{self.name}() is missing '{missing[0]}': it takes {self.signature()}.")
         return tuple(inputs), params
+
+    def explain(self, error: ValueError, arrays: Iterable[Any]) -> ValueError:
+        """The array module's complaint about shapes, in terms of the op."""
+        shapes = ", ".join(str(shape_of(x)) for x in arrays)
+        why = "do not broadcast together: sizes must be equal or 1, compared from the last axis"
+        return ValueError(f"{self.name}: shapes {shapes} {why} ({error}).")
 
     def signature(self) -> str:
         """The arguments, as a reader would write them."""

@@ -1,0 +1,260 @@
+r"""GPT: a decoder-only Transformer language model.
+
+The architecture is GPT-2's (Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*) as nanoGPT writes it:
+layer norm before each sublayer, learned positions, GELU, and one matrix for the token embedding and the output.
+
+.. math::
+    h^0_t &= E_{x_t} + P_t \\
+    u^\ell &= h^{\ell-1} + \operatorname{Attention}(\operatorname{LN}(h^{\ell-1})), \qquad
+    h^\ell = u^\ell + W_2\,\operatorname{GELU}(W_1 \operatorname{LN}(u^\ell)) \\
+    p(x_{t+1} \mid x_{\le t}) &= \operatorname{softmax}(E \operatorname{LN}(h^L_t))
+
+In the shape comments B is the batch, T the length in tokens, C the width, H the number of heads, D = C / H.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from minilm import nn
+from minilm.models.generation import generate
+from minilm.nn import functional as F
+from minilm.tensor import Tensor
+
+Ids = Any  # integers: lists, a NumPy array or a Tensor
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The shape of a GPT.
+
+    Attributes:
+        vocab_size: number of different tokens.
+        block_size: the longest context, in tokens.
+        n_layer, n_head, n_embd: number of blocks, heads in each, and width C; heads must divide the width.
+        dropout: probability with which embeddings, attention weights and sublayer outputs are dropped in training.
+        bias: whether the linear layers and layer norms have biases (GPT-2: yes; nanoGPT's small recipes: no).
+        tie_weights: one matrix for the token embedding and the output layer (Press and Wolf 2017).
+        position: "learned" (GPT-2), "sinusoidal" (Vaswani et al. 2017) or "rotary" (Su et al. 2021).
+        norm: "layer" or "rms".
+
+    Raises:
+        ValueError: a number is not positive, the heads do not divide the width, or a name is unknown.
+    """
+
+    vocab_size: int
+    block_size: int = 1024
+    n_layer: int = 12
+    n_head: int = 12
+    n_embd: int = 768
+    dropout: float = 0.0
+    bias: bool = True
+    tie_weights: bool = True
+    position: str = "learned"
+    norm: str = "layer"
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"GPTConfig: {name} must be a positive integer, got {value!r}.")
+        if self.n_embd % self.n_head:
+            raise ValueError(f"GPTConfig: n_head={self.n_head} does not divide n_embd={self.n_embd}.")
+        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
+            raise ValueError(f"GPTConfig: dropout must be at least 0 and less than 1, got {self.dropout!r}.")
+        if self.position not in ("learned", "sinusoidal", "rotary"):
+            raise ValueError(f"GPTConfig: position must be 'learned', 'sinusoidal' or 'rotary', got {self.position!r}.")
+        if self.norm not in ("layer", "rms"):
+            raise ValueError(f"GPTConfig: norm must be 'layer' or 'rms', got {self.norm!r}.")
+        if (
+            self.position != "learned"
+            and (self.n_embd // self.n_head if self.position == "rotary" else self.n_embd) % 2
+        ):
+            raise ValueError(
+                f"GPTConfig: {self.position} positions turn pairs of channels, so their number must be even."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class LayerCache:
+    """The keys and values of the tokens that one attention layer has seen: (B, H, T, D) of room for `block_size`."""
+
+    def __init__(self, config: GPTConfig, batch: int, device: Any, dtype: Any) -> None:
+        shape = (batch, config.n_head, config.block_size, config.n_embd // config.n_head)
+        self.keys, self.values = device.xp.empty(shape, dtype), device.xp.empty(shape, dtype)
+        self.length = 0
+
+    def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Appends the newest keys and values, and returns all."""
+        start, self.length = self.length, self.length + k.shape[2]
+        self.keys[:, :, start : self.length] = k.data
+        self.values[:, :, start : self.length] = v.data
+        return Tensor(self.keys[:, :, : self.length]), Tensor(self.values[:, :, : self.length])
+
+
+class KVCache:
+    """One `LayerCache` a layer: with it a model computes only the newest tokens."""
+
+    def __init__(self, model: GPT, batch: int) -> None:
+        weight = model.wte.weight
+        self.layers = [LayerCache(model.config, batch, weight.device, weight.dtype) for _ in model.blocks]
+
+    @property
+    def length(self) -> int:
+        """The number of tokens seen."""
+        return self.layers[0].length
+
+
+class CausalSelfAttention(nn.Module):
+    """Every position attends to itself and to those before it (Vaswani et al. 2017, section 3.2)."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.n_head, self.dropout = config.n_head, config.dropout
+        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
+        self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
+        self.resid_dropout = nn.Dropout(config.dropout)
+        self.rotary = nn.RotaryPositions(config.n_embd // config.n_head) if config.position == "rotary" else None
+
+    def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
+        B, T, C = x.shape
+        start = cache.length if cache else 0
+        q, k, v = (
+            part.reshape(B, T, self.n_head, -1).swapaxes(1, 2) for part in self.c_attn(x).split(3, axis=-1)
+        )  # (B, H, T, D)
+        if self.rotary is not None:
+            q, k = self.rotary(q, start), self.rotary(k, start)
+        if cache is not None:
+            k, v = cache.extend(k, v)
+        y = F.scaled_dot_product_attention(q, k, v, causal=True, dropout_p=self.dropout if self.training else 0.0)
+        return self.resid_dropout(self.c_proj(y.swapaxes(1, 2).reshape(B, T, C)))
+
+
+class MLP(nn.Module):
+    """Two linear layers with a GELU between them, four times as wide inside, for each position alone."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd, bias=config.bias)
+        self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(self.c_proj(F.gelu(self.c_fc(x))))  # (B, T, C) -> (B, T, 4C) -> (B, T, C)
+
+
+class Block(nn.Module):
+    """Attention, then the MLP, each on a normalised input and added to the residual stream."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.ln_1, self.attn = _norm(config), CausalSelfAttention(config)
+        self.ln_2, self.mlp = _norm(config), MLP(config)
+
+    def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
+        x = x + self.attn(self.ln_1(x), cache)
+        return x + self.mlp(self.ln_2(x))
+
+
+def _norm(config: GPTConfig) -> nn.Module:
+    if config.norm == "rms":
+        return nn.RMSNorm(config.n_embd)
+    return nn.LayerNorm(config.n_embd, bias=config.bias)
+
+
+class GPT(nn.Module):
+    """A GPT with GPT-2's initialisation: normal with deviation 0.02, residual projections 0.02 / sqrt(2 n_layer).
+
+    Args:
+        config: the shape.
+        rng: draws the weights; default: the global host generator (`minilm.manual_seed`).
+    """
+
+    def __init__(self, config: GPTConfig, rng: np.random.Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.wte = nn.Embedding(config.vocab_size, config.n_embd)
+        self.wpe = _positions(config)
+        self.drop = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList([Block(config) for _ in range(config.n_layer)])
+        self.ln_f = _norm(config)
+        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        if config.tie_weights:
+            self.lm_head.weight = self.wte.weight
+        nn.init.gpt2_(self, config.n_layer, residual=("c_proj",), rng=rng)
+
+    def forward(self, ids: Ids, cache: KVCache | None = None) -> Tensor:
+        """The logits of the token after each position: (B, T) -> (B, T, vocab_size).
+
+        With a `cache`, `ids` are the tokens that follow those already in it.
+
+        Raises:
+            ValueError: the ids have not two axes, or the context would be longer than `block_size`.
+            IndexError: an id is not in the vocabulary.
+        """
+        ids = _as_ids(ids, self.wte.weight)
+        start = cache.length if cache else 0
+        if ids.ndim != 2 or not 1 <= ids.shape[1] <= self.config.block_size - start:
+            seen = f" after {start} in the cache" if start else ""
+            raise ValueError(
+                f"GPT: expected ids of shape (batch, 1 to {self.config.block_size - start} tokens){seen}, got {ids.shape}; "
+                f"block_size is {self.config.block_size}."
+            )
+        x = self.wte(ids)  # (B, T, C)
+        if self.wpe is not None:
+            x = self.wpe(x, start)
+        x = self.drop(x)
+        for i, block in enumerate(self.blocks):
+            x = block(x, cache.layers[i] if cache else None)
+        return self.lm_head(self.ln_f(x))
+
+    def loss(self, ids: Ids, targets: Ids) -> Tensor:
+        """The mean cross-entropy of the next tokens, in nats: ids and targets are (B, T)."""
+        logits = self(ids)
+        return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), _as_ids(targets, self.wte.weight).reshape(-1))
+
+    def decay_groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        """Optimizer groups: matrices and embeddings decay, biases and norms do not (as nanoGPT)."""
+        parameters = list(self.parameters())
+        return [
+            {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        ]
+
+    def generate(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, **options: Any) -> list[list[int]]:
+        """The ids that follow each prompt; see `minilm.models.generation.generate` for the options."""
+        return generate(self, prompts, max_new_tokens, **options)
+
+    def next_logits(self, contexts: Ids, cache: KVCache | None) -> tuple[Tensor, KVCache | None]:
+        """The logits (B, vocab_size) of the token after `contexts` (B, T), computing only what `cache` does not hold.
+
+        Returns:
+            the logits, and the cache for the next call: None where the context outgrew `block_size`, since then each token's
+            position changes with every step and nothing kept remains valid.
+        """
+        ids = np.asarray(contexts)[:, -self.config.block_size :]
+        if np.shape(contexts)[1] > self.config.block_size:
+            return self(ids)[:, -1], None
+        cache = KVCache(self, len(ids)) if cache is None else cache
+        return self(ids[:, cache.length :], cache)[:, -1], cache
+
+
+def _positions(config: GPTConfig) -> nn.Module | None:
+    """The module that adds positions to the embeddings; None where attention rotates them in."""
+    if config.position == "learned":
+        return nn.LearnedPositions(config.block_size, config.n_embd)
+    return nn.SinusoidalPositions(config.block_size, config.n_embd) if config.position == "sinusoidal" else None
+
+
+def _as_ids(ids: Ids, like: Tensor) -> Tensor:
+    """Integer ids as a Tensor on the model's device."""
+    out = ids if isinstance(ids, Tensor) else Tensor(np.asarray(ids), device=like.device)
+    if out.dtype.kind not in "iu":
+        raise TypeError(f"token ids must be integers, got {out.dtype}.")
+    return out
