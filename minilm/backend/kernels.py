@@ -7,6 +7,7 @@ written for any array module: ``self.xp``, never ``np``.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 Array = Any
@@ -36,3 +37,392 @@ class Kernels:
         if math.prod(rows.shape) == 0:
             return rows.sum(axis=0)
         return self.xp.matmul(self.xp.ones((1, rows.shape[0]), x.dtype), rows).reshape(-1)
+
+    def sum_last(self, x: Array) -> Array:
+        """The sums over the last axis, which stays with size 1: a product with a column of ones, as in `sum_leading`."""
+        return self.xp.matmul(x, self.xp.ones((x.shape[-1], 1), x.dtype))
+
+    def sum_axis(self, x: Array, axis: int) -> Array:
+        """The sums over one axis (counted from 0), which stays with size 1."""
+        return self.sum_last(x) if axis == x.ndim - 1 else x.sum(axis=axis, keepdims=True)
+
+    def max_axis(self, x: Array, axis: int) -> Array:
+        """The largest elements along one axis, which stays with size 1; where all are -infinity, the lowest finite number.
+
+        Subtracting it before exp() is safe: no exponent is above 0, and -infinity minus it is -infinity, not NaN.
+        """
+        if x.size == 0:
+            return self.xp.zeros((*x.shape[:axis], 1, *x.shape[axis + 1 :]), x.dtype)
+        return self.xp.maximum(x.max(axis=axis, keepdims=True), float(self.xp.finfo(x.dtype).min))
+
+    def first_outside(self, index: Array, size: int, ignore: int | None = None) -> int | None:
+        """Where the first element that is neither in [0, size) nor `ignore` stands, counted flat; None if there is none.
+
+        A device on which looking means waiting may answer None unseen.
+        """
+        wrong = (index < 0) | (index >= size)
+        if ignore is not None:
+            wrong &= index != ignore
+        return int(wrong.argmax()) if wrong.any() else None
+
+    # -- softmax ------------------------------------------------------------------------------------------------------
+
+    def softmax(self, x: Array, axis: int, out: Array | None = None) -> Array:
+        """exp(x) / sum(exp(x)) along an axis (counted from 0); zeros where every x is -infinity. `out` may be x."""
+        y = self.xp.subtract(x, self.max_axis(x, axis), out=out)
+        self.xp.exp(y, out=y)
+        y /= self.xp.maximum(self.sum_axis(y, axis), 1.0)  # a sum below 1 lacks exp(0): all of its terms are zero
+        return y
+
+    def softmax_backward(self, g: Array, y: Array, axis: int) -> Array:
+        """y * (g - sum(g * y))."""
+        dx = g - self.sum_axis(g * y, axis)
+        dx *= y
+        return dx
+
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        """x - log(sum(exp(x))) along an axis (counted from 0); -infinity where every x is."""
+        y = x - self.max_axis(x, axis)
+        y -= self.xp.log(self.xp.maximum(self.sum_axis(self.xp.exp(y), axis), 1.0))
+        return y
+
+    def log_softmax_backward(self, g: Array, y: Array, axis: int) -> Array:
+        """g - exp(y) * sum(g)."""
+        dx = self.xp.exp(y)
+        dx *= self.sum_axis(g, axis)
+        return self.xp.subtract(g, dx, out=dx)
+
+    # -- normalization ------------------------------------------------------------------------------------------------
+
+    def layer_norm(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Any]:
+        """The output, and what `layer_norm_backward` needs: mean and 1 / standard deviation of each row."""
+        n = x.shape[-1]
+        mean = self.sum_last(x)
+        mean /= n
+        y = x - mean
+        rstd = self.sum_last(y * y)
+        rstd /= n
+        rstd += eps
+        rstd **= -0.5
+        y *= rstd
+        return self.scale_and_shift(y, weight, bias), (mean, rstd)
+
+    def layer_norm_backward(self, g: Array, x: Array, weight: Array | None, saved: Any) -> tuple[Array, Array, Array]:
+        """The gradients of x, weight and bias (the last two as if weight and bias were there)."""
+        mean, rstd = saved
+        normed = x - mean
+        normed *= rstd
+        product = g * normed
+        dweight, dbias = self.sum_leading(product), self.sum_leading(g)
+        to_mean = self.mean_column(weight, x)  # @ it takes the weighted mean of each row
+        normed *= self.xp.matmul(product, to_mean)
+        normed += self.xp.matmul(g, to_mean)
+        dx = self.xp.subtract(g if weight is None else self.xp.multiply(g, weight, out=product), normed, out=normed)
+        dx *= rstd
+        return dx, dweight, dbias
+
+    def rms_norm(self, x: Array, weight: Array | None, eps: float) -> tuple[Array, Any]:
+        """The output, and what `rms_norm_backward` needs: 1 / root mean square of each row."""
+        rrms = self.sum_last(x * x)
+        rrms /= x.shape[-1]
+        rrms += eps
+        rrms **= -0.5
+        return self.scale_and_shift(x * rrms, weight, None), rrms
+
+    def rms_norm_backward(self, g: Array, x: Array, weight: Array | None, saved: Any) -> tuple[Array, Array]:
+        """The gradients of x and of weight (the latter as if there were one)."""
+        normed = x * saved
+        product = g * normed
+        dweight = self.sum_leading(product)
+        normed *= self.xp.matmul(product, self.mean_column(weight, x))
+        dx = self.xp.subtract(g if weight is None else self.xp.multiply(g, weight, out=product), normed, out=normed)
+        dx *= saved
+        return dx, dweight
+
+    def mean_column(self, weight: Array | None, x: Array) -> Array:
+        """The column c for which x @ c is the mean over the last axis of x * weight."""
+        n = x.shape[-1]
+        return self.xp.full((n, 1), 1.0 / n, x.dtype) if weight is None else weight.reshape(n, 1) * (1.0 / n)
+
+    def batch_statistics(self, x: Array) -> tuple[Array, Array]:
+        """Mean and (biased) variance of each channel, which is axis 1, over all other axes."""
+        axes = (0, *range(2, x.ndim))
+        return x.mean(axis=axes), x.var(axis=axes)
+
+    def batch_norm(
+        self, x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float
+    ) -> Array:
+        """(x - mean) / sqrt(var + eps) * weight + bias, with one number a channel (axis 1) of each."""
+        scale = (var + eps) ** -0.5
+        if weight is not None:
+            scale *= weight
+        y = x - self.as_channels(mean, x.ndim)
+        shift = None if bias is None else self.as_channels(bias, x.ndim)
+        return self.scale_and_shift(y, self.as_channels(scale, x.ndim), shift)
+
+    def batch_norm_backward(
+        self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float, of_batch: bool
+    ) -> tuple[Array, Array, Array, Array, Array]:
+        """The gradients of x, weight, bias, mean and var. `of_batch`: mean and var are those of x, so x acts through them too."""
+        axes, rstd = (0, *range(2, x.ndim)), (var + eps) ** -0.5
+        normed = x - self.as_channels(mean, x.ndim)
+        normed *= self.as_channels(rstd, x.ndim)
+        dweight, dbias = (g * normed).sum(axis=axes), g.sum(axis=axes)
+        scale = rstd if weight is None else rstd * weight
+        dx = g
+        if of_batch:
+            count = x.size // x.shape[1]
+            normed *= self.as_channels(dweight / count, x.ndim)
+            normed += self.as_channels(dbias / count, x.ndim)
+            dx = self.xp.subtract(g, normed, out=normed)
+        dx = dx * self.as_channels(scale, x.ndim)
+        return dx, dweight, dbias, -dbias * scale, dweight * scale * rstd * -0.5
+
+    def as_channels(self, values: Array, ndim: int) -> Array:
+        """One number a channel, shaped to broadcast along axis 1 of `ndim` axes."""
+        return values.reshape(-1, *(1,) * (ndim - 2))
+
+    def scale_and_shift(self, y: Array, weight: Array | None, bias: Array | None) -> Array:
+        """y * weight + bias, in the memory of y."""
+        if weight is not None:
+            y *= weight
+        if bias is not None:
+            y += bias
+        return y
+
+    # -- cross-entropy ------------------------------------------------------------------------------------------------
+
+    def cross_entropy(
+        self, x: Array, target: Array, weight: Array | None, ignore_index: int, smoothing: float
+    ) -> tuple[Array, Array, Any]:
+        """The loss of each row of logits, and its weight in a mean; then what `cross_entropy_backward` needs.
+
+        Args:
+            x: logits (rows, classes).
+            target: one class a row (rows,), or one distribution a row (rows, classes).
+            weight: of each class, or None.
+            ignore_index: the target of rows that do not count.
+            smoothing: the share of each target that is spread evenly over all classes.
+        """
+        xp, classes = self.xp, x.shape[1]
+        top = self.max_axis(x, 1)
+        z = x - top
+        total = self.sum_last(xp.exp(z))
+        log_total = xp.log(total)[:, 0]
+        if target.ndim == 2:
+            share = self.soften(target, weight, smoothing)
+            loss = log_total * share.sum(axis=1) - (share * z).sum(axis=1)
+            return loss, xp.ones(x.shape[0], x.dtype), (top, total)
+        counts, safe, share = self.class_shares(target, weight, ignore_index, x.dtype)
+        loss = xp.where(counts, share * (log_total - z[xp.arange(x.shape[0]), safe]), 0.0)
+        if smoothing:
+            each = xp.ones(classes, x.dtype) if weight is None else weight.astype(x.dtype)
+            loss *= 1.0 - smoothing
+            loss += counts * (log_total * each.sum() - xp.matmul(z, each)) * (smoothing / classes)
+        return loss, share, (top, total)
+
+    def cross_entropy_backward(
+        self, g: Array, x: Array, target: Array, weight: Array | None, ignore_index: int, smoothing: float, saved: Any
+    ) -> Array:
+        r"""The gradient of the logits, :math:`g_i (p_{ic} \sum_k a_{ik} - a_{ic})` for a target that gives class k the share a."""
+        xp, (top, total) = self.xp, saved
+        dx = x - top
+        xp.exp(dx, out=dx)  # softmax times the row's total, by which the factor of the row is divided
+        if target.ndim == 2:
+            share = self.soften(target, weight, smoothing)
+            dx *= (g * share.sum(axis=1))[:, None] / total
+            dx -= share * g[:, None]
+            return dx
+        counts, safe, share = self.class_shares(target, weight, ignore_index, x.dtype)
+        hit, spread = g * share * (1.0 - smoothing), xp.where(counts, g, 0.0) * (smoothing / x.shape[1])
+        each = xp.ones(x.shape[1], x.dtype) if weight is None else weight.astype(x.dtype)
+        dx *= (hit + spread * each.sum())[:, None] / total
+        dx[xp.arange(x.shape[0]), safe] -= hit
+        if smoothing:
+            dx -= spread[:, None] * each
+        return dx
+
+    def soften(self, target: Array, weight: Array | None, smoothing: float) -> Array:
+        """The share of each class in the loss of a row whose target is a distribution."""
+        if smoothing:
+            target = target * (1.0 - smoothing) + smoothing / target.shape[1]
+        return target if weight is None else target * weight.astype(target.dtype)
+
+    def class_shares(
+        self, target: Array, weight: Array | None, ignore_index: int, dtype: Any
+    ) -> tuple[Array, Array, Array]:
+        """Which rows count, their classes (0 where a row does not count) and the weights of these (0 likewise)."""
+        counts = target != ignore_index
+        safe = self.xp.where(counts, target, 0)
+        if weight is None:
+            return counts, safe, counts.astype(dtype)
+        return counts, safe, self.xp.where(counts, weight.astype(dtype)[safe], 0.0).astype(dtype)
+
+    # -- attention ----------------------------------------------------------------------------------------------------
+
+    def attention(
+        self,
+        q: Array,
+        k: Array,
+        v: Array,
+        mask: Array | None,
+        causal: bool,
+        dropout_p: float,
+        key: int,
+        scale: float,
+    ) -> tuple[Array, Any]:
+        """softmax(scale q kᵀ + mask) v, and what `attention_backward` needs: the probabilities and their dropout mask."""
+        xp = self.xp
+        scores = xp.matmul(q * scale, xp.swapaxes(k, -1, -2))
+        bias = self.attention_bias(mask, causal, scores.shape, scores.dtype)
+        if bias is not None:
+            fits = self._broadcasts_into(bias.shape, scores.shape)
+            scores = xp.add(scores, bias, out=scores if fits else None)
+        p = self.softmax(scores, scores.ndim - 1, out=scores)
+        keep = self.dropout_mask(p.shape, dropout_p, key, p.dtype) if dropout_p else None
+        return xp.matmul(p if keep is None else p * keep, v), (p, keep)
+
+    def attention_backward(
+        self, g: Array, q: Array, k: Array, v: Array, y: Array, scale: float, saved: Any
+    ) -> tuple[Array, Array, Array, Array]:
+        """The gradients of q, k, v and of the scores (which is that of an additive mask), before sums over broadcast axes.
+
+        The sum in the softmax's rule, over the keys, equals g · y over the values, which is shorter (Dao et al. 2022,
+        "FlashAttention", appendix B.4).
+        """
+        xp, (p, keep) = self.xp, saved
+        dv = xp.matmul(xp.swapaxes(p if keep is None else p * keep, -1, -2), g)
+        ds = xp.matmul(g, xp.swapaxes(v, -1, -2))
+        if keep is not None:
+            ds *= keep
+        ds -= self.sum_last(g * y)
+        ds *= p
+        dq = xp.matmul(ds, k)
+        dq *= scale
+        dk = xp.matmul(xp.swapaxes(ds, -1, -2), q)
+        dk *= scale
+        return dq, dk, dv, ds
+
+    def attention_bias(self, mask: Array | None, causal: bool, shape: tuple[int, ...], dtype: Any) -> Array | None:
+        """What is added to scores of `shape` (..., queries, keys): -infinity where a query may not attend; None for nothing."""
+        xp, (queries, keys) = self.xp, shape[-2:]
+        bias = None
+        if mask is not None:
+            bias = xp.where(mask, 0.0, -math.inf).astype(dtype) if mask.dtype == bool else mask
+        if causal and queries > 1:
+            later = xp.triu(xp.full((queries, keys), -math.inf, dtype), keys - queries + 1)
+            bias = later if bias is None else bias + later
+        return bias
+
+    @staticmethod
+    def _broadcasts_into(inner: tuple[int, ...], outer: tuple[int, ...]) -> bool:
+        """Whether an array of shape `inner` can be added to one of shape `outer` in place."""
+        lead = len(outer) - len(inner)
+        return lead >= 0 and all(m in (1, n) for m, n in zip(inner, outer[lead:], strict=True))
+
+    # -- dropout and embedding ----------------------------------------------------------------------------------------
+
+    def dropout_mask(self, shape: tuple[int, ...], p: float, key: int, dtype: Any) -> Array:
+        """0 with probability p, else 1 / (1 - p), for each element: a function of `key` (64 bits) and the element's number.
+
+        Each number goes through the 32-bit finalizer of MurmurHash3 (Appleby 2011) twice, once with each half of the mixed
+        key, so that neither neighbouring numbers nor neighbouring keys give related bits. It needs no state: backward,
+        a second device and a resumed run make the same mask. Element numbers count modulo 2^32.
+        """
+        xp, size = self.xp, math.prod(shape)
+        if p in (0.0, 1.0):
+            return xp.full(shape, 1.0 - p, dtype)
+        mixed = mix64(key)
+        bits = xp.arange(size, dtype=xp.uint32)
+        for (block,) in self.blocks(bits):
+            for half in (mixed & 0xFFFFFFFF, mixed >> 32):
+                block ^= half
+                block ^= block >> 16
+                block *= 0x85EBCA6B
+                block ^= block >> 13
+                block *= 0xC2B2AE35
+                block ^= block >> 16
+        mask = (bits >= int(p * 2**32)).astype(dtype)
+        mask *= 1.0 / (1.0 - p)
+        return mask.reshape(shape)
+
+    def embedding_grad(self, g: Array, ids: Array, rows: int) -> Array:
+        """Zeros (rows, width), to whose row ids[i] every g[i] (of ids' shape, then the width) is added.
+
+        Sorting brings equal ids together, so that each run is one sum: `ufunc.at` would take six times as long.
+        """
+        xp, g, ids = self.xp, g.reshape(-1, g.shape[-1]), ids.reshape(-1)
+        out = xp.zeros((rows, g.shape[1]), g.dtype)
+        if ids.size == 0:
+            return out
+        order = xp.argsort(ids, kind="stable")
+        ordered = ids[order]
+        starts = xp.flatnonzero(xp.concatenate([xp.ones(1, bool), ordered[1:] != ordered[:-1]]))
+        out[ordered[starts]] = xp.add.reduceat(g[order], starts, axis=0)
+        return out
+
+    # -- optimizers ---------------------------------------------------------------------------------------------------
+
+    block_size = 1 << 14
+    """How many elements an update of many passes works on at once: few enough to stay in the cache between the passes."""
+
+    def blocks(self, *arrays: Array) -> Iterator[tuple[Array, ...]]:
+        """Arrays of one shape, cut alike into flat views of at most `block_size` elements.
+
+        Arrays without a flat view (not C-contiguous) come whole.
+        """
+        if not all(a.flags.c_contiguous for a in arrays):
+            yield arrays
+            return
+        flat = [a.reshape(-1) for a in arrays]
+        for start in range(0, flat[0].size, self.block_size):
+            yield tuple(a[start : start + self.block_size] for a in flat)
+
+    def adamw(
+        self,
+        p: Array,
+        g: Array,
+        m: Array,
+        v: Array,
+        v_max: Array | None,
+        *,
+        step: int,
+        lr: float,
+        betas: tuple[float, float],
+        eps: float,
+        weight_decay: float,
+    ) -> None:
+        r"""One step of `minilm.optim.AdamW`, t = `step` >= 1: changes `p`, `m`, `v` and (where given: AMSGrad) `v_max` in place.
+
+        With :math:`c_1 = 1 - \beta_1^t` and :math:`c_2 = 1 - \beta_2^t`, and v_max in v's place if given,
+
+        .. math:: p \leftarrow (1 - \eta\lambda)\, p - \frac{\eta \sqrt{c_2}}{c_1} \cdot \frac{m}{\sqrt{v} + \epsilon \sqrt{c_2}},
+
+        which is the textbook's :math:`\eta\, \hat m / (\sqrt{\hat v} + \epsilon)` without a pass to make :math:`\hat v`.
+        """
+        xp, (beta1, beta2) = self.xp, betas
+        root = math.sqrt(1.0 - beta2**step)
+        rate, shift = lr * root / (1.0 - beta1**step), eps * root
+        for p, g, m, v, *rest in self.blocks(p, g, m, v, *(() if v_max is None else (v_max,))):  # noqa: B020
+            s = xp.empty_like(p)
+            m *= beta1
+            m += xp.multiply(g, 1.0 - beta1, out=s)
+            xp.multiply(g, g, out=s)
+            s *= 1.0 - beta2
+            v *= beta2
+            v += s
+            xp.sqrt(xp.maximum(rest[0], v, out=rest[0]) if rest else v, out=s)
+            s += shift
+            xp.divide(m, s, out=s)
+            s *= rate
+            if weight_decay:
+                p *= 1.0 - lr * weight_decay
+            p -= s
+
+
+def mix64(key: int) -> int:
+    """The finalizer of SplitMix64 (Steele, Lea and Flood 2014): every bit of the result depends on every bit of the key."""
+    z = (key + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
+    return z ^ (z >> 31)
