@@ -351,7 +351,7 @@ class Kernels:
 
         Sorting brings equal ids together, so that each run is one sum: `ufunc.at` would take six times as long.
         """
-        xp, g, ids = self.xp, g.reshape(-1, g.shape[-1]), ids.reshape(-1)
+        xp, g, ids = self.xp, g.reshape(ids.size, g.shape[-1]), ids.reshape(-1)
         out = xp.zeros((rows, g.shape[1]), g.dtype)
         if ids.size == 0:
             return out

@@ -1,6 +1,18 @@
 """Every op of the engine: one file a family, one record an op. See `minilm.ops.op` for how to read one."""
 
-from minilm.ops import arithmetic, index, linalg, normalize, reduce, shape
+from minilm.ops import arithmetic, embedding, index, linalg, normalize, reduce, shape
 from minilm.ops.op import REGISTRY, Op, Sample, use_fused
 
-__all__ = ["REGISTRY", "Op", "Sample", "arithmetic", "index", "linalg", "normalize", "reduce", "shape", "use_fused"]
+__all__ = [
+    "REGISTRY",
+    "Op",
+    "Sample",
+    "arithmetic",
+    "embedding",
+    "index",
+    "linalg",
+    "normalize",
+    "reduce",
+    "shape",
+    "use_fused",
+]
