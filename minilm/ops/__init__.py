@@ -1,6 +1,6 @@
 """Every op of the engine: one file a family, one record an op. See `minilm.ops.op` for how to read one."""
 
-from minilm.ops import arithmetic, embedding, index, linalg, normalize, reduce, shape
+from minilm.ops import arithmetic, embedding, index, linalg, normalize, random, reduce, shape
 from minilm.ops.op import REGISTRY, Op, Sample, use_fused
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "index",
     "linalg",
     "normalize",
+    "random",
     "reduce",
     "shape",
     "use_fused",
