@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
+
+import numpy as np
+
 from minilm.backend import device_of, get_device, to_device
-from minilm.ops.op import Op, Sample, normalize_axis, op, real, shape_of
+from minilm.ops.op import Op, Sample, normalize_axes, normalize_axis, op, real, shape_of
 
 
 @op
@@ -94,6 +99,301 @@ class expand(Op):
 
 
 @op
+class swapaxes(Op):
+    """Two axes exchanged."""
+
+    formula = r"y_{\dots j \dots i \dots} = x_{\dots i \dots j \dots}"
+    derivative = r"\bar x = \operatorname{swapaxes}(\bar y)"
+    view = True
+    samples = [
+        Sample(real(2, 3, 4), axis0=0, axis1=-1),
+        Sample(real(2, 3), axis0=1, axis1=1),
+        Sample(real(2, 0, 1), axis0=0, axis1=1),
+    ]
+
+    def check(self, x, *, axis0, axis1):
+        return {name: normalize_axis("swapaxes", a, x.ndim) for name, a in (("axis0", axis0), ("axis1", axis1))}
+
+    def forward(self, dev, x, *, axis0, axis1):
+        return dev.xp.swapaxes(x, axis0, axis1)
+
+    def grad_x(self, g, _y, _x, *, axis0, axis1):
+        return swapaxes(g, axis0, axis1)
+
+
+@op
+class squeeze(Op):
+    r"""The same numbers without the axes of size 1: all of them (``axis=None``), or those named.
+
+    Raises:
+        ValueError: a named axis has another size (PyTorch would leave it).
+    """
+
+    formula = r"y_{\dots i \dots} = x_{\dots 0 i 0 \dots}"
+    derivative = r"\bar x = \operatorname{reshape}(\bar y)"
+    view = True
+    samples = [
+        Sample(real(1, 2, 1, 3)),
+        Sample(real(1, 2, 1), axis=-1),
+        Sample(real(1, 2, 1), axis=(0, 2)),
+        Sample(real()),
+        Sample(real(1, 0), axis=0),
+    ]
+
+    def check(self, x, *, axis):
+        if axis is None:
+            return {"axis": tuple(i for i, n in enumerate(x.shape) if n == 1)}
+        axes = normalize_axes("squeeze", axis, x.ndim)
+        for i in axes:
+            if x.shape[i] != 1:
+                raise ValueError(
+                    f"squeeze: axis {i} of {shape_of(x)} has size {x.shape[i]}; only size 1 can be left out."
+                )
+        return {"axis": axes}
+
+    def forward(self, dev, x, *, axis=None):
+        return dev.xp.squeeze(x, axis)
+
+    def grad_x(self, g, _y, _x, *, axis):
+        return reshape(g, _x.shape)
+
+
+@op
+class unsqueeze(Op):
+    """The same numbers with a new axis of size 1, which is axis `axis` of the output."""
+
+    formula = r"y_{\dots 0 i \dots} = x_{\dots i \dots}"
+    derivative = r"\bar x = \operatorname{squeeze}(\bar y)"
+    view = True
+    samples = [Sample(real(2, 3), axis=1), Sample(real(2, 3), axis=-1), Sample(real(), axis=0), Sample(real(0), axis=0)]
+
+    def check(self, x, *, axis):
+        return {"axis": normalize_axis(f"unsqueeze of {shape_of(x)}: in the output", axis, x.ndim + 1)}
+
+    def forward(self, dev, x, *, axis):
+        return dev.xp.expand_dims(x, axis)
+
+    def grad_x(self, g, _y, _x, *, axis):
+        return squeeze(g, axis)
+
+
+@op
+class concat(Op):
+    r"""The inputs one after the other along an axis that they have: ``concat(a, b, axis=0)``.
+
+    Raises:
+        TypeError: an input is no tensor.
+        ValueError: there is no input, or the shapes differ on another axis.
+    """
+
+    formula = r"Y = [X_1 \;\, X_2 \;\cdots\; X_n]"
+    derivative = r"[\bar X_1 \;\, \bar X_2 \;\cdots\; \bar X_n] = \bar Y"
+    samples = [
+        Sample(real(2, 3), real(2, 1), real(2, 2), axis=1),
+        Sample(real(2, 3), real(1, 3)),
+        Sample(real(2, 3, 1), real(2, 3, 2), axis=-1),
+        Sample(real(2), real(0)),
+        Sample(real(1)),
+    ]
+
+    def check(self, *xs, axis):
+        shapes = shapes_of("concat", xs)
+        if not shapes[0]:
+            raise ValueError("concat: tensors without axes have none to be joined along; use stack.")
+        axis = normalize_axis("concat", axis, len(shapes[0]))
+        for i, shape in enumerate(shapes):
+            if len(shape) != len(shapes[0]) or drop(shape, axis) != drop(shapes[0], axis):
+                raise ValueError(
+                    f"concat: input {i} has shape {shape}, the first {shapes[0]}: all axes but axis {axis} must agree."
+                )
+        return {"axis": axis}
+
+    def forward(self, dev, *xs, axis=0):
+        return dev.xp.concatenate(xs, axis=axis)
+
+    def backward(self, g, _y, *_xs, needs, axis):
+        return split(g, [x.shape[axis] for x in _xs], axis)
+
+
+@op
+class stack(Op):
+    r"""Inputs of one shape side by side along a new axis, which is axis `axis` of the output: ``stack(a, b, axis=0)``.
+
+    Raises:
+        TypeError: an input is no tensor.
+        ValueError: there is no input, or the shapes differ.
+    """
+
+    formula = r"y_{k i j \dots} = (x_k)_{i j \dots}"
+    derivative = r"(\bar x_k)_{i j \dots} = \bar y_{k i j \dots}"
+    samples = [
+        Sample(real(2, 3), real(2, 3)),
+        Sample(real(2, 3), real(2, 3), real(2, 3), axis=-1),
+        Sample(real(), real()),
+        Sample(real(0, 2), real(0, 2), axis=1),
+    ]
+
+    def check(self, *xs, axis):
+        shapes = shapes_of("stack", xs)
+        for i, shape in enumerate(shapes):
+            if shape != shapes[0]:
+                raise ValueError(f"stack: input {i} has shape {shape}, the first {shapes[0]}: all must be equal.")
+        return {"axis": normalize_axis(f"stack of {shapes[0]}: in the output", axis, len(shapes[0]) + 1)}
+
+    def forward(self, dev, *xs, axis=0):
+        return dev.xp.stack(xs, axis=axis)
+
+    def backward(self, g, _y, *_xs, needs, axis):
+        return [squeeze(part, axis) for part in split(g, [1] * len(_xs), axis)]
+
+
+@op
+class split(Op):
+    r"""The input cut along an axis, into `sections` equal parts or into parts of the sizes in a list. It returns a tuple.
+
+    (A number counts the parts, as in NumPy; PyTorch's ``torch.split`` takes the size of a part there.)
+
+    Raises:
+        ValueError: the axis does not divide into so many parts, or the sizes do not add up to it.
+    """
+
+    formula = r"[Y_1 \;\, Y_2 \;\cdots\; Y_n] = X"
+    derivative = r"\bar X = [\bar Y_1 \;\, \bar Y_2 \;\cdots\; \bar Y_n], \quad \bar Y_k = 0 \text{ where } Y_k \text{ is unused}"
+    multi = True
+    view = True
+    samples = [
+        Sample(real(4, 2), sections=2),
+        Sample(real(2, 6), sections=[1, 3, 2], axis=1),
+        Sample(real(2, 3), sections=3, axis=-1),
+        Sample(real(3), sections=[0, 3]),
+        Sample(real(2, 0), sections=2, axis=1),
+    ]
+
+    def check(self, x, *, sections, axis):
+        axis = normalize_axis("split", axis, x.ndim)
+        size = x.shape[axis]
+        if isinstance(sections, int | np.integer):
+            if sections < 1 or size % sections:
+                raise ValueError(f"split: axis {axis} of {shape_of(x)}, of size {size}, has no {sections} equal parts.")
+            return {"sections": (size // int(sections),) * int(sections), "axis": axis}
+        sizes = tuple(int(n) for n in sections)
+        if not sizes or min(sizes) < 0 or sum(sizes) != size:
+            raise ValueError(f"split: sizes {sizes} do not add up to axis {axis} of {shape_of(x)}, which is {size}.")
+        return {"sections": sizes, "axis": axis}
+
+    def forward(self, dev, x, *, sections, axis=0):
+        ends = list(itertools.accumulate(sections))
+        return tuple(x[along(axis, slice(end - n, end))] for n, end in zip(sections, ends, strict=True))
+
+    def grad_x(self, g, _y, _x, *, sections, axis):
+        device = home_of(next(part for part in g if part is not None))
+        parts = [
+            device.xp.zeros((*_x.shape[:axis], n, *_x.shape[axis + 1 :]), _x.dtype) if part is None else part
+            for part, n in zip(g, sections, strict=True)
+        ]
+        return concat(*parts, axis=axis)
+
+
+@op
+class pad(Op):
+    r"""The input in a frame of a constant. `widths`: one number for every side, or a pair (before, after) for every axis.
+
+    Raises:
+        ValueError: `widths` has another form, or a negative number.
+    """
+
+    formula = r"y_{i + b} = x_i \quad (b \text{ the width before}), \qquad y_j = \text{value elsewhere}"
+    derivative = r"\bar x_i = \bar y_{i + b}"
+    samples = [
+        Sample(real(2, 3), widths=1),
+        Sample(real(2, 3), widths=((0, 2), (1, 0)), value=-1.5),
+        Sample(real(), widths=1),
+        Sample(real(0, 2), widths=((1, 1), (0, 0))),
+        Sample(real(3), widths=0),
+    ]
+
+    def check(self, x, *, widths, value):
+        pairs = ((widths, widths),) * x.ndim if isinstance(widths, int | np.integer) else tuple(map(tuple, widths))
+        if len(pairs) != x.ndim or any(len(pair) != 2 for pair in pairs) or any(min(pair) < 0 for pair in pairs):
+            raise ValueError(
+                f"pad: widths {widths} do not fit {shape_of(x)}: expected one number, or a pair (before, after) for each of "
+                f"the {x.ndim} axes, none negative."
+            )
+        return {"widths": tuple((int(before), int(after)) for before, after in pairs), "value": value}
+
+    def forward(self, dev, x, *, widths, value=0.0):
+        y = dev.xp.full(
+            [n + before + after for n, (before, after) in zip(x.shape, widths, strict=True)], value, x.dtype
+        )
+        y[inner(widths, x.shape)] = x
+        return y
+
+    def grad_x(self, g, _y, _x, *, widths, value):
+        return g[inner(widths, _x.shape)]
+
+
+@op
+class flip(Op):
+    """The input backwards along one axis, several, or all (``axis=None``)."""
+
+    formula = r"y_i = x_{n - 1 - i}"
+    derivative = r"\bar x = \operatorname{flip}(\bar y)"
+    view = True
+    samples = [
+        Sample(real(2, 3)),
+        Sample(real(2, 3), axis=1),
+        Sample(real(2, 3, 2), axis=(0, -1)),
+        Sample(real()),
+        Sample(real(0, 2), axis=0),
+    ]
+
+    def check(self, x, *, axis):
+        return {"axis": normalize_axes("flip", axis, x.ndim)}
+
+    def forward(self, dev, x, *, axis=None):
+        return x[(*(slice(None, None, -1 if i in axis else 1) for i in range(x.ndim)), ...)]
+
+    def grad_x(self, g, _y, _x, *, axis):
+        return flip(g, axis)
+
+
+@op
+class tril(Op):
+    r"""The lower triangle of the matrices in the last two axes: zero above the diagonal, or above the k-th beside it."""
+
+    formula = r"y_{ij} = x_{ij}\, [j - i \le k]"
+    derivative = r"\bar x = \operatorname{tril}(\bar y, k)"
+    samples = [Sample(real(3, 3)), Sample(real(2, 3, 4), k=1), Sample(real(3, 2), k=-1), Sample(real(0, 2, 2))]
+
+    def check(self, x, *, k):
+        return check_triangle("tril", x, k)
+
+    def forward(self, dev, x, *, k=0):
+        return dev.xp.tril(x, k)
+
+    def grad_x(self, g, _y, _x, *, k):
+        return tril(g, k)
+
+
+@op
+class triu(Op):
+    r"""The upper triangle of the matrices in the last two axes: zero below the diagonal, or below the k-th beside it."""
+
+    formula = r"y_{ij} = x_{ij}\, [j - i \ge k]"
+    derivative = r"\bar x = \operatorname{triu}(\bar y, k)"
+    samples = [Sample(real(3, 3)), Sample(real(2, 3, 4), k=1), Sample(real(3, 2), k=-1), Sample(real(0, 2, 2))]
+
+    def check(self, x, *, k):
+        return check_triangle("triu", x, k)
+
+    def forward(self, dev, x, *, k=0):
+        return dev.xp.triu(x, k)
+
+    def grad_x(self, g, _y, _x, *, k):
+        return triu(g, k)
+
+
+@op
 class move(Op):
     """The same numbers on another device. The gradient is moved back."""
 
@@ -102,11 +402,58 @@ class move(Op):
     samples = [Sample(real(2, 3), device="cpu")]
 
     def check(self, x, *, device, source):
-        here = x.device if hasattr(x, "requires_grad") else device_of(x)
-        return {"device": get_device(device), "source": here}
+        return {"device": get_device(device), "source": home_of(x)}
 
     def forward(self, dev, x, *, device, source=None):
         return to_device(x, device)
 
     def grad_x(self, g, _y, _x, *, device, source):
         return move(g, device=source)
+
+
+def home_of(x):
+    """The device of an array or Tensor."""
+    return device_of(array_of(x))
+
+
+def array_of(x):
+    """The array in a Tensor; anything else as it is. What is computed from it is a constant to the graph."""
+    return x.data if hasattr(type(x), "__minilm_op__") else x
+
+
+def shapes_of(op_name, xs):
+    """The shapes of the inputs of an op that takes any number of tensors.
+
+    Raises:
+        TypeError: an input is no tensor.
+        ValueError: there is none.
+    """
+    if not xs:
+        raise ValueError(f"{op_name}: expected at least one tensor, got none.")
+    for i, x in enumerate(xs):
+        if not hasattr(x, "shape"):
+            hint = f"; pass the tensors one by one: {op_name}(a, b), or {op_name}(*list)" if len(xs) == 1 else ""
+            raise TypeError(f"{op_name}: input {i} is a {type(x).__name__}, expected a tensor{hint}.")
+    return [shape_of(x) for x in xs]
+
+
+def drop(shape, axis):
+    """`shape` without one axis."""
+    return shape[:axis] + shape[axis + 1 :]
+
+
+def along(axis, part):
+    """The index that takes `part` of one axis, and all of the others."""
+    return (*(slice(None),) * axis, part, ...)
+
+
+def inner(widths, shape):
+    """The index of the input within its padded output."""
+    return (*(slice(before, before + n) for n, (before, _) in zip(shape, widths, strict=True)), ...)
+
+
+def check_triangle(op_name, x, k):
+    """The parameter of `tril` and `triu`."""
+    if x.ndim < 2:
+        raise ValueError(f"{op_name}: a triangle needs matrices in the last two axes, got shape {shape_of(x)}.")
+    return {"k": operator.index(k)}
