@@ -20,7 +20,7 @@ class Device(Kernels):
     """A place where arrays live and are computed on.
 
     Attributes:
-        name: ``"cpu"``, ``"cuda:0"``, ...
+        name: ``"cpu"`` or ``"cuda"``.
         xp: the array module, used exactly as NumPy is.
         array_type: the class of this device's arrays.
     """
@@ -58,6 +58,7 @@ class Device(Kernels):
 
 cpu = Device("cpu", np, np.ndarray)
 
+_ON_REQUEST = ("auto", "cuda", "cuda:0")  # names that may stand for a GPU, which is looked for when it is asked for
 _DEVICES: dict[str, Device] = {"cpu": cpu}
 _BY_ARRAY_TYPE: dict[type, Device] = {np.ndarray: cpu, np.memmap: cpu}
 
@@ -67,6 +68,11 @@ def register_device(device: Device) -> Device:
     _DEVICES[device.name] = device
     _BY_ARRAY_TYPE[device.array_type] = device
     return device
+
+
+def is_device_name(text: object) -> bool:
+    """Whether `text` is meant as a device's name (not whether that device is there)."""
+    return isinstance(text, str) and (text in _DEVICES or text in _ON_REQUEST or text.startswith("cuda"))
 
 
 def get_device(name: str | Device) -> Device:
@@ -79,20 +85,30 @@ def get_device(name: str | Device) -> Device:
         return name
     if name in _DEVICES:
         return _DEVICES[name]
-    if name in ("auto", "cuda", "cuda:0"):
-        from minilm.backend.detect import gpu_problem
+    if name in _ON_REQUEST:
+        return _gpu(name)
+    if is_device_name(name):
+        raise DeviceError(
+            f"device {name!r}: minilm computes on one GPU, named 'cuda'. To choose which, set the environment variable "
+            "CUDA_VISIBLE_DEVICES to its number before Python starts."
+        )
+    raise DeviceError(f"unknown device {name!r}: expected 'cpu', 'cuda' or 'auto'.")
 
-        problem = gpu_problem()
-        if problem is None:
-            from minilm.backend.cupy_device import CupyDevice
 
-            device = register_device(CupyDevice())
-            _DEVICES["cuda"] = device
-            return device
+def _gpu(name: str) -> Device:
+    """The GPU; for ``"auto"``, the CPU where there is none."""
+    from minilm.backend.detect import gpu_problem
+
+    problem = gpu_problem()
+    if problem is not None:
         if name == "auto":
             return cpu
         raise DeviceError(f"device {name!r} was asked for, but {problem}")
-    raise DeviceError(f"unknown device {name!r}: expected 'cpu', 'cuda' or 'auto'.")
+    if "cuda" not in _DEVICES:
+        from minilm.backend.cupy_device import CupyDevice
+
+        register_device(CupyDevice())
+    return _DEVICES["cuda"]
 
 
 def device_of(array: object) -> Device:
@@ -107,6 +123,8 @@ def device_of(array: object) -> Device:
     for device in _DEVICES.values():
         if device.owns(array):
             return device
+    if type(array).__module__.partition(".")[0] == "cupy":  # made by the user, before minilm was asked for the GPU
+        return get_device("cuda")
     raise TypeError(f"expected an array of one of the devices {sorted(_DEVICES)}, got {type(array).__name__}.")
 
 
