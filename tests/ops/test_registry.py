@@ -61,7 +61,7 @@ def test_dtype_is_kept(op, sample, dtype, device):
     for y in results:
         assert y.dtype == dtype or y.dtype.kind in "iub"
         if y.requires_grad:
-            y.backward(ml.Tensor(to_device(np.ones(y.shape, dtype), device)), retain_graph=True)
+            y.backward(ml.Tensor(to_device(np.ones(y.shape, dtype), y.device)), retain_graph=True)
     for x in inputs:
         if isinstance(x, ml.Tensor) and x.grad is not None:
             assert x.grad.dtype == dtype
