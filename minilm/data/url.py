@@ -1,26 +1,16 @@
 """A file from a web address, kept only if it has the SHA-256 that was expected."""
 
-import http.client
 import re
-import urllib.error
-import urllib.parse
-import urllib.request
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urlsplit
 
 from .errors import DataError
 from .files import CHUNK_BYTES, atomic_write, cache_dir, make_cache_folder, sha256_of
 
-# Named one by one: the default opener would also follow file:// and ftp://.
-_HANDLERS = (
-    urllib.request.ProxyHandler,
-    urllib.request.UnknownHandler,
-    urllib.request.HTTPHandler,
-    urllib.request.HTTPSHandler,
-    urllib.request.HTTPDefaultErrorHandler,
-    urllib.request.HTTPRedirectHandler,
-    urllib.request.HTTPErrorProcessor,
-)
+# http and urllib.request are imported where they are used: with ssl they would double the time to import this package.
+if TYPE_CHECKING:
+    from urllib.request import OpenerDirector
 
 
 def fetch_url(url: str, sha256: str | None, *, timeout: float = 30.0, max_bytes: int = 1 << 30) -> Path:
@@ -31,7 +21,7 @@ def fetch_url(url: str, sha256: str | None, *, timeout: float = 30.0, max_bytes:
     another kind of address, a missing or wrong hash, a file too large, and when the download fails; then nothing is
     kept.
     """
-    address = urllib.parse.urlsplit(url)
+    address = urlsplit(url)
     if address.scheme not in ("http", "https") or not address.netloc:
         raise DataError(f"cannot fetch {url!r}: expected an address that begins with http:// or https://")
     expected = _valid_hash(url, sha256)
@@ -54,17 +44,18 @@ def _valid_hash(url: str, sha256: str | None) -> str:
 
 
 def _download(url: str, path: Path, expected: str, timeout: float, max_bytes: int) -> None:
-    opener = urllib.request.OpenerDirector()
-    for handler in _HANDLERS:
-        opener.add_handler(handler())
-    request = urllib.request.Request(url, headers={"User-Agent": "minilm"})
+    from http.client import HTTPException
+    from urllib.error import URLError
+    from urllib.request import Request
+
+    request = Request(url, headers={"User-Agent": "minilm"})
     try:
         with atomic_write(path) as sink:
-            with opener.open(request, timeout=timeout) as response:
-                promised = response.headers.get("Content-Length")
+            with _opener().open(request, timeout=timeout) as response:
+                promised = response.length  # None if the server did not say
                 received = _copy(url, response, sink, max_bytes)
-            if promised is not None and received != int(promised):
-                raise DataError(f"{url} broke off after {received:,} of {int(promised):,} bytes: try again")
+            if promised is not None and received != promised:
+                raise DataError(f"{url} broke off after {received:,} of {promised:,} bytes: try again")
             sink.flush()
             found = sha256_of(sink.name)
             if found != expected:
@@ -72,11 +63,29 @@ def _download(url: str, path: Path, expected: str, timeout: float, max_bytes: in
                     f"{url} has changed or is another file ({received:,} bytes); it was not kept.\n"
                     f"    expected SHA-256 {expected}\n    found    SHA-256 {found}"
                 )
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+    except (URLError, HTTPException, OSError) as error:
         raise DataError(
             f"cannot fetch {url}: {getattr(error, 'reason', None) or error}. "
             f"Download it on a machine with a network and pass the path of the file, or put it at {path}"
         ) from error
+
+
+def _opener() -> "OpenerDirector":
+    """An opener for http and https only: the default one would follow a redirect to ftp as well."""
+    from urllib import request
+
+    opener = request.OpenerDirector()
+    for handler in (
+        request.ProxyHandler(),
+        request.UnknownHandler(),
+        request.HTTPHandler(),
+        request.HTTPSHandler(),
+        request.HTTPDefaultErrorHandler(),
+        request.HTTPRedirectHandler(),
+        request.HTTPErrorProcessor(),
+    ):
+        opener.add_handler(handler)
+    return opener
 
 
 def _copy(url: str, response: BinaryIO, sink: BinaryIO, max_bytes: int) -> int:

@@ -1,7 +1,6 @@
 """Readers of the word lists and messages of the table."""
 
 import json
-import tarfile
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,8 @@ def spam_assassin(*, headers: bool = False) -> tuple[list[str], NDArray[Any]]:
     `headers=False` keeps what follows the first blank line of a message; the headers give the label away. The archive
     is read as it is, its files are not unpacked. Raises DataError if it cannot be had.
     """
+    import tarfile
+
     texts, labels = [], []
     with tarfile.open(get("spam-assassin"), "r:gz") as archive:
         for member in sorted(archive.getmembers(), key=lambda member: member.name):

@@ -1,0 +1,75 @@
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from minilm.data.errors import DataError
+from minilm.data.files import atomic_write, cache_dir, make_cache_folder, sha256_of
+
+
+def test_cache_dir_follows_the_environment(monkeypatch, tmp_path):
+    assert cache_dir() == tmp_path / "cache"
+    monkeypatch.delenv("MINILM_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_dir() == tmp_path / "xdg" / "minilm"
+
+
+@pytest.mark.parametrize(
+    ("platform", "expected"),
+    [("linux", ".cache/minilm"), ("darwin", "Library/Caches/minilm"), ("win32", "AppData/Local/minilm/cache")],
+)
+def test_cache_dir_is_the_platform_s_own(monkeypatch, tmp_path, platform, expected):
+    for name in ("MINILM_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert cache_dir() == tmp_path / expected
+
+
+def test_cache_folder_that_cannot_be_made_names_the_variable(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="MINILM_CACHE"):
+        make_cache_folder(tmp_path / "file" / "folder")
+
+
+def test_sha256_of_reads_the_whole_file(tmp_path):
+    content = os.urandom((1 << 20) + 17)
+    (tmp_path / "file").write_bytes(content)
+    assert sha256_of(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+def test_atomic_write_replaces_the_file_only_at_the_end(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with atomic_write(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def write_half(path, error):
+    with atomic_write(path) as file:
+        file.write(b"half")
+        raise error
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_atomic_write_leaves_nothing_when_it_is_broken_off(tmp_path, error):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(error):
+        write_half(path, error)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_atomic_writers_at_once_do_not_mix(tmp_path):
+    path = tmp_path / "file"
+    with atomic_write(path) as first, atomic_write(path) as second:
+        first.write(b"first")
+        second.write(b"second")
+    assert path.read_bytes() == b"first"  # the outer block ended last
+    assert os.listdir(tmp_path) == ["file"]

@@ -1,0 +1,55 @@
+import gzip
+import hashlib
+
+import numpy as np
+import pytest
+
+from minilm.data.errors import DataError
+from minilm.data.idx import write_idx
+from minilm.data.images import digits, load_images, mnist_5k
+from minilm.data.table import TABLE, DataSet
+
+
+@pytest.mark.parametrize(("name", "reader", "side"), [("mnist-5k", mnist_5k, 28), ("digits", digits, 8)])
+def test_the_last_column_is_the_label(monkeypatch, cache, name, reader, side):
+    rows = np.random.default_rng(0).integers(0, 256, (6, side * side + 1), dtype=np.uint8)
+    content = gzip.compress("\n".join(",".join(map(str, row)) for row in rows).encode())
+    entry = DataSet(**{**vars(TABLE[name]), "sha256": hashlib.sha256(content).hexdigest()})
+    monkeypatch.setitem(TABLE, name, entry)
+    (cache / name).mkdir(parents=True)
+    (cache / name / entry.filename).write_bytes(content)
+    for images, labels in (reader(), load_images(name)):
+        assert (images.shape, images.dtype, labels.dtype) == ((6, side, side), np.uint8, np.int64)
+        np.testing.assert_array_equal(images[3, 1], rows[3, side : 2 * side])
+        np.testing.assert_array_equal(labels, rows[:, -1])
+
+
+def test_load_images_reads_idx_files(tmp_path):
+    images = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    write_idx(tmp_path / "images.gz", images)
+    write_idx(tmp_path / "labels", np.array([7, 1], np.uint8))
+    found, labels = load_images(tmp_path / "images.gz", tmp_path / "labels")
+    np.testing.assert_array_equal(found, images)
+    assert labels.dtype == np.int64
+    assert labels.tolist() == [7, 1]
+
+
+def test_what_does_not_fit_is_named(tmp_path):
+    write_idx(tmp_path / "images", np.zeros((2, 3, 4), np.uint8))
+    write_idx(tmp_path / "labels", np.zeros(3, np.uint8))
+    with pytest.raises(DataError, match=r"needs labels=PATH.*mnist-5k, digits"):
+        load_images(tmp_path / "images")
+    with pytest.raises(DataError, match=r"images holds 2 images, but .*labels holds 3 labels"):
+        load_images(tmp_path / "images", tmp_path / "labels")
+    with pytest.raises(DataError, match=r"shape \(3,\), expected images"):
+        load_images(tmp_path / "labels", tmp_path / "labels")
+    with pytest.raises(DataError, match="expected one whole number an image"):
+        load_images(tmp_path / "images", tmp_path / "images")
+
+
+@pytest.mark.slow
+def test_digits_really_come_from_pip():
+    images, labels = digits()
+    assert images.shape == (1797, 8, 8)
+    assert images.max() == 16
+    assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]

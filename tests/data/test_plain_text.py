@@ -1,0 +1,164 @@
+import codecs
+import hashlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minilm.data import plain_text
+from minilm.data.errors import DataError
+from minilm.data.plain_text import iter_text, load_text
+from minilm.data.python_text import python_docs
+
+TEXTS = st.text(st.sampled_from("a\r\n\x85\u2028") | st.characters(codec="utf-8"), min_size=1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("texts")
+
+
+@given(text=TEXTS)
+def test_a_file_reads_as_python_reads_it(folder, text):
+    path = folder / "file.txt"
+    path.write_bytes(text.encode("utf-8"))
+    expected = path.read_text(encoding="utf-8-sig")
+    if expected:
+        assert load_text(path) == load_text(str(path)) == expected
+
+
+@given(text=TEXTS, size=st.integers(1, 20))
+def test_pieces_join_to_the_whole(folder, text, size):
+    path = folder / "file.txt"
+    path.write_bytes(b"x" + text.encode("utf-8"))
+    whole = load_text(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain_text, "PIECE_BYTES", size)
+        pieces = list(iter_text(path))
+    assert "".join(pieces) == whole
+    assert all(piece.endswith("\n") for piece in pieces[:-1])
+
+
+def test_a_large_file_comes_in_several_pieces(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("ä line of text\n" * 200_000, encoding="utf-8")
+    pieces = list(iter_text(path))
+    assert len(pieces) >= 3
+    assert "".join(pieces) == path.read_text(encoding="utf-8")
+
+
+def test_a_byte_order_mark_is_dropped_at_the_start_only(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_bytes(codecs.BOM_UTF8 + "a\ufeffb".encode())
+    assert load_text(path) == "a\ufeffb"
+
+
+@given(before=st.text(st.sampled_from("aé\n漢"), max_size=30), size=st.integers(1, 9), mark=st.booleans())
+def test_the_first_wrong_byte_is_named_by_its_offset(folder, before, size, mark):
+    path = folder / "file.txt"
+    start = (codecs.BOM_UTF8 if mark else b"") + before.encode("utf-8")
+    path.write_bytes(start + b"\xff after\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain_text, "PIECE_BYTES", size)
+        with pytest.raises(DataError, match=rf"byte 0xff at offset {len(start)} "):
+            load_text(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-be", "utf-32-be"])
+def test_other_unicode_encodings_are_named(tmp_path, encoding):
+    path = tmp_path / "file.txt"
+    path.write_bytes("\ufeffhello".encode(encoding))
+    with pytest.raises(DataError, match=f"mark of {encoding[:6].upper()}: save it as UTF-8"):
+        load_text(path)
+
+
+@given(texts=st.lists(TEXTS.filter(str.strip), min_size=1, max_size=5), field=st.sampled_from(["text", "body"]))
+def test_json_lines_give_their_field(folder, texts, field):
+    path = folder / "file.jsonl"
+    lines = [json.dumps({field: text, "other": 1}, ensure_ascii=i % 2 == 0) for i, text in enumerate(texts)]
+    path.write_bytes("\n\n".join(lines).encode("utf-8"))
+    assert load_text(path, field=field, separator="|") == "|".join(texts)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"text": 1', "no valid JSON"),
+        ("[" * 100_000, "no valid JSON"),
+        ('["text"]', "expected a JSON object"),
+        ('{"body": "b", "n": 1}', "no field 'text'; it has 'body', 'n'"),
+        ("{}", "no field 'text'; it has none"),
+        ('{"text": 5}', "holds int, expected a string"),
+        ('{"text": "\\ud800"}', "surrogate"),
+    ],
+)
+def test_a_wrong_json_line_is_named(tmp_path, line, message):
+    path = tmp_path / "file.jsonl"
+    path.write_text(f'{{"text": "good"}}\n\n{line}\n')
+    with pytest.raises(DataError, match=rf"file\.jsonl, line 3: .*{message}"):
+        load_text(path)
+
+
+def test_a_wrong_byte_in_json_lines_is_named_by_its_offset(tmp_path):
+    (tmp_path / "file.jsonl").write_bytes(b'{"text": "good"}\n{"text": "\xe9"}\n')
+    with pytest.raises(DataError, match="byte 0xe9 at offset 27 "):
+        load_text(tmp_path / "file.jsonl")
+
+
+def test_a_folder_is_read_in_the_order_of_its_paths(tmp_path):
+    files = {"b.txt": "B", "a/z.txt": "Z", "c.jsonl": '{"text": "C"}', "B.TXT2": "-", ".hidden/h.txt": "-", "e.md": "-"}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert load_text(tmp_path, separator="+") == "Z+B+C"
+    assert list(iter_text(tmp_path)) == ["Z", "\n\n", "B", "\n\n", "C"]
+
+
+def test_data_sets_are_found_by_name(tmp_path, monkeypatch):
+    assert load_text("python-docs") == python_docs()
+    (tmp_path / "python-docs").write_text("a file of that name")
+    monkeypatch.chdir(tmp_path)
+    assert load_text("python-docs") == python_docs()
+    assert load_text("./python-docs") == "a file of that name"
+
+
+def test_the_default_text_needs_no_cache(monkeypatch):
+    monkeypatch.setenv("MINILM_CACHE", "/dev/null/nowhere")
+    assert load_text("python-docs") == python_docs()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("mnist-5k", r"mnist-5k holds images.*minilm\.data\.mnist_5k\(\)"),
+        ("nowhere.txt", "no file, folder or data set 'nowhere.txt'.*python-docs"),
+        ("To be, or not to be\n" * 1000, "no file, folder or data set 'To be"),
+        ("file:///etc/passwd", "http:// or https://"),
+        ("https://host.invalid/x.txt", "needs sha256="),
+    ],
+)
+def test_what_is_no_source_is_refused(source, message):
+    with pytest.raises(DataError, match=message):
+        load_text(source)
+
+
+@pytest.mark.parametrize("content", [b"", codecs.BOM_UTF8])
+def test_an_empty_file_is_an_error(tmp_path, content):
+    (tmp_path / "empty.txt").write_bytes(content)
+    with pytest.raises(DataError, match=r"empty\.txt holds no text"):
+        load_text(tmp_path / "empty.txt")
+
+
+def test_a_folder_without_texts_is_an_error(tmp_path):
+    (tmp_path / "x.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"holds no \.txt or \.jsonl file"):
+        load_text(tmp_path)
+
+
+def test_a_web_address_is_read_from_the_cache(cache):
+    body = b'{"text": "one"}\n{"text": "two"}\n'
+    sha256 = hashlib.sha256(body).hexdigest()
+    (cache / "url").mkdir(parents=True)
+    (cache / "url" / f"{sha256}.jsonl").write_bytes(body)
+    assert load_text("https://host.invalid/x.jsonl?download=1", sha256=sha256) == "one\n\ntwo"
