@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from minilm.backend import special
+
 Array = Any
 
 
@@ -55,15 +57,12 @@ class Kernels:
             return self.xp.zeros((*x.shape[:axis], 1, *x.shape[axis + 1 :]), x.dtype)
         return self.xp.maximum(x.max(axis=axis, keepdims=True), float(self.xp.finfo(x.dtype).min))
 
-    def first_outside(self, index: Array, size: int, ignore: int | None = None) -> int | None:
-        """Where the first element that is neither in [0, size) nor `ignore` stands, counted flat; None if there is none.
+    def first_true(self, condition: Array) -> int | None:
+        """Where the first True stands, counted flat; None if there is none. It finds what an error message should name.
 
         A device on which looking means waiting may answer None unseen.
         """
-        wrong = (index < 0) | (index >= size)
-        if ignore is not None:
-            wrong &= index != ignore
-        return int(wrong.argmax()) if wrong.any() else None
+        return int(condition.argmax()) if condition.any() else None
 
     # -- softmax ------------------------------------------------------------------------------------------------------
 
@@ -214,7 +213,7 @@ class Kernels:
             loss = log_total * share.sum(axis=1) - (share * z).sum(axis=1)
             return loss, xp.ones(x.shape[0], x.dtype), (top, total)
         counts, safe, share = self.class_shares(target, weight, ignore_index, x.dtype)
-        loss = xp.where(counts, share * (log_total - z[xp.arange(x.shape[0]), safe]), 0.0)
+        loss = share * (log_total - xp.where(counts, z[xp.arange(x.shape[0]), safe], 0.0))
         if smoothing:
             each = xp.ones(classes, x.dtype) if weight is None else weight.astype(x.dtype)
             loss *= 1.0 - smoothing
@@ -360,6 +359,38 @@ class Kernels:
         starts = xp.flatnonzero(xp.concatenate([xp.ones(1, bool), ordered[1:] != ordered[:-1]]))
         out[ordered[starts]] = xp.add.reduceat(g[order], starts, axis=0)
         return out
+
+    # -- activations ---------------------------------------------------------------------------------------------------
+
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + exp(-x)), from exp(-|x|), which cannot overflow."""
+        xp = self.xp
+        e = xp.exp(-xp.abs(x))
+        return xp.where(x >= 0, 1.0, e) / (1.0 + e)
+
+    def erf(self, x: Array) -> Array:
+        """The error function."""
+        return special.erf(self.xp, x)
+
+    def gelu(self, x: Array) -> Array:
+        r""":math:`x \Phi(x)`, in blocks that stay in the cache while the polynomial passes over them."""
+        y = self.xp.empty_like(x)
+        for part, out in self.blocks(x, y):
+            self.xp.multiply(part, special.normal_cdf(self.xp, part), out=out)
+        return y
+
+    def gelu_backward(self, g: Array, x: Array) -> Array:
+        r""":math:`\bar y\,(\Phi(x) + x \varphi(x))`."""
+        xp, dx = self.xp, self.xp.empty_like(x)
+        for part, upstream, out in self.blocks(x, g, dx):
+            xp.multiply(part, part, out=out)
+            out *= -0.5
+            xp.exp(out, out=out)
+            out *= part
+            out *= math.sqrt(0.5 / math.pi)
+            out += special.normal_cdf(xp, part)
+            out *= upstream
+        return dx
 
     # -- optimizers ---------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,9 @@ r"""Rows of a table, picked by their numbers: how ids of tokens become vectors."
 
 from __future__ import annotations
 
+import numpy as np
+
+from minilm.backend import as_array
 from minilm.ops.arithmetic import where
 from minilm.ops.op import Op, Sample, integer, op, real, shape_of
 from minilm.ops.shape import array_of, home_of, reshape
@@ -82,14 +85,15 @@ def check_ids(op_name, ids, rows, ignore=None, what="id", of="rows"):
     if getattr(ids, "dtype", None) is None or ids.dtype.kind not in "iu":
         kind = getattr(ids, "dtype", type(ids).__name__)
         raise TypeError(f"{op_name}: {what}s must be integers, got {kind}; convert them with .astype('int64').")
-    found = home_of(ids).first_outside(ids, rows, ignore)
+    ids = as_array(ids)
+    wrong = (ids < 0) | (ids >= rows)
+    if ignore is not None:
+        wrong &= ids != ignore
+    found = home_of(ids).first_true(wrong)
     if found is None:
         return
-    position, rest = [], found
-    for n in reversed(ids.shape):
-        rest, at = divmod(rest, n)
-        position.insert(0, at)
-    place = f" at position {tuple(position) if len(position) != 1 else position[0]}" if position else ""
+    position = np.unravel_index(found, ids.shape)
+    place = f" at position {', '.join(str(int(i)) for i in position)}" if position else ""
     raise IndexError(
         f"{op_name}: {what} {int(ids.reshape(-1)[found])}{place} is out of range: there are {rows} {of}, 0 to {rows - 1}."
     )

@@ -1,0 +1,366 @@
+r"""Convolution and pooling: what happens in every window of an image.
+
+Sizes are (batch, channels, height, width). A window has a *tap* for each of its places: the strided view of the input that
+holds, for every window, the number at that place. With the taps copied side by side (im2col), a convolution is a matrix
+product, as in Chellapilla et al. 2006, "High performance convolutional neural networks for document processing"; its gradient
+adds the taps' gradients back to where the taps were taken from (col2im).
+
+The rules here are for arrays. The second derivative runs an op's `composed` on all of its inputs, so the rules name them all
+without an underscore: they must be kept.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from minilm.backend import device_of, to_device
+from minilm.ops.index import gather
+from minilm.ops.linalg import matmul, swap_last
+from minilm.ops.op import Op, Sample, distinct, op, real, shape_of
+from minilm.ops.shape import array_of, home_of, inner, pad, reshape, squeeze, unsqueeze
+
+
+@op
+class conv2d(Op):
+    r"""The cross-correlation of images with a bank of filters, plus a bias (what deep learning calls convolution).
+
+    Shapes: x ``(N, C, H, W)``, weight ``(O, C / groups, kh, kw)``, bias ``(O,)`` or None, output ``(N, O, H', W')`` with
+    :math:`H' = \lfloor (H + p - d (k_h - 1) - 1) / s \rfloor + 1`, where p counts the padding on both sides.
+
+    Args:
+        stride, dilation: steps between windows, and between the places in a window: one number, or (vertical, horizontal).
+        padding: zeros around the image: one number, (vertical, horizontal), ``"valid"`` (none), or ``"same"`` (H' = H and
+            W' = W, for stride 1; an odd total puts the larger half below and right, as PyTorch does).
+        groups: the channels are dealt into so many groups, and each filter sees one of them.
+
+    Raises:
+        ValueError: shapes or numbers that do not fit each other; the sentence says which.
+    """
+
+    formula = r"y_{noij} = b_o + \sum_{c,u,v} w_{ocuv}\, x_{n,\, c,\, s i + d u - p,\, s j + d v - p}"
+    derivative = (
+        r"\bar x_{nchw} = \sum_{o,u,v} w_{ocuv}\, \bar y_{noij} \text{ over } (i, j) \text{ with } s i + d u - p = h,\; s j + d v - p = w;"
+        r"\quad \bar w_{ocuv} = \sum_{n,i,j} \bar y_{noij}\, x_{n, c, s i + d u - p, s j + d v - p};"
+        r"\quad \bar b_o = \sum_{n,i,j} \bar y_{noij}"
+    )
+    samples = [
+        Sample(real(2, 2, 3, 4), real(2, 2, 2, 3), real(2)),
+        Sample(real(1, 2, 4, 3), real(2, 2, 3, 2), stride=(2, 1), padding=(1, 2)),
+        Sample(real(1, 4, 3, 3), real(2, 2, 2, 2), real(2), groups=2, padding="same"),
+        Sample(real(1, 1, 5, 4), real(1, 1, 2, 2), dilation=(3, 2), padding="valid"),
+        Sample(real(2, 2, 2, 2), real(3, 2, 1, 1)),
+        Sample(real(0, 1, 2, 2), real(1, 1, 2, 2)),
+    ]
+
+    def check(self, x, weight, bias, *, stride, padding, dilation, groups):
+        check_filters("conv2d", "(N, C, H, W)", "(O, C / groups, kh, kw)", x, weight, bias, groups)
+        kernel = shape_of(weight)[2:]
+        stride, dilation = as_pair("conv2d", "stride", stride, 1), as_pair("conv2d", "dilation", dilation, 1)
+        padding = as_padding(padding, kernel, stride, dilation)
+        Windows(shape_of(x)[2:], kernel, stride, padding, dilation).check("conv2d")
+        return {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+
+    def composed(self, x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
+        windows = Windows(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+        (batch, channels), filters, width = x.shape[:2], weight.shape[0], windows.kernel[1]
+        x, y = windows.frame(x), 0.0
+        for k, tap in enumerate(windows.taps()):
+            w = reshape(weight[:, :, k // width, k % width], (groups, filters // groups, channels // groups))
+            y = y + matmul(w, reshape(x[tap], (batch, groups, channels // groups, windows.count)))
+        y = reshape(y, (batch, filters, *windows.sizes))
+        return y if bias is None else y + reshape(bias, (filters, 1, 1))
+
+    def forward(self, dev, x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
+        windows = Windows(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+        y = dev.xp.matmul(by_group(weight, groups), im2col(dev, x, windows, groups))
+        y = y.reshape(len(x), len(weight), *windows.sizes)
+        if bias is not None:
+            y += bias.reshape(-1, 1, 1)
+        return y
+
+    def grad_x(self, g, _y, x, weight, bias, *, stride, padding, dilation, groups):
+        windows = Windows(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+        columns = device_of(g).xp.matmul(swap_last(by_group(weight, groups)), by_group(g, groups, 1))
+        return col2im(columns, x.shape, windows)
+
+    def grad_weight(self, g, _y, x, weight, bias, *, stride, padding, dilation, groups):
+        dev, windows = device_of(g), Windows(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+        each = dev.xp.matmul(by_group(g, groups, 1), swap_last(im2col(dev, x, windows, groups)))
+        return each.sum(axis=0).reshape(weight.shape)
+
+    def grad_bias(self, g, _y, x, weight, bias, *, stride, padding, dilation, groups):
+        return g.sum(axis=(0, 2, 3))
+
+
+@op
+class conv1d(Op):
+    r"""`conv2d` along one axis: x ``(N, C, L)``, weight ``(O, C / groups, k)``, bias ``(O,)`` or None, output ``(N, O, L')``."""
+
+    formula = r"y_{noi} = b_o + \sum_{c,u} w_{ocu}\, x_{n,\, c,\, s i + d u - p}"
+    derivative = (
+        r"\bar x_{ncl} = \sum_{o,u} w_{ocu}\, \bar y_{noi} \text{ over } i \text{ with } s i + d u - p = l;"
+        r"\quad \bar w_{ocu} = \sum_{n,i} \bar y_{noi}\, x_{n, c, s i + d u - p}; \quad \bar b_o = \sum_{n,i} \bar y_{noi}"
+    )
+    samples = [
+        Sample(real(2, 2, 4), real(3, 2, 2), real(3)),
+        Sample(real(1, 2, 5), real(2, 1, 3), stride=2, padding=2, groups=2),
+        Sample(real(2, 1, 5), real(1, 1, 2), dilation=3, padding="same"),
+    ]
+
+    def check(self, x, weight, bias, *, stride, padding, dilation, groups):
+        check_filters("conv1d", "(N, C, L)", "(O, C / groups, k)", x, weight, bias, groups)
+        for what, value in (("stride", stride), ("dilation", dilation)):
+            as_pair("conv1d", what, (1, value), 1)
+        padding = padding if isinstance(padding, str) else as_pair("conv1d", "padding", (0, padding), 0)
+        return {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+
+    def composed(self, x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
+        image, filters = unsqueeze(x, 2), unsqueeze(weight, 2)
+        y = conv2d(image, filters, bias, stride=(1, stride), padding=padding, dilation=(1, dilation), groups=groups)
+        return squeeze(y, 2)
+
+
+@op
+class max_pool2d(Op):
+    r"""The largest number in each window, x ``(N, C, H, W)`` to ``(N, C, H', W')``.
+
+    Args:
+        kernel_size, padding: one number, or (vertical, horizontal). The padding, at most half the window, counts as
+            :math:`-\infty`.
+        stride: likewise; default: `kernel_size`, so that windows lie side by side.
+    """
+
+    formula = r"y_{ncij} = \max_{u,v} x_{n,\, c,\, s i + u - p,\, s j + v - p}"
+    derivative = r"\bar x_{nchw} = \sum_{(i,j) :\, (h, w) \text{ is the largest of window } (i,j)} \bar y_{ncij}"
+    domain = r"tie between places of a window, where the first in row-major order receives all"
+    has_aux = True
+    samples = [
+        Sample(distinct(2, 2, 4, 4), kernel_size=2),
+        Sample(distinct(1, 2, 5, 4), kernel_size=(3, 2), stride=(1, 2), padding=(1, 0)),
+        Sample(distinct(1, 1, 3, 3), kernel_size=3, stride=2, padding=1),
+        Sample(distinct(0, 2, 2, 2), kernel_size=2),
+    ]
+
+    def check(self, x, *, kernel_size, stride, padding):
+        if x.dtype.kind != "f":
+            raise TypeError(f"max_pool2d: x is {x.dtype}, expected floats: its padding is minus infinity.")
+        return check_pool("max_pool2d", x, kernel_size, stride, padding)
+
+    def composed(self, x, *, kernel_size, stride=None, padding=0):
+        windows = Windows(x.shape[2:], kernel_size, stride, padding)
+        _, place = self.forward(home_of(x), array_of(x), kernel_size=kernel_size, stride=stride, padding=padding)
+        x, xp, place = windows.frame(x, -np.inf), home_of(x).xp, place.astype(np.int64)
+        rows = xp.arange(place.shape[2])[:, None] * stride[0] + place // kernel_size[1]
+        columns = xp.arange(place.shape[3]) * stride[1] + place % kernel_size[1]
+        index = (rows * x.shape[3] + columns).reshape(*place.shape[:2], windows.count)
+        pixels = reshape(x, (*x.shape[:2], x.shape[2] * x.shape[3]))
+        return reshape(gather(pixels, index, -1), place.shape)
+
+    def forward(self, dev, x, *, kernel_size, stride=None, padding=0):
+        windows = Windows(x.shape[2:], kernel_size, stride, padding)
+        x = windows.frame(x, -np.inf)
+        first, *others = (x[tap] for tap in windows.taps())
+        y, place = first.copy(), dev.xp.zeros(first.shape, np.uint8 if len(others) < 256 else np.int32)
+        for k, part in enumerate(others, 1):
+            dev.xp.maximum(place, (part > y).astype(place.dtype) * k, out=place)  # k grows: a later larger one wins
+            dev.xp.maximum(y, part, out=y)
+        return y, place
+
+    def grad_x(self, g, _y, x, *, kernel_size, stride, padding, aux):
+        parts = (g * (aux == k) for k in range(kernel_size[0] * kernel_size[1]))
+        return add_taps(parts, x.shape, Windows(x.shape[2:], kernel_size, stride, padding))
+
+
+@op
+class avg_pool2d(Op):
+    r"""The mean of each window, x ``(N, C, H, W)`` to ``(N, C, H', W')``; windows as in `max_pool2d`, the padding zeros.
+
+    Args:
+        count_include_pad: divide by the size of the window; False: by how many of its numbers lie in the image.
+    """
+
+    formula = r"y_{ncij} = \frac{1}{m_{ij}} \sum_{u,v} x_{n,\, c,\, s i + u - p,\, s j + v - p}"
+    derivative = r"\bar x_{nchw} = \sum_{(i,j) :\, (h, w) \text{ in window } (i,j)} \frac{\bar y_{ncij}}{m_{ij}}"
+    samples = [
+        Sample(real(2, 2, 4, 4), kernel_size=2),
+        Sample(real(1, 2, 5, 4), kernel_size=(3, 2), stride=(1, 2), padding=(1, 0)),
+        Sample(real(1, 1, 3, 3), kernel_size=3, stride=2, padding=1, count_include_pad=False),
+        Sample(real(0, 2, 2, 2), kernel_size=2),
+    ]
+
+    def check(self, x, *, kernel_size, stride, padding, count_include_pad):
+        return {**check_pool("avg_pool2d", x, kernel_size, stride, padding), "count_include_pad": count_include_pad}
+
+    def composed(self, x, *, kernel_size, stride=None, padding=0, count_include_pad=True):
+        windows = Windows(x.shape[2:], kernel_size, stride, padding)
+        framed = windows.frame(x)
+        total = sum(framed[tap] for tap in windows.taps())
+        return total * mean_weight(home_of(x), x.dtype, windows, count_include_pad)
+
+    def forward(self, dev, x, *, kernel_size, stride=None, padding=0, count_include_pad=True):
+        windows = Windows(x.shape[2:], kernel_size, stride, padding)
+        framed = windows.frame(x)
+        first, *others = (framed[tap] for tap in windows.taps())
+        y = first.copy()
+        for part in others:
+            y += part
+        y *= mean_weight(dev, y.dtype, windows, count_include_pad)
+        return y
+
+    def grad_x(self, g, _y, x, *, kernel_size, stride, padding, count_include_pad):
+        windows = Windows(x.shape[2:], kernel_size, stride, padding)
+        part = g * mean_weight(device_of(g), g.dtype, windows, count_include_pad)
+        return add_taps([part] * len(windows.taps()), x.shape, windows)
+
+
+class Windows(NamedTuple):
+    """Where the windows lie on images: sizes and steps as (vertical, horizontal), padding as (before, after) of each."""
+
+    image: tuple[int, int]
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[tuple[int, int], tuple[int, int]]
+    dilation: tuple[int, int] = (1, 1)
+
+    @property
+    def sizes(self):
+        """How many windows there are, vertically and horizontally."""
+        return tuple(
+            (n + before + after - d * (k - 1) - 1) // s + 1 for n, k, s, (before, after), d in zip(*self, strict=True)
+        )
+
+    @property
+    def count(self):
+        return self.sizes[0] * self.sizes[1]
+
+    def taps(self):
+        """For each place in the window, in row-major order, the index of the numbers there in the framed images."""
+        rows, columns = (
+            [slice(i * d, i * d + (n - 1) * s + 1, s) for i in range(k)]
+            for k, s, d, n in zip(self.kernel, self.stride, self.dilation, self.sizes, strict=True)
+        )
+        return [(Ellipsis, row, column) for row in rows for column in columns]
+
+    def frame(self, x, value=0.0):
+        """Images with their padding; the images themselves where there is none."""
+        return pad(x, ((0, 0), (0, 0), *self.padding), value) if any(map(any, self.padding)) else x
+
+    def check(self, op_name):
+        """Raises ValueError where not even one window fits."""
+        if min(self.sizes) < 1:
+            reach = tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+            padded = tuple(n + sum(p) for n, p in zip(self.image, self.padding, strict=True))
+            raise ValueError(f"{op_name}: a window of {reach} does not fit into images of {padded} (with padding).")
+
+
+def im2col(dev, x, windows, groups):
+    """The taps of images side by side, as matrices (N, groups, channels of the group * taps, windows)."""
+    x, taps = windows.frame(x), windows.taps()
+    columns = dev.xp.empty((*x.shape[:2], len(taps), *windows.sizes), x.dtype)
+    for k, tap in enumerate(taps):
+        columns[:, :, k] = x[tap]
+    return columns.reshape(len(x), groups, x.shape[1] // groups * len(taps), windows.count)
+
+
+def col2im(columns, shape, windows):
+    """Images of `shape` to which the columns of `im2col` are added back: its gradient."""
+    columns = columns.reshape(*shape[:2], len(windows.taps()), *windows.sizes)
+    return add_taps((columns[:, :, k] for k in range(columns.shape[2])), shape, windows)
+
+
+def add_taps(parts, shape, windows):
+    """Images of `shape` to which each tap's numbers are added where the tap took them from. What fell on padding is lost."""
+    total, widths = None, ((0, 0), (0, 0), *windows.padding)
+    for tap, part in zip(windows.taps(), parts, strict=True):
+        if total is None:
+            framed = [n + before + after for n, (before, after) in zip(shape, widths, strict=True)]
+            total = device_of(part).xp.zeros(framed, part.dtype)
+        total[tap] += part
+    return total[inner(widths, shape)]
+
+
+def by_group(x, groups, axis=0):
+    """The axis split into (groups, rest), and everything after it made one axis: matrices, one a group."""
+    shape = x.shape
+    return x.reshape(*shape[:axis], groups, shape[axis] // groups, math.prod(shape[axis + 1 :]))
+
+
+def mean_weight(dev, dtype, windows, count_include_pad):
+    """1 / (how many numbers count in a window): one number, or one for each window."""
+    if count_include_pad or not any(map(any, windows.padding)):
+        return 1.0 / math.prod(windows.kernel)
+    rows, columns = (
+        np.minimum(start + k, n) - np.maximum(start, 0)
+        for n, k, start in zip(windows.image, windows.kernel, starts(windows), strict=True)
+    )
+    return to_device((1.0 / np.outer(rows, columns)).astype(dtype), dev)
+
+
+def starts(windows):
+    """The first row, and the first column, of each window, counted from those of the image without padding."""
+    return [np.arange(n) * s - p[0] for n, s, p in zip(windows.sizes, windows.stride, windows.padding, strict=True)]
+
+
+def as_pair(op_name, what, value, least):
+    """One whole number, or two, as (vertical, horizontal).
+
+    Raises:
+        ValueError: it is something else, or a number is below `least`.
+    """
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(pair) != 2 or any(not isinstance(n, int | np.integer) or n < least for n in pair):
+        raise ValueError(f"{op_name}: {what} must be one integer or two, at least {least}, got {value!r}.")
+    return int(pair[0]), int(pair[1])
+
+
+def as_padding(padding, kernel, stride, dilation):
+    """The padding of `conv2d` as (before, after) of each axis.
+
+    Raises:
+        ValueError: it is no such thing, or "same" with a stride, which has more than one meaning.
+    """
+    if padding == "same":
+        if stride != (1, 1):
+            raise ValueError(f"conv2d: padding 'same' keeps the size, which stride {stride} does not; give numbers.")
+        totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+        return tuple((total // 2, total - total // 2) for total in totals)
+    if isinstance(padding, str) and padding != "valid":
+        raise ValueError(f"conv2d: padding {padding!r} is unknown: expected numbers, 'same' or 'valid'.")
+    rows, columns = (0, 0) if padding == "valid" else as_pair("conv2d", "padding", padding, 0)
+    return (rows, rows), (columns, columns)
+
+
+def check_filters(op_name, x_axes, weight_axes, x, weight, bias, groups):
+    """Raises ValueError where the shapes of a convolution do not fit each other."""
+    have, filters = shape_of(x), shape_of(weight)
+    for what, shape, axes in (("x", have, x_axes), ("weight", filters, weight_axes)):
+        if len(shape) != len(axes.split(", ")):
+            raise ValueError(f"{op_name}: {what} has shape {shape}, expected {axes}.")
+    if min(filters) < 1:
+        raise ValueError(f"{op_name}: weight {filters} has an axis of size 0.")
+    if not isinstance(groups, int) or groups < 1 or have[1] % groups or filters[0] % groups:
+        raise ValueError(f"{op_name}: {groups} groups do not divide {have[1]} channels and {filters[0]} filters.")
+    if filters[1] * groups != have[1]:
+        raise ValueError(
+            f"{op_name}: x {have} has {have[1]} channels in {groups} groups, so weight {filters} must be {weight_axes} with "
+            f"{have[1] // groups} in its second place."
+        )
+    if bias is not None and shape_of(bias) != filters[:1]:
+        raise ValueError(f"{op_name}: bias has shape {shape_of(bias)}, expected one number a filter, {filters[:1]}.")
+
+
+def check_pool(op_name, x, kernel_size, stride, padding):
+    """The parameters of a pooling as pairs. Raises ValueError where they do not fit the input, or each other."""
+    if len(shape_of(x)) != 4:
+        raise ValueError(f"{op_name}: x has shape {shape_of(x)}, expected (N, C, H, W).")
+    kernel = as_pair(op_name, "kernel_size", kernel_size, 1)
+    step = kernel if stride is None else as_pair(op_name, "stride", stride, 1)
+    rows, columns = as_pair(op_name, "padding", padding, 0)
+    if 2 * rows > kernel[0] or 2 * columns > kernel[1]:
+        raise ValueError(f"{op_name}: padding {(rows, columns)} is more than half of the window {kernel}.")
+    frame = ((rows, rows), (columns, columns))
+    Windows(shape_of(x)[2:], kernel, step, frame).check(op_name)
+    return {"kernel_size": kernel, "stride": step, "padding": frame}
