@@ -48,7 +48,7 @@ def test_ids_of_any_integer_type(dtype):
 @pytest.mark.parametrize(
     ("ids", "says"),
     [
-        ([[0, 1], [3, 0]], r"id 3 at position \(1, 0\) is out of range: there are 3 rows, 0 to 2"),
+        ([[0, 1], [3, 0]], r"id 3 at position 1, 0 is out of range: there are 3 rows, 0 to 2"),
         ([0, 1, -1], "id -1 at position 2 is out of range"),
         (7, "id 7 is out of range"),
     ],
