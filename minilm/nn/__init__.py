@@ -1,25 +1,31 @@
 """Layers, losses and initialisers, under PyTorch's names."""
 
 from minilm.nn import functional, init
+from minilm.nn.activation import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from minilm.nn.attention import MultiHeadAttention
+from minilm.nn.conv import AvgPool2d, Conv1d, Conv2d, Flatten, MaxPool2d
 from minilm.nn.dropout import DropConnect, Dropout
 from minilm.nn.embedding import Embedding
 from minilm.nn.linear import Linear
+from minilm.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+)
 from minilm.nn.module import Module, ModuleList, Parameter, Sequential
 from minilm.nn.norm import BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm
+from minilm.nn.position import LearnedPositions, RotaryPositions, SinusoidalPositions
+from minilm.nn.recurrent import GRU, LSTM, RNN
+from minilm.nn.transformer import FeedForward, TransformerDecoderLayer, TransformerEncoderLayer
 
-__all__ = [
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "DropConnect",
-    "Dropout",
-    "Embedding",
-    "LayerNorm",
-    "Linear",
-    "Module",
-    "ModuleList",
-    "Parameter",
-    "RMSNorm",
-    "Sequential",
-    "functional",
-    "init",
-]
+__all__ = ["GELU", "GRU", "LSTM", "RNN", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv1d",
+           "Conv2d", "CrossEntropyLoss", "DropConnect", "Dropout", "Embedding", "FeedForward", "Flatten", "HuberLoss",
+           "KLDivLoss", "L1Loss", "LayerNorm", "LeakyReLU", "LearnedPositions", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d",
+           "Module", "ModuleList", "MultiHeadAttention", "NLLLoss", "Parameter", "RMSNorm", "ReLU", "RotaryPositions",
+           "Sequential", "SiLU", "Sigmoid", "SinusoidalPositions", "Softmax", "Softplus", "Tanh", "TransformerDecoderLayer",
+           "TransformerEncoderLayer", "functional", "init"]  # fmt: skip

@@ -6,10 +6,17 @@ from typing import Any
 
 from minilm import random
 from minilm.ops import REGISTRY
-from minilm.tensor import Tensor
+from minilm.tensor import Tensor, get_default_dtype
 
-softmax, log_softmax = REGISTRY["softmax"], REGISTRY["log_softmax"]
-layer_norm, rms_norm, batch_norm = REGISTRY["layer_norm"], REGISTRY["rms_norm"], REGISTRY["batch_norm"]
+tanh, sigmoid, relu, leaky_relu = (REGISTRY[name] for name in ("tanh", "sigmoid", "relu", "leaky_relu"))
+gelu, silu, softplus = (REGISTRY[name] for name in ("gelu", "silu", "softplus"))
+softmax, log_softmax = (REGISTRY[name] for name in ("softmax", "log_softmax"))
+layer_norm, rms_norm, batch_norm = (REGISTRY[name] for name in ("layer_norm", "rms_norm", "batch_norm"))
+conv1d, conv2d, max_pool2d, avg_pool2d = (REGISTRY[name] for name in ("conv1d", "conv2d", "max_pool2d", "avg_pool2d"))
+cross_entropy, nll_loss, kl_div = (REGISTRY[name] for name in ("cross_entropy", "nll", "kl_div"))
+mse_loss, l1_loss, huber_loss = (REGISTRY[name] for name in ("mse", "l1", "huber"))
+binary_cross_entropy = REGISTRY["binary_cross_entropy"]
+binary_cross_entropy_with_logits = REGISTRY["binary_cross_entropy_with_logits"]
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
@@ -20,7 +27,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
 
 def embedding(ids: Any, weight: Any, padding_idx: int | None = None) -> Tensor:
     """The rows of `weight` at the ids; see `minilm.ops.embedding.embedding`. The row of padding_idx gets no gradient."""
-    return REGISTRY["embedding"](weight, ids, padding_idx=padding_idx)  # type: ignore[no-any-return]
+    y: Tensor = REGISTRY["embedding"](weight, ids, padding_idx=padding_idx)
+    return y
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True, key: int | None = None) -> Any:
@@ -34,13 +42,46 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, key: int | None = Non
     return REGISTRY["dropout"](x, p=p, key=random.next_key() if key is None else key)
 
 
-__all__ = [
-    "batch_norm",
-    "dropout",
-    "embedding",
-    "layer_norm",
-    "linear",
-    "log_softmax",
-    "rms_norm",
-    "softmax",
-]
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any = None,
+    *,
+    causal: bool = False,
+    dropout_p: float = 0.0,
+    scale: float | None = None,
+) -> Tensor:
+    """Attention of queries to keys; see `minilm.ops.attention.scaled_dot_product_attention`.
+
+    Args:
+        dropout_p: probability of dropping an attention weight; 0 for prediction, since a function has no ``eval()``.
+    """
+    seed = random.next_key() if dropout_p else 0
+    y: Tensor = REGISTRY["scaled_dot_product_attention"](
+        query, key, value, mask, causal=causal, dropout_p=dropout_p, key=seed, scale=scale
+    )
+    return y
+
+
+def one_hot(ids: Any, num_classes: int, dtype: Any = None) -> Tensor:
+    """A vector for each id, with a 1 at the id and 0 elsewhere: ``(...) -> (..., num_classes)``, in the default float type.
+
+    Raises:
+        TypeError: the ids are not integers.
+        IndexError: an id is not in 0 ... num_classes - 1.
+    """
+    ids = ids if isinstance(ids, Tensor) else Tensor(ids)
+    if ids.dtype.kind not in "iu":
+        raise TypeError(f"one_hot: ids must be integers, got {ids.dtype}; convert them with .astype('int64').")
+    if ids.size and not (int(ids.data.min()) >= 0 and int(ids.data.max()) < num_classes):
+        low, high = int(ids.data.min()), int(ids.data.max())
+        raise IndexError(f"one_hot: ids must be in 0 to {num_classes - 1}, got {low} to {high}.")
+    xp = ids.device.xp
+    return Tensor((ids.data[..., None] == xp.arange(num_classes)).astype(dtype or get_default_dtype()))
+
+
+__all__ = ["avg_pool2d", "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "conv1d", "conv2d",
+           "cross_entropy", "dropout", "embedding", "gelu", "huber_loss", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
+           "linear", "log_softmax", "max_pool2d", "mse_loss", "nll_loss", "one_hot", "relu", "rms_norm",
+           "scaled_dot_product_attention", "sigmoid", "silu", "softmax", "softplus", "tanh"]  # fmt: skip
