@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -119,6 +120,7 @@ def _installed(entry: DataSet) -> Path | None:
 
 def _fetch(entry: DataSet, path: Path) -> Path:
     folder = make_cache_folder(path.parent)
+    _remove_abandoned(folder)
     by_hand = folder / entry.archive
     # Inside the cache, so that the last step is a rename within one file system.
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder, ignore_cleanup_errors=True) as temporary:
@@ -129,6 +131,14 @@ def _fetch(entry: DataSet, path: Path) -> Path:
         _verify(data, entry.sha256, entry)
         _move_into_place(data, path, entry.sha256)
     return path
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what a fetch that was killed has left; a younger folder may belong to one that still runs."""
+    for left in folder.glob(".fetch-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > 24 * 60 * 60:
+                shutil.rmtree(left)
 
 
 def _download(entry: DataSet, folder: Path, temporary: Path) -> Path:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -224,6 +225,15 @@ def test_interrupted_fetch_leaves_nothing(pip, cache):
     with pytest.raises(KeyboardInterrupt):
         get("toy")
     assert os.listdir(cache / "toy") == []
+
+
+def test_what_a_killed_fetch_left_is_removed_after_a_day(pip, cache):
+    for name, age in ((".fetch-old", 2 * 86_400), (".fetch-running", 60)):
+        (cache / "toy" / name).mkdir(parents=True)
+        (cache / "toy" / name / "half.whl").write_bytes(b"half")
+        os.utime(cache / "toy" / name, (time.time() - age,) * 2)
+    get("toy")
+    assert sorted(os.listdir(cache / "toy")) == [".fetch-running", "toy.csv"]
 
 
 def test_failed_fetch_keeps_what_is_there(pip, cache):
