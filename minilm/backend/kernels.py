@@ -14,6 +14,8 @@ from minilm.backend import special
 
 Array = Any
 
+GELU_SLOPE, GELU_CUBIC = math.sqrt(2.0 / math.pi), 0.044715
+
 
 class Kernels:
     """Mixin of `Device`: functions on raw arrays, without a graph."""
@@ -363,38 +365,53 @@ class Kernels:
     # -- activations ---------------------------------------------------------------------------------------------------
 
     def sigmoid(self, x: Array) -> Array:
-        """1 / (1 + exp(-x)), from exp(-|x|), which cannot overflow."""
+        """1 / (1 + exp(-x)), as exp(min(x, 0)) / (1 + exp(-|x|)): no exponent is above 0, and small results keep all digits."""
         xp = self.xp
-        e = xp.exp(-xp.abs(x))
-        return xp.where(x >= 0, 1.0, e) / (1.0 + e)
+        return xp.exp(xp.minimum(x, 0)) / (1.0 + xp.exp(-xp.abs(x)))
 
     def erf(self, x: Array) -> Array:
-        """The error function."""
+        """The error function; see `minilm.backend.special`."""
         return special.erf(self.xp, x)
 
-    def gelu(self, x: Array) -> Array:
-        r""":math:`x \Phi(x)`, in blocks that stay in the cache while the polynomial passes over them."""
-        y = self.xp.empty_like(x)
-        for part, out in self.blocks(x, y):
-            self.xp.multiply(part, special.normal_cdf(self.xp, part), out=out)
-        return y
+    def gelu(self, x: Array, approximate: str) -> tuple[Array, Array]:
+        r"""The output, x times a gate, and the gate, which `gelu_backward` needs.
 
-    def gelu_backward(self, g: Array, x: Array) -> Array:
-        r""":math:`\bar y\,(\Phi(x) + x \varphi(x))`."""
+        The gate is the normal distribution function :math:`\Phi(x) = \tfrac12 (1 + \operatorname{erf}(x / \sqrt2))`, or with
+        ``approximate="tanh"`` its approximation :math:`\tfrac12 (1 + \tanh(\sqrt{2/\pi}\, (x + 0.044715 x^3)))`.
+        """
+        xp, x = self.xp, special.as_float(self.xp, x)
+        y, gate = xp.empty_like(x), xp.empty_like(x)
+        for part, out, p in self.blocks(x, y, gate):
+            if approximate == "none":
+                t = self.erf(part * math.sqrt(0.5))
+            else:
+                t = xp.tanh(special.polynomial((GELU_SLOPE, GELU_SLOPE * GELU_CUBIC), part * part) * part)
+            t *= 0.5
+            xp.add(t, 0.5, out=p)
+            xp.multiply(part, p, out=out)
+        return y, gate
+
+    def gelu_backward(self, g: Array, x: Array, gate: Array, approximate: str) -> Array:
+        r"""g (gate + x gate'): the gate's derivative is the normal density, or for tanh :math:`2 p (1 - p)` times its argument's."""
         xp, dx = self.xp, self.xp.empty_like(x)
-        for part, upstream, out in self.blocks(x, g, dx):
+        for upstream, part, p, out in self.blocks(g, x, gate, dx):
             xp.multiply(part, part, out=out)
-            out *= -0.5
-            xp.exp(out, out=out)
+            if approximate == "none":
+                out *= -0.5
+                xp.exp(out, out=out)
+                out *= math.sqrt(0.5 / math.pi)
+            else:
+                out *= 6.0 * GELU_SLOPE * GELU_CUBIC
+                out += 2.0 * GELU_SLOPE
+                out *= p * (1.0 - p)
             out *= part
-            out *= math.sqrt(0.5 / math.pi)
-            out += special.normal_cdf(xp, part)
+            out += p
             out *= upstream
         return dx
 
     # -- optimizers ---------------------------------------------------------------------------------------------------
 
-    block_size = 1 << 14
+    block_size = 1 << 16
     """How many elements an update of many passes works on at once: few enough to stay in the cache between the passes."""
 
     def blocks(self, *arrays: Array) -> Iterator[tuple[Array, ...]]:

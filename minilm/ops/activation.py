@@ -28,7 +28,7 @@ class tanh(Op):
 
 @op
 class sigmoid(Op):
-    r"""The logistic function, computed from :math:`e^{-|x|}`, which cannot overflow."""
+    """The logistic function, from exponentials that cannot overflow."""
 
     formula = r"y = \frac{1}{1 + e^{-x}}"
     derivative = r"\bar x = \bar y\, y\,(1 - y)"
@@ -57,11 +57,12 @@ class relu(Op):
 
 @op
 class leaky_relu(Op):
-    r"""Maas, Hannun and Ng 2013, *Rectifier Nonlinearities Improve Neural Network Acoustic Models*."""
+    """A `relu` that lets a small part of the negative side through."""
 
     formula = r"y = [x > 0]\,x + [x \le 0]\,\alpha x"
     derivative = r"\bar x = \bar y\,([x > 0] + \alpha [x \le 0])"
     domain = r"kink at 0, where \bar x = \alpha \bar y"
+    source = "Maas, Hannun and Ng (2013), Rectifier Nonlinearities Improve Neural Network Acoustic Models, section 2"
     samples = [*unary(kinks=(0.0,)), Sample(real(5, kinks=(0.0,)), negative_slope=0.3)]
 
     def forward(self, dev, x, *, negative_slope=0.01):
@@ -73,10 +74,11 @@ class leaky_relu(Op):
 
 @op
 class silu(Op):
-    r"""Also called swish: Hendrycks and Gimpel 2016; Elfwing et al. 2018."""
+    r"""Also called swish. At :math:`-\infty` it is :math:`-\infty \cdot 0`, NaN, as in PyTorch."""
 
     formula = r"y = x\,\sigma(x)"
     derivative = r"\bar x = \bar y\,\sigma(x)\,(1 + x\,(1 - \sigma(x)))"
+    source = "Hendrycks and Gimpel (2016), Gaussian Error Linear Units, section 2; Elfwing, Uchibe and Doya (2018)"
     samples = unary()
 
     def forward(self, dev, x):
@@ -89,23 +91,36 @@ class silu(Op):
 
 @op
 class softplus(Op):
-    r"""A smooth `relu`, computed as :math:`\max(x, 0) + \ln(1 + e^{-|x|})`, which cannot overflow."""
+    r"""A smooth `relu`, computed as :math:`\max(x, 0) + \tfrac1\beta \ln(1 + e^{-\beta |x|})`, which cannot overflow.
 
-    formula = r"y = \ln(1 + e^x)"
-    derivative = r"\bar x = \bar y\,\sigma(x)"
-    samples = [*unary(), Sample(real(4, low=-40.0, high=40.0))]
+    Raises:
+        ValueError: `beta` is not above 0.
+    """
 
-    def forward(self, dev, x):
+    formula = r"y = \tfrac1\beta \ln(1 + e^{\beta x})"
+    derivative = r"\bar x = \bar y\,\sigma(\beta x)"
+    samples = [*unary(), Sample(real(4, low=-40.0, high=40.0)), Sample(real(2, 3), beta=2.5)]
+
+    def check(self, x, *, beta):
+        if not beta > 0:
+            raise ValueError(f"softplus: beta must be above 0, got {beta}.")
+        return {"beta": beta}
+
+    def forward(self, dev, x, *, beta=1.0):
         xp = dev.xp
-        return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+        return xp.maximum(x, 0) + xp.log1p(xp.exp(xp.abs(x) * -beta)) / beta
 
-    def grad_x(self, g, _y, x):
-        return g * sigmoid(x)
+    def grad_x(self, g, _y, x, *, beta):
+        return g * sigmoid(x * beta)
 
 
 @op
 class clip(Op):
-    """Elements below `low` raised to it, above `high` lowered to it. Either may be None."""
+    """Elements below `low` raised to it, above `high` lowered to it. Either may be None: no bound on that side.
+
+    Raises:
+        ValueError: both are None, or `low` is above `high`.
+    """
 
     formula = r"y = \min(\max(x, l), h)"
     derivative = r"\bar x = \bar y\,[l \le x \le h]"
@@ -118,7 +133,9 @@ class clip(Op):
 
     def check(self, x, *, low, high):
         if low is None and high is None:
-            raise ValueError("clip needs a low or a high bound.")
+            raise ValueError("clip: give low, high or both; neither is there.")
+        if low is not None and high is not None and not low <= high:
+            raise ValueError(f"clip: low must not be above high, got low={low} and high={high}.")
         return {"low": low, "high": high}
 
     def forward(self, dev, x, *, low=None, high=None):
@@ -144,14 +161,20 @@ class erf(Op):
 
 @op
 class gelu(Op):
-    r"""Hendrycks and Gimpel 2016, *Gaussian Error Linear Units*: x, weighted by the probability that a normal number is below it.
+    r"""x, weighted by the probability that a standard normal number is below it.
 
     ``approximate="tanh"`` is the paper's approximation, which GPT-2 was trained with:
     :math:`\tfrac12 x\,(1 + \tanh(\sqrt{2/\pi}\,(x + 0.044715\,x^3)))`. Its gradient is that of the approximation.
+    At :math:`-\infty` both are :math:`-\infty \cdot 0`, NaN, as in PyTorch. The weights are kept for the backward pass.
+
+    Raises:
+        ValueError: `approximate` is neither "none" nor "tanh".
     """
 
     formula = r"y = x\,\Phi(x) = \tfrac12 x\,\bigl(1 + \operatorname{erf}(x / \sqrt 2)\bigr)"
     derivative = r"\bar x = \bar y\,\bigl(\Phi(x) + x\,\tfrac{1}{\sqrt{2\pi}} e^{-x^2/2}\bigr)"
+    source = "Hendrycks and Gimpel (2016), Gaussian Error Linear Units, section 2"
+    has_aux = True
     samples = [*unary(), *(Sample(*s.inputs, approximate="tanh") for s in unary())]
 
     def check(self, x, *, approximate):
@@ -160,22 +183,12 @@ class gelu(Op):
         return {"approximate": approximate}
 
     def forward(self, dev, x, *, approximate="none"):
-        if approximate == "none":
-            return dev.gelu(x)
-        return x * 0.5 * (dev.xp.tanh(_gelu_argument(x)) + 1.0)
+        return dev.gelu(x, approximate)
 
-    def backward(self, g, _y, x, *, needs, approximate):
-        if approximate == "none":
-            return (device_of(x).gelu_backward(g, x),)
-        t = device_of(x).xp.tanh(_gelu_argument(x))
-        slope = math.sqrt(2 / math.pi) * (1.0 + 3 * 0.044715 * (x * x))
-        return (g * 0.5 * (1.0 + t + x * (1.0 - t * t) * slope),)
+    def backward(self, g, _y, x, *, needs, approximate, aux):
+        return (device_of(g).gelu_backward(g, x, aux, approximate),)
 
     def composed(self, x, *, approximate="none"):
         if approximate == "none":
             return x * 0.5 * (erf(x * math.sqrt(0.5)) + 1.0)
-        return x * 0.5 * (tanh(_gelu_argument(x)) + 1.0)
-
-
-def _gelu_argument(x):
-    return math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
+        return x * 0.5 * (tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * (x * x * x))) + 1.0)
