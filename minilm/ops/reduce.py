@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minilm.ops.arithmetic import exp, sqrt, where
-from minilm.ops.index import getitem
+from minilm.ops.arithmetic import exp, where
 from minilm.ops.op import Op, Sample, distinct, normalize_axes, normalize_axis, op, real, shape_of
 from minilm.ops.shape import concat, expand, flip, reshape, transpose
 
@@ -29,7 +28,12 @@ def kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(1 if i in axis else n for i, n in enumerate(shape))
 
 
-def spread(g: Any, shape: tuple[int, ...], axis: tuple[int, ...]) -> Any:
+def reduced(shape: tuple[int, ...], axis: tuple[int, ...], keepdims: bool) -> tuple[int, ...]:
+    """The shape of a reduction's result."""
+    return kept(shape, axis) if keepdims else tuple(n for i, n in enumerate(shape) if i not in axis)
+
+
+def spread(g, shape, axis):
     """The gradient (or result) of a reduction, repeated along the axes that it summed over."""
     return expand(reshape(g, kept(shape, axis)), shape)
 
@@ -50,7 +54,7 @@ class sum(Op):
         return spread(g, _x.shape, axis)
 
 
-def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
+def sum_to(g, shape):
     r"""The gradient of a broadcast input: `g` summed over the axes along which the input was repeated.
 
     Where :math:`y_{ij} = f(x_j)`, the chain rule gives :math:`\bar x_j = \sum_i \bar y_{ij} f'(x_j)`: one copy of x fed
@@ -64,8 +68,20 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     return reshape(sum(g, axis=axes), shape)
 
 
+def count(shape: tuple[int, ...], axis: tuple[int, ...]) -> int:
+    """The number of elements that a reduction joins into one."""
+    return math.prod(shape[i] for i in axis)
+
+
+def over(total, n):
+    """`total` divided by the number n, and NaN where that is 0 or less, without NumPy's warning."""
+    return total / n if n > 0 else total * math.nan
+
+
 @op
 class mean(Op):
+    """The mean; NaN of no elements, as in PyTorch."""
+
     formula = r"y = \frac1n \sum_i x_i"
     derivative = r"\bar x_i = \frac{\bar y}{n}"
     samples = reduction_samples()
@@ -74,23 +90,17 @@ class mean(Op):
         return {"axis": normalize_axes("mean", axis, x.ndim), "keepdims": keepdims}
 
     def forward(self, dev, x, *, axis=None, keepdims=False):
-        total = dev.xp.sum(x, axis=axis, keepdims=keepdims)
-        return total / count(x.shape, axis) if count(x.shape, axis) else total * float("nan")
+        return over(dev.xp.sum(x, axis=axis, keepdims=keepdims), count(x.shape, axis))
 
     def grad_x(self, g, _y, _x, *, axis, keepdims):
-        return spread(g / (count(_x.shape, axis) or 1), _x.shape, axis)
-
-
-def count(shape: tuple[int, ...], axis: tuple[int, ...]) -> int:
-    """The number of elements that a reduction joins into one."""
-    return math.prod(shape[i] for i in axis)
+        return spread(over(g, count(_x.shape, axis)), _x.shape, axis)
 
 
 @op
 class var(Op):
-    r"""The variance. ``correction=1`` divides by n - 1 (the unbiased estimate, PyTorch's default), 0 by n.
+    """The variance. ``correction=1`` divides by n - 1 (the unbiased estimate, PyTorch's default), 0 by n.
 
-    With n no more than the correction the result is NaN (0 / 0).
+    Where n does not exceed the correction, the result and its gradient are NaN.
     """
 
     formula = r"y = \frac{1}{n - c} \sum_i (x_i - \mu)^2, \quad \mu = \tfrac1n \sum_i x_i"
@@ -100,28 +110,43 @@ class var(Op):
     def check(self, x, *, axis, keepdims, correction):
         return {"axis": normalize_axes("var", axis, x.ndim), "keepdims": keepdims, "correction": correction}
 
-    def composed(self, x, *, axis=None, keepdims=False, correction=1):
+    def forward(self, dev, x, *, axis=None, keepdims=False, correction=1):
         n = count(x.shape, axis)
-        d = x - mean(x, axis, True)
-        total = sum(d * d, axis, keepdims)
-        return total / (n - correction) if n > correction else total * float("nan")
+        d = x - over(dev.xp.sum(x, axis=axis, keepdims=True), n)
+        return over(dev.xp.sum(d * d, axis=axis, keepdims=keepdims), n - correction)
+
+    def grad_x(self, g, _y, x, *, axis, keepdims, correction):
+        g = over(g * 2.0, count(x.shape, axis) - correction)
+        return spread(g, x.shape, axis) * (x - mean(x, axis, True))
 
 
 @op
 class std(Op):
-    r"""The standard deviation: the root of `var`. Its derivative at 0 is infinite."""
+    """The standard deviation, the root of `var`, with its `correction` and its NaN.
+
+    Equal elements have no derivative: the standard deviation rises in every direction. Their gradient is 0, as in PyTorch.
+    """
 
     formula = r"y = \sqrt{\operatorname{var}(x)}"
     derivative = r"\bar x_i = \frac{\bar y}{y} \frac{x_i - \mu}{n - c}"
-    domain = "y > 0"
+    domain = r"kink at y = 0, where \bar x = 0"
     samples = reduction_samples()[:4]
 
-    def composed(self, x, *, axis=None, keepdims=False, correction=1):
-        return sqrt(var(x, axis, keepdims, correction))
+    def check(self, x, *, axis, keepdims, correction):
+        return {"axis": normalize_axes("std", axis, x.ndim), "keepdims": keepdims, "correction": correction}
+
+    def forward(self, dev, x, *, axis=None, keepdims=False, correction=1):
+        return dev.xp.sqrt(var.forward(dev, x, axis=axis, keepdims=keepdims, correction=correction))
+
+    def grad_x(self, g, y, x, *, axis, keepdims, correction):
+        g = over(where(y == 0, 0.0, g) / where(y == 0, 1.0, y), count(x.shape, axis) - correction)
+        return spread(g, x.shape, axis) * (x - mean(x, axis, True))
 
 
 class _Extreme(Op):
-    """The largest or smallest element. Elements that tie share the gradient equally (PyTorch's amax and amin).
+    """The largest or smallest element; NaN where there is one.
+
+    Elements that tie share the gradient equally (PyTorch's amax and amin). Where the result is NaN, so is its gradient.
 
     Raises:
         ValueError: there is nothing to choose from.
@@ -135,31 +160,35 @@ class _Extreme(Op):
 
     def check(self, x, *, axis, keepdims):
         axis = normalize_axes(self.name, axis, x.ndim)
-        if axis and count(x.shape, axis) == 0:
-            raise ValueError(f"{self.name}: a tensor of shape {tuple(x.shape)} has no element along axis {axis}.")
+        if count(x.shape, axis) == 0:
+            raise ValueError(f"{self.name}: a tensor of shape {shape_of(x)} has no elements along axis {axis}.")
         return {"axis": axis, "keepdims": keepdims}
 
     def grad_x(self, g, y, x, *, axis, keepdims):
-        chosen = (x == spread(y, shape_of(x), axis)).astype(g.dtype)
-        return spread(g, shape_of(x), axis) * chosen / sum(chosen, axis, True)
+        chosen = (x == spread(y, x.shape, axis)).astype(g.dtype)
+        ties = sum(chosen, axis, True)
+        share = reshape(g, ties.shape) / where(ties == 0, math.nan, ties)  # only NaN differs from itself
+        return spread(share, x.shape, axis) * chosen
 
 
 @op
 class max(_Extreme):
+    __doc__ = _Extreme.__doc__
     formula = r"y = \max_i x_i"
     derivative = r"\bar x_i = \bar y\, [x_i = y] \,/\, \#\{j : x_j = y\}"
 
     def forward(self, dev, x, *, axis=None, keepdims=False):
-        return dev.xp.max(x, axis=axis, keepdims=keepdims) if axis else x
+        return dev.xp.max(x, axis=axis, keepdims=keepdims) if axis else x.copy()
 
 
 @op
 class min(_Extreme):
+    __doc__ = _Extreme.__doc__
     formula = r"y = \min_i x_i"
     derivative = r"\bar x_i = \bar y\, [x_i = y] \,/\, \#\{j : x_j = y\}"
 
     def forward(self, dev, x, *, axis=None, keepdims=False):
-        return dev.xp.min(x, axis=axis, keepdims=keepdims) if axis else x
+        return dev.xp.min(x, axis=axis, keepdims=keepdims) if axis else x.copy()
 
 
 @op
@@ -185,61 +214,58 @@ class cumsum(Op):
 
 @op
 class prod(Op):
-    r"""The product, as a tree of multiplications: halves are multiplied until one number is left.
+    r"""The product, as a tree of multiplications: halves are multiplied until one number is left; 1 of no elements.
 
     So its gradient, the product of all other elements, needs no division, and is right where elements are zero.
     """
 
     formula = r"y = \prod_i x_i"
     derivative = r"\bar x_i = \bar y \prod_{j \ne i} x_j"
-    samples = [*reduction_samples(), Sample(real(2, 0), axis=1)]
+    samples = [*reduction_samples(), Sample(real(2, 5), axis=1), Sample(real(2, 0), axis=1)]
 
     def check(self, x, *, axis, keepdims):
         return {"axis": normalize_axes("prod", axis, x.ndim), "keepdims": keepdims}
 
     def composed(self, x, *, axis=None, keepdims=False):
-        shape, rest = shape_of(x), tuple(i for i in range(x.ndim) if i not in axis)
-        n = count(shape, axis)
-        left = tuple(shape[i] for i in rest)
-        rows = (
-            reshape(transpose(x, (*rest, *axis)), (*left, n))
-            if n
-            else expand(reshape(sum(x) + 1.0, (1,) * (len(left) + 1)), (*left, 1))
-        )
-        while rows.shape[-1] > 1:
-            half = rows.shape[-1] // 2
-            pairs = getitem(rows, (..., slice(half))) * getitem(rows, (..., slice(half, 2 * half)))
-            rows = concat(pairs, getitem(rows, (..., slice(2 * half, None))), axis=-1) if rows.shape[-1] % 2 else pairs
-        return reshape(rows, kept(shape, axis) if keepdims else left)
+        n, rest = count(x.shape, axis), tuple(i for i in range(x.ndim) if i not in axis)
+        if n == 0:
+            return sum(x, axis, keepdims) + 1
+        left = tuple(x.shape[i] for i in rest)
+        rows = reshape(transpose(x, (*rest, *axis)), (*left, n))
+        while n > 1:
+            half = n // 2
+            pairs = rows[..., :half] * rows[..., half : 2 * half]
+            rows = concat(pairs, rows[..., 2 * half :], axis=-1) if n % 2 else pairs
+            n -= half
+        return reshape(rows, reduced(x.shape, axis, keepdims))
 
 
 @op
 class logsumexp(Op):
     r"""The logarithm of a sum of exponentials, computed from :math:`x - \max x`, which cannot overflow.
 
-    Where all elements are :math:`-\infty` the result is too, and their gradient is 0.
+    Where all elements are :math:`-\infty`, or there are none, it is :math:`-\infty` with gradient 0. An element
+    :math:`+\infty` makes it :math:`+\infty`, with gradient NaN.
     """
 
     formula = r"y = \ln \sum_i e^{x_i} = m + \ln \sum_i e^{x_i - m}, \quad m = \max_i x_i"
     derivative = r"\bar x_i = \bar y\, e^{x_i - y} = \bar y\, \operatorname{softmax}(x)_i"
+    domain = r"all real numbers, and -\infty"
     samples = [*reduction_samples(), Sample(real(3, 4, low=-300.0, high=300.0), axis=1)]
 
     def check(self, x, *, axis, keepdims):
-        axis = normalize_axes("logsumexp", axis, x.ndim)
-        if axis and count(x.shape, axis) == 0:
-            raise ValueError(f"logsumexp: a tensor of shape {tuple(x.shape)} has no element along axis {axis}.")
-        return {"axis": axis, "keepdims": keepdims}
+        return {"axis": normalize_axes("logsumexp", axis, x.ndim), "keepdims": keepdims}
 
     def forward(self, dev, x, *, axis=None, keepdims=False):
         xp = dev.xp
-        if not axis:
-            return x
-        top = xp.max(x, axis=axis, keepdims=True)
-        top = xp.where(xp.isfinite(top), top, 0).astype(x.dtype)
-        total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
-        y = xp.where(total > 0, xp.log(xp.where(total > 0, total, 1)), -xp.inf).astype(x.dtype) + top
-        return y if keepdims else xp.squeeze(y, axis=axis)
+        if count(x.shape, axis) == 0:
+            return xp.sum(x, axis=axis, keepdims=keepdims) - math.inf
+        top = max.forward(dev, x, axis=axis, keepdims=True)
+        base = xp.where(xp.isfinite(top), top, 0)  # infinity minus infinity is not a number
+        total = xp.sum(xp.exp(xp.minimum(x - base, 0)), axis=axis, keepdims=True)
+        y = top + xp.log(xp.where(total == 0, 1, total))
+        return xp.reshape(y, reduced(x.shape, axis, keepdims))
 
     def grad_x(self, g, y, x, *, axis, keepdims):
-        top = spread(where(y == -math.inf, 0.0, y), x.shape, axis)  # -inf - (-inf) is not a number
-        return spread(g, x.shape, axis) * exp(x - top)
+        base = where(y == -math.inf, 0.0, where(y == math.inf, math.nan, y))
+        return spread(g, x.shape, axis) * exp(x - spread(base, x.shape, axis))
