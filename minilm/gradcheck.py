@@ -37,7 +37,8 @@ def gradcheck(
 
     Args:
         f: takes `inputs`, returns a Tensor or several. It must be a function: the same inputs give the same outputs.
-        inputs: Tensors to differentiate by are float64 and require a gradient; everything else is passed as it is.
+        inputs: Tensors to differentiate by are float64 leaves that require a gradient; everything else is passed as it is. Their
+            numbers are changed in place and put back, so that `f` may also reach them otherwise, as a model does its parameters.
         eps: the step :math:`\varepsilon`.
         rtol, atol: passes where |analytic - numeric| <= atol + rtol |numeric|.
         directions: None checks every element; a number checks so many random directions of each input, for large ones.
@@ -102,6 +103,10 @@ def _variables(inputs: Sequence[Any]) -> list[int]:
                 f"gradcheck: input {i} is {inputs[i].dtype}; central differences need float64, since a step of 1e-6 drowns in "
                 "float32's rounding. Use .double() or dtype='float64'."
             )
+        if not inputs[i].is_leaf:
+            raise TypeError(
+                f"gradcheck: input {i} is the result of {inputs[i].grad_fn.op.name}; use .detach().requires_grad_()."
+            )
     if not found:
         raise TypeError("gradcheck: no input requires a gradient; make the inputs with requires_grad=True.")
     return found
@@ -122,10 +127,16 @@ def _like(array: Any, like: Tensor) -> Tensor:
 
 
 def _projected(f: Callable[..., Any], inputs: Sequence[Any], i: int, x: Float64, upstream: Sequence[Tensor]) -> float:
-    """s = sum of <v, f> with input i replaced by x."""
-    moved = _like(x, inputs[i]).requires_grad_()
-    ys = _evaluate(f, [*inputs[:i], moved, *inputs[i + 1 :]])
-    return float(sum((y.numpy() * v.numpy()).sum() for y, v in zip(ys, upstream, strict=True)))
+    """s = sum of <v, f> with the numbers of input i replaced by x. They are put back."""
+    array = inputs[i].data
+    before = array.copy()
+    array[...] = to_device(np.asarray(x), inputs[i].device)
+    inputs[i].bump_version()
+    try:
+        pairs = zip(_evaluate(f, inputs), upstream, strict=True)
+        return float(sum((y.numpy() * v.numpy()).sum() for y, v in pairs))
+    finally:
+        array[...] = before
 
 
 def _difference(f: Any, inputs: Sequence[Any], i: int, step: Float64, upstream: Sequence[Tensor], eps: float) -> float:

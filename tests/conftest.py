@@ -70,3 +70,20 @@ def tensor(device):
     import minilm
 
     return functools.partial(minilm.tensor, device=device)
+
+
+@pytest.fixture(autouse=True)
+def _everything_on_the_device(device, monkeypatch):
+    """Sends what tests make of host arrays and numbers to the device under test."""
+    import minilm.tensor
+
+    if device.name == "cpu":
+        return
+    init, target = minilm.Tensor.__init__, device
+
+    def on_the_device(self, data, requires_grad=False, *, dtype=None, device=None, name=None):
+        if device is None and not isinstance(data, minilm.Tensor):
+            device = target
+        init(self, data, requires_grad, dtype=dtype, device=device, name=name)
+
+    monkeypatch.setattr(minilm.Tensor, "__init__", on_the_device)

@@ -17,8 +17,10 @@ import warnings
 import zipfile
 from pathlib import Path
 
+from minilm.files import atomic_write
+
 from .errors import DataError
-from .files import CHUNK_BYTES, atomic_write, cache_dir, make_cache_folder, sha256_of
+from .files import CHUNK_BYTES, cache_dir, make_cache_folder, sha256_of
 from .python_text import python_docs, python_docstrings
 from .table import TABLE, DataSet, find
 

@@ -1,13 +1,9 @@
-"""Files on disk: where fetched data is kept, how a file is written whole or not at all, how it is verified."""
+"""Files on disk: where fetched data is kept, and how it is verified."""
 
 import hashlib
 import os
 import sys
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from .errors import DataError
 
@@ -50,24 +46,3 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-@contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file for writing that appears under `path` only once it is complete.
-
-    The bytes go to a temporary file beside `path`, which is flushed to the disk and renamed over `path` when the block
-    ends. If the block raises, the temporary file is removed and whatever stood at `path` is untouched. Two writers at
-    once do not mix: each has its own temporary file, and the later rename wins.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:  # Ctrl-C too must leave nothing behind
-        temporary.unlink(missing_ok=True)
-        raise

@@ -14,8 +14,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.files import atomic_write
+
 from .errors import DataError
-from .files import CHUNK_BYTES, atomic_write
+from .files import CHUNK_BYTES
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_DIMENSIONS = 32

@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.files import atomic_write
+
 from .errors import DataError
-from .files import CHUNK_BYTES, atomic_write
+from .files import CHUNK_BYTES
 
 _MAGIC = b"minilm tokens 1\n"
 _HEADER_BYTES = 256

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
+from minilm.files import atomic_write
+
 from .errors import DataError
-from .files import CHUNK_BYTES, atomic_write, cache_dir, make_cache_folder, sha256_of
+from .files import CHUNK_BYTES, cache_dir, make_cache_folder, sha256_of
 
 # http and urllib.request are imported where they are used: with ssl they would double the time to import this package.
 if TYPE_CHECKING:

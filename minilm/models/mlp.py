@@ -7,6 +7,7 @@ Without an activation, two linear layers are one linear layer, :math:`W^{[2]} W^
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -41,7 +42,7 @@ class MLP(nn.Module):
         if activation not in ACTIVATIONS:
             raise ValueError(f"MLP: activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}.")
         self.activation = activation
-        self.layers = nn.ModuleList([nn.Linear(m, n) for m, n in zip(widths[:-1], widths[1:], strict=True)])
+        self.layers = nn.ModuleList([nn.Linear(m, n) for m, n in itertools.pairwise(widths)])
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, widths[-1]); an input with more axes, such as images (B, 1, 28, 28), is flattened to (B, widths[0])."""

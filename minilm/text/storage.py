@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections import Counter
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
+
+from minilm.files import atomic_write
 
 VERSION = 1
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -29,33 +30,13 @@ class TokenizerError(ValueError):
 def write_document(path: str | PathLike[str], fields: dict[str, Any]) -> None:
     """Write `fields` as a JSON object, one field a line, so that the file at `path` is never half written.
 
-    The bytes go to a temporary file in the same folder, are forced to the disk, and then take the name `path` in one
-    step. Raises OSError where the file system refuses; the file that was there before then stays as it was.
+    Raises OSError where the file system refuses; the file that was there before then stays as it was.
     """
     path = Path(path)
     lines = [f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()]
     content = ("{\n" + ",\n".join(lines) + "\n}\n").encode("utf-8")
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Force the renaming itself to the disk, where the system can (Windows cannot open a folder)."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with atomic_write(path) as file:
+        file.write(content)
 
 
 def read_tokenizer(path: str | PathLike[str], build: Callable[[dict[str, Any]], Built]) -> Built:

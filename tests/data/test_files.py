@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from minilm.data.errors import DataError
-from minilm.data.files import atomic_write, cache_dir, make_cache_folder, sha256_of
+from minilm.data.files import cache_dir, make_cache_folder, sha256_of
+from minilm.files import atomic_write
 
 
 def test_cache_dir_follows_the_environment(monkeypatch, tmp_path):
