@@ -37,7 +37,7 @@ class Kernels:
 
     def sum_leading(self, x: Array) -> Array:
         """The sum over all axes but the last: a bias's gradient. A product with ones is BLAS, faster than a reduction."""
-        rows = x.reshape(-1, x.shape[-1])
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         if math.prod(rows.shape) == 0:
             return rows.sum(axis=0)
         return self.xp.matmul(self.xp.ones((1, rows.shape[0]), x.dtype), rows).reshape(-1)
