@@ -1,0 +1,72 @@
+"""Convolution and pooling layers: shapes, starts, and errors. The numbers are compared with PyTorch's in tests/oracle."""
+
+import numpy as np
+import pytest
+
+import minilm as ml
+from minilm import nn
+
+
+def test_a_filter_of_ones_sums_each_window(device):
+    layer = nn.Conv2d(2, 1, 2, bias=False).to(device)
+    nn.init.constant_(layer.weight, 1.0)
+    x = np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4)
+    windows = np.lib.stride_tricks.sliding_window_view(x, (2, 2), axis=(2, 3))
+    np.testing.assert_array_equal(layer(ml.tensor(x, device=device)).numpy()[:, 0], windows.sum(axis=(1, 4, 5)))
+
+
+def test_pooling(device):
+    x = ml.tensor(np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4), device=device)
+    assert nn.MaxPool2d(2)(x).tolist() == [[[[5.0, 7.0], [13.0, 15.0]]]]
+    assert nn.AvgPool2d(2)(x).tolist() == [[[[2.5, 4.5], [10.5, 12.5]]]]
+    assert nn.MaxPool2d(2, stride=1)(x).shape == (1, 1, 3, 3)
+
+
+def test_start_is_within_the_bound_of_the_window():
+    layer = nn.Conv2d(4, 64, 2, groups=2)
+    assert layer.weight.shape == (64, 2, 2, 2)
+    for p in layer.parameters():
+        assert 0.25 < np.abs(p.numpy()).max() <= 1 / 8**0.5
+
+
+def test_flatten_joins_a_range_of_axes():
+    x = ml.zeros(2, 3, 4, 5)
+    assert nn.Flatten()(x).shape == (2, 60)
+    assert nn.Flatten(0, 1)(x).shape == (6, 4, 5)
+    assert nn.Flatten(-1)(x).shape == (2, 3, 4, 5)
+    for layer in (nn.Flatten(2, 1), nn.Flatten(4)):
+        with pytest.raises(ValueError, match=r"Flatten\(.*\) needs axes .* got an input of shape \(2, 3, 4, 5\)"):
+            layer(x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (
+            nn.Conv2d(2, 3, 2),
+            (1, 3, 4, 4),
+            r"Conv2d\(2, 3, kernel_size=\(2, 2\)\) expected .*\(batch, 2, height, width\), got \(1, 3",
+        ),
+        (nn.Conv2d(2, 3, 2), (2, 4, 4), r"got \(2, 4, 4\)"),
+        (nn.Conv1d(2, 3, 2), (1, 3, 4), r"\(batch, 2, length\), got \(1, 3, 4\)"),
+        (nn.Conv2d(2, 3, 9), (1, 2, 4, 4), "conv2d"),
+    ],
+)
+def test_a_wrong_input_names_the_layer_and_both_shapes(layer, shape, message):
+    with pytest.raises(ValueError, match=message):
+        layer(ml.zeros(*shape))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: nn.Conv2d(3, 4, 2, groups=2), ValueError, "groups=2 must divide in_channels=3"),
+        (lambda: nn.Conv2d(3, 4, (2, 2, 2)), ValueError, "kernel_size must be one number or 2"),
+        (lambda: nn.Conv1d(3, 4, (2, 2)), ValueError, "kernel_size must be one number or 1"),
+        (lambda: nn.Conv2d(3, 4, 0), ValueError, r"kernel_size\[0\] must be at least 1"),
+        (lambda: nn.Conv2d(3, 4, 1.5), TypeError, r"kernel_size\[0\] must be an integer"),
+    ],
+)
+def test_bad_arguments_are_told(make, error, message):
+    with pytest.raises(error, match=message):
+        make()

@@ -1,0 +1,74 @@
+"""Transformer blocks: where the norms stand, and what is causal."""
+
+import numpy as np
+import pytest
+
+import minilm as ml
+from minilm import nn
+
+
+def draw(*shape, device=None, seed=0):
+    return ml.Tensor(np.random.default_rng(seed).standard_normal(shape).astype(np.float32), device=device)
+
+
+def silent(layer):
+    """The layer with sublayers that return 0."""
+    for name, p in layer.named_parameters():
+        if "out_proj" in name or "down" in name:
+            nn.init.constant_(p, 0.0)
+    return layer
+
+
+def test_pre_norm_leaves_the_residual_stream_alone(device):
+    x = draw(2, 3, 4, device=device)
+    layer = silent(nn.TransformerEncoderLayer(4, 2, 8, norm_first=True).to(device))
+    np.testing.assert_array_equal(layer(x).numpy(), x.numpy())
+
+
+def test_post_norm_ends_in_a_norm(device):
+    x = draw(2, 3, 4, device=device)
+    y = silent(nn.TransformerEncoderLayer(4, 2, 8, layer_norm_eps=1e-9).to(device))(x).numpy()
+    np.testing.assert_allclose(y.mean(axis=-1), 0.0, atol=1e-6)
+    np.testing.assert_allclose(y.std(axis=-1), 1.0, rtol=1e-4)
+
+
+def test_a_decoder_is_causal_and_sees_all_of_the_memory():
+    layer, x, memory = nn.TransformerDecoderLayer(4, 2, 8).eval(), draw(1, 4, 4), draw(1, 3, 4, seed=1)
+    whole = layer(x, memory).numpy()
+    np.testing.assert_allclose(layer(x[:, :2], memory).numpy(), whole[:, :2], rtol=1e-4, atol=1e-5)
+    other = memory.numpy().copy()
+    other[:, -1] += 1.0
+    assert not np.allclose(layer(x, ml.Tensor(other, device=x.device)).numpy()[:, 0], whole[:, 0])
+    assert not np.allclose(layer(x, memory, causal=False).numpy()[:, 0], whole[:, 0])
+
+
+def test_feed_forward_treats_each_position_by_itself():
+    layer, x = nn.FeedForward(4, 8, "gelu"), draw(2, 3, 4)
+    np.testing.assert_allclose(layer(x).numpy()[1, 2], layer(x[1, 2]).numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_no_bias_means_none_anywhere():
+    layer = nn.TransformerDecoderLayer(4, 2, 8, bias=False)
+    assert not [name for name, _ in layer.named_parameters() if "bias" in name]
+
+
+def test_documentation_says_what_each_block_is():
+    assert nn.TransformerEncoderLayer.__doc__.startswith("Self-attention, then")
+    assert "Three sublayers" in nn.TransformerDecoderLayer.__doc__
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: nn.FeedForward(4, 8, "swish"), "activation must be one of relu, gelu, silu, tanh; got 'swish'"),
+        (lambda: nn.TransformerEncoderLayer(6, 4), "4 heads do not divide the width 6"),
+        (lambda: nn.TransformerEncoderLayer(4, 2, 8)(ml.zeros(2, 3, 5)), r"got \(2, 3, 5\)"),
+        (
+            lambda: nn.TransformerDecoderLayer(4, 2, 8)(ml.zeros(2, 3, 4), ml.zeros(2, 3, 5)),
+            r"a key of shape .* got \(2, 3, 5\)",
+        ),
+    ],
+)
+def test_bad_arguments_are_told(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
