@@ -1,0 +1,84 @@
+"""Gradient clipping, between backward() and step()."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Real
+from typing import Any
+
+from minilm.backend import DeviceError, as_array
+from minilm.tensor import Tensor
+
+Array = Any
+
+
+def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0) -> Tensor:
+    r"""Scales all gradients, in place, by one factor such that their common norm is at most `max_norm`.
+
+    .. math:: g \leftarrow g \cdot \min\!\left(1, \frac{\text{max\_norm}}{\lVert g \rVert + 10^{-6}}\right)
+
+    where :math:`\lVert g \rVert` is the norm of all gradients as one vector: their direction stays. Pascanu, Mikolov &
+    Bengio 2013, algorithm 1. The norm stays on the device, so a GPU is not waited for.
+
+    Args:
+        parameters: Tensors; those without a gradient are passed over.
+        max_norm: >= 0; infinity only measures.
+        norm_type: 2 for the Euclidean norm, infinity for the largest magnitude.
+
+    Returns:
+        The norm before clipping, a Tensor without axes. It is NaN or infinite when a gradient is.
+
+    Raises:
+        ValueError: `max_norm` is negative, NaN or no number, or `norm_type` is neither 2 nor infinity.
+        DeviceError: the gradients are on more than one device.
+    """
+    limit = _limit("max_norm", max_norm)
+    if norm_type not in (2, math.inf):
+        raise ValueError(f"norm_type must be 2 or infinity, got {norm_type!r}.")
+    grads = _gradients(parameters)
+    if not grads:
+        return Tensor(0.0)
+    xp = grads[0].device.xp
+    arrays = [g.data for g in grads]
+    if norm_type == 2:
+        squares = [xp.dot(a.reshape(-1), a.reshape(-1)) for a in arrays]
+        norm = as_array(xp.sqrt(xp.stack(squares).sum()))
+    else:
+        norm = as_array(xp.stack([xp.abs(a).max() for a in arrays]).max())
+    scale = xp.minimum(limit / (norm + 1e-6), 1.0)
+    for g in grads:
+        xp.multiply(g.data, scale, out=g.data)
+        g.bump_version()
+    return Tensor(norm)
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Limits every element of the gradients, in place, to [-clip_value, clip_value]. The direction may change.
+
+    Args:
+        parameters: Tensors; those without a gradient are passed over.
+        clip_value: >= 0.
+
+    Raises:
+        ValueError: `clip_value` is negative, NaN or no number.
+    """
+    limit = _limit("clip_value", clip_value)
+    for g in _gradients(parameters):
+        g.device.xp.clip(g.data, -limit, limit, out=g.data)
+        g.bump_version()
+
+
+def _limit(name: str, value: Any) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool) or not float(value) >= 0.0:
+        raise ValueError(f"{name} must be a number >= 0, got {value!r}.")
+    return float(value)
+
+
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    params = [parameters] if isinstance(parameters, Tensor) else parameters
+    grads = [p.grad for p in params if p.grad is not None and p.grad.size]
+    devices = sorted({g.device.name for g in grads})
+    if len(devices) > 1:
+        raise DeviceError(f"gradients are clipped on one device, these are on {' and '.join(devices)}.")
+    return grads
