@@ -132,7 +132,7 @@ class Tensor:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._data.dtype  # type: ignore[no-any-return]
+        return self._data.dtype
 
     @property
     def device(self) -> Device:
@@ -203,7 +203,7 @@ class Tensor:
 
     def clone(self) -> Tensor:
         """A copy of its own memory, still in the graph."""
-        return REGISTRY["cast"](self, dtype=self.dtype)  # type: ignore[no-any-return]
+        return REGISTRY["cast"](self, dtype=self.dtype)
 
     def to(self, target: Any) -> Tensor:
         """On another device (``"cpu"``, ``"cuda"``, ``"auto"``, a Device) or in another dtype; itself if nothing changes.
@@ -371,49 +371,49 @@ class Tensor:
     # -- operators ----------------------------------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Tensor:
-        return REGISTRY["add"](self, other)  # type: ignore[no-any-return]
+        return REGISTRY["add"](self, other)
 
     def __radd__(self, other: Any) -> Tensor:
-        return REGISTRY["add"](other, self)  # type: ignore[no-any-return]
+        return REGISTRY["add"](other, self)
 
     def __sub__(self, other: Any) -> Tensor:
-        return REGISTRY["sub"](self, other)  # type: ignore[no-any-return]
+        return REGISTRY["sub"](self, other)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return REGISTRY["sub"](other, self)  # type: ignore[no-any-return]
+        return REGISTRY["sub"](other, self)
 
     def __mul__(self, other: Any) -> Tensor:
-        return REGISTRY["mul"](self, other)  # type: ignore[no-any-return]
+        return REGISTRY["mul"](self, other)
 
     def __rmul__(self, other: Any) -> Tensor:
-        return REGISTRY["mul"](other, self)  # type: ignore[no-any-return]
+        return REGISTRY["mul"](other, self)
 
     def __truediv__(self, other: Any) -> Tensor:
-        return REGISTRY["div"](self, other)  # type: ignore[no-any-return]
+        return REGISTRY["div"](self, other)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return REGISTRY["div"](other, self)  # type: ignore[no-any-return]
+        return REGISTRY["div"](other, self)
 
     def __pow__(self, other: Any) -> Tensor:
-        return REGISTRY["pow"](self, other)  # type: ignore[no-any-return]
+        return REGISTRY["pow"](self, other)
 
     def __rpow__(self, other: Any) -> Tensor:
-        return REGISTRY["pow"](other, self)  # type: ignore[no-any-return]
+        return REGISTRY["pow"](other, self)
 
     def __matmul__(self, other: Any) -> Tensor:
-        return REGISTRY["matmul"](self, other)  # type: ignore[no-any-return]
+        return REGISTRY["matmul"](self, other)
 
     def __rmatmul__(self, other: Any) -> Tensor:
-        return REGISTRY["matmul"](other, self)  # type: ignore[no-any-return]
+        return REGISTRY["matmul"](other, self)
 
     def __neg__(self) -> Tensor:
-        return REGISTRY["neg"](self)  # type: ignore[no-any-return]
+        return REGISTRY["neg"](self)
 
     def __pos__(self) -> Tensor:
         return self
 
     def __abs__(self) -> Tensor:
-        return REGISTRY["abs"](self)  # type: ignore[no-any-return]
+        return REGISTRY["abs"](self)
 
     def _compare(self, ufunc: str, other: Any) -> Tensor:
         device = self.device
@@ -450,7 +450,7 @@ class Tensor:
         return id(self)
 
     def __getitem__(self, index: Any) -> Tensor:
-        return REGISTRY["getitem"](self, index=index)  # type: ignore[no-any-return]
+        return REGISTRY["getitem"](self, index=index)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -529,15 +529,15 @@ class Tensor:
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same numbers under another shape, given as ``reshape(2, 3)`` or ``reshape((2, 3))``; one size may be -1."""
-        return REGISTRY["reshape"](self, shape=_one_or_many(shape))  # type: ignore[no-any-return]
+        return REGISTRY["reshape"](self, shape=_one_or_many(shape))
 
     def expand(self, *shape: Any) -> Tensor:
         """Axes of size 1, and new leading axes, repeated without copying."""
-        return REGISTRY["expand"](self, shape=_one_or_many(shape))  # type: ignore[no-any-return]
+        return REGISTRY["expand"](self, shape=_one_or_many(shape))
 
     def transpose(self, *axes: Any) -> Tensor:
         """The axes in the order given, as NumPy's ``transpose``; without arguments reversed."""
-        return REGISTRY["transpose"](self, axes=_one_or_many(axes) or None)  # type: ignore[no-any-return]
+        return REGISTRY["transpose"](self, axes=_one_or_many(axes) or None)
 
     @property
     def T(self) -> Tensor:
@@ -547,7 +547,7 @@ class Tensor:
     @property
     def mT(self) -> Tensor:
         """The last two axes swapped: each matrix of a batch transposed."""
-        return REGISTRY["swapaxes"](self, -1, -2)  # type: ignore[no-any-return]
+        return REGISTRY["swapaxes"](self, -1, -2)
 
     def all(self) -> Tensor:
         return Tensor._wrap(as_array(self._data.all()))

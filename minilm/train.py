@@ -201,9 +201,8 @@ def train(run: Run, text: TokenizedText, *, device: str = "auto", progress: bool
     if training.step == 0:
         _evaluate(training)
         training.save()
-    bar = tqdm(
-        total=run.train_config.steps, initial=training.step, unit="step", disable=not progress, dynamic_ncols=True
-    )
+    bar = tqdm(total=run.train_config.steps, initial=training.step, unit="step", disable=not progress, dynamic_ncols=True,
+               mininterval=0.1 if sys.stderr.isatty() else 10.0)  # fmt: skip
     with bar, stop_requests() as stop:
         clock = time.perf_counter()
         while not training.finished and not stop():

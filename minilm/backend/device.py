@@ -46,7 +46,7 @@ class Device(Kernels):
 
     def to_host(self, array: Array) -> np.ndarray[Any, Any]:
         """The NumPy array with the numbers of one of this device's arrays."""
-        return array  # type: ignore[no-any-return]
+        return array
 
     def owns(self, array: object) -> bool:
         """Whether `array` lives on this device."""

@@ -84,12 +84,12 @@ class MultiHeadAttention(Module):
         mask = self._padded(mask, key_padding_mask, k)
         dropout = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(q, k, v, mask, causal=causal, dropout_p=dropout)
-        return self.out_proj(y.swapaxes(1, 2).reshape(query.shape))  # type: ignore[no-any-return]
+        return self.out_proj(y.swapaxes(1, 2).reshape(query.shape))
 
     def _heads(self, x: Tensor) -> Tensor:
         """``(batch, T, embed_dim) -> (batch, num_heads, T, embed_dim / num_heads)``"""
         batch, length, width = x.shape
-        return x.reshape(batch, length, self.num_heads, width // self.num_heads).swapaxes(1, 2)  # type: ignore[no-any-return]
+        return x.reshape(batch, length, self.num_heads, width // self.num_heads).swapaxes(1, 2)
 
     def _padded(self, mask: Any, padding: Any, keys: Tensor) -> Any:
         """`mask` with padded keys closed off too."""

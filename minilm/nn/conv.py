@@ -168,7 +168,7 @@ class Flatten(Module):
             raise ValueError(
                 f"{self!r} needs axes {self.start_axis} to {self.end_axis}, got an input of shape {shape}."
             )
-        return x.reshape((*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))  # type: ignore[no-any-return]
+        return x.reshape((*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
     def extra_repr(self) -> str:
         return f"start_axis={self.start_axis}, end_axis={self.end_axis}"

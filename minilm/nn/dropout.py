@@ -54,7 +54,7 @@ class DropConnect(Module):
 
     def forward(self, x: Any) -> Tensor:
         if not self.training or self.p == 0.0:
-            return self.linear(x)  # type: ignore[no-any-return]
+            return self.linear(x)
         expect_width(self.linear, x, self.linear.in_features)
         return F.linear(x, F.dropout(self.linear.weight, self.p), self.linear.bias)
 

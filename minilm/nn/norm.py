@@ -40,7 +40,7 @@ class LayerNorm(Module):
 
     def forward(self, x: Any) -> Tensor:
         expect_width(self, x, self.normalized_shape)
-        return F.layer_norm(x, self.weight, self.bias, eps=self.eps)  # type: ignore[no-any-return]
+        return F.layer_norm(x, self.weight, self.bias, eps=self.eps)
 
     def extra_repr(self) -> str:
         left_out = [f"{name}=False" for name in ("weight", "bias") if getattr(self, name) is None]
@@ -64,7 +64,7 @@ class RMSNorm(Module):
 
     def forward(self, x: Any) -> Tensor:
         expect_width(self, x, self.normalized_shape)
-        return F.rms_norm(x, self.weight, eps=self.eps)  # type: ignore[no-any-return]
+        return F.rms_norm(x, self.weight, eps=self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}" + ("" if self.weight is not None else ", weight=False")
@@ -120,7 +120,7 @@ class _BatchNorm(Module):
                 )
             mean, var = REGISTRY["batch_statistics"](x)
             self._keep(mean.detach(), var.detach(), count)
-        return F.batch_norm(x, self.weight, self.bias, mean, var, eps=self.eps)  # type: ignore[no-any-return]
+        return F.batch_norm(x, self.weight, self.bias, mean, var, eps=self.eps)
 
     def _keep(self, mean: Tensor, var: Tensor, count: int) -> None:
         """Moves the running averages towards a batch's statistics."""

@@ -46,7 +46,7 @@ class SinusoidalPositions(Module):
         self.register_buffer("table", table.astype(get_default_dtype()), persistent=False)
 
     def forward(self, x: Any, start: int = 0) -> Tensor:
-        return x + rows(self, self.table, x, start)  # type: ignore[no-any-return]
+        return x + rows(self, self.table, x, start)
 
     def extra_repr(self) -> str:
         return f"max_length={self.max_length}, width={self.width}"
@@ -71,7 +71,7 @@ class LearnedPositions(Module):
         init.normal_(self.weight, 0.0, 0.02)
 
     def forward(self, x: Any, start: int = 0) -> Tensor:
-        return x + rows(self, self.weight, x, start)  # type: ignore[no-any-return]
+        return x + rows(self, self.weight, x, start)
 
     def extra_repr(self) -> str:
         return f"max_length={self.max_length}, width={self.width}"
@@ -108,7 +108,7 @@ class RotaryPositions(Module):
         pairs = x.reshape((*x.shape[:-1], self.width // 2, 2))
         even, odd = pairs[..., 0], pairs[..., 1]
         turned = REGISTRY["stack"](even * cos - odd * sin, even * sin + odd * cos, axis=-1)
-        return turned.reshape(x.shape)  # type: ignore[no-any-return]
+        return turned.reshape(x.shape)
 
     def _tables(self, stop: int, x: Any) -> tuple[Tensor, Tensor]:
         """Cosines and sines for at least `stop` positions, kept for the next call in the dtype and on the device of x."""

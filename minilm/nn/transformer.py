@@ -42,7 +42,7 @@ class FeedForward(Module):
         self.down = Linear(dim_feedforward, d_model, bias)
 
     def forward(self, x: Any) -> Tensor:
-        return self.down(self.dropout(ACTIVATIONS[self.activation](self.up(x))))  # type: ignore[no-any-return]
+        return self.down(self.dropout(ACTIVATIONS[self.activation](self.up(x))))
 
     def extra_repr(self) -> str:
         return f"activation={self.activation!r}"

@@ -47,9 +47,9 @@ class conv2d(Op):
         r"\quad \bar b_o = \sum_{n,i,j} \bar y_{noij}"
     )
     samples = [
-        Sample(real(2, 2, 3, 4), real(2, 2, 2, 3), real(2)),
-        Sample(real(1, 2, 4, 3), real(2, 2, 3, 2), stride=(2, 1), padding=(1, 2)),
-        Sample(real(1, 4, 3, 3), real(2, 2, 2, 2), real(2), groups=2, padding="same"),
+        Sample(real(2, 1, 3, 4), real(2, 1, 2, 3), real(2)),
+        Sample(real(1, 2, 3, 2), real(1, 2, 3, 2), stride=(2, 1), padding=(1, 2)),
+        Sample(real(1, 4, 2, 2), real(2, 2, 2, 2), real(2), groups=2, padding="same"),
         Sample(real(1, 1, 5, 4), real(1, 1, 2, 2), dilation=(3, 2), padding="valid"),
         Sample(real(2, 2, 2, 2), real(3, 2, 1, 1)),
         Sample(real(0, 1, 2, 2), real(1, 1, 2, 2)),
@@ -69,7 +69,7 @@ class conv2d(Op):
         x, y = windows.frame(x), 0.0
         for k, tap in enumerate(windows.taps()):
             w = reshape(weight[:, :, k // width, k % width], (groups, filters // groups, channels // groups))
-            y = y + matmul(w, reshape(x[tap], (batch, groups, channels // groups, windows.count)))
+            y = y + matmul(w, reshape(x[tap], (batch, groups, channels // groups, windows.total)))
         y = reshape(y, (batch, filters, *windows.sizes))
         return y if bias is None else y + reshape(bias, (filters, 1, 1))
 
@@ -155,7 +155,7 @@ class max_pool2d(Op):
         x, xp, place = windows.frame(x, -np.inf), home_of(x).xp, place.astype(np.int64)
         rows = xp.arange(place.shape[2])[:, None] * stride[0] + place // kernel_size[1]
         columns = xp.arange(place.shape[3]) * stride[1] + place % kernel_size[1]
-        index = (rows * x.shape[3] + columns).reshape(*place.shape[:2], windows.count)
+        index = (rows * x.shape[3] + columns).reshape(*place.shape[:2], windows.total)
         pixels = reshape(x, (*x.shape[:2], x.shape[2] * x.shape[3]))
         return reshape(gather(pixels, index, -1), place.shape)
 
@@ -233,7 +233,7 @@ class Windows(NamedTuple):
         )
 
     @property
-    def count(self):
+    def total(self):
         return self.sizes[0] * self.sizes[1]
 
     def taps(self):
@@ -262,7 +262,7 @@ def im2col(dev, x, windows, groups):
     columns = dev.xp.empty((*x.shape[:2], len(taps), *windows.sizes), x.dtype)
     for k, tap in enumerate(taps):
         columns[:, :, k] = x[tap]
-    return columns.reshape(len(x), groups, x.shape[1] // groups * len(taps), windows.count)
+    return columns.reshape(len(x), groups, x.shape[1] // groups * len(taps), windows.total)
 
 
 def col2im(columns, shape, windows):
@@ -276,7 +276,7 @@ def add_taps(parts, shape, windows):
     total, widths = None, ((0, 0), (0, 0), *windows.padding)
     for tap, part in zip(windows.taps(), parts, strict=True):
         if total is None:
-            framed = [n + before + after for n, (before, after) in zip(shape, widths, strict=True)]
+            framed = tuple(n + before + after for n, (before, after) in zip(shape, widths, strict=True))
             total = device_of(part).xp.zeros(framed, part.dtype)
         total[tap] += part
     return total[inner(widths, shape)]

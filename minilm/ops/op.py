@@ -170,7 +170,7 @@ class Op:
         self.input_defaults = tuple(p.default for p in inputs)
         self.params = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
         self.has_required = inspect.Parameter.empty in self.params.values()
-        self.rules = tuple(getattr(self, f"grad_{name}", None) for name in self.input_names)
+        self.rules: tuple[Any, ...] = tuple(getattr(self, f"grad_{name}", None) for name in self.input_names)
         self._saves: dict[tuple[bool, ...], tuple[bool, tuple[bool, ...]]] = {}
         self.__doc__ = type(self).__doc__
         self.__name__ = self.name

@@ -322,9 +322,8 @@ class pad(Op):
         return {"widths": tuple((int(before), int(after)) for before, after in pairs), "value": value}
 
     def forward(self, dev, x, *, widths, value=0.0):
-        y = dev.xp.full(
-            [n + before + after for n, (before, after) in zip(x.shape, widths, strict=True)], value, x.dtype
-        )
+        shape = tuple(n + before + after for n, (before, after) in zip(x.shape, widths, strict=True))
+        y = dev.xp.full(shape, value, x.dtype)
         y[inner(widths, x.shape)] = x
         return y
 
