@@ -147,9 +147,11 @@ def _data_parser(commands: Any) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """``minilm train``"""
+    from minilm.backend import get_device
     from minilm.recipes import find_recipe, resume_run, start_run
     from minilm.train import train
 
+    device = get_device(options.device).name  # before a folder is made
     given = {k: v for k, v in vars(options).items() if v is not None and k not in
              ("command", "recipe", "out", "resume", "device", "quiet")}  # fmt: skip
     if options.resume:
@@ -165,9 +167,9 @@ def run_train(options: argparse.Namespace) -> int:
         f"{run.text.source}: {run.text.characters:,} characters, {len(text.train) + len(text.validation):,} tokens of {model.vocab_size}"
     )
     print(
-        f"GPT: {model.n_layer} layers, {model.n_head} heads, {model.n_embd} wide, context {model.block_size}; run folder {run.folder}"
+        f"GPT: {model.n_layer} layers, {model.n_head} heads, {model.n_embd} wide, context {model.block_size}; on {device}; run folder {run.folder}"
     )
-    outcome = train(run, text, device=options.device, progress=not options.quiet)
+    outcome = train(run, text, device=device, progress=not options.quiet)
     if outcome.reason == "interrupted":
         print(f"Stopped after step {outcome.step} of {run.train_config.steps}; nothing is lost. Go on with:")
         print(f"  minilm train --resume {run.folder}")
@@ -176,7 +178,7 @@ def run_train(options: argparse.Namespace) -> int:
     print(
         f"validation loss {outcome.validation_loss:.4f} nats a token, {outcome.bits_per_character:.3f} bits per character"
     )
-    print(f"loss curve: {run.folder / 'loss.png'}\n\nA sample:\n{_sample(run, options.device)}\n")
+    print(f"loss curve: {run.folder / 'loss.png'}\n\nA sample:\n{_sample(run, device)}\n")
     print(f'Write more with:\n  minilm generate {run.folder} --prompt "The "')
     return 0
 

@@ -98,9 +98,7 @@ def test_number_of_parameters_is_nanogpts():
 def test_tied_weights_are_one_parameter_with_both_gradients():
     model = small()
     assert model.lm_head.weight is model.wte.weight
-    assert (
-        sum(name.endswith("wte.weight") or name.endswith("lm_head.weight") for name, _ in model.named_parameters()) == 1
-    )
+    assert sum(name.endswith(("wte.weight", "lm_head.weight")) for name, _ in model.named_parameters()) == 1
 
 
 def test_decay_is_for_matrices():
