@@ -73,7 +73,7 @@ def test_mixed_indices(shape, data):
 @pytest.mark.parametrize(
     "index",
     [[0, 2, 0], ([0, 1], [1, 1]), ([[0], [2]], [1, 1, 3]), (slice(None), [1, 1]), ([True, False, True],), ([],),
-     ([True, False, True], [1, 1]), (0, [1, 1]), ([0, 1], slice(None, None, -1)), (Ellipsis, [0, 0])],
+     ([True, False, True], [1, 1]), ([False, False, True], [1, 1]), (0, [1, 1]), ([0, 1], slice(None, None, -1)), (Ellipsis, [0, 0])],
 )  # fmt: skip
 def test_lists_and_tensors_are_arrays(index):
     x = numbers((3, 4))
