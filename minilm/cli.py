@@ -166,9 +166,8 @@ def run_train(options: argparse.Namespace) -> int:
     print(
         f"{run.text.source}: {run.text.characters:,} characters, {len(text.train) + len(text.validation):,} tokens of {model.vocab_size}"
     )
-    print(
-        f"GPT: {model.n_layer} layers, {model.n_head} heads, {model.n_embd} wide, context {model.block_size}; on {device}; run folder {run.folder}"
-    )
+    shape = f"{model.n_layer} layers, {model.n_head} heads, {model.n_embd} wide, context {model.block_size}"
+    print(f"GPT: {shape}; on {device}; run folder {run.folder}")
     outcome = train(run, text, device=device, progress=not options.quiet)
     if outcome.reason == "interrupted":
         print(f"Stopped after step {outcome.step} of {run.train_config.steps}; nothing is lost. Go on with:")

@@ -32,7 +32,9 @@ def step_of(folder):
 def test_thirty_kills(tmp_path):
     data = str(text_file(tmp_path))
     calm, killed = tmp_path / "calm", tmp_path / "killed"
-    assert start("--data", data, "--out", str(calm), *OPTIONS).wait() == 0
+    undisturbed = start("--data", data, "--out", str(calm), *OPTIONS)
+    _, errors = undisturbed.communicate()
+    assert undisturbed.returncode == 0, errors.decode()
     draw = random.Random(0)
     child, deaths, mid_write = start("--data", data, "--out", str(killed), *OPTIONS), 0, 0
     while not (killed / "config.json").exists():
@@ -46,7 +48,7 @@ def test_thirty_kills(tmp_path):
         if child.poll() is not None:
             break
         child.send_signal(signal.SIGKILL)
-        child.wait()
+        child.communicate()
         deaths += 1
         mid_write += any(name.endswith(".tmp") for name in os.listdir(killed))
         child = start("--resume", str(killed))
