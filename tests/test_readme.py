@@ -1,0 +1,52 @@
+"""README: its Python runs as it stands, its commands exist, and what it links to is there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import minilm as ml
+from minilm.cli import parser
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+COMMANDS = [line for kind, block in BLOCKS if kind == "bash" for line in block.splitlines() if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("code", [block for kind, block in BLOCKS if kind == "python"])
+def test_python_runs_and_prints_what_its_comments_say(code, capsys):
+    try:
+        exec(compile(code, "README.md", "exec"), {})
+    finally:
+        ml.set_default_dtype("float32")
+    printed = capsys.readouterr().out.splitlines()
+    promised = [comment.strip() for comment in re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)]
+    assert printed == promised
+
+
+def test_commands_parse():
+    seen = 0
+    for line in COMMANDS:
+        for command in line.split("&&"):
+            words = shlex.split(command, comments=True)
+            if words[0] == "minilm":
+                parser().parse_args(words[1:])
+                seen += 1
+    assert seen >= 5
+
+
+def test_the_two_commands_of_a_fresh_machine_are_there():
+    assert "pip install -e . && minilm train" in COMMANDS
+    assert 'pip install -e ".[test]" && pytest' in COMMANDS
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", TEXT):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_example_is_ten_lines():
+    example = next(block for kind, block in BLOCKS if kind == "python")
+    assert len([line for line in example.splitlines() if line.strip()]) == 10
