@@ -1,11 +1,10 @@
 """Shared settings: one BLAS thread where several processes test at once, reproducible hypothesis, and `--device`.
 
-A test runs on the device that pytest was given when it makes its tensors there: the fixture `tensor` does so::
-
-    def test_sum(tensor):
-        x = tensor([[1.0, 2.0]], requires_grad=True)   # ml.tensor(..., device=...)
-        ...
-        np.testing.assert_allclose(x.grad.numpy(), ...)  # .numpy() is the way back
+Tests are written as if there were the CPU only, and run on the device that pytest was given: what they, and the layers that
+they build, make of numbers and host arrays is made there. So a test reads results with ``.numpy()``, never ``.data``, and
+operands that are raw arrays are wrapped (``x + ml.Tensor(a)``): an engine on a GPU would refuse them. A test that is about the
+CPU's arrays (shared memory), or chooses devices itself, is marked ``@pytest.mark.host`` and left alone; it may use the
+fixture `device`.
 """
 
 import os
@@ -45,6 +44,7 @@ def chosen_device(config):
 def pytest_configure(config):
     from minilm.backend import DeviceError
 
+    config.addinivalue_line("markers", "host: chooses its devices itself; not sent to the device under test")
     try:
         chosen_device(config)
     except DeviceError as error:
@@ -66,18 +66,18 @@ def device(request):
 
 @pytest.fixture(scope="session")
 def tensor(device):
-    """``minilm.tensor`` on the device under test."""
+    """``minilm.tensor`` on the device under test, for tests marked `host`."""
     import minilm
 
     return functools.partial(minilm.tensor, device=device)
 
 
 @pytest.fixture(autouse=True)
-def _everything_on_the_device(device, monkeypatch):
-    """Sends what tests make of host arrays and numbers to the device under test."""
-    import minilm.tensor
+def _tensors_on_the_device(request, device, monkeypatch):
+    """Makes the device under test the place of every new Tensor whose place is not stated."""
+    import minilm
 
-    if device.name == "cpu":
+    if device.name == "cpu" or request.node.get_closest_marker("host"):
         return
     init, target = minilm.Tensor.__init__, device
 

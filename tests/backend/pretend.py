@@ -94,7 +94,7 @@ class Flags(NamedTuple):
 class Array:
     """An array that keeps CuPy's rules. `_a` is the NumPy array behind it, for this module only."""
 
-    __slots__ = ("_a",)
+    __slots__ = ("__weakref__", "_a")
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]
 

@@ -13,6 +13,8 @@ import pytest
 from minilm.backend import DeviceError, cpu, detect, get_device
 from minilm.backend import device as device_module
 
+pytestmark = pytest.mark.host
+
 
 class Number(float):
     """What a device's sum() returns."""

@@ -19,6 +19,8 @@ from minilm.backend import (
 from minilm.backend.detect import gpu_problem
 from tests.backend import pretend
 
+pytestmark = pytest.mark.host
+
 
 def test_cpu():
     assert get_device("cpu") is cpu

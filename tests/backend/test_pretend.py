@@ -11,6 +11,7 @@ from minilm.backend import DeviceError, cpu, device_of, get_device, to_device, t
 from tests.backend import pretend
 from tests.backend.pretend import PretendError, xp
 
+pytestmark = pytest.mark.host
 HOST = np.arange(6, dtype=np.float32)
 
 

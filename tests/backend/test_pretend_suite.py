@@ -9,6 +9,7 @@ from minilm.backend import cpu, to_device, to_host
 from minilm.ops import REGISTRY
 from tests.backend import pretend
 
+pytestmark = pytest.mark.host
 CASES = [
     pytest.param(op, sample, id=f"{name}-{i}") for name, op in REGISTRY.items() for i, sample in enumerate(op.samples)
 ]
@@ -56,6 +57,9 @@ def holds_arrays(value):
     return isinstance(value, list | np.ndarray) or (isinstance(value, tuple) and any(map(holds_arrays, value)))
 
 
+CONSTANTS = ("avg_pool2d",)  # it counts on the host how many numbers of each window lie in the image
+
+
 @pytest.mark.parametrize(("op", "sample"), [case for case in CASES if case.values[0].name != "move"])
 def test_op_never_waits_for_the_device(op, sample):
     drawn = sample.draw(np.random.default_rng(0), np.float32)
@@ -68,7 +72,7 @@ def test_op_never_waits_for_the_device(op, sample):
             if y.requires_grad:
                 y.backward(ml.ones(*y.shape, device="pretend"), retain_graph=True)
     assert counts.syncs == 0
-    if not any(map(holds_arrays, sample.params.values())):
+    if op.name not in CONSTANTS and not any(map(holds_arrays, sample.params.values())):
         assert counts.uploads == 0
 
 

@@ -25,7 +25,7 @@ def draw(*shape):
 def test_matmul(shapes):
     a, b = (draw(*shape) for shape in shapes.input_shapes)
     np.testing.assert_allclose(matmul(a, b), a @ b, atol=1e-12)
-    np.testing.assert_allclose(matmul(ml.Tensor(a), b).numpy(), a @ b, atol=1e-12)
+    np.testing.assert_allclose(matmul(ml.Tensor(a), ml.Tensor(b)).numpy(), a @ b, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ def test_non_contiguous_inputs():
     np.testing.assert_array_equal(split(ml.Tensor(x), 2, axis=1)[1].numpy(), x[:, 2:])
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     "view",
     [
