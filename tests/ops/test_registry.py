@@ -8,6 +8,7 @@ from minilm.backend import to_device
 from minilm.gradcheck import gradcheck, gradgradcheck
 from minilm.ops import REGISTRY, use_fused
 
+pytestmark = pytest.mark.host  # it places its tensors itself
 CASES = [
     pytest.param(op, sample, id=f"{name}-{i}") for name, op in REGISTRY.items() for i, sample in enumerate(op.samples)
 ]
