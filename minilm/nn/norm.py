@@ -119,7 +119,7 @@ class _BatchNorm(Module):
                     "batch, or eval() to predict."
                 )
             mean, var = REGISTRY["batch_statistics"](x)
-            self._keep(mean.detach(), var.detach(), count)
+            self._keep(mean, var, count)
         return F.batch_norm(x, self.weight, self.bias, mean, var, eps=self.eps)
 
     def _keep(self, mean: Tensor, var: Tensor, count: int) -> None:

@@ -19,6 +19,40 @@ def parts(state):
     return list(state) if isinstance(state, tuple) else [state]
 
 
+def sigma(a):
+    return 1.0 / (1.0 + np.exp(-a))
+
+
+def step_by_hand(kind, W, U, b, c, x, state):
+    """One step as the docstrings write it; W, U, b and c are cut into the gates."""
+    h = state[0]
+    a, u = [w @ x + e for w, e in zip(W, b, strict=True)], [w @ h + e for w, e in zip(U, c, strict=True)]
+    if kind == "RNN":
+        return (np.tanh(a[0] + u[0]),)
+    if kind == "GRU":
+        r, z = sigma(a[0] + u[0]), sigma(a[1] + u[1])
+        return ((1.0 - z) * np.tanh(a[2] + r * u[2]) + z * h,)
+    i, f, o = (sigma(a[k] + u[k]) for k in (0, 1, 3))
+    cell = f * state[1] + i * np.tanh(a[2] + u[2])
+    return o * np.tanh(cell), cell
+
+
+@pytest.mark.parametrize("direction", ["", "_reverse"])
+@pytest.mark.parametrize("make", LAYERS)
+def test_each_step_is_the_formula(make, direction, device):
+    layer = make(3, 2, bidirectional=True).to("float64").to(device)
+    names = [f"{name}_l0{direction}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    weights = [np.split(getattr(layer, name).numpy(), layer.gates) for name in names]
+    x = np.random.default_rng(0).standard_normal((4, 1, 3))
+    outputs, end = layer(ml.tensor(x, device=device))
+    state, half = (np.zeros(2),) * layer.parts, slice(2, 4) if direction else slice(0, 2)
+    for t in reversed(range(4)) if direction else range(4):
+        state = step_by_hand(make.__name__, *weights, x[t, 0], state)
+        np.testing.assert_allclose(outputs.numpy()[t, 0, half], state[0], rtol=1e-12)
+    for a, b in zip(parts(end), state, strict=True):
+        np.testing.assert_allclose(a.numpy()[1 if direction else 0, 0], b, rtol=1e-12)
+
+
 @pytest.mark.parametrize("make", LAYERS)
 @given(
     steps=st.integers(1, 4),

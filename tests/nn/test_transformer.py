@@ -42,6 +42,14 @@ def test_a_decoder_is_causal_and_sees_all_of_the_memory():
     assert not np.allclose(layer(x, memory, causal=False).numpy()[:, 0], whole[:, 0])
 
 
+def test_padding_is_left_out_of_both_attentions():
+    layer, x, memory = nn.TransformerDecoderLayer(4, 2, 8).eval(), draw(1, 4, 4), draw(1, 3, 4, seed=1)
+    inside, there = np.array([[False, True, False, False]]), np.array([[False, False, True]])
+    y = layer(x, memory, key_padding_mask=inside, memory_key_padding_mask=there).numpy()
+    short = layer(x[:, [0, 2, 3]], memory[:, :2]).numpy()
+    np.testing.assert_allclose(y[:, [0, 2, 3]], short, rtol=1e-4, atol=1e-5)
+
+
 def test_feed_forward_treats_each_position_by_itself():
     layer, x = nn.FeedForward(4, 8, "gelu"), draw(2, 3, 4)
     np.testing.assert_allclose(layer(x).numpy()[1, 2], layer(x[1, 2]).numpy(), rtol=1e-5, atol=1e-6)
