@@ -5,6 +5,7 @@ import pytest
 
 import minilm as ml
 from minilm import nn
+from minilm.nn import functional as F
 
 
 def test_a_filter_of_ones_sums_each_window(device):
@@ -20,6 +21,25 @@ def test_pooling(device):
     assert nn.MaxPool2d(2)(x).tolist() == [[[[5.0, 7.0], [13.0, 15.0]]]]
     assert nn.AvgPool2d(2)(x).tolist() == [[[[2.5, 4.5], [10.5, 12.5]]]]
     assert nn.MaxPool2d(2, stride=1)(x).shape == (1, 1, 3, 3)
+
+
+def test_options_reach_the_op():
+    rng = np.random.default_rng(0)
+    x, line = (ml.Tensor(rng.standard_normal(shape).astype(np.float32)) for shape in [(1, 4, 5, 6), (1, 4, 6)])
+    options = {"stride": 2, "padding": 1, "dilation": 2, "groups": 2}
+    for layer, input, op in (
+        (nn.Conv2d(4, 2, 2, **options), x, F.conv2d),
+        (nn.Conv1d(4, 2, 2, **options), line, F.conv1d),
+    ):
+        expected = op(input, layer.weight, layer.bias, **options).numpy()
+        np.testing.assert_array_equal(layer(input).numpy(), expected)
+        for name, value in {"stride": 1, "padding": 0, "dilation": 1}.items():
+            assert op(input, layer.weight, layer.bias, **{**options, name: value}).shape != expected.shape
+    pools = {"stride": 1, "padding": 1}
+    np.testing.assert_array_equal(nn.MaxPool2d(3, **pools)(x).numpy(), F.max_pool2d(x, kernel_size=3, **pools).numpy())
+    for include in (True, False):
+        expected = F.avg_pool2d(x, kernel_size=3, **pools, count_include_pad=include).numpy()
+        np.testing.assert_array_equal(nn.AvgPool2d(3, **pools, count_include_pad=include)(x).numpy(), expected)
 
 
 def test_start_is_within_the_bound_of_the_window():

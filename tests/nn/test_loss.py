@@ -5,6 +5,7 @@ import pytest
 
 import minilm as ml
 from minilm import nn
+from minilm.nn import functional as F
 
 
 def test_class_weights_are_buffers_that_move_with_the_loss(device):
@@ -21,6 +22,18 @@ def test_reductions(device):
     assert float(nn.MSELoss()(a, b)) == 10.0
     assert float(nn.L1Loss(reduction="sum")(a, b)) == 8.0
     assert nn.HuberLoss(delta=2.0, reduction="none")(a, b).tolist() == [0.5, 2.0, 8.0]
+
+
+def test_options_reach_the_op():
+    rng = np.random.default_rng(0)
+    x, target = ml.Tensor(rng.standard_normal((4, 3)).astype(np.float32)), ml.Tensor(np.array([0, 2, 1, 1]))
+    weight = ml.Tensor(np.array([1.0, 2.0, 0.5], np.float32))
+    options = {"ignore_index": 1, "reduction": "sum"}
+    smooth = F.cross_entropy(x, target, weight, label_smoothing=0.3, **options)
+    assert float(nn.CrossEntropyLoss(weight, label_smoothing=0.3, **options)(x, target)) == float(smooth)
+    assert float(nn.CrossEntropyLoss(weight, **options)(x, target)) != float(smooth)
+    assert float(nn.NLLLoss(weight, **options)(x, target)) == float(F.nll_loss(x, target, weight, **options))
+    assert float(nn.NLLLoss(weight, reduction="sum")(x, target)) != float(F.nll_loss(x, target, weight, **options))
 
 
 @pytest.mark.parametrize("make", [nn.CrossEntropyLoss, nn.NLLLoss, nn.BCELoss, nn.BCEWithLogitsLoss, nn.MSELoss, nn.L1Loss,
