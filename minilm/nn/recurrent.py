@@ -164,7 +164,8 @@ class RNN(_Recurrent):
     .. math:: h_t = \tanh(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh})
 
     Args:
-        nonlinearity: ``"tanh"`` or ``"relu"``. The others: see `forward` and the class above.
+        nonlinearity: ``"tanh"`` or ``"relu"``.
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: see `_Recurrent`.
     """
 
     def __init__(
@@ -191,6 +192,8 @@ class LSTM(_Recurrent):
 
     The weights hold the gates in this order: i, f, g, o. Hochreiter and Schmidhuber, Long short-term memory, 1997; with the
     forget gate of Gers, Schmidhuber and Cummins, Learning to forget, 2000.
+
+    Args: see `_Recurrent`.
     """
 
     gates = 4
@@ -213,6 +216,8 @@ class GRU(_Recurrent):
 
     The weights hold the gates in this order: r, z, n. The reset gate acts after the product with the state, as in PyTorch and
     cuDNN; Cho et al., Learning phrase representations using RNN encoder-decoder, 2014, apply it before.
+
+    Args: see `_Recurrent`.
     """
 
     gates = 3
