@@ -13,6 +13,7 @@ points to its node and a node to its inputs, never back to its output, so graphs
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import threading
 import weakref
@@ -150,19 +151,27 @@ def user_site() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-def is_finite(x: Any) -> bool:
-    """Whether a float array holds neither NaN nor infinity (True for everything that is no float array)."""
+def _any(x: Any, test: str) -> bool:
+    """Whether a float array holds a number for which the array module's `test` is true."""
     if getattr(x, "dtype", None) is None or x.dtype.kind != "f":
-        return True
-    return bool(device_of(x).xp.isfinite(x).all())
+        return False
+    return bool(getattr(device_of(x).xp, test)(x).any())
 
 
-def check_anomaly(op: Op, inputs: Sequence[Any], outputs: Sequence[Any], site: str, stage: str) -> None:
-    """Raises `AnomalyError` where an output is not finite."""
-    if all(is_finite(y) for y in outputs if y is not None):
+def check_anomaly(
+    op: Op, inputs: Sequence[Any], params: dict[str, Any], outputs: Sequence[Any], site: str, stage: str
+) -> None:
+    """Raises `AnomalyError` where an output is not finite.
+
+    An op that was given an infinity (masked_fill's value, a masked score) may pass it on; a NaN it may not make.
+    """
+    given = any(isinstance(v, float) and math.isinf(v) for v in params.values()) or any(_any(x, "isinf") for x in inputs)
+    if not any(_any(y, "isnan") or (not given and _any(y, "isinf")) for y in outputs):
         return
-    bad = [i for i, x in enumerate(inputs) if not is_finite(x)]
+    bad = [i for i, x in enumerate(inputs) if _any(x, "isnan") or _any(x, "isinf")]
     names = op.input_names or tuple(f"input {i}" for i in range(len(inputs)))
+    if stage == "backward":
+        names = ("incoming gradient",) * len(inputs)
     if bad:
         cause = f"its {names[bad[0]]} {shape_of(inputs[bad[0]])} was not finite already"
     else:
@@ -337,9 +346,8 @@ def _apply_rule(
     if modes.anomaly:
         arrays = [d.data if create_graph and d is not None else d for d in grads]
         incoming = [x for x in (g if op.multi else (g,)) if x is not None]
-        check_anomaly(
-            op, [x.data if create_graph else x for x in incoming], arrays, node.site or "an unknown place", "backward"
-        )
+        site = node.site or "an unknown place"
+        check_anomaly(op, [x.data if create_graph else x for x in incoming], {}, arrays, site, "backward")
     for observer in modes.observers:
         if hasattr(observer, "backward"):
             observer.backward(node, g, grads)

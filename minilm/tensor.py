@@ -309,7 +309,7 @@ class Tensor:
         out, aux = out if op.has_aux else (out, None)
         outs = [as_array(y) if "dtype" in params else _settle(y, arrays) for y in (out if op.multi else (out,))]
         if modes.anomaly:
-            graph.check_anomaly(op, arrays, outs, graph.user_site(), "forward")
+            graph.check_anomaly(op, arrays, params, outs, graph.user_site(), "forward")
         if record and modes.grad:
             results = _record(op, inputs, arrays, params, outs, aux)
         else:

@@ -391,6 +391,14 @@ class TestAnomaly:
         with ml.detect_anomaly(), pytest.raises(AnomalyError, match="its a .* was not finite already"):
             ml.tensor([np.nan]) * 2.0
 
+    def test_an_infinity_that_was_asked_for_is_none(self):
+        x = ml.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+        with ml.detect_anomaly():
+            x.masked_fill(np.array([[True, False], [False, True]]), -np.inf).softmax().sum().backward()
+            q = ml.tensor(np.ones((2, 2)), requires_grad=True)
+            y = REGISTRY["scaled_dot_product_attention"](q, q, q, causal=True)
+            ml.grad(y.sum(), q, create_graph=True)
+
     def test_is_off_by_default(self):
         with np.errstate(all="ignore"):
             assert np.isnan(ml.tensor([-1.0]).log().item())
