@@ -9,6 +9,8 @@ import pytest
 from minilm.cli import main
 from tests.tiny import FLAGS, text_file
 
+pytestmark = pytest.mark.host  # runs name their device
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):

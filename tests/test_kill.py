@@ -13,6 +13,8 @@ import pytest
 from minilm.checkpoint import load_arrays
 from tests.tiny import FLAGS, text_file
 
+pytestmark = pytest.mark.host  # runs name their device
+
 KILLS = 30
 COMMAND = [sys.executable, "-m", "minilm", "train", "--quiet"]
 # A model of some size and a checkpoint at every step, so that many of the kills fall into a write.

@@ -14,6 +14,8 @@ from minilm.run import Run, TrainConfig
 from minilm.train import Training, learning_rate_at, stop_requests, train
 from tests.tiny import tiny_run
 
+pytestmark = pytest.mark.host  # runs name their device
+
 
 def weights(run, name="checkpoint"):
     return load_arrays(run.folder / f"{name}.safetensors")[0]

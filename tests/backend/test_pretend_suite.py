@@ -6,8 +6,12 @@ import pytest
 
 import minilm as ml
 from minilm.backend import cpu, to_device, to_host
+from minilm.models import GPT, GPTConfig
 from minilm.ops import REGISTRY
+from minilm.optim import AdamW, clip_grad_norm_
+from minilm.train import Training, train
 from tests.backend import pretend
+from tests.tiny import tiny_run
 
 pytestmark = pytest.mark.host
 CASES = [
@@ -113,3 +117,47 @@ def test_training_gives_the_same_numbers():
     theirs, ours = two_layers(pretend.device()), two_layers(cpu)
     for a, b in zip([*theirs[0], theirs[1]], [*ours[0], ours[1]], strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def gpt_steps(device, ids, steps=3):
+    """A small GPT after a few steps of AdamW with clipping: its parameters, its losses, and what happened."""
+    ml.manual_seed(0)
+    config = GPTConfig(vocab_size=11, block_size=8, n_layer=2, n_head=2, n_embd=16, dropout=0.1)
+    model = GPT(config).to(device)
+    optimizer = AdamW(model.decay_groups(0.1), lr=1e-3)
+    batch = ml.Tensor(to_device(ids, device))
+    losses = []
+    with pretend.count() as counts:
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss = model.loss(batch[:, :-1], batch[:, 1:])
+            loss.backward()
+            clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            losses.append(loss)
+    return [p.numpy() for p in model.parameters()], [loss.item() for loss in losses], counts
+
+
+def test_gpt_trains_without_waiting_and_to_the_same_numbers():
+    ids = np.random.default_rng(0).integers(11, size=(3, 9))
+    theirs, their_losses, counts = gpt_steps(pretend.device(), ids)
+    ours, our_losses, _ = gpt_steps(cpu, ids)
+    assert counts.syncs == 0
+    assert counts.uploads == 0
+    np.testing.assert_allclose(their_losses, our_losses, rtol=1e-6)
+    for a, b in zip(theirs, ours, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_training_loop(tmp_path):
+    """`train` itself on the stand-in: it uploads its batches, and waits only to log, to evaluate and to save."""
+    run, text = tiny_run(tmp_path, "there", eval_every=12, checkpoint_every=12)
+    training = Training(run, text, "pretend")
+    with pretend.count() as counts:
+        training.update()
+    assert (counts.syncs, counts.uploads) == (0, 2)  # the ids and the targets of one batch
+    there = train(run, text, device=pretend.device().name, progress=False)
+    run, text = tiny_run(tmp_path, "here", eval_every=12, checkpoint_every=12)
+    here = train(run, text, device="cpu", progress=False)
+    assert there.step == here.step == 12
+    assert there.validation_loss == pytest.approx(here.validation_loss, rel=1e-4)
