@@ -66,8 +66,9 @@ def _train_parser(commands: Any) -> None:
     )
     p.set_defaults(command=run_train)
     p.add_argument(
-        "--data", metavar="TEXT", help="a .txt or .jsonl file, a folder of them, or a name of `minilm data list`"
+        "--data", metavar="TEXT", help="a .txt or .jsonl file, a folder of them, a URL, or a name of `minilm data list`"
     )
+    p.add_argument("--sha256", metavar="HEX", help="with a URL as --data: the checksum that the file must have")
     recipes = "; ".join(f"{name}: {recipe.about}" for name, recipe in RECIPES.items())
     p.add_argument("--recipe", default="default", metavar="NAME", help=f"named settings ({recipes})")
     p.add_argument(

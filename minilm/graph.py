@@ -165,7 +165,9 @@ def check_anomaly(
 
     An op that was given an infinity (masked_fill's value, a masked score) may pass it on; a NaN it may not make.
     """
-    given = any(isinstance(v, float) and math.isinf(v) for v in params.values()) or any(_any(x, "isinf") for x in inputs)
+    given = any(isinstance(v, float) and math.isinf(v) for v in params.values()) or any(
+        _any(x, "isinf") for x in inputs
+    )
     if not any(_any(y, "isnan") or (not given and _any(y, "isinf")) for y in outputs):
         return
     bad = [i for i, x in enumerate(inputs) if _any(x, "isnan") or _any(x, "isinf")]

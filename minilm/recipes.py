@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from minilm.data import load_text
+import numpy as np
+
+from minilm.data import TABLE, fetch_url, iter_text, open_tokens, write_tokens
 from minilm.models.gpt import GPTConfig
 from minilm.run import Run, TextSource, TrainConfig
 from minilm.text import BPETokenizer, CharTokenizer, Tokenizer, load_tokenizer
 from minilm.train import TokenizedText
 
 TRAIN_SHARE = 0.9  # of the text's characters; the rest is for validation
+IN_MEMORY = 200_000_000  # characters; a longer text goes to token files on the disk
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,14 @@ RECIPES: dict[str, Recipe] = {
         data="python-docs",
         tokenizer="char",
         model={"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "bias": False},
-        training={"steps": 2000, "batch_size": 12},
+        training={"steps": 2000, "batch_size": 12, "learning_rate": 2e-3, "min_learning_rate": 2e-4},
     ),
     "nanogpt-cpu": Recipe(
-        "nanoGPT's CPU recipe for Tiny Shakespeare: 4 layers, 4 heads, 128 wide, 64 characters, 2,000 steps of 12 sequences",
+        "nanoGPT's CPU recipe: 4 layers, 4 heads, 128 wide, 64 characters, 2,000 steps of 12 sequences; learning rate twice its 1e-3",
         data="python-docs",
         tokenizer="char",
         model={"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "bias": False},
-        training={"steps": 2000, "batch_size": 12},
+        training={"steps": 2000, "batch_size": 12, "learning_rate": 2e-3, "min_learning_rate": 2e-4},
     ),
     "nanogpt-gpu": Recipe(
         "nanoGPT's GPU recipe: 6 layers, 6 heads, 384 wide, 256 characters, 5,000 steps of 64 sequences, dropout 0.2",
@@ -55,7 +59,7 @@ RECIPES: dict[str, Recipe] = {
         data="python-docs",
         tokenizer="bpe",
         model={"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "bias": False},
-        training={"steps": 2000, "batch_size": 12},
+        training={"steps": 2000, "batch_size": 12, "learning_rate": 2e-3, "min_learning_rate": 2e-4},
     ),
 }
 
@@ -77,7 +81,8 @@ def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Ru
     Args:
         folder: must not exist, or be empty.
         recipe: the settings.
-        options: what replaces them: fields of `GPTConfig` and `TrainConfig`, and "data", "tokenizer", "vocab_size".
+        options: what replaces them: fields of `GPTConfig` and `TrainConfig`, and "data", "sha256" (of the file behind a URL),
+            "tokenizer", "vocab_size".
 
     Raises:
         FileExistsError: the folder holds something.
@@ -85,17 +90,16 @@ def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Ru
         ValueError: a setting is out of range, the vocabulary too small, or the text shorter than one context.
     """
     options = dict(options)
-    source = options.pop("data", recipe.data)
-    text = load_text(source)
-    tokenizer = make_tokenizer(
-        options.pop("tokenizer", recipe.tokenizer), text, options.pop("vocab_size", recipe.vocab_size)
-    )
+    source = _settle(options.pop("data", recipe.data), options.pop("sha256", None))
+    kind, vocab_size = options.pop("tokenizer", recipe.tokenizer), options.pop("vocab_size", recipe.vocab_size)
     model = {**recipe.model, **{f.name: options.pop(f.name) for f in fields(GPTConfig) if f.name in options}}
     training = TrainConfig(**{**recipe.training, **options})
+    text = TextSource(source, *_measure(source))
+    tokenizer = make_tokenizer(kind, text, vocab_size)
     config = GPTConfig(vocab_size=tokenizer.vocab_size, **model)
-    tokenized = tokenize(text, tokenizer, config.block_size)
-    place = str(Path(source).resolve()) if Path(source).exists() else source
-    return Run.create(folder, config, training, TextSource(place, _sha256(text), len(text)), tokenizer), tokenized
+    tokens = None if text.characters > IN_MEMORY else tokenize(text, tokenizer, config.block_size)
+    run = Run.create(folder, config, training, text, tokenizer)
+    return run, tokens or tokenize_to_disk(run, tokenizer)
 
 
 def resume_run(folder: Path) -> tuple[Run, TokenizedText]:
@@ -107,44 +111,89 @@ def resume_run(folder: Path) -> tuple[Run, TokenizedText]:
         ValueError: its text has changed.
     """
     run = Run(folder)
-    text = load_text(run.text.source)
-    if _sha256(text) != run.text.sha256:
+    if _measure(run.text.source) != (run.text.sha256, run.text.characters):
         raise ValueError(
             f"the text {run.text.source} is not the one that {folder} was trained on (its SHA-256 differs): "
             "put the old text back, or start a new run. The text that Python carries differs between Python versions."
         )
-    return run, tokenize(text, run.tokenizer(), run.model_config.block_size)
+    if run.text.characters > IN_MEMORY:
+        return run, tokenize_to_disk(run, run.tokenizer())
+    return run, tokenize(run.text, run.tokenizer(), run.model_config.block_size)
 
 
-def make_tokenizer(kind: str, text: str, vocab_size: int) -> Tokenizer:
-    """A tokenizer for a text: "char", "bpe" (trained on the training part alone), or the path of a saved one.
+def make_tokenizer(kind: str, text: TextSource, vocab_size: int) -> Tokenizer:
+    """A tokenizer for a text: "char" (of all its characters), "bpe" (from the training part), or the path of a saved one.
 
     Raises:
         TokenizerError: the vocabulary is too small, or the file is no tokenizer.
     """
     if kind == "char":
-        return CharTokenizer.train(text)
+        return CharTokenizer.train(iter_text(text.source))
     if kind == "bpe":
-        return BPETokenizer.train(text[: int(TRAIN_SHARE * len(text))], vocab_size=vocab_size)
+        return BPETokenizer.train(_part(text, validation=False), vocab_size=vocab_size)
     return load_tokenizer(kind)
 
 
-def tokenize(text: str, tokenizer: Tokenizer, block_size: int) -> TokenizedText:
-    """The training and the validation part of a text, as ids.
+def tokenize(text: TextSource, tokenizer: Tokenizer, block_size: int) -> TokenizedText:
+    """The training and the validation part of a text, as ids in memory.
 
     Raises:
         ValueError: a part is shorter than one context and the token after it.
     """
-    cut = int(TRAIN_SHARE * len(text))
-    parts = TokenizedText(tokenizer.encode_array(text[:cut]), tokenizer.encode_array(text[cut:]), len(text) - cut)
-    for name, ids in (("training", parts.train), ("validation", parts.validation)):
-        if len(ids) <= block_size:
+    train, validation = (
+        np.concatenate([tokenizer.encode_array(piece) for piece in _part(text, part)] or [np.zeros(0, np.uint16)])
+        for part in (False, True)
+    )
+    for name, part in (("training", train), ("validation", validation)):
+        if len(part) <= block_size:
             raise ValueError(
-                f"the {name} part of the text has {len(ids)} tokens; a context of {block_size} needs at least {block_size + 1}: "
-                "use more text, or a smaller --block-size."
+                f"the {name} part of the text has {len(part)} tokens; a context of {block_size} needs at least "
+                f"{block_size + 1}: use more text, or a smaller --block-size."
             )
-    return parts
+    return TokenizedText(train, validation, _validation_characters(text))
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def tokenize_to_disk(run: Run, tokenizer: Tokenizer) -> TokenizedText:
+    """The same for a text that may be larger than memory: token files in the run's folder, mapped into memory.
+
+    Files that are there already are used: their header says what they hold, and the run's text was compared before.
+    """
+    ids = []
+    for name, validation in (("train.tokens", False), ("validation.tokens", True)):
+        path = run.folder / name
+        if not path.exists():
+            write_tokens(path, map(tokenizer.encode_array, _part(run.text, validation)), tokenizer.vocab_size)
+        ids.append(open_tokens(path, vocab_size=run.model_config.vocab_size))
+    return TokenizedText(ids[0], ids[1], _validation_characters(run.text))
+
+
+def _settle(source: str, sha256: str | None) -> str:
+    """The source in the form in which a later session finds it: a data set's name, or a whole path."""
+    if source.startswith(("http://", "https://")):
+        if sha256 is None:
+            raise ValueError(f"{source}: give the SHA-256 that the file must have with --sha256.")
+        return str(fetch_url(source, sha256))
+    return source if source in TABLE or not Path(source).exists() else str(Path(source).resolve())
+
+
+def _measure(source: str) -> tuple[str, int]:
+    """SHA-256 of a text's UTF-8, and its length in characters."""
+    digest, characters = hashlib.sha256(), 0
+    for piece in iter_text(source):
+        digest.update(piece.encode("utf-8", "surrogatepass"))
+        characters += len(piece)
+    return digest.hexdigest(), characters
+
+
+def _validation_characters(text: TextSource) -> int:
+    return text.characters - int(TRAIN_SHARE * text.characters)
+
+
+def _part(text: TextSource, validation: bool) -> Iterator[str]:
+    """The pieces of a text's training part, or of its validation part."""
+    cut, seen = int(TRAIN_SHARE * text.characters), 0
+    for piece in iter_text(text.source):
+        here = min(max(cut - seen, 0), len(piece))
+        seen += len(piece)
+        if part := piece[here:] if validation else piece[:here]:
+            yield part

@@ -148,32 +148,37 @@ class Training:
                  "random": random.get_state(), "optimizer": optimizer["options"]}  # fmt: skip
         save_arrays(self.run.folder / "checkpoint.safetensors", arrays, about)
 
-    def restore(self) -> None:
-        """Goes back to the run's checkpoint; a run that was killed before its first one begins anew.
+    @classmethod
+    def resume(cls, run: Run, text: TokenizedText, device: str = "auto") -> Training:
+        """The training at the run's checkpoint; a run that was killed before its first one begins anew.
 
         Raises:
             CheckpointError: the checkpoint is damaged, or does not fit the run.
         """
-        path = self.run.folder / "checkpoint.safetensors"
-        if path.exists():
+        path = run.folder / "checkpoint.safetensors"
+        if not path.exists():
+            training = cls(run, text, device)
+        else:
             arrays, about = load_arrays(path)
             expect_format(path, about, "minilm checkpoint")
-            split = {
-                part: {k[len(part) + 1 :]: v for k, v in arrays.items() if k.startswith(part + ".")}
-                for part in ("model", "optimizer")
-            }
+            weights, averages = _part(arrays, "model."), _part(arrays, "optimizer.")
+            run.check_shapes(
+                path, {name: array.shape for name, array in weights.items()}
+            )  # before such a model is made
+            training = cls(run, text, device)
             try:
-                load_weights(self.model, split["model"], path)
-                self.optimizer.load_state_dict({"options": about["optimizer"], "arrays": split["optimizer"]})
+                load_weights(training.model, weights, path)
+                training.optimizer.load_state_dict({"options": about["optimizer"], "arrays": averages})
                 random.set_state(about["random"])
-                self.step, self.best, self.bad = int(about["step"]), float(about["best"]), int(about["bad"])
+                training.step, training.best, training.bad = int(about["step"]), float(about["best"]), int(about["bad"])
             except CheckpointError:
                 raise
             except (KeyError, ValueError, TypeError, RuntimeError) as error:
                 raise CheckpointError(
                     f"{path} does not fit this run ({type(error).__name__}: {error}): restore it from a copy."
                 ) from None
-        self.run.rewind_metrics(self.step)
+        run.rewind_metrics(training.step)
+        return training
 
     @property
     def finished(self) -> bool:
@@ -182,6 +187,11 @@ class Training:
     @property
     def stopped_early(self) -> bool:
         return bool(self.config.patience) and self.bad >= self.config.patience
+
+
+def _part(arrays: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The arrays whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def train(run: Run, text: TokenizedText, *, device: str = "auto", progress: bool = True) -> Outcome:
@@ -196,9 +206,8 @@ def train(run: Run, text: TokenizedText, *, device: str = "auto", progress: bool
     from tqdm.auto import tqdm
 
     started = time.perf_counter()
-    training = Training(run, text, device)
-    training.restore()
-    if training.step == 0:
+    training = Training.resume(run, text, device)
+    if math.isinf(training.best):  # never evaluated yet
         _evaluate(training)
         training.save()
     bar = tqdm(total=run.train_config.steps, initial=training.step, unit="step", disable=not progress, dynamic_ncols=True,

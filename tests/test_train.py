@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from minilm.checkpoint import CheckpointError, load_arrays
+from minilm.data import random_blocks
 from minilm.recipes import resume_run
-from minilm.run import Run, TrainConfig
+from minilm.run import Run, TrainConfig, weights_of
 from minilm.train import Training, learning_rate_at, stop_requests, train
 from tests.tiny import tiny_run
 
@@ -131,6 +132,20 @@ def test_a_finished_run_stays_finished(finished):
         np.testing.assert_array_equal(array, before[key])
 
 
+def test_a_text_larger_than_memory_trains_from_the_disk_to_the_same_weights(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr("minilm.recipes.IN_MEMORY", 1000)
+    run, text = tiny_run(tmp_path)
+    assert isinstance(text.train, np.memmap)
+    np.testing.assert_array_equal(text.validation, finished[1].validation)
+    training = Training(run, text, "cpu")
+    for _ in range(6):
+        training.update()
+    training.save()
+    outcome = train(*resume_run(run.folder), device="cpu", progress=False)
+    assert outcome.bits_per_character == finished[2].bits_per_character
+    assert (run.folder / "train.tokens").exists()
+
+
 def test_early_stopping(tmp_path, monkeypatch):
     run, text = tiny_run(tmp_path, steps=40, eval_every=2, patience=2)
     losses = iter([3.0, 2.0, 2.5, 1.5, 1.6, 1.7, 1.0])
@@ -154,6 +169,73 @@ def test_accumulation_is_a_larger_batch():
         np.testing.assert_allclose(p.grad.numpy(), g, atol=1e-12)
 
 
+def test_an_accumulated_update_is_the_mean_over_its_batches(tmp_path, monkeypatch):
+    run, text = tiny_run(tmp_path, accumulate=3, dropout=0.0, clip=0.0)
+    training, twin, batches = Training(run, text, "cpu"), Training(run, text, "cpu"), []
+
+    def noted(*arguments):
+        batches.append(random_blocks(*arguments))
+        return batches[-1]
+
+    monkeypatch.setattr("minilm.train.random_blocks", noted)
+    loss, norm = training.update()
+    starts = [tuple(map(bytes, x)) for x, _ in batches]
+    assert len(set(starts)) == 3
+    x, y = (np.concatenate(part) for part in zip(*batches, strict=True))
+    whole = twin.model.loss(x, y)
+    whole.backward()
+    assert loss.item() == pytest.approx(whole.item(), rel=1e-5)
+    for p, q in zip(training.model.parameters(), twin.model.parameters(), strict=True):
+        np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), atol=1e-6)
+    assert norm.item() == pytest.approx(math.sqrt(sum((q.grad.numpy() ** 2).sum() for q in twin.model.parameters())), rel=1e-4)
+
+
+def at_each_step(training, look):
+    """What `look` gives just before each update of the weights from now on."""
+    seen, step = [], training.optimizer.step
+
+    def noted():
+        seen.append(look())
+        return step()
+
+    training.optimizer.step = noted
+    return seen
+
+
+def test_updates_use_the_rate_of_their_step(tmp_path):
+    training = Training(*tiny_run(tmp_path), "cpu")
+    rates = at_each_step(training, lambda: {group["lr"] for group in training.optimizer.param_groups})
+    for _ in range(4):
+        training.update()
+    assert rates == [{learning_rate_at(step, training.config)} for step in range(4)]
+
+
+def test_gradients_are_clipped_before_the_update(tmp_path):
+    training = Training(*tiny_run(tmp_path, clip=0.01), "cpu")
+    norms = at_each_step(
+        training, lambda: math.sqrt(sum((p.grad.numpy() ** 2).sum() for p in training.model.parameters()))
+    )
+    _, before = training.update()
+    assert before.item() > 0.1
+    assert norms == [pytest.approx(0.01, rel=1e-3)]
+
+
+def test_worse_weights_do_not_replace_the_best(tmp_path, monkeypatch):
+    run, text = tiny_run(tmp_path)
+    losses, evaluated = iter([3.0, 1.0, 2.0, 1.5, 1.0]), []
+
+    def evaluate(self, most=None):
+        evaluated.append(weights_of(self.model))
+        return next(losses)
+
+    monkeypatch.setattr(Training, "evaluate", evaluate)
+    train(run, text, device="cpu", progress=False)
+    _, best, *_, last = evaluated
+    for name, array in weights(run, "model").items():
+        np.testing.assert_array_equal(array, best[name])
+        np.testing.assert_array_equal(last[name], best[name])
+
+
 def test_accumulating_run_learns(tmp_path):
     run, text = tiny_run(tmp_path, accumulate=3, dropout=0.0)
     training = Training(run, text, "cpu")
@@ -168,11 +250,12 @@ def test_evaluation_covers_the_text_once(tmp_path):
     training = Training(run, text, "cpu")
     block, ids = 16, text.validation.astype(int)
     losses = []
+    loss = training.evaluate()
+    assert training.model.training
     training.model.eval()
     for i in range(0, len(ids) - block, block):
         losses.append(training.model.loss(ids[None, i : i + block], ids[None, i + 1 : i + block + 1]).item())
-    assert training.evaluate() == pytest.approx(np.mean(losses), rel=1e-6)
-    assert training.model.training
+    assert loss == pytest.approx(np.mean(losses), rel=1e-6)
 
 
 def test_learning_rate():
