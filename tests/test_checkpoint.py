@@ -1,5 +1,6 @@
 """Files of a run: written whole or not at all, and read with suspicion."""
 
+import errno
 import json
 import os
 import pickle
@@ -33,6 +34,34 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         raise KeyError
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize("save", [lambda path: save_arrays(path, ARRAYS, {}), lambda path: save_json(path, {"n": 1})])
+def test_what_cannot_be_written_whole_leaves_the_old_file(save, tmp_path, monkeypatch):
+    def disk_is_full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", disk_is_full)
+    with pytest.raises(OSError, match="No space left"):
+        save(path)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_bytes_are_on_the_disk_before_the_file_is_renamed(tmp_path, monkeypatch):
+    calls = []
+
+    def noted(name):
+        function = getattr(os, name)
+        return lambda *arguments: (calls.append(name), function(*arguments))
+
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(os, name, noted(name))
+    with atomic_write(tmp_path / "x") as file:
+        file.write(b"new")
+    assert calls[:2] == ["fsync", "replace"]
 
 
 def test_leftovers_of_killed_writers_are_removed(tmp_path):

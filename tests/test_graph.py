@@ -285,6 +285,17 @@ class TestModes:
             f(leaf(1.0))
         assert ml.is_grad_enabled()
 
+    def test_leaving_an_inner_mode_goes_back_to_the_outer_one(self):
+        x = leaf(2.0)
+        with ml.no_grad():
+            for inner in (ml.no_grad, ml.enable_grad):
+                with inner():
+                    pass
+                assert not (x * 3.0).requires_grad
+        with ml.enable_grad():
+            pass
+        assert (x * 3.0).requires_grad
+
     def test_detach_cuts(self):
         x = leaf(2.0)
         (x * x.detach()).sum().backward()
@@ -394,7 +405,7 @@ class TestAnomaly:
     def test_an_infinity_that_was_asked_for_is_none(self):
         x = ml.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
         with ml.detect_anomaly():
-            x.masked_fill(np.array([[True, False], [False, True]]), -np.inf).softmax().sum().backward()
+            x.masked_fill(ml.tensor([[True, False], [False, True]]), -np.inf).softmax().sum().backward()
             q = ml.tensor(np.ones((2, 2)), requires_grad=True)
             y = REGISTRY["scaled_dot_product_attention"](q, q, q, causal=True)
             ml.grad(y.sum(), q, create_graph=True)

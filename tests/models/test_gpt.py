@@ -1,4 +1,6 @@
-"""GPT: gradients of the whole model, causality, initialisation, and the KV cache against the full forward pass."""
+"""GPT: its formula, gradients of the whole model, causality, initialisation, and the KV cache against the full forward pass."""
+
+import math
 
 import numpy as np
 import pytest
@@ -75,6 +77,41 @@ def test_no_position_sees_a_later_one(options):
     assert (a[:, 3:] != b[:, 3:]).any(-1).all()
 
 
+def by_hand(model, ids):
+    """The equations of the model's docstring, with GPT-2's choices (layer norm, learned positions, biases), head by head."""
+    w, config = {name: p.numpy() for name, p in model.named_parameters()}, model.config
+
+    def linear(x, name):
+        return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+    def norm(x, name):
+        x = x - x.mean(-1, keepdims=True)
+        return x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-5) * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+    def attention(x, name):
+        heads = []
+        for q, k, v in zip(
+            *(np.split(part, config.n_head, -1) for part in np.split(linear(x, f"{name}.c_attn"), 3, -1)), strict=True
+        ):
+            e = np.exp(q @ np.swapaxes(k, -1, -2) / np.sqrt(q.shape[-1])) * np.tri(ids.shape[1])
+            heads.append(e / e.sum(-1, keepdims=True) @ v)
+        return linear(np.concatenate(heads, -1), f"{name}.c_proj")
+
+    def gelu(x):
+        return x * 0.5 * (1.0 + np.vectorize(math.erf)(x / np.sqrt(2.0)))
+
+    h = w["wte.weight"][ids] + w["wpe.weight"][: ids.shape[1]]
+    for name in (f"blocks.{i}" for i in range(config.n_layer)):
+        h = h + attention(norm(h, f"{name}.ln_1"), f"{name}.attn")
+        h = h + linear(gelu(linear(norm(h, f"{name}.ln_2"), f"{name}.mlp.c_fc")), f"{name}.mlp.c_proj")
+    return norm(h, "ln_f") @ w["wte.weight"].T
+
+
+def test_it_is_the_formula():
+    model = in_float64(small())
+    np.testing.assert_allclose(model(IDS).numpy(), by_hand(model, IDS), rtol=1e-9, atol=1e-11)
+
+
 def test_loss_at_the_start_is_that_of_guessing():
     assert small().loss(IDS, TARGETS).item() == pytest.approx(np.log(7), abs=0.02)
 
@@ -102,9 +139,12 @@ def test_tied_weights_are_one_parameter_with_both_gradients():
 
 
 def test_decay_is_for_matrices():
-    decay, rest = small().decay_groups(0.1)
+    model = small()
+    decay, rest = model.decay_groups(0.1)
     assert {p.ndim for p in decay["params"]} == {2}
     assert {p.ndim for p in rest["params"]} == {1}
+    assert (decay["weight_decay"], rest["weight_decay"]) == (0.1, 0.0)
+    assert {id(p) for p in decay["params"] + rest["params"]} == {id(p) for p in model.parameters()}
 
 
 @pytest.mark.parametrize("options", VARIANTS, ids=str)
@@ -134,6 +174,13 @@ def test_generation_is_the_same_with_and_without_the_cache(options):
         )
         assert cached == plain
         assert [len(row) for row in cached] == [12, 12]
+
+
+def test_a_context_that_is_too_long_is_cut_to_its_end():
+    model, context = in_float64(small()), [5, 0, 2, 1, 2, 3, 4, 5, 6]
+    logits, cache = model.next_logits([context], None)
+    assert cache is None
+    np.testing.assert_allclose(logits.numpy(), model(np.array([context[-6:]])).numpy()[:, -1], rtol=1e-12)
 
 
 def test_learns_a_sequence_by_heart():
