@@ -32,20 +32,23 @@ class Recipe:
     vocab_size: int = 1024
 
 
+_SMALL = {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "bias": False}
+_BRIEF = {"steps": 2000, "batch_size": 12, "learning_rate": 2e-3, "min_learning_rate": 2e-4}
+
 RECIPES: dict[str, Recipe] = {
     "default": Recipe(
         "a small GPT on the text that every Python carries, in about two minutes on two cores",
         data="python-docs",
         tokenizer="char",
-        model={"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "bias": False},
-        training={"steps": 2000, "batch_size": 12, "learning_rate": 2e-3, "min_learning_rate": 2e-4},
+        model=_SMALL,
+        training=_BRIEF,
     ),
     "nanogpt-cpu": Recipe(
         "nanoGPT's CPU recipe: 4 layers, 4 heads, 128 wide, 64 characters, 2,000 steps of 12 sequences; learning rate twice its 1e-3",
         data="python-docs",
         tokenizer="char",
-        model={"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "bias": False},
-        training={"steps": 2000, "batch_size": 12, "learning_rate": 2e-3, "min_learning_rate": 2e-4},
+        model=_SMALL,
+        training=_BRIEF,
     ),
     "nanogpt-gpu": Recipe(
         "nanoGPT's GPU recipe: 6 layers, 6 heads, 384 wide, 256 characters, 5,000 steps of 64 sequences, dropout 0.2",
@@ -58,8 +61,8 @@ RECIPES: dict[str, Recipe] = {
         "the default with byte-pair encoding: 1,024 tokens instead of characters",
         data="python-docs",
         tokenizer="bpe",
-        model={"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "bias": False},
-        training={"steps": 2000, "batch_size": 12, "learning_rate": 2e-3, "min_learning_rate": 2e-4},
+        model=_SMALL,
+        training=_BRIEF,
     ),
 }
 

@@ -187,7 +187,9 @@ def test_an_accumulated_update_is_the_mean_over_its_batches(tmp_path, monkeypatc
     assert loss.item() == pytest.approx(whole.item(), rel=1e-5)
     for p, q in zip(training.model.parameters(), twin.model.parameters(), strict=True):
         np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), atol=1e-6)
-    assert norm.item() == pytest.approx(math.sqrt(sum((q.grad.numpy() ** 2).sum() for q in twin.model.parameters())), rel=1e-4)
+    assert norm.item() == pytest.approx(
+        math.sqrt(sum((q.grad.numpy() ** 2).sum() for q in twin.model.parameters())), rel=1e-4
+    )
 
 
 def at_each_step(training, look):
