@@ -82,7 +82,7 @@ def test_loss_curve_equals_pytorchs(digits):
 def test_relu_and_a_sensible_learning_rate(digits):
     ml.random.manual_seed(0)
     model = MLP((784, 128, 10), "relu")
-    fit(model, digits, SGD(model.parameters(), lr=0.05, momentum=0.9), 10)
+    fit(model, digits, SGD(model.parameters(), lr=0.02, momentum=0.9), 20)
     found = accuracy(model, digits)
     print(f"784-128-10 with ReLU: {found:.2%} of the held-out digits")
     assert found > 0.925
