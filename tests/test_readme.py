@@ -12,7 +12,9 @@ from minilm.cli import parser
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-COMMANDS = [line for kind, block in BLOCKS if kind == "bash" for line in block.splitlines() if line and not line.startswith("#")]
+COMMANDS = [
+    line for kind, block in BLOCKS if kind == "bash" for line in block.splitlines() if line and not line.startswith("#")
+]
 
 
 @pytest.mark.parametrize("code", [block for kind, block in BLOCKS if kind == "python"])
