@@ -6,6 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install 'minilm[oracle]')")
 
 import minilm as ml
+from minilm.data import random_blocks
 from minilm.models import GPT, GPTConfig
 from minilm.optim import AdamW, clip_grad_norm_
 from tests.oracle.torch_gpt import TorchGPT, copy_weights
@@ -52,3 +53,36 @@ def test_losses_and_gradients_over_twenty_steps(bias, tie):
         assert float(norm) == pytest.approx(want.item(), rel=1e-4)
         optimizer.step()
         reference.step()
+
+
+@pytest.mark.slow
+def test_a_hundred_and_fifty_steps_of_the_recipe_end_at_the_same_loss(tmp_path):
+    """The whole recipe, its text, schedule and evaluation: the two trainings do not drift apart."""
+    from minilm.recipes import find_recipe, start_run
+    from minilm.train import Training, learning_rate_at
+
+    run, text = start_run(tmp_path / "run", find_recipe("nanogpt-cpu"), {"steps": 150})
+    training, config = Training(run, text, "cpu"), run.train_config
+    oracle = TorchGPT(run.model_config)
+    copy_weights(training.model, oracle)
+    named = dict(oracle.named_parameters())
+    groups = [{"params": [p for p in named.values() if p.ndim >= 2], "weight_decay": config.weight_decay},
+              {"params": [p for p in named.values() if p.ndim < 2], "weight_decay": 0.0}]  # fmt: skip
+    reference = torch.optim.AdamW(groups, betas=(config.beta1, config.beta2))
+    for step in range(config.steps):
+        for group in reference.param_groups:
+            group["lr"] = learning_rate_at(step, config)
+        x, y = random_blocks(text.train, 64, config.batch_size, np.random.default_rng([config.seed, step, 0]))
+        reference.zero_grad()
+        oracle.loss(torch.from_numpy(x.astype(np.int64)), torch.from_numpy(y.astype(np.int64))).backward()
+        torch.nn.utils.clip_grad_norm_(oracle.parameters(), config.clip)
+        reference.step()
+        training.update()
+    ours = training.evaluate()
+    with ml.no_grad():
+        for name, p in training.model.named_parameters():
+            p.copy_(named[name].detach().numpy())
+    theirs = training.evaluate()
+    print(f"validation loss after 150 steps: minilm {ours:.6f}, PyTorch {theirs:.6f}")
+    assert ours < 2.8
+    assert abs(ours - theirs) < 1e-4
