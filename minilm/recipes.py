@@ -41,7 +41,7 @@ RECIPES: dict[str, Recipe] = {
         data="python-docs",
         tokenizer="char",
         model=_SMALL,
-        training=_BRIEF,
+        training={**_BRIEF, "steps": 1600},
     ),
     "nanogpt-cpu": Recipe(
         "nanoGPT's CPU recipe: 4 layers, 4 heads, 128 wide, 64 characters, 2,000 steps of 12 sequences; learning rate twice its 1e-3",
