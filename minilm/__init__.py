@@ -26,14 +26,14 @@ from minilm.random import manual_seed
 from minilm.tensor import Tensor, arange, get_default_dtype, grad, ones, set_default_dtype, tensor, zeros
 
 if TYPE_CHECKING:
-    from minilm import data, models, nn, ops, optim, random, text, train
+    from minilm import book, data, models, nn, ops, optim, random, text, train
 
 __version__ = "0.1.0"
 
 concat, stack, where = (REGISTRY[name] for name in ("concat", "stack", "where"))
 maximum, minimum, exp, log, sqrt = (REGISTRY[name] for name in ("maximum", "minimum", "exp", "log", "sqrt"))
 
-_PACKAGES = ("data", "models", "nn", "ops", "optim", "random", "text", "train")
+_PACKAGES = ("book", "data", "models", "nn", "ops", "optim", "random", "text", "train")
 
 
 def __getattr__(name: str) -> Any:
@@ -44,7 +44,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "AnomalyError", "DeviceError", "GradcheckError", "Tensor", "arange", "concat", "data", "detect_anomaly", "einsum",
+    "AnomalyError", "DeviceError", "GradcheckError", "Tensor", "arange", "book", "concat", "data", "detect_anomaly", "einsum",
     "enable_grad", "exp", "get_default_dtype", "get_device", "grad", "gradcheck", "gradgradcheck", "is_grad_enabled", "log",
     "manual_seed", "maximum", "minimum", "models", "nn", "no_grad", "observe", "ones", "ops", "optim", "random",
     "set_default_dtype", "sqrt", "stack", "tensor", "text", "train", "use_fused", "where", "zeros",
