@@ -24,6 +24,7 @@ from minilm.ops import REGISTRY, use_fused
 from minilm.ops.linalg import einsum
 from minilm.random import manual_seed
 from minilm.tensor import Tensor, arange, get_default_dtype, grad, ones, set_default_dtype, tensor, zeros
+from minilm.trace import trace
 
 if TYPE_CHECKING:
     from minilm import book, data, models, nn, ops, optim, random, text, train
@@ -47,5 +48,5 @@ __all__ = [
     "AnomalyError", "DeviceError", "GradcheckError", "Tensor", "arange", "book", "concat", "data", "detect_anomaly", "einsum",
     "enable_grad", "exp", "get_default_dtype", "get_device", "grad", "gradcheck", "gradgradcheck", "is_grad_enabled", "log",
     "manual_seed", "maximum", "minimum", "models", "nn", "no_grad", "observe", "ones", "ops", "optim", "random",
-    "set_default_dtype", "sqrt", "stack", "tensor", "text", "train", "use_fused", "where", "zeros",
+    "set_default_dtype", "sqrt", "stack", "tensor", "text", "trace", "train", "use_fused", "where", "zeros",
 ]  # fmt: skip

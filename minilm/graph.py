@@ -80,7 +80,8 @@ def detect_anomaly() -> Iterator[None]:
 @contextlib.contextmanager
 def observe(observer: Any) -> Iterator[None]:
     """Within it, ``observer.forward(op, inputs, params, outputs)`` is called after each op on Tensors, and
-    ``observer.backward(node, g, grads)`` after each backward rule, where `observer` has these methods.
+    ``observer.backward(node, g, grads)`` after each backward rule, and ``observer.enter(module)`` and
+    ``observer.leave(module)`` around each Module's forward pass, where `observer` has these methods.
     """
     before, modes.observers = modes.observers, (*modes.observers, observer)
     try:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from minilm.backend import device_of, to_device, to_host
-from minilm.graph import no_grad
+from minilm.graph import modes, no_grad
 from minilm.tensor import Tensor
 
 Self = TypeVar("Self", bound="Module")
@@ -77,12 +77,23 @@ class Module:
             new = hook(self, args)
             if new is not None:
                 args = new if isinstance(new, tuple) else (new,)
-        output = self.forward(*args, **kwargs)
+        output = self._observed(args, kwargs) if modes.observers else self.forward(*args, **kwargs)
         for hook in self._hooks:
             new = hook(self, args, output)
             if new is not None:
                 output = new
         return output
+
+    def _observed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The forward pass, with the observers told where it begins and ends."""
+        observers = [observer for observer in modes.observers if hasattr(observer, "enter")]
+        for observer in observers:
+            observer.enter(self)
+        try:
+            return self.forward(*args, **kwargs)
+        finally:
+            for observer in observers:
+                observer.leave(self)
 
     # -- attributes ---------------------------------------------------------------------------------------------------
 
