@@ -1,0 +1,288 @@
+"""The rules that every chapter keeps, checked without running anything. `lint` returns what breaks them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from chapters.source import (
+    HEADER,
+    Cell,
+    Chapter,
+    Exercise,
+    fenced,
+    without_fences,
+    without_inline_code,
+    without_math,
+)
+
+TAGS = {"setup", "formula", "stepper", "raises-exception", "varies", "needs-torch"}
+WRONG, SOURCES = "What the article gets wrong here", "Sources"
+FOLDS = ["Hint", "Derivation", "Code"]
+LINK = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]\(([^()\s]+)\)")
+
+
+class Problem(NamedTuple):
+    line: int
+    message: str
+
+
+def lint(chapter: Chapter) -> list[Problem]:
+    """Everything in the chapter's file that breaks a rule, by line."""
+    problems = list(_cells(chapter))
+    if problems and any("is not Python" in p.message for p in problems):
+        return sorted(problems)
+    rules = (_head, _formulas, _references, _links, _figures, _exercises, _sections, _markup)
+    return sorted([*problems, *(problem for rule in rules for problem in rule(chapter))])
+
+
+def _prose(cell: Cell) -> str:
+    return without_inline_code(without_fences(cell.source))
+
+
+def _line(cell: Cell, text: str, position: int) -> int:
+    return cell.line + text.count("\n", 0, position)
+
+
+def _cells(chapter: Chapter) -> Iterator[Problem]:
+    for cell in chapter.code:
+        if cell.lexer != "ipython3":
+            yield Problem(cell.line, f"a code cell begins with ```{{code-cell}} ipython3, this one has {cell.lexer!r}.")
+        for tag in cell.tags:
+            if tag not in TAGS and not re.fullmatch(r"rtol=\d+(\.\d+)?(e-?\d+)?", tag):
+                yield Problem(cell.line, f"unknown tag {tag!r}; known are {', '.join(sorted(TAGS))} and rtol=NUMBER.")
+        try:
+            ast.parse(cell.source)
+        except SyntaxError as error:
+            yield Problem(cell.line + (error.lineno or 1) - 1, f"the cell is not Python: {error.msg}.")
+
+
+def _head(chapter: Chapter) -> Iterator[Problem]:
+    if not chapter.text.startswith(HEADER):
+        yield Problem(1, "the file must begin with the header that all chapters share.")
+    titles = [h for h in chapter.headings() if h.level == 1]
+    if len(titles) != 1 or chapter.headings()[0] != titles[0]:
+        yield Problem(1, f"one title ('# Title') at the top is expected, there are {len(titles)}.")
+    for title in titles:
+        if re.match(r"(chapter|part|\d)", title.text, re.IGNORECASE):
+            yield Problem(title.line, "the title has no number: the table of contents gives it.")
+    if not any("**You will learn**" in cell.source for cell in chapter.markdown):
+        yield Problem(1, "'**You will learn**' with the chapter's goals is missing.")
+    if not chapter.setup or chapter.code[0] is not chapter.setup[0]:
+        yield Problem(1, "the first code cell must be tagged setup.")
+
+
+def _formulas(chapter: Chapter) -> Iterator[Problem]:
+    yield from _displays(chapter)
+    yield from _checks(chapter)
+    checks, headings = chapter.checks(), chapter.headings()
+    for display in chapter.displays():
+        if len(display.ids) != 1:
+            continue
+        id = display.ids[0]
+        mine = [check for check in checks if check.id == id]
+        if len(mine) != 1:
+            yield Problem(display.line, f"({id}) has {len(mine)} checks; exactly one holds() or fails() is expected.")
+            continue
+        level = max([h for h in headings if h.line < display.line], default=None, key=lambda h: h.line)
+        ends = [h.line for h in headings if h.line > display.line and level and h.level <= level.level]
+        if not display.line < mine[0].line < min(ends, default=10**9):
+            yield Problem(
+                mine[0].line, f"the check of ({id}) must come after it, in the same section (line {display.line})."
+            )
+
+
+def _displays(chapter: Chapter) -> Iterator[Problem]:
+    expected, seen = 1, set()
+    for display in chapter.displays():
+        if len(display.ids) != 1 or not re.search(r"\\tag\{[^}]*\}\s*$", display.text):
+            yield Problem(
+                display.line, rf"a display ends with one \tag{{{chapter.number}.M}}, this one has {len(display.ids)}."
+            )
+            continue
+        id = display.ids[0]
+        m = re.fullmatch(r"(\d+)\.(\d+)(\*?)", id)
+        if not m or int(m[1]) != chapter.number:
+            yield Problem(display.line, f"({id}) is no formula number of chapter {chapter.number}.")
+            continue
+        if id in seen:
+            yield Problem(display.line, f"({id}) is there twice.")
+        elif not m[3] and int(m[2]) != expected:
+            yield Problem(display.line, f"({id}) stands where ({chapter.number}.{expected}) is expected.")
+        seen.add(id)
+        if not m[3]:
+            expected = int(m[2]) + 1
+        if "\n\n" in display.text:
+            yield Problem(display.line, f"({id}) has an empty line in it.")
+    for id in sorted(seen):
+        if id.endswith("*") and id[:-1] not in seen:
+            yield Problem(1, f"({id}) is a wrong formula; the right one, ({id[:-1]}), is missing.")
+
+
+def _checks(chapter: Chapter) -> Iterator[Problem]:
+    ids = {id for display in chapter.displays() for id in display.ids}
+    checks = chapter.checks()
+    for check in checks:
+        wanted = "fails" if check.id.endswith("*") else "holds"
+        if not check.id:
+            yield Problem(check.line, f"{check.function}() takes the formula's number as a literal string.")
+        elif check.id not in ids:
+            yield Problem(check.line, f"there is no display with \\tag{{{check.id}}}.")
+        elif check.function != wanted:
+            yield Problem(check.line, f"({check.id}) must be checked with {wanted}(), not {check.function}().")
+        if "formula" not in check.cell.tags:
+            yield Problem(check.line, f"the cell of {check.function}() must be tagged formula.")
+    for cell in chapter.code:
+        if "formula" in cell.tags and not any(check.cell is cell for check in checks):
+            yield Problem(cell.line, "a cell tagged formula must call holds() or fails().")
+
+
+def formula_ids(chapter: Chapter) -> set[str]:
+    """The numbers of a chapter's displays."""
+    return {id for display in chapter.displays() for id in display.ids}
+
+
+def _references(chapter: Chapter) -> Iterator[Problem]:
+    known = {chapter.number: formula_ids(chapter)}
+    for cell in chapter.markdown:
+        text = without_math(_prose(cell))
+        for m in re.finditer(r"\((\d{1,2})\.(\d+)(\*?)\)", text):
+            n = int(m[1])
+            if n not in known:
+                others = sorted(chapter.path.parent.glob(f"{n:02d}-*.md"))
+                known[n] = formula_ids(Chapter(others[0])) if others else set()
+            if known[n] and m[0][1:-1] not in known[n]:
+                yield Problem(_line(cell, text, m.start()), f"there is no formula {m[0]} in chapter {n}.")
+
+
+def slugs(chapter: Chapter) -> set[str]:
+    """The anchors of the headings, as GitHub and myst-parser make them."""
+    found: set[str] = set()
+    for heading in chapter.headings():
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", without_math(heading.text)).replace("`", "").replace("*", "")
+        slug = re.sub(r"[^\w\- ]", "", text.strip().lower()).replace(" ", "-")
+        n, unique = 0, slug
+        while unique in found:
+            n += 1
+            unique = f"{slug}-{n}"
+        found.add(unique)
+    return found
+
+
+def _links(chapter: Chapter) -> Iterator[Problem]:
+    for cell in chapter.markdown:
+        text = without_math(_prose(cell))
+        for m in LINK.finditer(text):
+            if not re.match(r"[a-z]+:", m[1]):
+                word = _broken(chapter, unquote(m[1]))
+                if word:
+                    yield Problem(_line(cell, text, m.start()), f"the link {m[1]} leads nowhere: {word}.")
+
+
+def _broken(chapter: Chapter, target: str) -> str:
+    """Why a relative link does not resolve; empty where it does."""
+    name, _, anchor = target.partition("#")
+    path = (chapter.path.parent / name).resolve() if name else chapter.path
+    if path == chapter.path.resolve():
+        other = chapter
+    elif not path.exists():
+        return f"there is no file {name}"
+    elif anchor and re.match(r"\d\d-.*\.md$", Path(name).name):
+        other = Chapter(path)
+    else:
+        return "an anchor is only checked in chapters" if anchor else ""
+    return f"there is no heading #{anchor}" if anchor and anchor not in slugs(other) else ""
+
+
+def _figures(chapter: Chapter) -> Iterator[Problem]:
+    for cell in chapter.code:
+        if "plt.show(" in cell.source and not cell.alt:
+            yield Problem(cell.line, "the figure has no alternative text (mystnb: image: alt).")
+    captions = []
+    for cell in chapter.markdown:
+        text = _prose(cell)
+        for m in re.finditer(r"^\*Figure (\d+\.\d+)\.", text, re.MULTILINE):
+            captions.append(m[1])
+            if m[1] != f"{chapter.number}.{len(captions)}":
+                yield Problem(
+                    _line(cell, text, m.start()),
+                    f"Figure {m[1]} stands where {chapter.number}.{len(captions)} is expected.",
+                )
+    for cell in chapter.markdown:
+        text = _prose(cell)
+        for m in re.finditer(rf"Figure ({chapter.number}\.\d+)", text):
+            if m[1] not in captions:
+                yield Problem(_line(cell, text, m.start()), f"there is no Figure {m[1]}.")
+
+
+def _exercises(chapter: Chapter) -> Iterator[Problem]:
+    exercises = chapter.exercises()
+    if not 6 <= len(exercises) <= 10:
+        yield Problem(1, f"six to ten exercises are expected, there are {len(exercises)}.")
+    for k, exercise in enumerate(exercises, 1):
+        if not re.match(rf"Exercise {chapter.number}\.{k}\. \S", exercise.number):
+            yield Problem(
+                exercise.line, f"'### Exercise {chapter.number}.{k}. Title' is expected, found {exercise.number!r}."
+            )
+        yield from _folds(exercise)
+
+
+def _folds(exercise: Exercise) -> Iterator[Problem]:
+    found = [fold.summary for fold in exercise.folds]
+    if found != FOLDS:
+        yield Problem(
+            exercise.line,
+            f"an exercise has three <details>: {', '.join(FOLDS)}; this one has {', '.join(found) or 'none'}.",
+        )
+    for fold in exercise.folds:
+        if not (fold.text.startswith("\n\n") and fold.text.endswith("\n\n")):
+            yield Problem(fold.line, f"<details> {fold.summary}: empty lines round its Markdown are needed.")
+        if fold.summary == "Code":
+            yield from _solution(fold.line, fenced(fold.text, "python"))
+
+
+def _solution(line: int, blocks: list[str]) -> Iterator[Problem]:
+    if len(blocks) != 1:
+        yield Problem(line, f"Code holds one ```python block, this one {len(blocks)}.")
+        return
+    try:
+        tree = ast.parse(blocks[0])
+    except SyntaxError as error:
+        yield Problem(line, f"the solution is not Python: {error.msg} (line {error.lineno} of the block).")
+        return
+    if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
+        yield Problem(line, "the solution has no assert.")
+
+
+def _sections(chapter: Chapter) -> Iterator[Problem]:
+    headings = chapter.headings()
+    for wanted in (WRONG, SOURCES):
+        if sum(h.text == wanted for h in headings) != 1:
+            yield Problem(1, f"one section '{wanted}' is expected.")
+    lines = chapter.text.split("\n")
+    for here in [h for h in headings if h.text == WRONG]:
+        end = min([h.line for h in headings if h.line > here.line and h.level <= here.level], default=len(lines))
+        if not any(line.startswith("|") for line in lines[here.line : end - 1]):
+            yield Problem(here.line, f"'{WRONG}' holds a table.")
+
+
+def _markup(chapter: Chapter) -> Iterator[Problem]:
+    rules = {
+        r"^\s*(:::+|`{3,}\{(?!code-cell\}))": "a MyST directive shows raw in JupyterLab",
+        r"\{[\w:-]+\}`": "a MyST role shows raw in JupyterLab",
+        r"^\([\w:-]+\)=\s*$": "a MyST label shows raw in JupyterLab",
+        r"^(\+\+\+|%\s)": "a MyST block break or comment shows raw in JupyterLab",
+        r"</?(?!details>|summary>)[a-zA-Z][\w-]*(?=[\s/>])[^>]*>": "raw HTML other than <details> and <summary>",
+    }
+    for cell in chapter.markdown:
+        prose = without_math(_prose(cell))
+        for pattern, word in rules.items():
+            text = cell.source if "directive" in word else prose
+            for m in re.finditer(pattern, text, re.MULTILINE):
+                yield Problem(_line(cell, text, m.start()), f"{word}: {m[0].strip()}")
+        for m in re.finditer(r"\$\$", without_math(prose)):
+            yield Problem(_line(cell, prose, m.start()), "a $$ without its partner.")

@@ -1,0 +1,250 @@
+"""A chapter's file, read: cells, displayed formulas, checks, exercises. Needs nothing but the standard library.
+
+The reader knows the part of MyST that the chapters use (Markdown and ``{code-cell}`` fences); `build` compares its cells
+with those that jupytext reads.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADER = """\
+---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+    format_version: 0.13
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+"""
+FENCE = re.compile(r"(`{3,}|~{3,})(.*)")
+
+
+class Cell(NamedTuple):
+    """One cell: `line` is the number of its first source line in the file."""
+
+    kind: str  # "markdown" or "code"
+    source: str
+    line: int
+    tags: tuple[str, ...] = ()
+    alt: str = ""
+    lexer: str = ""
+
+
+class Display(NamedTuple):
+    """A displayed formula, and the ids of its tags."""
+
+    text: str
+    ids: tuple[str, ...]
+    line: int
+
+
+class Heading(NamedTuple):
+    level: int
+    text: str
+    line: int
+
+
+class CheckCall(NamedTuple):
+    """A call of ``holds`` or ``fails``; `id` is empty where it is not a literal string."""
+
+    id: str
+    function: str
+    line: int
+    cell: Cell
+
+
+class Fold(NamedTuple):
+    """A ``<details>`` block: its summary, and the Markdown in it."""
+
+    summary: str
+    text: str
+    line: int
+
+
+class Exercise(NamedTuple):
+    number: str
+    line: int
+    folds: list[Fold]
+
+
+class Chapter:
+    """A chapter's path, text and cells."""
+
+    def __init__(self, path: Path, text: str | None = None) -> None:
+        self.path = path
+        self.text = path.read_text(encoding="utf-8") if text is None else text
+        self.stem = path.stem
+        self.number = int(path.stem.split("-")[0])
+        self.cells = read_cells(self.text)
+
+    @property
+    def code(self) -> list[Cell]:
+        return [cell for cell in self.cells if cell.kind == "code"]
+
+    @property
+    def markdown(self) -> list[Cell]:
+        return [cell for cell in self.cells if cell.kind == "markdown"]
+
+    @property
+    def setup(self) -> list[Cell]:
+        """The cells that formulas and solutions need."""
+        return [cell for cell in self.code if "setup" in cell.tags]
+
+    def headings(self) -> list[Heading]:
+        found = []
+        for cell in self.markdown:
+            for i, line in enumerate(without_fences(cell.source).split("\n")):
+                m = re.match(r"(#{1,6}) +(.*?) *#*$", line)
+                if m:
+                    found.append(Heading(len(m[1]), m[2], cell.line + i))
+        return found
+
+    def displays(self) -> list[Display]:
+        found = []
+        for cell in self.markdown:
+            text = without_inline_code(without_fences(cell.source))
+            for m in re.finditer(r"\$\$(.*?)\$\$", text, re.DOTALL):
+                ids = tuple(re.findall(r"\\tag\{([^}]*)\}", m[1]))
+                found.append(Display(m[1], ids, cell.line + text.count("\n", 0, m.start())))
+        return found
+
+    def checks(self) -> list[CheckCall]:
+        """Every call of holds and fails, in order. Raises SyntaxError for a cell that is not Python."""
+        found = []
+        for cell in self.code:
+            calls = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
+            for call in sorted(calls, key=lambda c: c.lineno):
+                name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+                if name in ("holds", "fails"):
+                    first = call.args[0] if call.args else None
+                    id = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
+                    found.append(CheckCall(id, name, cell.line + call.lineno - 1, cell))
+        return found
+
+    def exercises(self) -> list[Exercise]:
+        found = []
+        marks = [h for h in self.headings() if h.text.startswith("Exercise ")]
+        all_headings = self.headings()
+        for mark in marks:
+            later = [h.line for h in all_headings if h.line > mark.line and h.level <= mark.level]
+            end = min(later, default=10**9)
+            found.append(Exercise(mark.text, mark.line, [f for f in self.folds() if mark.line < f.line < end]))
+        return found
+
+    def folds(self) -> list[Fold]:
+        found = []
+        for cell in self.markdown:
+            for m in re.finditer(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", cell.source, re.DOTALL):
+                found.append(Fold(m[1].strip(), m[2], cell.line + cell.source.count("\n", 0, m.start())))
+        return found
+
+
+def chapters(language: str = "en") -> list[Chapter]:
+    """The chapters of one edition, in order."""
+    return [Chapter(path) for path in sorted((ROOT / "chapters" / language).glob("[0-9][0-9]-*.md"))]
+
+
+def read_cells(text: str) -> list[Cell]:
+    """Cuts the text after the header into Markdown and code cells."""
+    lines = text.split("\n")
+    start = lines.index("---", 1) + 1 if lines[0] == "---" and "---" in lines[1:] else 0
+    cells, prose, i = [], start, start
+    while i < len(lines):
+        m = FENCE.match(lines[i])
+        if not m:
+            i += 1
+            continue
+        end = _closing(lines, i, m[1])
+        if m[2].startswith("{code-cell}"):
+            cells += _markdown(lines, prose, i)
+            cells.append(_code(lines, i, end, m[2].removeprefix("{code-cell}").strip()))
+            prose = end + 1
+        i = end + 1
+    return cells + _markdown(lines, prose, len(lines))
+
+
+def _closing(lines: list[str], start: int, mark: str) -> int:
+    """The line that closes the fence of line `start`; the last line where none does."""
+    for i in range(start + 1, len(lines)):
+        text = lines[i].strip()
+        if text and set(text) == {mark[0]} and len(text) >= len(mark):
+            return i
+    return len(lines) - 1
+
+
+def _markdown(lines: list[str], start: int, end: int) -> list[Cell]:
+    while start < end and not lines[start].strip():
+        start += 1
+    source = "\n".join(lines[start:end]).rstrip()
+    return [Cell("markdown", source, start + 1)] if source else []
+
+
+def _code(lines: list[str], start: int, end: int, lexer: str) -> Cell:
+    first = start + 1
+    if lines[first] == "---":
+        body = lines.index("---", first + 1) + 1
+        options = "\n".join(lines[first + 1 : body - 1])
+    else:
+        body = first
+        while body < end and lines[body].startswith(":"):
+            body += 1
+        options = "\n".join(line[1:] for line in lines[first:body])
+    if body < end and not lines[body].strip():
+        body += 1
+    return Cell("code", "\n".join(lines[body:end]), body + 1, _tags(options), _alt(options), lexer)
+
+
+def _tags(options: str) -> tuple[str, ...]:
+    m = re.search(r"^tags:\s*\[(.*?)\]", options, re.MULTILINE | re.DOTALL)
+    if m:
+        return tuple(tag.strip().strip("'\"") for tag in m[1].split(",") if tag.strip())
+    m = re.search(r"^tags:\s*\n((?:\s*- .*\n?)+)", options, re.MULTILINE)
+    return tuple(re.findall(r"- *(\S+)", m[1])) if m else ()
+
+
+def _alt(options: str) -> str:
+    m = re.search(r"^\s+alt:\s*(\S.*)$", options, re.MULTILINE)
+    return m[1] if m else ""
+
+
+def _blank(text: str) -> str:
+    return re.sub(r"[^\n]", " ", text)
+
+
+def without_fences(text: str) -> str:
+    """The Markdown with fenced code blanked out: the same lines and columns."""
+    lines = text.split("\n")
+    i = 0
+    while i < len(lines):
+        m = FENCE.match(lines[i].lstrip(" >"))
+        if m:
+            end = _closing([line.lstrip(" >") for line in lines], i, m[1])
+            lines[i : end + 1] = [_blank(line) for line in lines[i : end + 1]]
+            i = end
+        i += 1
+    return "\n".join(lines)
+
+
+def without_inline_code(text: str) -> str:
+    """The Markdown with what stands between backticks blanked out; the backticks stay."""
+    return re.sub(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", lambda m: m[1] + _blank(m[2]) + m[1], text, flags=re.DOTALL)
+
+
+def without_math(text: str) -> str:
+    """The Markdown with formulas blanked out."""
+    text = re.sub(r"\$\$.*?\$\$", lambda m: _blank(m[0]), text, flags=re.DOTALL)
+    return re.sub(r"(?<![\\$])\$(?=\S)((?:[^$\n]|\n(?!\n))*?)(?<=\S)\$", lambda m: _blank(m[0]), text)
+
+
+def fenced(text: str, info: str) -> list[str]:
+    """The contents of the fenced blocks of one kind."""
+    return re.findall(rf"^```{re.escape(info)} *\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
