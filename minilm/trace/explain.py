@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from minilm.backend import device_of, to_host
+from minilm.backend import as_array, device_of, to_host
 from minilm.ops.reduce import sum_to
 from minilm.trace.jacobian import jacobian
 from minilm.trace.record import Call, Trace, Value
-from minilm.trace.text import place
+from minilm.trace.text import operand, place
 
 Link = tuple[Call, int, int]  # a call, which input, which output
 ELEMENTS = 4096  # the most numbers of a Jacobian of which paths between single numbers are followed
@@ -53,7 +53,7 @@ class Path:
     links: list[Link] = field(default_factory=list)
 
     def __str__(self) -> str:
-        names = [value.label + ("" if at is None else place(at)) for value, at in self.stops]
+        names = [operand(value) + ("" if at is None else place(at)) for value, at in self.stops]
         return " → ".join(names) + ("" if self.complete else " → …")
 
 
@@ -179,7 +179,7 @@ class _Tensors(_Walker):
         for call, i, k in reversed(links):
             xp = device_of(part).xp
             gs = tuple(part if j == k else xp.zeros_like(out.array) for j, out in enumerate(call.outputs))
-            part = sum_to(call.vjp(i, gs), call.inputs[i].shape)
+            part = sum_to(as_array(call.vjp(i, gs)), call.inputs[i].shape)
         return Path(stops, [], to_host(g), to_host(part), complete, links)
 
 
@@ -195,6 +195,7 @@ class _Elements(_Walker):
 
     def extend(self, path: Path) -> list[Path]:
         value, at = path.stops[-1]
+        assert at is not None
         longer = []
         for link, out in self.links(value):
             column = self.jacobian(*link)[(..., *at)]  # ∂y/∂x at this element, with y's shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minilm.backend import device_of, to_host
+from minilm.backend import as_array, device_of, to_host
 from minilm.trace.record import Call, Value
 
 SMALL = 64  # the most numbers of a Jacobian that a reader can take in
@@ -21,7 +21,7 @@ def local_derivative(call: Call, i: int) -> tuple[str, Any]:
     y, x = call.outputs[0], call.inputs[i]
     if call.elementwise:
         ones = device_of(y.array).xp.ones_like(y.array)
-        return "elementwise", to_host(call.vjp(i, (ones,)))
+        return "elementwise", to_host(as_array(call.vjp(i, (ones,))))
     if size_of(y.array) * size_of(x.array) <= SMALL:
         return "jacobian", jacobian(call, i, 0)
     return "rule", None
@@ -38,5 +38,5 @@ def jacobian(call: Call, i: int, output: int) -> Any:
     for j in range(size_of(y.array)):
         gs = [xp.zeros_like(v.array) for v in call.outputs]
         gs[output].reshape(-1)[j] = 1
-        rows[j] = sum_to(call.vjp(i, tuple(gs)), x.shape)
-    return to_host(rows.reshape(*y.shape, *x.shape))
+        rows[j] = sum_to(as_array(call.vjp(i, tuple(gs))), x.shape)
+    return to_host(rows.reshape((*y.shape, *x.shape)))

@@ -21,8 +21,10 @@ from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Any
 
+import numpy as np
+
 from minilm import graph
-from minilm.backend import to_host
+from minilm.backend import as_array, to_host
 from minilm.ops.op import Op, Spec
 from minilm.tensor import Tensor
 
@@ -283,8 +285,8 @@ class Trace:
     def _seed(self, value: Value, arrived: Array) -> None:
         """Notes what arrived at a value beyond its contributions: the start of a backward pass, or a hook's change."""
         pending = self._pending.pop(value.index, None)
-        given = arrived if pending is None else arrived - pending
-        if pending is None or abs(given).max(initial=0) > 1e-5 * abs(arrived).max(initial=0):
+        given = arrived if pending is None else as_array(arrived - pending)
+        if pending is None or _largest(given) > 1e-5 * _largest(arrived):
             self.seeds[value.index] = _plus(self.seeds.get(value.index), given)
             self._accumulated[value.index] = _plus(self._accumulated.get(value.index), given)
             self.steps.append(Step(len(self.steps), "seed", value=value, arrived=(given,)))
@@ -411,8 +413,12 @@ def trace() -> Trace:
     return Trace()
 
 
+def _largest(array: Array) -> float:
+    return float(np.abs(to_host(array)).max(initial=0.0))
+
+
 def _plus(total: Array | None, part: Array) -> Array:
-    return part if total is None else total + part
+    return part if total is None else as_array(total + part)  # the sum of two 0-d arrays is a NumPy scalar
 
 
 def _kept(array: Any) -> Any:

@@ -71,7 +71,7 @@ def _nested(array: Any) -> str:
 
 def expression(call: Call) -> str:
     """The call as Python: "x @ w", "softmax(s, axis=-1)"."""
-    operands = [x.label if isinstance(x, Value) else "None" if x is None else number(x) for x in call.inputs]
+    operands = [operand(x) if isinstance(x, Value) else "None" if x is None else number(x) for x in call.inputs]
     if call.op.name in INFIX:
         return f" {INFIX[call.op.name]} ".join(operands)
     if call.op.name == "neg":
@@ -86,26 +86,33 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, bool | int | float | str) or (isinstance(value, tuple) and all(map(_is_plain, value)))
 
 
+def operand(value: Value) -> str:
+    """A value's label inside an expression: in parentheses where it is an expression itself."""
+    return f"({value.label})" if " " in value.label else value.label
+
+
 def results(call: Call) -> str:
-    return ", ".join(value.label for value in call.outputs)
+    """What a call computes: "z = x + b", or the expression alone where the result has no other label."""
+    labels, text = ", ".join(value.label for value in call.outputs), expression(call)
+    return text if labels == text else f"{labels} = {text}"
 
 
 def short_expression(call: Call) -> str:
     """A label for a result without a name: the expression itself where it is short, else the op's name."""
     name = call.op.name
     if name in INFIX or name == "neg":
-        text = f"({expression(call)})"
+        text = expression(call)
     elif name == "transpose" and len(call.outputs[0].shape) == 2:
-        text = f"{call.inputs[0].label}ᵀ"
+        text = f"{operand(call.inputs[0])}ᵀ"
     elif name == "basic_index":
-        text = f"{call.inputs[0].label}[…]"
+        text = f"{operand(call.inputs[0])}[…]"
     else:
         return name
     return text if len(text) <= SHORT else name
 
 
 def gradient_name(value: Value) -> str:
-    return f"∂L/∂{value.label}"
+    return f"∂L/∂{operand(value)}"
 
 
 # -- one step ---------------------------------------------------------------------------------------------------------
@@ -120,7 +127,7 @@ def describe(step: Step) -> str:
         return f"step {step.index}   backward begins{where}\n  {name} = {show(step.arrived[0])}"
     call = step.call
     assert call is not None
-    lines = [f"step {step.index}   {step.kind}   {results(call)} = {expression(call)}{where}"]
+    lines = [f"step {step.index}   {step.kind}   {results(call)}{where}"]
     if call.line:
         lines.append(f"  {'line':<18}{call.line}")
     if step.kind == "forward":
@@ -154,8 +161,8 @@ def local_text(contribution: Contribution) -> str:
             f"a matrix of {sum(v.array.size for v in contribution.call.outputs)} x {x.array.size}, applied by the rule"
         )
     what = "at each place" if kind == "elementwise" else "Jacobian"
-    one = np.ndim(array) == 0
-    return f"∂{y.label}/∂{x.label} = {show(array)}" + ("" if one else f" ({what})")
+    one = array is not None and array.ndim == 0
+    return f"∂{operand(y)}/∂{operand(x)} = {show(array)}" + ("" if one else f" ({what})")
 
 
 # -- all steps --------------------------------------------------------------------------------------------------------
@@ -192,11 +199,10 @@ def _row(step: Step) -> tuple[str, str, str, str]:
         return str(step.index), "backward", gradient_name(step.value), brief(step.arrived[0])
     assert step.call is not None
     if step.kind == "forward":
-        what = f"{results(step.call)} = {expression(step.call)}"
-        return str(step.index), "forward", what, "; ".join(brief(v.array) for v in step.call.outputs)
-    to = ", ".join(c.value.label for c in step.contributions)
+        return str(step.index), "forward", results(step.call), "; ".join(brief(v.array) for v in step.call.outputs)
+    of, to = ", ".join(map(operand, step.call.outputs)), ", ".join(operand(c.value) for c in step.contributions)
     gradients = "; ".join(f"{gradient_name(c.value)} = {brief(c.accumulated)}" for c in step.contributions)
-    return str(step.index), "backward", f"{results(step.call)} -> {to}", gradients
+    return str(step.index), "backward", f"{of} -> {to}", gradients
 
 
 def _group_row(scope: Scope, steps: list[Step]) -> tuple[str, str, str, str]:
