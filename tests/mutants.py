@@ -503,4 +503,42 @@ TRAINING = [
            "tests/data/test_loader.py::test_an_epoch_s_order_depends_on_seed_and_epoch_alone"),
 ]  # fmt: skip
 
-MUTANTS = [*ENGINE, *OPS, *LAYERS, *OPTIMIZERS, *MODELS, *TRAINING]
+R, E = "tests/trace/test_record.py::", "tests/trace/test_explain.py::"
+TRACE = [
+    Mutant("so far shows the last contribution only", "minilm/trace/record.py",
+           "self._accumulated[value.index] = total = _plus(self._accumulated.get(value.index), grad)",
+           "self._accumulated[value.index] = total = grad",
+           R + "TestSteps::test_a_value_used_twice_accumulates_step_by_step"),
+    Mutant("a leaf's numbers not copied", "minilm/trace/record.py",
+           'if x.requires_grad and x.is_leaf else "input", x.data.copy(), x)',
+           'if x.requires_grad and x.is_leaf else "input", x.data, x)\n            value.array = x.data',
+           R + "TestNumbers::test_a_later_update_does_not_change_the_past"),
+    Mutant("a second backward pass not seeded", "minilm/trace/record.py",
+           "pending = self._pending.pop(value.index, None)", "pending = self._accumulated.get(value.index)",
+           R + "TestSteps::test_a_second_backward_pass_is_seeded_again"),
+    Mutant("a hook's change not noticed", "minilm/trace/record.py",
+           "if pending is None or _largest(given)", "if pending is None or 0 * _largest(given)",
+           R + "TestSteps::test_what_a_hook_changes_is_a_seed_of_the_difference"),
+    Mutant("a Module that raises stays open", "minilm/nn/module.py",
+           "        try:\n            return self.forward(*args, **kwargs)\n        finally:\n",
+           "        output = self.forward(*args, **kwargs)\n        if True:\n",
+           R + "TestScopes::test_a_module_that_raises_leaves_its_scope"),
+    Mutant("every row of a Jacobian the first", "minilm/trace/jacobian.py",
+           "gs[output].reshape(-1)[j] = 1", "gs[output].reshape(-1)[0] = 1",
+           R + "TestSteps::test_each_product_is_local_derivative_times_what_arrives"),
+    Mutant("one use of a value forgotten in its paths", "minilm/trace/explain.py",
+           "self.uses[call.inputs[i].index].append((call, i))", "self.uses[call.inputs[i].index] = [(call, i)]",
+           E + "TestTensors::test_all_paths_of_a_residual_network[2]"),
+    Mutant("paths taken back in forward order", "minilm/trace/explain.py",
+           "for call, i, k in reversed(links):", "for call, i, k in links:",
+           E + "TestTensors::test_a_broadcast_input"),
+    Mutant("a path cut short where there is no room", "minilm/trace/explain.py",
+           "if len(paths) - 1 + len(longer) > limit:\n                break",
+           "if len(paths) - 1 + len(longer) > limit:\n                paths.remove(path)\n                continue",
+           E + "TestTensors::test_where_there_is_no_room_for_all_paths_the_parts_still_add_up"),
+    Mutant("a gradient put in on the way lost from the paths", "minilm/trace/explain.py",
+           "return longer if seed is None else [*longer, self.path(path.stops, path.links, seed, True)]", "return longer",
+           E + "TestTensors::test_a_gradient_put_in_on_the_way_is_a_path_of_its_own"),
+]  # fmt: skip
+
+MUTANTS = [*ENGINE, *OPS, *LAYERS, *OPTIMIZERS, *MODELS, *TRAINING, *TRACE]
