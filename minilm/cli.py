@@ -1,4 +1,4 @@
-"""The command line: ``minilm train``, ``generate``, ``data``, ``doctor``."""
+"""The command line: ``minilm train``, ``generate``, ``data``, ``book``, ``doctor``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ PROMPT = "\n"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status: 0, 1 for an error that was explained, 130 after Ctrl-C."""
     from minilm.backend import DeviceError
+    from minilm.book.launch import BookError
     from minilm.checkpoint import CheckpointError
     from minilm.data import DataError
     from minilm.text import TokenizerError
@@ -23,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except (
+        BookError,
         CheckpointError,
         DataError,
         TokenizerError,
@@ -51,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     _train_parser(commands)
     _generate_parser(commands)
     _data_parser(commands)
+    _book_parser(commands)
     doctor = commands.add_parser("doctor", help="print what is installed, and which devices can be used")
     doctor.set_defaults(command=run_doctor)
     return top
@@ -144,6 +147,17 @@ def _data_parser(commands: Any) -> None:
     get.set_defaults(command=run_data_get)
     for p in (show, get):
         p.add_argument("name", metavar="NAME", help="a name of `minilm data list`")
+
+
+def _book_parser(commands: Any) -> None:
+    p = commands.add_parser(
+        "book",
+        help="open the book's notebooks in JupyterLab",
+        description="Open the book's notebooks in JupyterLab, and mark them as trusted, so that their step-throughs work at once.",
+    )
+    p.set_defaults(command=run_book)
+    p.add_argument("chapter", nargs="?", type=int, metavar="CHAPTER", help="its number (default: the first)")
+    p.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
 
 
 def run_train(options: argparse.Namespace) -> int:
@@ -262,6 +276,13 @@ def run_data_get(options: argparse.Namespace) -> int:
 
     print(get(options.name))
     return 0
+
+
+def run_book(options: argparse.Namespace) -> int:
+    """``minilm book``"""
+    from minilm.book.launch import open_book
+
+    return open_book(options.chapter, ["--no-browser"] if options.no_browser else [])
 
 
 def run_doctor(_options: argparse.Namespace) -> int:

@@ -61,11 +61,14 @@ def settings() -> dict[str, Any]:
 
 
 def use_style() -> None:
-    """Gives all figures from here on the book's look. In a notebook, pictures carry no version number: the same figure makes
-    the same file, whatever matplotlib draws it."""
+    """Gives all figures from here on the book's look.
+
+    In a notebook, a picture's file does not name the matplotlib that drew it, so that an upgrade alone changes nothing.
+    """
     import matplotlib as mpl
 
-    mpl.rcParams.update(settings())
+    for name, value in settings().items():
+        mpl.rcParams[name] = value  # type: ignore[index]
     shell = _notebook_shell()
     if shell is not None:
         from matplotlib_inline.config import InlineBackend

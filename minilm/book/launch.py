@@ -1,0 +1,92 @@
+"""``minilm book``: opens the chapters' notebooks in JupyterLab."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class BookError(RuntimeError):
+    """The book cannot be opened; the message says what to do."""
+
+
+def open_book(
+    chapter: int | None = None,
+    options: Sequence[str] = (),
+    *,
+    root: Path = ROOT,
+    run: Callable[..., Any] = subprocess.run,
+) -> int:
+    """Starts JupyterLab on the notebooks, or on one chapter's, and returns its exit status when it ends.
+
+    The notebooks come with their outputs. They are marked as trusted, since a step-through's buttons are a script, which
+    JupyterLab shows only in a notebook that it trusts; the book's code is as trusted as the minilm that runs it.
+
+    Args:
+        chapter: its number; None opens the first chapter.
+        options: further options of JupyterLab, such as ``--no-browser``.
+        root: the repository.
+        run: starts the program.
+
+    Raises:
+        BookError: JupyterLab is not installed, the notebooks are not there, or there is no such chapter.
+    """
+    notebooks = find_notebooks(root)
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise BookError('JupyterLab is not installed. In the repository: pip install -e ".[book]"')
+    notebook = notebooks[0] if chapter is None else find_chapter(notebooks, chapter)
+    trust(notebooks)
+    tree = f"/lab/tree/{notebook.relative_to(root).as_posix()}"
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={root}",
+        f"--LabApp.default_url={tree}",
+        *options,
+    ]
+    return int(run(command, cwd=root).returncode)
+
+
+def find_notebooks(root: Path = ROOT) -> list[Path]:
+    """The chapters' notebooks, in order.
+
+    Raises:
+        BookError: there are none: minilm was installed without the repository.
+    """
+    found = sorted((root / "notebooks" / "en").glob("[0-9][0-9]-*.ipynb"))
+    if not found:
+        raise BookError(
+            f"the notebooks are not here: {root / 'notebooks' / 'en'} holds none. They are part of the repository, not of the "
+            'installed package: clone it, and install it from there with pip install -e ".[book]"'
+        )
+    return found
+
+
+def find_chapter(notebooks: Sequence[Path], number: int) -> Path:
+    """The notebook of one chapter.
+
+    Raises:
+        BookError: there is no such chapter.
+    """
+    for path in notebooks:
+        if int(path.name.split("-")[0]) == number:
+            return path
+    there = ", ".join(str(int(path.name.split("-")[0])) for path in notebooks)
+    raise BookError(f"there is no chapter {number}; there are {there}.")
+
+
+def trust(notebooks: Sequence[Path]) -> None:
+    """Signs the notebooks as they are, so that JupyterLab shows their scripts."""
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
+    notary = NotebookNotary()
+    for path in notebooks:
+        notary.sign(nbformat.read(path, as_version=4))  # type: ignore[no-untyped-call]
