@@ -1,0 +1,323 @@
+"""Steps as HTML: a drawing with buttons in a notebook or on a static page, and all of it readable with scripts off.
+
+Everything is written here, once: the drawings (`panel`), the small pictures of arrays (`picture`), each step with its
+numbers, each op's formulas. The script (step.js) only shows and hides. The output needs nothing from elsewhere, is the same
+for the same trace, and may stand on a page twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minilm.backend import to_host
+from minilm.trace.panel import Drawing, in_box, svg
+from minilm.trace.picture import picture
+from minilm.trace.record import Call, Contribution, Scope, Step, Trace, Value
+from minilm.trace.text import INFIX, WHOLE, gradient_name, number, operand, place, results, spread
+
+if TYPE_CHECKING:
+    from minilm.trace.explain import Explanation, Path
+
+
+HASH = "\ue000"  # stands for the name of the output until that is known: a character that nobody writes
+
+
+def page(trace: Trace) -> str:
+    """The trace as one ``<div>``, with its style and script."""
+    if not trace.steps:
+        return "<p>An empty trace: compute something on tensors inside the <code>with</code> block.</p>"
+    content = _Page(trace).content()
+    name = hashlib.sha256(content.encode()).hexdigest()[:12]
+    script = asset("step.js").replace("HASH", name)
+    return (
+        f'<div class="mlstep" data-mlstep="{name}"><style>{asset("step.css")}</style>'
+        f"{content.replace(HASH, name)}<script>{script}</script></div>"
+    )
+
+
+@cache
+def asset(name: str) -> str:
+    """A style or script that lies beside this file, without its comments and indents."""
+    text = files("minilm.trace").joinpath(name).read_text("utf-8")
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+@cache
+def mathml(latex: str) -> str:
+    """A formula typeset as MathML, in as few bytes as an HTML page needs."""
+    from latex2mathml.converter import convert
+
+    text = convert(latex, display="block").replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+    return re.sub(r"&#x([0-9A-F]+);", lambda m: escape(chr(int(m[1], 16)), quote=False), text)
+
+
+class _Page:
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.drawing = Drawing(trace)
+        self.gradients = any(step.kind != "forward" for step in trace)
+        self.pictures: dict[str, int] = {}
+        self.known: dict[int, tuple[Any, int]] = {}  # by id of an array: the array, kept alive, and its picture
+        # Where matrices are multiplied by vectors, vectors stand upright, as in a textbook.
+        self.upright = any(c.op.name == "matmul" and len(c.values()[-1].shape) == 1 for c in trace.calls)
+
+    def content(self) -> str:
+        scopes = self.drawing.scopes()
+        texts = {v.index: in_box(v.numbers) for v in self.trace.values}
+        arrived = {v.index: self.trace.gradient_of(v) for v in self.trace.values}
+        gradients = {i: in_box(to_host(g), "∂ ") for i, g in arrived.items() if g is not None}
+        parts = [self.introduction()]
+        parts += [self.panel(scope, texts, gradients) for scope in scopes]
+        parts += [self.steps(), self.legend(), self.data(scopes)]
+        return f"<style>[data-mlstep='{HASH}']{{{self.variables()}}}</style>" + "".join(parts)
+
+    def introduction(self) -> str:
+        forward = sum(step.kind == "forward" for step in self.trace)
+        back = len(self.trace) - forward
+        return f'<p class="intro">{forward} steps forward{f", {back} backward" if back else ""}.</p>'
+
+    def variables(self) -> str:
+        return "".join(f"--p{i}:url({data});" for data, i in self.pictures.items())
+
+    def data(self, scopes: list[Scope]) -> str:
+        """What the script needs to know: the tree of scopes, the boxes' values, what each step computes."""
+        values = {v.index: [in_box(v.numbers), self.in_box(v.array)] for v in self.trace.values}
+        steps = []
+        for step in self.trace:
+            if step.kind == "forward":
+                changes: Any = [v.index for v in step.call.outputs]  # type: ignore[union-attr]
+            elif step.value is not None:
+                changes = [self.change(step.value, step.arrived[0])]
+            else:
+                changes = [self.change(c.value, c.accumulated) for c in step.contributions]
+            call = step.call.index if step.call else step.value.call.index  # type: ignore[union-attr]
+            steps.append([("forward", "seed", "backward").index(step.kind), step.scope.index, call, changes])
+        tree = {s.index: [s.parent.index if s.parent else -1, s.name, s.kind] for s in scopes}
+        text = json.dumps({"s": tree, "v": values, "t": steps}, ensure_ascii=False, separators=(",", ":"))
+        return f'<script type="application/json">{text.replace("<", chr(92) + "u003c")}</script>'
+
+    def change(self, value: Value, gradient: Any) -> list[Any]:
+        return [value.index, in_box(to_host(gradient), "∂ "), self.in_box(gradient)]
+
+    def in_box(self, array: Any) -> int:
+        """The number of the picture that stands in a box; -1 where the numbers themselves do."""
+        return self.picture(array) if array.size > 2 else -1
+
+    def picture(self, array: Any) -> int:
+        if id(array) not in self.known:
+            data = picture(to_host(array))
+            self.known[id(array)] = array, self.pictures.setdefault(data, len(self.pictures)) if data else -1
+        return self.known[id(array)][1]
+
+    # -- drawings -----------------------------------------------------------------------------------------------------
+
+    def panel(self, scope: Scope, texts: dict[int, str], gradients: dict[int, str]) -> str:
+        drawn = svg(self.drawing.panel(scope, self.gradients), texts, gradients, scope.path or "the whole computation")
+        if scope.parent is None:
+            return f'<div class="panel" data-s="0"><div class="pane">{drawn}</div></div>'
+        about = f" ({escape(scope.about)})" if scope.about else ""
+        summary = f"<summary><b>{escape(scope.path)}</b> {escape(scope.kind)}{about}</summary>"
+        inside = f'<div class="pane">{drawn}</div>{self.summary(scope)}'
+        return f'<details class="panel" data-s="{scope.index}">{summary}{inside}</details>'
+
+    def summary(self, scope: Scope) -> str:
+        """What went into a Module and came out of it, forward and backward."""
+        ins, outs = self.drawing.inputs(scope), self.drawing.outputs(scope)
+        parts = [*(self.figure(v.label, v.array) for v in ins), _sign("→"), *(self.figure(v.label, v.array) for v in outs)]  # fmt: skip
+        name = f"<b>{escape(scope.path)}</b> {escape(scope.kind)}"
+        text = f'<p class="e"><i class="kind f">forward</i> {name}</p>{_row(parts)}'
+        back = self._backward_summary(scope, ins, outs)
+        if back:
+            text += f'<p class="e"><i class="kind b">backward</i> {name}</p>{_row(back)}'
+        return f'<section data-s="{scope.index}">{text}</section>'
+
+    def _backward_summary(self, scope: Scope, ins: list[Value], outs: list[Value]) -> list[str]:
+        arrived: dict[int, Any] = {}
+        added: dict[int, Any] = {}
+        trained: dict[int, None] = {}
+        wanted = {v.index for v in ins}
+        for step in self.trace:
+            if step.kind == "backward" and scope in step.scope.ancestors():
+                assert step.call is not None
+                arrived.update((v.index, g) for v, g in zip(step.call.outputs, step.arrived, strict=True) if g is not None)
+                for c in step.contributions:
+                    if c.value.index in wanted:
+                        before = added.get(c.value.index)
+                        added[c.value.index] = c.grad if before is None else before + c.grad
+                    elif c.value.kind == "parameter":
+                        trained[c.value.index] = None
+        left = [self.figure(gradient_name(v), arrived[v.index]) for v in outs if v.index in arrived]
+        right = [self.figure(f"adds to {gradient_name(v)}", added[v.index]) for v in ins if v.index in added]
+        if trained:
+            right.append(f"<span>and the gradients of {len(trained)} parameter{'s' * (len(trained) > 1)}</span>")
+        return [*left, _sign("→"), *right] if left or right else []
+
+    # -- steps --------------------------------------------------------------------------------------------------------
+
+    def steps(self) -> str:
+        return f'<ol class="steps" start="0">{"".join(map(self.step, self.trace))}</ol>'
+
+    def step(self, step: Step) -> str:
+        if step.kind == "seed":
+            assert step.value is not None
+            figure = self.figure(gradient_name(step.value), step.arrived[0], "=")
+            head = _head("b", "backward begins", f"at {escape(step.value.label)}", step.scope)
+            return f'<li class="b">{head}{_row([figure])}'
+        call = step.call
+        assert call is not None
+        if step.kind == "forward":
+            head = _head("f", "forward", f"<code>{escape(results(call))}</code>", step.scope)
+            return f'<li class="f">{head}{_about(call, "formula")}{self.computation(call)}'
+        head = _head("b", "backward", f"through <code>{escape(results(call))}</code>", step.scope)
+        return f'<li class="b">{head}{_about(call, "derivative")}{self.rule(step)}'
+
+    def computation(self, call: Call) -> str:
+        """The expression with numbers in it: ``[0.5 1.1] + [0.1 0.2] = [0.6 1.3]``."""
+        operands = [
+            self.figure(operand(x), x.array) if isinstance(x, Value) else f"<span>{_minus(number(x))}</span>"
+            for x in call.inputs
+            if x is not None
+        ]
+        sign = {"matmul": "@", "mul": "×"}.get(call.op.name, INFIX.get(call.op.name))
+        parts: list[str] = []
+        if sign:
+            for k, text in enumerate(operands):
+                parts += [_sign(_minus(sign)), text] if k else [text]
+        else:
+            parts = [_sign(call.op.name), *operands]
+        return _row([*parts, _sign("="), *(self.figure(operand(v), v.array) for v in call.outputs)])
+
+    def rule(self, step: Step) -> str:
+        assert step.call is not None
+        arrived = [
+            self.figure(gradient_name(v), g, "=")
+            for v, g in zip(step.call.outputs, step.arrived, strict=True)
+            if g is not None
+        ]
+        head = "<tr><th>to<th>local derivative<th>their product<th>so far</tr>"
+        rows = "".join(map(self.contribution, step.contributions))
+        return f'<div class="q"><span>arrives:</span>{"".join(arrived)}</div><table class="g">{head}{rows}</table>'
+
+    def contribution(self, c: Contribution) -> str:
+        local = self.local(c)
+        name = escape(gradient_name(c.value))
+        first = c.grad is c.accumulated or np.array_equal(to_host(c.grad), to_host(c.accumulated), equal_nan=True)
+        total = f'<span class="f"><small>{name} =</small>{self.array(c.accumulated)}</span>' + ("" if first else " <small>a sum</small>")
+        return f"<tr><th>{escape(c.value.label)}<td>{local}<td>{self.array(c.grad)}<td>{total}</tr>"
+
+    def local(self, c: Contribution) -> str:
+        kind, array = c.local()
+        y, x = c.call.outputs[0], c.value
+        name = f"∂{operand(y)}/∂{operand(x)}"
+        if kind == "rule":
+            rows, columns = sum(v.array.size for v in c.call.outputs), x.array.size
+            return f"<span>{rows}×{columns} matrix, applied by the rule</span>"
+        if kind == "elementwise":
+            return self.figure(f"{name}{' at each place' if array.size > 1 else ''}", array)
+        return self.figure(name, array.reshape(y.array.size, x.array.size) if x.array.size > 1 else array)
+
+    # -- arrays -------------------------------------------------------------------------------------------------------
+
+    def figure(self, label: str, array: Any, sign: str = "") -> str:
+        """An array under its name."""
+        return f'<span class="f"><small>{escape(label)}{" " + sign if sign else ""}</small>{self.array(array)}</span>'
+
+    def array(self, array: Any) -> str:
+        """Small arrays whole, as matrices; larger ones as a picture, with type, shape and range."""
+        if array.size > WHOLE or not array.size:
+            k, sizes = self.picture(array), "×".join(map(str, array.shape))
+            host = to_host(array)
+            text = f"{host.dtype} {sizes}<br>{_minus(spread(host))}" if array.size else f"{host.dtype} {sizes}: empty"
+            image = f'<i class="pic" role="img" aria-label="heat map" style="--p:var(--p{k})"></i>' if k >= 0 else ""
+            return f"{image}<small>{text}</small>"
+        return matrix(to_host(array), self.upright)
+
+    def legend(self) -> str:
+        ops = {call.op.name: call.op for call in self.trace.calls}
+        rows = [
+            f'<dt id="{HASH}-{name}">{name}<dd data-f="{name}">{mathml(op.formula)}<dd data-d="{name}">{mathml(op.derivative)}'
+            for name, op in ops.items()
+        ]
+        return f'<details class="legend"><summary>Formulas and derivatives</summary><dl>{"".join(rows)}</dl></details>'
+
+
+def matrix(array: Any, upright: bool = False) -> str:
+    """A small array with all its numbers: a table in brackets, the last axis across."""
+    if array.ndim == 0:
+        return f"<b>{_minus(number(array.item()))}</b>"
+    rows = array.reshape(-1, 1) if array.ndim == 1 and upright else array.reshape(-1, array.shape[-1])
+    cells = "".join("<tr>" + "".join(f"<td>{_minus(number(x))}" for x in row) for row in rows.tolist())
+    shape = "×".join(map(str, array.shape))
+    return f'<table class="x">{cells}</table>' + (f"<small>{shape}</small>" if array.ndim > 2 else "")
+
+
+def _head(kind: str, word: str, text: str, scope: Scope) -> str:
+    where = f' <span class="w">in {escape(scope.path)}</span>' if scope.path else ""
+    return f'<p class="e"><i class="kind {kind}">{word}</i> {text}{where}</p>'
+
+
+def _about(call: Call, which: str) -> str:
+    line = f'<p class="l">line <code>{escape(call.line)}</code></p>' if call.line else ""
+    return f'{line}<p class="a">{which} <a href="#{HASH}-{call.op.name}" data-{which[0]}="{call.op.name}">{call.op.name}</a></p>'
+
+
+def _row(parts: Iterable[str]) -> str:
+    return f'<div class="q">{"".join(parts)}</div>'
+
+
+def _sign(text: str) -> str:
+    return f"<span>{escape(text)}</span>"
+
+
+def _minus(text: str) -> str:
+    """With a real minus sign, except in exponents."""
+    return re.sub(r"(?<![\w.])-(?=[\d.in])", "−", text)
+
+
+# -- explanations -----------------------------------------------------------------------------------------------------
+
+
+def explanation(explained: Explanation) -> str:
+    """The paths of a gradient as a table: factors, part, and a bar for each part's share."""
+    name = "∂L/∂" + operand(explained.value) + ("" if explained.element is None else place(explained.element))
+    sizes = [float(np.abs(path.part).sum()) for path in explained.paths]
+    top = max(sizes, default=0.0) or 1.0
+    rows = "".join(_path(path, size / top) for path, size in zip(explained.paths, sizes, strict=True))
+    count = len(explained.paths)
+    note = ""
+    if any(not path.complete for path in explained.paths):
+        note = "<p><small>A path that ends in … stands for all that go on from there.</small></p>"
+    return (
+        f'<div class="mlstep explain"><style>{asset("step.css")}</style>'
+        f"<p>{escape(name)} is the sum over {count} path{'s' * (count != 1)}:</p>"
+        f'<table class="g"><tr><th>path<th>factors<th>part<th>share</tr>{rows}'
+        f'<tr class="sum"><th>sum = {escape(name)}<td><td>{_part(explained.total)}<td></tr></table>{note}</div>'
+    )
+
+
+def _path(path: Path, share: float) -> str:
+    factors = " × ".join(f"({_minus(number(f))})" if f < 0 else number(f) for f in [*path.factors, path.arrived]) if path.factors else ""
+    negative = np.ndim(path.part) == 0 and path.part < 0
+    bar = f'<i class="bar {"neg" if negative else "pos"}" style="width:{100 * share:.0f}px"></i>{"−" if negative else "+"}'
+    return f"<tr><th>{escape(str(path))}<td>{factors}<td>{_part(path.part)}<td>{bar}</tr>"
+
+
+def _part(part: Any) -> str:
+    array = np.asarray(part)
+    if array.size <= WHOLE:
+        return matrix(array)
+    sizes = "×".join(map(str, array.shape))
+    image = f'<i class="pic" role="img" aria-label="heat map" style="--p:url({picture(array)})"></i>'
+    return f"{image}<small>{array.dtype} {sizes}<br>{_minus(spread(array))}</small>"
+
+

@@ -1,0 +1,275 @@
+"""What is drawn for a scope: its own calls, each Module that it calls as one box, and where their values come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+
+from minilm.trace.layout import Layout, layout
+from minilm.trace.record import Call, Scope, Trace, Value
+from minilm.trace.text import INFIX, number
+
+SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "pow": "**", "matmul": "@", "neg": "−"}
+LETTER = 6.3  # the mean width of a letter at 11 px
+LONGEST = 19  # letters of a name in a box
+PAD = 16  # around the drawing
+
+
+@dataclass(eq=False)
+class Node:
+    """A box. `key` is "c3" for a call, "s2" for a Module, "v7" for a value that comes from elsewhere."""
+
+    key: str
+    kind: str  # "op", "view", "module", "parameter", "input" or "port"
+    values: list[Value]  # what it stands for, or computes
+    title: str
+    tag: str = ""  # the op, above the box
+    subtitle: str = ""
+    hint: str = ""
+    size: tuple[float, float] = (0.0, 0.0)
+    leaves: bool = False  # a value of it is used outside the scope, or is the end of the computation
+
+
+@dataclass(eq=False)
+class Panel:
+    """The boxes of a scope, in topological order, and the values that go from one to another: (from, to, value)."""
+
+    scope: Scope
+    nodes: list[Node]
+    edges: list[tuple[int, int, Value]]
+
+    @cached_property
+    def layout(self) -> Layout:
+        return layout([node.size for node in self.nodes], [(u, v) for u, v, _ in self.edges])
+
+
+@dataclass
+class Drawing:
+    """The panels of a trace, and what they share."""
+
+    trace: Trace
+    users: dict[int, list[Call]] = field(default_factory=dict)  # by value
+    homes: dict[int, Scope] = field(default_factory=dict)  # by value: the scope that it belongs to
+    members: dict[int, list[Call]] = field(default_factory=dict)  # by scope: its calls, those of inner Modules too
+
+    def __post_init__(self) -> None:
+        for call in self.trace.calls:
+            for scope in call.scope.ancestors():
+                self.members.setdefault(scope.index, []).append(call)
+            for value in call.values():
+                self.users.setdefault(value.index, []).append(call)
+        for value in self.trace.values:
+            self.homes[value.index] = self._home(value)
+
+    def _home(self, value: Value) -> Scope:
+        """A result belongs to the scope of its call. A parameter belongs to the innermost scope with all its uses; an
+        input that has a name comes from outside.
+        """
+        if value.call is not None:
+            return value.call.scope
+        if value.kind == "input" and value.name is not None:
+            return self.trace.scopes[0]
+        chains = [call.scope.ancestors() for call in self.users.get(value.index, [])]
+        common = [level[0] for level in zip(*chains, strict=False) if all(s is level[0] for s in level)]
+        return common[-1] if common else self.trace.scopes[0]
+
+    def scopes(self) -> list[Scope]:
+        """The scopes in which something was computed, in the order of their calls."""
+        return [scope for scope in self.trace.scopes if self.members.get(scope.index)]
+
+    def inputs(self, scope: Scope) -> list[Value]:
+        """The values from outside that are used in a scope."""
+        used = {v.index: v for call in self.members[scope.index] for v in call.values()}
+        return [v for v in used.values() if not _within(self.homes[v.index], scope)]
+
+    def outputs(self, scope: Scope) -> list[Value]:
+        """The values computed in a scope that are used outside it, or nowhere."""
+        made = [v for call in self.members[scope.index] for v in call.outputs]
+        return [v for v in made if self._leaves(v, scope)]
+
+    def parameters(self, scope: Scope) -> list[Value]:
+        used = {v.index: v for call in self.members[scope.index] for v in call.values() if v.kind == "parameter"}
+        return list(used.values())
+
+    def _leaves(self, value: Value, scope: Scope) -> bool:
+        users = self.users.get(value.index, [])
+        unused = not users and (value.call is None or not any(self.users.get(v.index) for v in value.call.outputs))
+        return unused or any(not _within(call.scope, scope) for call in users)
+
+    # -- panels -------------------------------------------------------------------------------------------------------
+
+    def panel(self, scope: Scope, gradients: bool) -> Panel:
+        """The boxes and edges of one scope; boxes have room for gradients where there are some."""
+        nodes: dict[str, Node] = {}
+        for value in self._sources(scope):
+            nodes[f"v{value.index}"] = self._source(value, scope)
+        for call in self.members.get(scope.index, []):
+            node = self._node(call, scope)
+            if node.key not in nodes:
+                nodes[node.key] = node
+        place = {key: i for i, key in enumerate(nodes)}
+        edges: dict[tuple[int, int, int], tuple[int, int, Value]] = {}
+        for call in self.members.get(scope.index, []):
+            to = place[_key(call, scope)]
+            for value in call.values():
+                start = place.get(self._origin(value, scope))
+                if start is not None and start != to:
+                    edges.setdefault((start, to, value.index), (start, to, value))
+        for node in nodes.values():
+            node.size = _size(node, gradients)
+            node.leaves = node.key[0] != "v" and any(self._leaves(v, scope) for v in node.values)
+        return Panel(scope, list(nodes.values()), list(edges.values()))
+
+    def _sources(self, scope: Scope) -> list[Value]:
+        """Leaves that belong to the scope, and values from outside."""
+        used = {v.index: v for call in self.members.get(scope.index, []) for v in call.values()}
+        own = (v for v in used.values() if v.call is None and self.homes[v.index] is scope)
+        outer = (v for v in used.values() if not _within(self.homes[v.index], scope))
+        return [*own, *outer]
+
+    def _origin(self, value: Value, scope: Scope) -> str:
+        if value.call is not None and _within(value.call.scope, scope):
+            return _key(value.call, scope)
+        return f"v{value.index}"
+
+    def _source(self, value: Value, scope: Scope) -> Node:
+        own = self.homes[value.index] is scope
+        kind = value.kind if own else "port"
+        title = short_name(value, scope)
+        what = f"{value.kind if value.call is None else 'result'} from outside" if not own else value.kind
+        return Node(f"v{value.index}", kind, [value], title, hint=f"{title}: {what}, {shape(value)}")
+
+    def _node(self, call: Call, scope: Scope) -> Node:
+        key = _key(call, scope)
+        if key[0] == "s":
+            inner = next(s for s in call.scope.ancestors() if f"s{s.index}" == key)
+            count = sum(v.array.size for v in self.parameters(inner))
+            size = f"{count:,} parameters" if count else "no parameters"
+            hint = f"{inner.path}: {inner.kind}({inner.about}), {size}. Enter opens it."
+            return Node(key, "module", self.outputs(inner), inner.name, size, inner.kind, hint)
+        value = call.outputs[0]
+        named = value.name is not None
+        sign = SIGNS.get(call.op.name, call.op.name)
+        title = short_name(value, scope) if named or len(value.label) <= LONGEST else sign
+        tag = sign if named or title != call.op.name else ""
+        if not named and call.op.name in INFIX:
+            title, tag = (title, "") if title != call.op.name else (sign, "")
+        kind = "view" if call.op.view else "op"
+        hint = f"{value.label}: {call.op.name}, {shape(value)}"
+        return Node(key, kind, list(call.outputs), title, tag, hint=hint)
+
+
+def _within(inner: Scope, outer: Scope) -> bool:
+    scope: Scope | None = inner
+    while scope is not None and scope is not outer:
+        scope = scope.parent
+    return scope is outer
+
+
+def _key(call: Call, scope: Scope) -> str:
+    """The box of a scope in which a call is drawn: its own, or that of the Module around it."""
+    inner = call.scope
+    if inner is scope:
+        return f"c{call.index}"
+    while inner.parent is not scope:
+        assert inner.parent is not None
+        inner = inner.parent
+    return f"s{inner.index}"
+
+
+def short_name(value: Value, scope: Scope) -> str:
+    """The label of a value; of a parameter, the part below the scope."""
+    names = [s.name for s in scope.ancestors()[2:]]
+    prefix = "".join(name + "." for name in names)
+    return value.label.removeprefix(prefix) if value.kind == "parameter" else value.label
+
+
+def shape(value: Value) -> str:
+    sizes = "×".join(map(str, value.shape))
+    return f"{value.array.dtype} {sizes}" if sizes else f"{value.array.dtype} scalar"
+
+
+def _size(node: Node, gradients: bool) -> tuple[float, float]:
+    letters = max(min(len(node.title), LONGEST), min(len(node.subtitle), 24) * 0.8, len(node.tag) * 0.78)
+    width = max(64.0, letters * LETTER + 16)
+    if node.kind == "view":
+        return round(width), 33.0
+    if node.values:  # room for two numbers, or for a picture and a shape
+        array = node.values[0].array
+        width = max(width, 60 + 36 * (array.size == 2) if array.size <= 2 else 40 + 5.4 * len(in_box(array)))
+    return round(width), (53.0 if gradients else 38.0) + (13 if node.kind == "module" else 0)
+
+
+# -- SVG --------------------------------------------------------------------------------------------------------------
+
+
+def svg(panel: Panel, texts: dict[int, str], gradients: dict[int, str], name: str) -> str:
+    """The panel as inline SVG, with the values and gradients in `texts` and `gradients` (by value) in the boxes."""
+    plan = panel.layout
+    width, height = round(plan.width + 2 * PAD + 14), round(plan.height + 2 * PAD + 4)
+    size = f'viewBox="{-PAD} {-PAD - 4} {width} {height}" style="width:{width}px;min-width:{round(width * 0.8)}px"'
+    parts = [f'<svg {size} role="group" aria-label="{escape(name)}">']
+    for (u, v, value), points in zip(panel.edges, plan.edges, strict=True):
+        parts.append(_edge(panel.nodes[u], panel.nodes[v], value, points))
+    for node, (x, y) in zip(panel.nodes, plan.boxes, strict=True):
+        parts.append(_box(node, x, y, texts, gradients))
+    return "".join(parts) + "</svg>"
+
+
+def _edge(start: Node, to: Node, value: Value, points: list[tuple[float, float]]) -> str:
+    (x0, y0), (x1, y1) = points[0], points[-1]
+    curve = f"M{_n(x0)} {_n(y0)}C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in points[1:])
+    heads = f'<path class="h" d="M{_n(x1)} {_n(y1)}l-7-3.5v7z"/><path class="r" d="M{_n(x0)} {_n(y0)}l7-3.5v7z"/>'
+    title = f"<title>{escape(value.label)}: {shape(value)}</title>"
+    return f'<g class="e" data-t="{to.key}" data-w="{value.index}">{title}<path class="c" d="{curve}"/>{heads}</g>'
+
+
+def _box(node: Node, x: float, y: float, texts: dict[int, str], gradients: dict[int, str]) -> str:
+    w, h = node.size
+    values = " ".join(str(v.index) for v in node.values)
+    role = ' tabindex="0" role="button"' if node.kind == "module" else ""
+    out = " out" if node.leaves else ""
+    parts = [f'<g class="n {node.kind}{out}" data-k="{node.key}" data-v="{values}" transform="translate({_n(x)} {_n(y)})"{role}>',
+             f"<title>{escape(node.hint)}</title>", *_outline(node)]  # fmt: skip
+    middle, line = _n(w / 2), 14
+    if node.tag:
+        parts.append(f'<text class="t" x="3" y="-4">{escape(node.tag)}</text>')
+    parts.append(f'<text class="b" x="{middle}" y="{line}">{escape(_cut(node.title, LONGEST))}</text>')
+    if node.subtitle:
+        line += 13
+        parts.append(f'<text class="k" x="{middle}" y="{line}">{escape(_cut(node.subtitle, 24))}</text>')
+    first = node.values[0].index if node.values else -1
+    parts.append(f'<text class="v" x="{middle}" y="{line + 15}">{escape(texts.get(first, ""))}</text>')
+    if node.kind != "view" and h - line > 24 + 13:
+        parts.append(f'<text class="g" x="{middle}" y="{line + 30}">{escape(gradients.get(first, ""))}</text>')
+    return "".join(parts) + "</g>"
+
+
+def _outline(node: Node) -> Iterable[str]:
+    w, h = map(_n, node.size)
+    if node.kind == "module":
+        yield f'<rect class="x" x="4" y="-4" width="{w}" height="{h}" rx="6"/>'
+    radius = {"input": "15", "port": "15", "parameter": "0"}.get(node.kind, "6")
+    yield f'<rect width="{w}" height="{h}" rx="{radius}"/>'
+    if node.kind == "parameter":
+        yield f'<path class="s" d="M0 0v{h}"/>'
+    if node.leaves:
+        yield f'<path class="o" d="M{w} {_n(node.size[1] / 2)}h9m-4-4 4 4-4 4"/>'
+
+
+def _n(x: float) -> str:
+    return f"{x:.1f}".removesuffix(".0")
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def in_box(array: object, label: str = "") -> str:
+    """What fits into a box: up to two numbers, else the shape."""
+    size, sizes = array.size, array.shape  # type: ignore[attr-defined]
+    if size <= 2:
+        return label + ", ".join(number(x).replace("-", "−") if array.dtype.kind != "f" else f"{x:.3g}".replace("-", "−") for x in array.reshape(-1).tolist())  # type: ignore[attr-defined]
+    return label + "×".join(map(str, sizes))

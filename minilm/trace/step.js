@@ -1,0 +1,199 @@
+(function () {
+"use strict";
+document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(function (root) {
+  root.dataset.on = "1";
+  root.classList.add("on");
+  root.tabIndex = 0;
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", "step-through of a computation; press ? for the keys");
+  function all(s, from) { return Array.from((from || root).querySelectorAll(s)); }
+  function one(s, from) { return (from || root).querySelector(s); }
+  function make(tag, cls, text, parent) {
+    var e = document.createElement(tag);
+    if (cls) e.className = cls;
+    if (text) e.textContent = text;
+    if (parent) parent.appendChild(e);
+    return e;
+  }
+  var D = JSON.parse(one("script[type='application/json']").textContent), T = D.t;
+  var list = one(".steps"), items = all(".steps>li"), sections = {}, panels = {};
+  all("section").forEach(function (s) { sections[s.dataset.s] = s; list.appendChild(s); });
+  all(".panel").forEach(function (p) { panels[p.dataset.s] = p; if (p.open !== undefined) p.hidden = true; });
+  var open = [0], runs = [], at = 0, step = 0;
+
+  /* Controls */
+  var bar = make("div", "bar"), buttons = {};
+  [["first", "⏮", "first step"], ["back", "◀ Back", "previous step"], ["next", "Next ▶", "next step"], ["last", "⏭", "last step"],
+   ["into", "Step into ⤵", "open this Module"], ["help", "?", "keys"]].forEach(function (b) {
+    var e = buttons[b[0]] = make("button", b[0] === "next" ? "go" : "", b[1], bar);
+    e.type = "button"; e.title = b[2]; e.setAttribute("aria-label", b[2]);
+  });
+  var message = make("span", "msg", "", bar);
+  message.setAttribute("aria-live", "polite");
+  var strip = make("div", "strip"), slider = document.createElement("input"), ticks = [];
+  slider.type = "range"; slider.min = 0; slider.step = "any"; slider.setAttribute("aria-label", "step");
+  var keys = make("div", "keys"), crumbs = make("nav", "crumbs");
+  keys.innerHTML = "<kbd>←</kbd> <kbd>→</kbd> back, next &nbsp; <kbd>Home</kbd> <kbd>End</kbd> first, last &nbsp; <kbd>Enter</kbd> or <kbd>o</kbd> open a Module &nbsp; <kbd>Esc</kbd> close it &nbsp; <kbd>?</kbd> these keys";
+  crumbs.setAttribute("aria-label", "opened Modules");
+  var first = one(".panel");
+  [bar, strip, keys, crumbs].forEach(function (e) { root.insertBefore(e, first); });
+
+  /* Room for pictures and marks in the boxes */
+  var NS = "http://www.w3.org/2000/svg", style = getComputedStyle(root);
+  function picture(text, k) {
+    var image = text.image, w = text.closest(".n").getElementsByTagName("rect"), x = +w[w.length - 1].getAttribute("width") / 2;
+    if (k >= 0 && !image) {
+      image = text.image = document.createElementNS(NS, "image");
+      image.setAttribute("x", 6); image.setAttribute("y", text.getAttribute("y") - 9.5);
+      image.setAttribute("width", 24); image.setAttribute("height", 12); image.setAttribute("preserveAspectRatio", "none");
+      text.parentNode.insertBefore(image, text);
+    }
+    if (image) {
+      image.style.display = k >= 0 ? "" : "none";
+      if (k >= 0) image.setAttribute("href", style.getPropertyValue("--p" + k).trim().replace(/^url\(["']?|["']?\)$/g, ""));
+    }
+    text.setAttribute("x", k >= 0 ? x + 14 : x);
+  }
+  var boxes = all(".n").map(function (g) {
+    var mark = document.createElementNS(NS, "path");
+    mark.setAttribute("class", "m"); mark.setAttribute("d", "M-13-5l9 5-9 5z");
+    mark.setAttribute("transform", "translate(0 " + 9 + ")");
+    g.appendChild(mark);
+    return {g: g, key: g.dataset.k, values: g.dataset.v.split(" "), v: one(".v", g), d: one(".g", g), panel: g.closest(".panel").dataset.s};
+  });
+
+  function inside(scope) { /* the scopes around a step, the whole trace first */
+    var chain = [];
+    for (var s = scope; s >= 0; s = D.s[s][0]) chain.unshift(s);
+    return chain;
+  }
+  function group() { /* runs of steps that are shown as one: those in a Module that is not open */
+    runs = [];
+    T.forEach(function (t, i) {
+      var closed = inside(t[1]).find(function (s) { return open.indexOf(s) < 0; }), last = runs[runs.length - 1];
+      if (closed !== undefined && last && last.scope === closed && last.back === t[0] > 0) last.to = i;
+      else runs.push({from: i, to: i, scope: closed, back: t[0] > 0});
+    });
+    ticks.forEach(function (t) { t.remove(); });
+    strip.textContent = "";
+    ticks = runs.map(function (r, i) { return make("i", (r.back ? "b" : "") + (r.back && i && !runs[i - 1].back ? " turn" : ""), "", strip); });
+    slider.max = runs.length;
+    strip.appendChild(slider);
+  }
+  function find(i) { return runs.findIndex(function (r) { return r.from <= i && i <= r.to; }); }
+
+  function formula(item) { /* the op's formula beside its name, the first time that a step is shown */
+    var a = one(".a a", item);
+    if (!a || a.done) return;
+    a.done = true;
+    var which = a.dataset.f ? "data-f" : "data-d", from = one("dd[" + which + "='" + (a.dataset.f || a.dataset.d) + "'] math");
+    if (from) a.parentNode.appendChild(from.cloneNode(true));
+  }
+
+  function show(to, moved) {
+    at = Math.max(0, Math.min(runs.length - 1, to));
+    var run = runs[at], known = {}, grads = {}, touched = {}, i, t;
+    step = run.from;
+    for (i = 0; i <= run.to; i++) {
+      t = T[i];
+      if (t[0] === 0) t[3].forEach(function (v) { known[v] = 1; });
+      else t[3].forEach(function (c) { grads[c[0]] = c; if (i >= run.from) touched[c[0]] = 1; });
+    }
+    var key = run.scope !== undefined ? "s" + run.scope : T[step][0] === 1 ? "v" : "c" + T[step][2];
+    if (key === "v") key = "c" + T[step][2];
+    root.querySelectorAll(".panel").forEach(function (p) { p.classList.toggle("bw", run.back); });
+    boxes.forEach(function (b) {
+      var source = b.key[0] === "v", v = b.values[0], ready = known[v] || (source && !produced[v]), value = D.v[v], grad = grads[v];
+      b.g.classList.toggle("done", !!ready);
+      b.g.classList.toggle("back", !!grad);
+      b.g.classList.toggle("now", b.key === key);
+      b.g.classList.toggle("opened", b.key[0] === "s" && open.indexOf(+b.key.slice(1)) >= 0);
+      if (b.v) { b.v.textContent = ready && value ? value[0] : ""; if (!b.g.classList.contains("view")) picture(b.v, ready && value ? value[1] : -1); }
+      if (b.d) { b.d.textContent = grad ? grad[2] >= 0 ? "∂" : grad[1] : ""; picture(b.d, grad ? grad[2] : -1); }
+      if (b.key === key && moved) reveal(b.g);
+    });
+    all(".e[data-t]").forEach(function (e) {
+      e.classList.toggle("now", e.dataset.t === key && T[step][0] !== 1 && (!run.back || !!touched[e.dataset.w]));
+    });
+    items.forEach(function (item, k) { item.classList.toggle("now", run.scope === undefined && k === step); });
+    Object.keys(sections).forEach(function (s) {
+      sections[s].classList.toggle("now", run.scope === +s);
+      sections[s].classList.toggle("bw", run.back);
+    });
+    if (run.scope === undefined) formula(items[step]);
+    ticks.forEach(function (e, k) { e.classList.toggle("done", k < at); e.classList.toggle("now", k === at); });
+    slider.value = at + 0.5;
+    var count = run.to - run.from + 1, kind = run.back ? "backward" : "forward";
+    var numbers = count > 1 ? "steps " + run.from + "–" + run.to : "step " + step;
+    message.textContent = numbers + " of " + (T.length - 1) + ", " + kind;
+    slider.setAttribute("aria-valuetext", message.textContent);
+    buttons.first.disabled = buttons.back.disabled = at === 0;
+    buttons.next.disabled = buttons.last.disabled = at === runs.length - 1;
+    buttons.into.disabled = run.scope === undefined;
+    list.style.minHeight = Math.max(parseFloat(list.style.minHeight) || 0, Math.min(list.offsetHeight, 360)) + "px";
+  }
+  var produced = {};
+  T.forEach(function (t) { if (t[0] === 0) t[3].forEach(function (v) { produced[v] = 1; }); });
+
+  function reveal(g) { /* scrolls a wide drawing, never the page */
+    var pane = g.closest(".pane"), a = g.getBoundingClientRect(), b = pane.getBoundingClientRect();
+    if (a.width && (a.left < b.left + 20 || a.right > b.right - 20)) pane.scrollLeft += a.left + a.width / 2 - b.left - b.width / 2;
+  }
+  function unfold(scope, go) { /* opens the panels down to a scope, and closes all others */
+    var before = step;
+    open = inside(scope);
+    Object.keys(panels).forEach(function (s) {
+      var p = panels[s], shown = open.indexOf(+s) >= 0;
+      if (p.open === undefined) return;
+      p.hidden = !shown; p.open = shown;
+    });
+    open.slice(1).forEach(function (s) {
+      var above = panels[D.s[s][0]], box = one("[data-k='s" + s + "']", above), a = box.getBoundingClientRect(), p = panels[s];
+      p.style.setProperty("--x", Math.max(14, Math.min(a.left + a.width / 2 - p.getBoundingClientRect().left, p.offsetWidth - 14)) + "px");
+    });
+    crumbs.textContent = "";
+    if (open.length > 1) open.forEach(function (s, k) {
+      if (k) make("span", "", "›", crumbs).setAttribute("aria-hidden", "true");
+      var b = make("button", "", k ? D.s[s][1] : "everything", crumbs);
+      b.type = "button"; b.onclick = function () { unfold(s); };
+      if (k === open.length - 1) b.setAttribute("aria-current", "true");
+    });
+    group();
+    show(find(go === undefined ? before : go), true);
+  }
+  function enter(scope) { /* opens a Module; a step that is not inside it stays where it is */
+    var run = runs[at];
+    unfold(scope, run.scope === scope ? run.from : undefined);
+  }
+  function close() { if (open.length > 1) unfold(D.s[open[open.length - 1]][0]); }
+  function into() { if (runs[at].scope !== undefined) enter(runs[at].scope); }
+  function toggle(box) {
+    var s = +box.dataset.k.slice(1);
+    if (open.indexOf(s) >= 0) unfold(D.s[s][0]); else enter(s);
+  }
+
+  buttons.first.onclick = function () { show(0, true); };
+  buttons.back.onclick = function () { show(at - 1, true); };
+  buttons.next.onclick = function () { show(at + 1, true); };
+  buttons.last.onclick = function () { show(runs.length - 1, true); };
+  buttons.into.onclick = into;
+  buttons.help.onclick = function () { keys.classList.toggle("open"); };
+  slider.oninput = function () { show(Math.floor(slider.value), true); };
+  root.addEventListener("click", function (event) {
+    var box = event.target.closest(".module"), head = event.target.closest("details.panel>summary");
+    if (box) toggle(box);
+    if (head) { event.preventDefault(); unfold(D.s[head.parentNode.dataset.s][0]); }
+  });
+  root.addEventListener("keydown", function (event) {
+    var box = event.target.closest(".module"), typed = event.target.tagName === "BUTTON" || event.target.tagName === "SUMMARY";
+    var act = {ArrowLeft: function () { show(at - 1, true); }, ArrowRight: function () { show(at + 1, true); }, Home: function () { show(0, true); },
+               End: function () { show(runs.length - 1, true); }, Escape: close, "?": buttons.help.onclick, o: into, Enter: into}[event.key];
+    if (event.altKey || event.ctrlKey || event.metaKey || (typed && event.key === "Enter")) return;
+    if (box && (event.key === "Enter" || event.key === " " || event.key === "o")) act = function () { toggle(box); };
+    if (act) { event.preventDefault(); event.stopPropagation(); act(); }
+  });
+  group();
+  buttons.into.hidden = !all(".module").length;
+  show(0, true);
+});
+})();
