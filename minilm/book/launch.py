@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import subprocess
 import sys
@@ -84,9 +85,7 @@ def find_chapter(notebooks: Sequence[Path], number: int) -> Path:
 
 def trust(notebooks: Sequence[Path]) -> None:
     """Signs the notebooks as they are, so that JupyterLab shows their scripts."""
-    import nbformat
-    from nbformat.sign import NotebookNotary
-
-    notary = NotebookNotary()
+    nbformat: Any = importlib.import_module("nbformat")
+    notary = importlib.import_module("nbformat.sign").NotebookNotary()
     for path in notebooks:
-        notary.sign(nbformat.read(path, as_version=4))  # type: ignore[no-untyped-call]
+        notary.sign(nbformat.read(path, as_version=4))

@@ -74,7 +74,8 @@ def use_style() -> None:
         from matplotlib_inline.config import InlineBackend
 
         backend = InlineBackend.instance(parent=shell)
-        backend.print_figure_kwargs = {"bbox_inches": "tight", "metadata": {"Software": None}}
+        options: dict[str, Any] = {"bbox_inches": "tight", "metadata": {"Software": None}}
+        backend.print_figure_kwargs = options
 
 
 def _notebook_shell() -> Any:

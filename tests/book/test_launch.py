@@ -1,0 +1,92 @@
+"""``minilm book``: what it starts, and what it says where it cannot."""
+
+import importlib.util
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from minilm.book import launch
+from minilm.cli import main
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository with two notebooks, an installed JupyterLab, and a trust that records what it signs."""
+    folder = tmp_path / "notebooks" / "en"
+    folder.mkdir(parents=True)
+    for name in ("01-background.ipynb", "04-mathematics.ipynb", "notes.ipynb"):
+        (folder / name).write_text("{}")
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: name)
+    signed = []
+    monkeypatch.setattr(launch, "trust", signed.extend)
+    return SimpleNamespace(root=tmp_path, signed=signed)
+
+
+class Runner:
+    def __init__(self, status=0):
+        self.status, self.calls = status, []
+
+    def __call__(self, command, cwd):
+        self.calls.append((command, cwd))
+        return SimpleNamespace(returncode=self.status)
+
+
+def test_it_starts_jupyterlab_at_the_first_chapter(repository):
+    run = Runner(3)
+    assert launch.open_book(root=repository.root, run=run) == 3
+    [(command, cwd)] = run.calls
+    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert f"--ServerApp.root_dir={repository.root}" in command
+    assert "--LabApp.default_url=/lab/tree/notebooks/en/01-background.ipynb" in command
+    assert cwd == repository.root
+
+
+def test_a_number_opens_that_chapter_and_options_are_passed_on(repository):
+    run = Runner()
+    assert launch.open_book(4, ["--no-browser"], root=repository.root, run=run) == 0
+    assert run.calls[0][0][-2:] == ["--LabApp.default_url=/lab/tree/notebooks/en/04-mathematics.ipynb", "--no-browser"]
+
+
+def test_the_chapters_are_trusted_and_nothing_else(repository):
+    launch.open_book(root=repository.root, run=Runner())
+    assert [path.name for path in repository.signed] == ["01-background.ipynb", "04-mathematics.ipynb"]
+
+
+def test_a_chapter_that_is_not_there(repository):
+    with pytest.raises(launch.BookError, match="no chapter 7; there are 1, 4"):
+        launch.open_book(7, root=repository.root, run=Runner())
+
+
+def test_without_the_repository(tmp_path):
+    with pytest.raises(launch.BookError, match="part of the repository"):
+        launch.open_book(root=tmp_path, run=Runner())
+
+
+def test_without_jupyterlab(repository, monkeypatch, capsys):
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(launch, "find_notebooks", lambda root: [repository.root / "notebooks/en/01-background.ipynb"])
+    assert main(["book"]) == 1
+    assert 'pip install -e ".[book]"' in capsys.readouterr().err
+
+
+def test_the_command_line(monkeypatch):
+    calls = []
+    monkeypatch.setattr(launch, "open_book", lambda *arguments: calls.append(arguments) or 0)
+    assert main(["book"]) == main(["book", "3", "--no-browser"]) == 0
+    assert calls == [(None, []), (3, ["--no-browser"])]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("nbformat") is None, reason="needs the extra book")
+def test_trust_signs_a_notebook(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    nbformat = pytest.importorskip("nbformat")
+    from nbformat.sign import NotebookNotary
+
+    path = tmp_path / "01-a.ipynb"
+    cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("display_data", {"text/html": "<script></script>"})])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    assert not NotebookNotary().check_signature(nbformat.read(path, 4))
+    launch.trust([path])
+    assert NotebookNotary().check_signature(nbformat.read(path, 4))
