@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from chapters.source import (
     HEADER,
+    INLINE_MATH,
     Cell,
     Chapter,
     Exercise,
@@ -163,8 +164,10 @@ def slugs(chapter: Chapter) -> set[str]:
     """The anchors of the headings, as GitHub and myst-parser make them."""
     found: set[str] = set()
     for heading in chapter.headings():
-        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", without_math(heading.text)).replace("`", "").replace("*", "")
-        slug = re.sub(r"[^\w\- ]", "", text.strip().lower()).replace(" ", "-")
+        text = (
+            re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", INLINE_MATH.sub("", heading.text)).replace("`", "").replace("*", "")
+        )
+        slug = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
         n, unique = 0, slug
         while unique in found:
             n += 1

@@ -25,6 +25,7 @@ kernelspec:
   name: python3
 ---
 """
+INLINE_MATH = re.compile(r"(?<![\\$])\$(?=\S)((?:[^$\n]|\n(?!\n))+?)(?<=\S)\$")
 FENCE = re.compile(r"(`{3,}|~{3,})(.*)")
 
 
@@ -242,7 +243,7 @@ def without_inline_code(text: str) -> str:
 def without_math(text: str) -> str:
     """The Markdown with formulas blanked out."""
     text = re.sub(r"\$\$.*?\$\$", lambda m: _blank(m[0]), text, flags=re.DOTALL)
-    return re.sub(r"(?<![\\$])\$(?=\S)((?:[^$\n]|\n(?!\n))*?)(?<=\S)\$", lambda m: _blank(m[0]), text)
+    return INLINE_MATH.sub(lambda m: _blank(m[0]), text)
 
 
 def fenced(text: str, info: str) -> list[str]:

@@ -69,9 +69,22 @@ def test_the_default_dtype_is_float64_meanwhile_and_put_back():
 
 def test_a_wrong_formula_is_named_with_point_element_and_values():
     with pytest.raises(FormulaError) as caught:
-        holds("4.7", engine=lambda z: (z, z * z), formula=lambda z: (z, z * z + (1e-6 if abs(z.numpy()[1]) > 1.5 else 0)), z=real(2))
+        holds(
+            "4.7",
+            engine=lambda z: (z, z * z),
+            formula=lambda z: (z, z * z + (1e-6 if abs(z.numpy()[1]) > 1.5 else 0)),
+            z=real(2),
+        )
     message = str(caught.value)
-    for part in ("(4.7) does not hold", "of 20", "z = [", "output 1, element (", "the formula gives", "the engine", "largest deviation"):
+    for part in (
+        "(4.7) does not hold",
+        "of 20",
+        "z = [",
+        "output 1, element (",
+        "the formula gives",
+        "the engine",
+        "largest deviation",
+    ):
         assert part in message
     assert np.isfinite(float(message.split("largest deviation, ")[1].split()[0]))
 
@@ -85,7 +98,12 @@ def test_a_deviation_below_the_tolerance_passes_and_above_it_does_not():
 
 def test_a_small_element_beside_a_large_one_is_compared_too():
     with pytest.raises(FormulaError, match=r"element \(1,\)"):
-        holds("1.1", engine=lambda x: ml.stack(1000 + x, x), formula=lambda x: ml.stack(1000 + x, x * (1 + 1e-7)), x=real(low=1.0))
+        holds(
+            "1.1",
+            engine=lambda x: ml.stack(1000 + x, x),
+            formula=lambda x: ml.stack(1000 + x, x * (1 + 1e-7)),
+            x=real(low=1.0),
+        )
 
 
 @pytest.mark.parametrize(
@@ -122,7 +140,13 @@ def test_a_formula_with_a_false_gradient_does_not_hold():
 
 def test_large_inputs_are_checked_in_random_directions():
     calls = []
-    holds("1.1", engine=lambda x: (x * x).sum(), formula=lambda x: calls.append(1) or (x * x).sum(), points=3, x=real(30, 30))
+    holds(
+        "1.1",
+        engine=lambda x: (x * x).sum(),
+        formula=lambda x: calls.append(1) or (x * x).sum(),
+        points=3,
+        x=real(30, 30),
+    )
     assert len(calls) < 100
     with pytest.raises(FormulaError, match="direction"):
         holds("1.1", engine=lambda x: (x * x).sum(), formula=lambda x: (x * x.detach()).sum(), points=1, x=real(30, 30))
@@ -140,7 +164,8 @@ def test_fails_prints_a_point_where_the_formula_fails(capsys):
     fails("4.9*", engine=slope, formula=sigmoid, z=real())
     line = capsys.readouterr().out
     assert line.startswith("(4.9*) fails, as it must: at z = ")
-    z, wrong, right = (float(part.split()[0].rstrip(",")) for part in (line.split("z = ")[1], line.split("gives ")[1], line.split("engine ")[1]))  # fmt: skip
+    point, values = line.split("z = ")[1].split(" the formula gives ")
+    z, (wrong, right) = float(point), map(float, values.split(", the engine "))
     assert wrong == pytest.approx(1 / (1 + np.exp(-z)), rel=1e-3)
     assert right == pytest.approx(wrong * (1 - wrong), rel=1e-2)
     assert checked()[before:] == [("4.9*", "fails", 20, ())]

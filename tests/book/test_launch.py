@@ -85,7 +85,9 @@ def test_trust_signs_a_notebook(tmp_path, monkeypatch):
     from nbformat.sign import NotebookNotary
 
     path = tmp_path / "01-a.ipynb"
-    cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("display_data", {"text/html": "<script></script>"})])
+    cell = nbformat.v4.new_code_cell(
+        "1", outputs=[nbformat.v4.new_output("display_data", {"text/html": "<script></script>"})]
+    )
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
     assert not NotebookNotary().check_signature(nbformat.read(path, 4))
     launch.trust([path])
