@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 RTOL, ATOL = 1e-5, 1e-8
-NUMBER = re.compile(r"(?<![\w#])[-+\u2212]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
+AFTER = r"(?:(?<![\w#.])|(?<=[\s\"][MLHVCSQTA]))"  # no digit of a name or colour; but the letter of an SVG path may stand before
+NUMBER = re.compile(AFTER + r"[-+\u2212]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 PLAIN = ("text/plain", "text/html", "text/latex", "text/markdown", "application/json", "image/svg+xml")
 HASH = re.compile(r"(?<=[-\"'#])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,64}(?![\w])")
 
