@@ -20,7 +20,7 @@ import numpy as np
 
 from minilm.backend import to_host
 from minilm.trace.panel import Drawing, in_box, svg
-from minilm.trace.picture import picture
+from minilm.trace.picture import HEIGHT, WIDTH, sheet, tile
 from minilm.trace.record import Call, Contribution, Scope, Step, Trace, Value
 from minilm.trace.text import INFIX, WHOLE, gradient_name, number, operand, place, results, spread
 
@@ -35,21 +35,30 @@ def page(trace: Trace) -> str:
     """The trace as one ``<div>``, with its style and script."""
     if not trace.steps:
         return "<p>An empty trace: compute something on tensors inside the <code>with</code> block.</p>"
-    content = _Page(trace).content()
-    name = hashlib.sha256(content.encode()).hexdigest()[:12]
+    content = compact(_Page(trace).content())
+    name = "m" + hashlib.sha256(content.encode()).hexdigest()[:8]
     script = asset("step.js").replace("HASH", name)
     return (
-        f'<div class="mlstep" data-mlstep="{name}"><style>{asset("step.css")}</style>'
+        f'<div class="mlstep {name}" data-mlstep="{name}"><style>{asset("step.css")}</style>'
         f"{content.replace(HASH, name)}<script>{script}</script></div>"
     )
 
 
 @cache
 def asset(name: str) -> str:
-    """A style or script that lies beside this file, without its comments and indents."""
+    """A style or script that lies beside this file, without its comments, indents and spaces."""
     text = files("minilm.trace").joinpath(name).read_text("utf-8")
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+    text = "\n".join(line.strip() for line in text.splitlines() if line.strip())
+    if name.endswith(".css"):
+        return text
+    pieces = re.split(r'("(?:[^"\\\n]|\\.)*")', text)  # the odd ones are strings
+    return "".join(p if k % 2 else re.sub(r" *([^\w\s$]) *", r"\1", p) for k, p in enumerate(pieces))
+
+
+def compact(html: str) -> str:
+    """Without the quotes that HTML can do without. Only tags hold quotes here: in text they are escaped."""
+    return re.sub(r'="([\w.#:;-]+)"(?=[ >])', r"=\1", html)
 
 
 @cache
@@ -57,7 +66,7 @@ def mathml(latex: str) -> str:
     """A formula typeset as MathML, in as few bytes as an HTML page needs."""
     from latex2mathml.converter import convert
 
-    text = convert(latex, display="block").replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+    text = convert(latex, display="block").replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "").replace(' stretchy="true"', "")
     return re.sub(r"&#x([0-9A-F]+);", lambda m: escape(chr(int(m[1], 16)), quote=False), text)
 
 
@@ -66,9 +75,13 @@ class _Page:
         self.trace = trace
         self.drawing = Drawing(trace)
         self.gradients = any(step.kind != "forward" for step in trace)
-        self.pictures: dict[str, int] = {}
+        self.pictures: dict[tuple[tuple[int, ...], bytes], int] = {}  # by a tile's shape and pixels
+        self.tiles: list[Any] = []
         self.known: dict[int, tuple[Any, int]] = {}  # by id of an array: the array, kept alive, and its picture
         # Where matrices are multiplied by vectors, vectors stand upright, as in a textbook.
+        dtypes = [v.array.dtype for v in trace.values if v.array.dtype.kind == "f"]
+        self.dtype = max(sorted(set(dtypes), key=str), key=dtypes.count, default=None)
+        self.line = ""  # of the step before
         self.upright = any(c.op.name == "matmul" and len(c.values()[-1].shape) == 1 for c in trace.calls)
 
     def content(self) -> str:
@@ -79,19 +92,25 @@ class _Page:
         parts = [self.introduction()]
         parts += [self.panel(scope, texts, gradients) for scope in scopes]
         parts += [self.steps(), self.legend(), self.data(scopes)]
-        return f"<style>[data-mlstep='{HASH}']{{{self.variables()}}}</style>" + "".join(parts)
+        return f"<style>{self.styles()}</style>" + "".join(parts)
 
     def introduction(self) -> str:
         forward = sum(step.kind == "forward" for step in self.trace)
         back = len(self.trace) - forward
-        return f'<p class="intro">{forward} steps forward{f", {back} backward" if back else ""}.</p>'
+        steps = f"{forward} steps forward{f', {back} backward' if back else ''}."
+        return f'<p class="intro">{steps} Numbers are {self.dtype} where nothing else is said.</p>'
 
-    def variables(self) -> str:
-        return "".join(f"--p{i}:url({data});" for data, i in self.pictures.items())
+    def styles(self) -> str:
+        """The sheet of pictures, and where each is on it."""
+        if not self.tiles:
+            return ""
+        rules = "".join(f".{HASH} .p{k}{{{_placed(pixels, k)}}}" for k, pixels in enumerate(self.tiles))
+        return f".{HASH}{{{_sheet(self.tiles)}}}{rules}"
 
     def data(self, scopes: list[Scope]) -> str:
         """What the script needs to know: the tree of scopes, the boxes' values, what each step computes."""
-        values = {v.index: [in_box(v.numbers), self.in_box(v.array)] for v in self.trace.values}
+        pictures = {v.index: k for v in self.trace.values if (k := self.in_box(v.array)) >= 0}
+        names = {v.index: v.label for call in self.trace.calls for v in call.outputs[1:]}
         steps = []
         for step in self.trace:
             if step.kind == "forward":
@@ -103,11 +122,11 @@ class _Page:
             call = step.call.index if step.call else step.value.call.index  # type: ignore[union-attr]
             steps.append([("forward", "seed", "backward").index(step.kind), step.scope.index, call, changes])
         tree = {s.index: [s.parent.index if s.parent else -1, s.name, s.kind] for s in scopes}
-        text = json.dumps({"s": tree, "v": values, "t": steps}, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps({"s": tree, "v": pictures, "n": names, "t": steps, "p": [p.shape[::-1] for p in self.tiles]}, ensure_ascii=False, separators=(",", ":"))
         return f'<script type="application/json">{text.replace("<", chr(92) + "u003c")}</script>'
 
     def change(self, value: Value, gradient: Any) -> list[Any]:
-        return [value.index, in_box(to_host(gradient), "∂ "), self.in_box(gradient)]
+        return [value.index, self.in_box(gradient) if gradient.size > 2 else in_box(to_host(gradient), "∂ ")]
 
     def in_box(self, array: Any) -> int:
         """The number of the picture that stands in a box; -1 where the numbers themselves do."""
@@ -115,9 +134,15 @@ class _Page:
 
     def picture(self, array: Any) -> int:
         if id(array) not in self.known:
-            data = picture(to_host(array))
-            self.known[id(array)] = array, self.pictures.setdefault(data, len(self.pictures)) if data else -1
+            pixels = tile(to_host(array))
+            self.known[id(array)] = array, -1 if pixels is None else self.enter(pixels)
         return self.known[id(array)][1]
+
+    def enter(self, pixels: Any) -> int:
+        k = self.pictures.setdefault((pixels.shape, pixels.tobytes()), len(self.tiles))
+        if k == len(self.tiles):
+            self.tiles.append(pixels)
+        return k
 
     # -- drawings -----------------------------------------------------------------------------------------------------
 
@@ -131,14 +156,16 @@ class _Page:
         return f'<details class="panel" data-s="{scope.index}">{summary}{inside}</details>'
 
     def summary(self, scope: Scope) -> str:
-        """What went into a Module and came out of it, forward and backward."""
+        """What went into a Module and came out of it, forward and backward; nothing where one step says it all."""
+        if len(self.drawing.members[scope.index]) < 2:
+            return ""
         ins, outs = self.drawing.inputs(scope), self.drawing.outputs(scope)
-        parts = [*(self.figure(v.label, v.array) for v in ins), _sign("→"), *(self.figure(v.label, v.array) for v in outs)]  # fmt: skip
+        parts = [*(self.operand(v.label, v.array) for v in ins), "→", *(self.operand(v.label, v.array) for v in outs)]
         name = f"<b>{escape(scope.path)}</b> {escape(scope.kind)}"
-        text = f'<p class="e"><i class="kind f">forward</i> {name}</p>{_row(parts)}'
+        text = f'<div class="f"><p class="e"><i>forward</i> {name}</p>{_row(parts)}</div>'
         back = self._backward_summary(scope, ins, outs)
         if back:
-            text += f'<p class="e"><i class="kind b">backward</i> {name}</p>{_row(back)}'
+            text += f'<div class="b"><p class="e"><i>backward</i> {name}</p>{_row(back)}</div>'
         return f'<section data-s="{scope.index}">{text}</section>'
 
     def _backward_summary(self, scope: Scope, ins: list[Value], outs: list[Value]) -> list[str]:
@@ -156,11 +183,11 @@ class _Page:
                         added[c.value.index] = c.grad if before is None else before + c.grad
                     elif c.value.kind == "parameter":
                         trained[c.value.index] = None
-        left = [self.figure(gradient_name(v), arrived[v.index]) for v in outs if v.index in arrived]
-        right = [self.figure(f"adds to {gradient_name(v)}", added[v.index]) for v in ins if v.index in added]
+        left = [self.operand(gradient_name(v), arrived[v.index]) for v in outs if v.index in arrived]
+        right = [self.operand(f"adds to {gradient_name(v)}", added[v.index]) for v in ins if v.index in added]
         if trained:
-            right.append(f"<span>and the gradients of {len(trained)} parameter{'s' * (len(trained) > 1)}</span>")
-        return [*left, _sign("→"), *right] if left or right else []
+            right.append(f"and the gradients of {len(trained)} parameter{'s' * (len(trained) > 1)}")
+        return [*left, "→", *right] if left or right else []
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
@@ -171,20 +198,26 @@ class _Page:
         if step.kind == "seed":
             assert step.value is not None
             figure = self.figure(gradient_name(step.value), step.arrived[0], "=")
-            head = _head("b", "backward begins", f"at {escape(step.value.label)}", step.scope)
+            head = _head("backward begins", f"at {escape(step.value.label)}", step.scope)
             return f'<li class="b">{head}{_row([figure])}'
         call = step.call
         assert call is not None
         if step.kind == "forward":
-            head = _head("f", "forward", f"<code>{escape(results(call))}</code>", step.scope)
-            return f'<li class="f">{head}{_about(call, "formula")}{self.computation(call)}'
-        head = _head("b", "backward", f"through <code>{escape(results(call))}</code>", step.scope)
-        return f'<li class="b">{head}{_about(call, "derivative")}{self.rule(step)}'
+            head = _head("forward", f"<code>{escape(results(call))}</code>", step.scope)
+            return f'<li class="f">{head}{self.about(call, "formula")}{self.computation(call)}'
+        head = _head("backward", f"through <code>{escape(results(call))}</code>", step.scope)
+        return f'<li class="b">{head}{self.about(call, "derivative")}{self.rule(step)}'
+
+    def about(self, call: Call, which: str) -> str:
+        """The reader's line, where it is not that of the step before, and where the formula stands."""
+        line = f'<p class="l">line <code>{escape(call.line)}</code>' if call.line != self.line else ""
+        self.line, name = call.line, call.op.name
+        return f'{line}<p class="a">{which} <a href="#{HASH}-{name}">{name}</a></p>'
 
     def computation(self, call: Call) -> str:
         """The expression with numbers in it: ``[0.5 1.1] + [0.1 0.2] = [0.6 1.3]``."""
         operands = [
-            self.figure(operand(x), x.array) if isinstance(x, Value) else f"<span>{_minus(number(x))}</span>"
+            self.operand(operand(x), x.array) if isinstance(x, Value) else f"<b>{_minus(number(x))}</b>"
             for x in call.inputs
             if x is not None
         ]
@@ -192,10 +225,10 @@ class _Page:
         parts: list[str] = []
         if sign:
             for k, text in enumerate(operands):
-                parts += [_sign(_minus(sign)), text] if k else [text]
+                parts += [_minus(sign), text] if k else [text]
         else:
-            parts = [_sign(call.op.name), *operands]
-        return _row([*parts, _sign("="), *(self.figure(operand(v), v.array) for v in call.outputs)])
+            parts = [call.op.name, *operands]
+        return _row([*parts, "=", *(self.figure(operand(v), v.array) for v in call.outputs)])
 
     def rule(self, step: Step) -> str:
         assert step.call is not None
@@ -204,16 +237,16 @@ class _Page:
             for v, g in zip(step.call.outputs, step.arrived, strict=True)
             if g is not None
         ]
-        head = "<tr><th>to<th>local derivative<th>their product<th>so far</tr>"
+        head = "<tr><th>to<th>local derivative<th>their product<th>gradient so far</tr>"
         rows = "".join(map(self.contribution, step.contributions))
-        return f'<div class="q"><span>arrives:</span>{"".join(arrived)}</div><table class="g">{head}{rows}</table>'
+        return f'<div class="q">arrives:{"".join(arrived)}</div><table class="g">{head}{rows}</table>'
 
     def contribution(self, c: Contribution) -> str:
         local = self.local(c)
-        name = escape(gradient_name(c.value))
-        first = c.grad is c.accumulated or np.array_equal(to_host(c.grad), to_host(c.accumulated), equal_nan=True)
-        total = f'<span class="f"><small>{name} =</small>{self.array(c.accumulated)}</span>' + ("" if first else " <small>a sum</small>")
-        return f"<tr><th>{escape(c.value.label)}<td>{local}<td>{self.array(c.grad)}<td>{total}</tr>"
+        first = np.array_equal(to_host(c.grad), to_host(c.accumulated), equal_nan=c.grad.dtype.kind == "f")
+        total = "the same" if first and c.grad.size > WHOLE else self.array(c.accumulated)
+        rest = "" if first else "<br>with what came before"
+        return f"<tr><th>{escape(c.value.label)}<td>{local}<td>{self.array(c.grad)}<td>{total}{rest}</tr>"
 
     def local(self, c: Contribution) -> str:
         kind, array = c.local()
@@ -221,7 +254,7 @@ class _Page:
         name = f"∂{operand(y)}/∂{operand(x)}"
         if kind == "rule":
             rows, columns = sum(v.array.size for v in c.call.outputs), x.array.size
-            return f"<span>{rows}×{columns} matrix, applied by the rule</span>"
+            return f"{rows}×{columns} matrix"
         if kind == "elementwise":
             return self.figure(f"{name}{' at each place' if array.size > 1 else ''}", array)
         return self.figure(name, array.reshape(y.array.size, x.array.size) if x.array.size > 1 else array)
@@ -230,17 +263,23 @@ class _Page:
 
     def figure(self, label: str, array: Any, sign: str = "") -> str:
         """An array under its name."""
-        return f'<span class="f"><small>{escape(label)}{" " + sign if sign else ""}</small>{self.array(array)}</span>'
+        return f'<span class="f">{escape(label)}{" " + sign if sign else ""}{self.array(array)}</span>'
+
+    def operand(self, label: str, array: Any) -> str:
+        """What goes into a computation, under its name: a large array without its mean."""
+        return f'<span class="f">{escape(label)}{self.array(array).partition(", mean")[0]}</span>'
 
     def array(self, array: Any) -> str:
         """Small arrays whole, as matrices; larger ones as a picture, with type, shape and range."""
         if array.size > WHOLE or not array.size:
-            k, sizes = self.picture(array), "×".join(map(str, array.shape))
-            host = to_host(array)
-            text = f"{host.dtype} {sizes}<br>{_minus(spread(host))}" if array.size else f"{host.dtype} {sizes}: empty"
-            image = f'<i class="pic" role="img" aria-label="heat map" style="--p:var(--p{k})"></i>' if k >= 0 else ""
-            return f"{image}<small>{text}</small>"
+            return self.large(to_host(array), self.picture(array))
         return matrix(to_host(array), self.upright)
+
+    def large(self, array: Any, k: int) -> str:
+        kind = "" if array.dtype == self.dtype else f"{array.dtype} "
+        if k < 0:
+            return f" {kind}{_sizes(array)}: empty"
+        return f'<i class="p{k}"></i>{kind}{_sizes(array)}, {_minus(spread(array))}'
 
     def legend(self) -> str:
         ops = {call.op.name: call.op for call in self.trace.calls}
@@ -257,26 +296,35 @@ def matrix(array: Any, upright: bool = False) -> str:
         return f"<b>{_minus(number(array.item()))}</b>"
     rows = array.reshape(-1, 1) if array.ndim == 1 and upright else array.reshape(-1, array.shape[-1])
     cells = "".join("<tr>" + "".join(f"<td>{_minus(number(x))}" for x in row) for row in rows.tolist())
-    shape = "×".join(map(str, array.shape))
-    return f'<table class="x">{cells}</table>' + (f"<small>{shape}</small>" if array.ndim > 2 else "")
+    return f'<table class="x">{cells}</table>' + (f"<small>{_sizes(array)}</small>" if array.ndim > 2 else "")
 
 
-def _head(kind: str, word: str, text: str, scope: Scope) -> str:
-    where = f' <span class="w">in {escape(scope.path)}</span>' if scope.path else ""
-    return f'<p class="e"><i class="kind {kind}">{word}</i> {text}{where}</p>'
+def _head(word: str, text: str, scope: Scope) -> str:
+    where = f" <small>in {escape(scope.path)}</small>" if scope.path else ""
+    return f'<p class="e"><i>{word}</i> {text}{where}</p>'
 
 
-def _about(call: Call, which: str) -> str:
-    line = f'<p class="l">line <code>{escape(call.line)}</code></p>' if call.line else ""
-    return f'{line}<p class="a">{which} <a href="#{HASH}-{call.op.name}" data-{which[0]}="{call.op.name}">{call.op.name}</a></p>'
+def _sheet(tiles: list[Any]) -> str:
+    return f"--sheet:url({sheet(tiles)});--high:{HEIGHT * len(tiles)}px"
+
+
+def _placed(pixels: Any, k: int) -> str:
+    """Where a picture is on the sheet, and how many times it is enlarged across and down, in whole numbers: a pixel stays a
+    pixel.
+    """
+    h, w = pixels.shape
+    rules = [f"--y:{HEIGHT * k}"]
+    rules += [f"--w:{w};--u:{min(96 // w, 16)}"] if w != WIDTH else []
+    rules += [f"--h:{h};--d:{min(48 // h, 16)}"] if h != HEIGHT else []
+    return ";".join(rules)
+
+
+def _sizes(array: Any) -> str:
+    return "×".join(map(str, array.shape))
 
 
 def _row(parts: Iterable[str]) -> str:
     return f'<div class="q">{"".join(parts)}</div>'
-
-
-def _sign(text: str) -> str:
-    return f"<span>{escape(text)}</span>"
 
 
 def _minus(text: str) -> str:
@@ -308,7 +356,7 @@ def explanation(explained: Explanation) -> str:
 def _path(path: Path, share: float) -> str:
     factors = " × ".join(f"({_minus(number(f))})" if f < 0 else number(f) for f in [*path.factors, path.arrived]) if path.factors else ""
     negative = np.ndim(path.part) == 0 and path.part < 0
-    bar = f'<i class="bar {"neg" if negative else "pos"}" style="width:{100 * share:.0f}px"></i>{"−" if negative else "+"}'
+    bar = f'<i class="bar {"minus" if negative else "more"}" style="width:{100 * share:.0f}px"></i>{"−" if negative else "+"}'
     return f"<tr><th>{escape(str(path))}<td>{factors}<td>{_part(path.part)}<td>{bar}</tr>"
 
 
@@ -316,8 +364,8 @@ def _part(part: Any) -> str:
     array = np.asarray(part)
     if array.size <= WHOLE:
         return matrix(array)
-    sizes = "×".join(map(str, array.shape))
-    image = f'<i class="pic" role="img" aria-label="heat map" style="--p:url({picture(array)})"></i>'
-    return f"{image}<small>{array.dtype} {sizes}<br>{_minus(spread(array))}</small>"
+    pixels = tile(array)
+    image = f'<i class="p0" style="{_sheet([pixels])};{_placed(pixels, 0)}"></i>'
+    return f"{image}{array.dtype} {_sizes(array)}, {_minus(spread(array))}"
 
 

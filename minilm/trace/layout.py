@@ -17,10 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 Point = tuple[float, float]
-GAP_X, GAP_Y = 34.0, 16.0  # between columns; between boxes in a column
+GAP_X, GAP_Y = 34.0, 19.0  # between columns; between boxes in a column
 LANE = 10.0  # the height that a passing edge takes in a column
+LEVEL = 5.0  # an edge that climbs less than this does not climb at all
 SWEEPS, SETTLING = 12, 24
-LEAF, LONG = 0.15, 4.0  # how strongly a box is drawn to its parameters, and a long edge to a straight line
+LEAF, LONG = 0.02, 4.0  # how strongly a box is drawn to its parameters, and a long edge to a straight line
 
 
 @dataclass
@@ -151,7 +152,24 @@ class _Drawing:
                 )
                 for i, f, o in zip(layer, fitted, offsets, strict=True):
                     y[i] = f + o
+        self._straighten(y)
         return y
+
+    def _straighten(self, y: list[float]) -> None:
+        """Puts all waypoints of an edge at one height, near an end of it, where the boxes on its way leave room."""
+        for (u, v), lane in zip(self.edges, self.lanes, strict=True):
+            low, high = -1e9, 1e9
+            for w in lane:
+                layer = self.layers[self.rank[w]]
+                k = layer.index(w)
+                if k:
+                    low = max(low, y[layer[k - 1]] + (self.heights[layer[k - 1]] + LANE) / 2 + GAP_Y)
+                if k + 1 < len(layer):
+                    high = min(high, y[layer[k + 1]] - (self.heights[layer[k + 1]] + LANE) / 2 - GAP_Y)
+            if low <= high:
+                height = min((min(max(y[end], low), high) for end in (u, v)), key=lambda h: abs(h - y[u]) + abs(h - y[v]))
+                for w in lane:
+                    y[w] = height
 
     def _offsets(self, layer: list[int]) -> list[float]:
         """The centres of a layer's boxes, as close together as may be."""
@@ -206,9 +224,14 @@ class _Drawing:
         for e, (u, v) in enumerate(self.edges):
             coming.setdefault(v, []).append((y[self.lanes[e][-1] if self.lanes[e] else u], e))
         for v, edges in coming.items():
-            step = min(12.0, (self.heights[v] - 14) / max(len(edges) - 1, 1))
-            for k, (_, e) in enumerate(sorted(edges)):
-                arrivals[e] = y[v] + (k - (len(edges) - 1) / 2) * step
+            edges.sort()
+            main = [k for k, (_, e) in enumerate(edges) if self.up[self.edges[e][0]]]
+            middle = main[0] if len(main) == 1 else (len(edges) - 1) / 2  # the only computed input comes in straight
+            room = self.heights[v] / 2 - 7
+            step = min(12.0, room / max(middle, len(edges) - 1 - middle, 1))
+            for k, (height, e) in enumerate(edges):
+                arrives = y[v] + (k - middle) * step
+                arrivals[e] = height if abs(height - arrives) < LEVEL else arrives
         return arrivals
 
 

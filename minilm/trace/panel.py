@@ -139,7 +139,8 @@ class Drawing:
         kind = value.kind if own else "port"
         title = short_name(value, scope)
         what = f"{value.kind if value.call is None else 'result'} from outside" if not own else value.kind
-        return Node(f"v{value.index}", kind, [value], title, hint=f"{title}: {what}, {shape(value)}")
+        hint = f"{value.label}: {what}, {shape(value)}" if not own or len(title) > LONGEST else ""
+        return Node(f"v{value.index}", kind, [value], title, hint=hint)
 
     def _node(self, call: Call, scope: Scope) -> Node:
         key = _key(call, scope)
@@ -157,7 +158,7 @@ class Drawing:
         if not named and call.op.name in INFIX:
             title, tag = (title, "") if title != call.op.name else (sign, "")
         kind = "view" if call.op.view else "op"
-        hint = f"{value.label}: {call.op.name}, {shape(value)}"
+        hint = f"{value.label}: {call.op.name}, {shape(value)}" if title != value.label or len(title) > LONGEST else ""
         return Node(key, kind, list(call.outputs), title, tag, hint=hint)
 
 
@@ -188,17 +189,19 @@ def short_name(value: Value, scope: Scope) -> str:
 
 def shape(value: Value) -> str:
     sizes = "×".join(map(str, value.shape))
-    return f"{value.array.dtype} {sizes}" if sizes else f"{value.array.dtype} scalar"
+    kind = "" if value.array.dtype.kind == "f" else f"{value.array.dtype} "
+    return f"{kind}{sizes or 'scalar'}"
 
 
 def _size(node: Node, gradients: bool) -> tuple[float, float]:
     letters = max(min(len(node.title), LONGEST), min(len(node.subtitle), 24) * 0.8, len(node.tag) * 0.78)
     width = max(64.0, letters * LETTER + 16)
-    if node.kind == "view":
-        return round(width), 33.0
     if node.values:  # room for two numbers, or for a picture and a shape
         array = node.values[0].array
-        width = max(width, 60 + 36 * (array.size == 2) if array.size <= 2 else 40 + 5.4 * len(in_box(array)))
+        shown = 102 if array.size == 2 else 6.2 * len(in_box(array)) + (42 if node.kind != "view" else 10)
+        width = max(width, shown)
+    if node.kind == "view":
+        return round(width), 33.0
     return round(width), (53.0 if gradients else 38.0) + (13 if node.kind == "module" else 0)
 
 
@@ -211,48 +214,59 @@ def svg(panel: Panel, texts: dict[int, str], gradients: dict[int, str], name: st
     width, height = round(plan.width + 2 * PAD + 14), round(plan.height + 2 * PAD + 4)
     size = f'viewBox="{-PAD} {-PAD - 4} {width} {height}" style="width:{width}px;min-width:{round(width * 0.8)}px"'
     parts = [f'<svg {size} role="group" aria-label="{escape(name)}">']
-    for (u, v, value), points in zip(panel.edges, plan.edges, strict=True):
-        parts.append(_edge(panel.nodes[u], panel.nodes[v], value, points))
+    for (_, v, value), points in zip(panel.edges, plan.edges, strict=True):
+        parts.append(_edge(panel.nodes[v], value, points))
     for node, (x, y) in zip(panel.nodes, plan.boxes, strict=True):
         parts.append(_box(node, x, y, texts, gradients))
     return "".join(parts) + "</svg>"
 
 
-def _edge(start: Node, to: Node, value: Value, points: list[tuple[float, float]]) -> str:
-    (x0, y0), (x1, y1) = points[0], points[-1]
-    curve = f"M{_n(x0)} {_n(y0)}C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in points[1:])
-    heads = f'<path class="h" d="M{_n(x1)} {_n(y1)}l-7-3.5v7z"/><path class="r" d="M{_n(x0)} {_n(y0)}l7-3.5v7z"/>'
-    title = f"<title>{escape(value.label)}: {shape(value)}</title>"
-    return f'<g class="e" data-t="{to.key}" data-w="{value.index}">{title}<path class="c" d="{curve}"/>{heads}</g>'
+def _edge(to: Node, value: Value, points: list[tuple[float, float]]) -> str:
+    corners = [(round(x), round(y)) for x, y in points]
+    x0, y0 = corners[0]
+    curve = f"M{x0} {y0}{_curve(corners)}m-6-4l6 4-6 4"  # its arrowhead last: the script finds it there
+    return f'<g class="e" data-t="{to.key}" data-w="{value.index}"><path d="{curve}"/></g>'
+
+
+def _curve(corners: list[tuple[int, int]]) -> str:
+    """Bezier curves as an SVG path; level ones as lines."""
+    parts = []
+    for k in range(0, len(corners) - 1, 3):
+        (x0, y0), (x3, y3) = corners[k], corners[k + 3]
+        if y0 == y3:
+            parts.append(f"H{x3}")
+        else:
+            parts.append("c" + " ".join(f"{x - x0} {y - y0}" for x, y in corners[k + 1 : k + 4]))
+    return "".join(parts).replace(" -", "-")
 
 
 def _box(node: Node, x: float, y: float, texts: dict[int, str], gradients: dict[int, str]) -> str:
-    w, h = node.size
-    values = " ".join(str(v.index) for v in node.values)
+    w = node.size[0]
+    stands = f' data-v="{node.values[0].index}"' if node.key[0] != "v" and node.values else ""
     role = ' tabindex="0" role="button"' if node.kind == "module" else ""
     out = " out" if node.leaves else ""
-    parts = [f'<g class="n {node.kind}{out}" data-k="{node.key}" data-v="{values}" transform="translate({_n(x)} {_n(y)})"{role}>',
-             f"<title>{escape(node.hint)}</title>", *_outline(node)]  # fmt: skip
+    parts = [f'<g class="n {node.kind}{out}" data-k="{node.key}"{stands} transform="translate({_n(x)} {_n(y)})"{role}>',
+             *([f"<title>{escape(node.hint)}</title>"] if node.hint else []), *_outline(node)]  # fmt: skip
     middle, line = _n(w / 2), 14
     if node.tag:
-        parts.append(f'<text class="t" x="3" y="-4">{escape(node.tag)}</text>')
+        parts.append(f'<text class="t" x="3" y="{-8 if node.kind == "module" else -4}">{escape(node.tag)}</text>')
     parts.append(f'<text class="b" x="{middle}" y="{line}">{escape(_cut(node.title, LONGEST))}</text>')
     if node.subtitle:
         line += 13
         parts.append(f'<text class="k" x="{middle}" y="{line}">{escape(_cut(node.subtitle, 24))}</text>')
     first = node.values[0].index if node.values else -1
     parts.append(f'<text class="v" x="{middle}" y="{line + 15}">{escape(texts.get(first, ""))}</text>')
-    if node.kind != "view" and h - line > 24 + 13:
-        parts.append(f'<text class="g" x="{middle}" y="{line + 30}">{escape(gradients.get(first, ""))}</text>')
+    if node.kind != "view" and first in gradients and node.values[0].array.size <= 2:
+        parts.append(f'<text class="g" x="{middle}" y="{line + 30}">{escape(gradients[first])}</text>')
     return "".join(parts) + "</g>"
 
 
 def _outline(node: Node) -> Iterable[str]:
     w, h = map(_n, node.size)
     if node.kind == "module":
-        yield f'<rect class="x" x="4" y="-4" width="{w}" height="{h}" rx="6"/>'
-    radius = {"input": "15", "port": "15", "parameter": "0"}.get(node.kind, "6")
-    yield f'<rect width="{w}" height="{h}" rx="{radius}"/>'
+        yield f'<rect class="x" x="4" y="-4" width="{w}" height="{h}"/>'
+    radius = {"input": ' rx="15"', "port": ' rx="15"'}.get(node.kind, "")
+    yield f'<rect width="{w}" height="{h}"{radius}/>'
     if node.kind == "parameter":
         yield f'<path class="s" d="M0 0v{h}"/>'
     if node.leaves:
@@ -260,7 +274,7 @@ def _outline(node: Node) -> Iterable[str]:
 
 
 def _n(x: float) -> str:
-    return f"{x:.1f}".removesuffix(".0")
+    return str(round(x))
 
 
 def _cut(text: str, limit: int) -> str:

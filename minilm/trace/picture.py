@@ -1,4 +1,4 @@
-"""An array as a small picture: a PNG of at most 24 by 12 pixels, as a data URI.
+"""Arrays as small pictures: heat maps of at most 24 by 12 pixels, all on one sheet, a PNG as a data URI.
 
 The last axis runs from left to right, all others from top to bottom. Larger arrays are averaged over blocks. Floats are
 shown from blue (negative) over white (zero) to orange (positive), symmetric about zero; integers and truth values from
@@ -10,23 +10,29 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 WIDTH, HEIGHT = 24, 12
-LEVELS = 7  # shades on each side of zero: with zero and black they fill a palette of four bits
+LEVELS = 5  # shades on each side of zero
+NOT_FINITE = 4 * LEVELS + 2
 BLUE, WHITE, ORANGE, BLACK = (0, 90, 158), (247, 247, 247), (201, 84, 0), (0, 0, 0)
 
 
-def picture(array: Any) -> str:
-    """The array as ``data:image/png;base64,...``; "" where it has no numbers."""
+def tile(array: Any) -> Any:
+    """The array as a matrix of palette numbers, one a pixel; None where it has no numbers."""
     array = np.asarray(array)
-    if not array.size:
-        return ""
-    signed = array.dtype.kind == "f"
-    grid = shrink(plane(array))
-    return "data:image/png;base64," + base64.b64encode(png(shades(grid, signed), palette(signed))).decode()
+    return shades(shrink(plane(array)), array.dtype.kind == "f") if array.size else None
+
+
+def sheet(tiles: Sequence[Any]) -> str:
+    """The tiles one below the other, in cells of 24 by 12 pixels, as ``data:image/png;base64,...``."""
+    pixels = np.full((len(tiles) * HEIGHT, WIDTH), LEVELS, np.uint8)
+    for k, pixel in enumerate(tiles):
+        pixels[k * HEIGHT : k * HEIGHT + pixel.shape[0], : pixel.shape[1]] = pixel
+    return "data:image/png;base64," + base64.b64encode(png(pixels, palette())).decode()
 
 
 def plane(array: Any) -> Any:
@@ -49,7 +55,7 @@ def shrink(grid: Any) -> Any:
 
 
 def shades(grid: Any, signed: bool) -> Any:
-    """A number from 0 to 14 for each block, 7 for zero where signed; 15 where it is not finite."""
+    """Palette numbers: 0 to 10 for floats, 5 for zero; 11 to 21 for others; 22 where a number is not finite."""
     finite = np.isfinite(grid)
     known = np.where(finite, grid, 0.0)
     if signed:
@@ -58,28 +64,25 @@ def shades(grid: Any, signed: bool) -> Any:
     else:
         low, span = known.min(), np.ptp(known)
         scaled = np.rint(2 * LEVELS * (known - low) / span) if span else np.full(known.shape, 2.0 * LEVELS * (low != 0))
-    return np.where(finite, scaled, 2 * LEVELS + 1).astype(np.uint8)
+        scaled += 2 * LEVELS + 1
+    return np.where(finite, scaled, NOT_FINITE).astype(np.uint8)
 
 
-def palette(signed: bool) -> bytes:
-    """16 colours, three bytes each."""
-    if signed:
-        colours = [_mix(WHITE, BLUE, (LEVELS - k) / LEVELS) for k in range(LEVELS)] + [WHITE]
-        colours += [_mix(WHITE, ORANGE, (k + 1) / LEVELS) for k in range(LEVELS)]
-    else:
-        colours = [_mix(WHITE, BLUE, k / (2 * LEVELS)) for k in range(2 * LEVELS + 1)]
+def palette() -> bytes:
+    """23 colours, three bytes each."""
+    colours = [_mix(WHITE, BLUE, (LEVELS - k) / LEVELS) for k in range(LEVELS)] + [WHITE]
+    colours += [_mix(WHITE, ORANGE, (k + 1) / LEVELS) for k in range(LEVELS)]
+    colours += [_mix(WHITE, BLUE, k / (2 * LEVELS)) for k in range(2 * LEVELS + 1)]
     return b"".join(bytes(c) for c in [*colours, BLACK])
 
 
 def png(pixels: Any, colours: bytes) -> bytes:
-    """An indexed PNG of four bits a pixel (ISO/IEC 15948)."""
+    """An indexed PNG of eight bits a pixel (ISO/IEC 15948)."""
     height, width = pixels.shape
-    even = np.pad(pixels, ((0, 0), (0, width % 2)))
-    packed = (even[:, ::2] << 4 | even[:, 1::2]).astype(np.uint8)
-    rows = b"".join(b"\0" + row.tobytes() for row in packed)
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
     return b"".join([
         b"\x89PNG\r\n\x1a\n",
-        _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 4, 3, 0, 0, 0)),
+        _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
         _chunk(b"PLTE", colours),
         _chunk(b"IDAT", zlib.compress(rows, 9)),
         _chunk(b"IEND", b""),

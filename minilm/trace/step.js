@@ -23,7 +23,7 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
 
   /* Controls */
   var bar = make("div", "bar"), buttons = {};
-  [["first", "⏮", "first step"], ["back", "◀ Back", "previous step"], ["next", "Next ▶", "next step"], ["last", "⏭", "last step"],
+  [["first", "|◀", "first step"], ["back", "◀ Back", "previous step"], ["next", "Next ▶", "next step"], ["last", "▶|", "last step"],
    ["into", "Step into ⤵", "open this Module"], ["help", "?", "keys"]].forEach(function (b) {
     var e = buttons[b[0]] = make("button", b[0] === "next" ? "go" : "", b[1], bar);
     e.type = "button"; e.title = b[2]; e.setAttribute("aria-label", b[2]);
@@ -33,33 +33,44 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
   var strip = make("div", "strip"), slider = document.createElement("input"), ticks = [];
   slider.type = "range"; slider.min = 0; slider.step = "any"; slider.setAttribute("aria-label", "step");
   var keys = make("div", "keys"), crumbs = make("nav", "crumbs");
-  keys.innerHTML = "<kbd>←</kbd> <kbd>→</kbd> back, next &nbsp; <kbd>Home</kbd> <kbd>End</kbd> first, last &nbsp; <kbd>Enter</kbd> or <kbd>o</kbd> open a Module &nbsp; <kbd>Esc</kbd> close it &nbsp; <kbd>?</kbd> these keys";
+  keys.innerHTML = "<kbd>←</kbd> <kbd>→</kbd> back, next &nbsp; <kbd>Home</kbd> <kbd>End</kbd> first, last &nbsp; <kbd>Enter</kbd> or <kbd>o</kbd> open a Module &nbsp; <kbd>Esc</kbd> close it &nbsp; <kbd>?</kbd> these keys<br>In the drawing: green bar, parameter; round, input; double frame, a Module that opens; dotted, from outside; dashed, still to come; ∂, the gradient that has arrived.";
   crumbs.setAttribute("aria-label", "opened Modules");
   var first = one(".panel");
   [bar, strip, keys, crumbs].forEach(function (e) { root.insertBefore(e, first); });
 
   /* Room for pictures and marks in the boxes */
-  var NS = "http://www.w3.org/2000/svg", style = getComputedStyle(root);
-  function picture(text, k) {
-    var image = text.image, w = text.closest(".n").getElementsByTagName("rect"), x = +w[w.length - 1].getAttribute("width") / 2;
-    if (k >= 0 && !image) {
-      image = text.image = document.createElementNS(NS, "image");
-      image.setAttribute("x", 6); image.setAttribute("y", text.getAttribute("y") - 9.5);
-      image.setAttribute("width", 24); image.setAttribute("height", 12); image.setAttribute("preserveAspectRatio", "none");
-      text.parentNode.insertBefore(image, text);
-    }
-    if (image) {
-      image.style.display = k >= 0 ? "" : "none";
-      if (k >= 0) image.setAttribute("href", style.getPropertyValue("--p" + k).trim().replace(/^url\(["']?|["']?\)$/g, ""));
-    }
-    text.setAttribute("x", k >= 0 ? x + 14 : x);
+  var NS = "http://www.w3.org/2000/svg", source = getComputedStyle(root).getPropertyValue("--sheet");
+  source = source.slice(source.indexOf("data:"), source.lastIndexOf(")"));
+  function draw(tag, attributes, parent, before) {
+    var e = document.createElementNS(NS, tag);
+    for (var a in attributes) e.setAttribute(a, attributes[a]);
+    parent.insertBefore(e, before || null);
+    return e;
   }
+  function picture(box, text, k) { /* picture k of the sheet, left of a text */
+    var old = text.image, x = box.w / 2, size = D.p[k];
+    if (old && old.k !== k) { old.remove(); old = text.image = null; }
+    text.setAttribute("x", k >= 0 ? x + 14 : x);
+    if (k < 0 || old) return;
+    text.image = draw("svg", {x: 5, y: text.getAttribute("y") - 9.5, width: 24, height: 12, preserveAspectRatio: "none",
+      viewBox: [0, k * 12, size[0], size[1]].join(" ")}, box.g, text);
+    text.image.k = k;
+    draw("image", {href: source, width: 24, height: 12 * D.p.length}, text.image);
+  }
+  var texts = {}, names = {}; /* of the values, as they stand in the boxes */
   var boxes = all(".n").map(function (g) {
-    var mark = document.createElementNS(NS, "path");
-    mark.setAttribute("class", "m"); mark.setAttribute("d", "M-13-5l9 5-9 5z");
-    mark.setAttribute("transform", "translate(0 " + 9 + ")");
-    g.appendChild(mark);
-    return {g: g, key: g.dataset.k, values: g.dataset.v.split(" "), v: one(".v", g), d: one(".g", g), panel: g.closest(".panel").dataset.s};
+    var value = one(".v", g), w = +one("rect:not(.x)", g).getAttribute("width"), view = g.classList.contains("view");
+    draw("path", {"class": "m", d: "M" + (w - 20) + "-15h14l-7 10z"}, g);
+    var v = g.dataset.v || g.dataset.k.slice(1);
+    texts[v] = value.textContent;
+    if (!g.classList.contains("module")) names[v] = one(".b", g).textContent;
+    return {g: g, key: g.dataset.k, value: v, w: w, view: view, v: value, panel: +g.closest(".panel").dataset.s,
+            d: view ? null : one(".g", g) || draw("text", {"class": "g", x: w / 2, y: +value.getAttribute("y") + 15}, g)};
+  });
+  var edges = all("svg>.e").map(function (e) { /* for gradients the arrowhead is at the other end */
+    var path = one("path", e), d = path.getAttribute("d"), body = d.slice(0, d.lastIndexOf("m"));
+    draw("title", {}, e).textContent = (names[e.dataset.w] || D.n[e.dataset.w]) + (texts[e.dataset.w] ? ": " + texts[e.dataset.w] : "");
+    return {g: e, to: e.dataset.t, value: e.dataset.w, path: path, d: d, back: body + d.split(/(?=[A-Za-z])/)[0] + "m6-4l-6 4 6 4"};
   });
 
   function inside(scope) { /* the scopes around a step, the whole trace first */
@@ -83,10 +94,12 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
   function find(i) { return runs.findIndex(function (r) { return r.from <= i && i <= r.to; }); }
 
   function formula(item) { /* the op's formula beside its name, the first time that a step is shown */
-    var a = one(".a a", item);
+    var a = one(".a a", item), before = item;
     if (!a || a.done) return;
     a.done = true;
-    var which = a.dataset.f ? "data-f" : "data-d", from = one("dd[" + which + "='" + (a.dataset.f || a.dataset.d) + "'] math");
+    while (before && !one(".l", before)) before = before.previousElementSibling; /* the same line stands there once */
+    if (before && before !== item) item.insertBefore(one(".l", before).cloneNode(true), a.parentNode);
+    var from = one("dd[data-" + (item.className[0] === "b" ? "d" : "f") + "='" + a.textContent + "'] math");
     if (from) a.parentNode.appendChild(from.cloneNode(true));
   }
 
@@ -103,24 +116,32 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
     if (key === "v") key = "c" + T[step][2];
     root.querySelectorAll(".panel").forEach(function (p) { p.classList.toggle("bw", run.back); });
     boxes.forEach(function (b) {
-      var source = b.key[0] === "v", v = b.values[0], ready = known[v] || (source && !produced[v]), value = D.v[v], grad = grads[v];
-      b.g.classList.toggle("done", !!ready);
-      b.g.classList.toggle("back", !!grad);
-      b.g.classList.toggle("now", b.key === key);
-      b.g.classList.toggle("opened", b.key[0] === "s" && open.indexOf(+b.key.slice(1)) >= 0);
-      if (b.v) { b.v.textContent = ready && value ? value[0] : ""; if (!b.g.classList.contains("view")) picture(b.v, ready && value ? value[1] : -1); }
-      if (b.d) { b.d.textContent = grad ? grad[2] >= 0 ? "∂" : grad[1] : ""; picture(b.d, grad ? grad[2] : -1); }
+      if (open.indexOf(b.panel) < 0) return;
+      var ready = known[b.value] || (b.key[0] === "v" && !produced[b.value]), grad = grads[b.value], c = b.g.classList;
+      c.toggle("done", !!ready);
+      c.toggle("back", !!grad);
+      c.toggle("now", b.key === key);
+      c.toggle("opened", b.key[0] === "s" && open.indexOf(+b.key.slice(1)) >= 0);
+      b.v.textContent = ready ? texts[b.value] : "";
+      if (b.d) {
+        picture(b, b.v, ready && b.value in D.v ? D.v[b.value] : -1);
+        b.d.textContent = grad ? grad[1] >= 0 ? "∂" : grad[1] : "";
+        picture(b, b.d, grad && grad[1] >= 0 ? grad[1] : -1);
+      }
       if (b.key === key && moved) reveal(b.g);
     });
-    all(".e[data-t]").forEach(function (e) {
-      e.classList.toggle("now", e.dataset.t === key && T[step][0] !== 1 && (!run.back || !!touched[e.dataset.w]));
+    edges.forEach(function (e) {
+      var lit = e.to === key && T[step][0] !== 1 && (!run.back || !!touched[e.value]);
+      e.g.classList.toggle("now", lit);
+      e.path.setAttribute("d", lit && run.back ? e.back : e.d);
     });
-    items.forEach(function (item, k) { item.classList.toggle("now", run.scope === undefined && k === step); });
+    var summary = sections[run.scope];
+    items.forEach(function (item, k) { item.classList.toggle("now", !summary && k === step); });
     Object.keys(sections).forEach(function (s) {
       sections[s].classList.toggle("now", run.scope === +s);
       sections[s].classList.toggle("bw", run.back);
     });
-    if (run.scope === undefined) formula(items[step]);
+    if (!summary) formula(items[step]);
     ticks.forEach(function (e, k) { e.classList.toggle("done", k < at); e.classList.toggle("now", k === at); });
     slider.value = at + 0.5;
     var count = run.to - run.from + 1, kind = run.back ? "backward" : "forward";
