@@ -82,7 +82,7 @@ def copy_sources(language: str, target: Path) -> None:
         nbformat.write(notebook, target / path.name)
     index = ROOT / "chapters" / language / "index.md"
     text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", index.read_text(encoding="utf-8"))
-    toctree = "\n".join(["```{toctree}", ":hidden:", ":numbered:", "", *(path.stem for path in notebooks), "```"])
+    toctree = "\n".join(["```{toctree}", ":hidden:", ":numbered: 1", "", *(path.stem for path in notebooks), "```"])
     (target / "index.md").write_text(f"{for_sphinx(text, index, target)}\n{toctree}\n", encoding="utf-8")
 
 

@@ -12,6 +12,7 @@ points. Each may return a Tensor, an array, a number, or a tuple of them.
 
 from __future__ import annotations
 
+import textwrap
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from minilm.tensor import Tensor, get_default_dtype, set_default_dtype
 GRADIENT_POINTS = 3  # of the points, so many are used for the gradient check
 LARGE = 400  # from so many elements on, the gradient is checked in random directions instead of element by element
 DISAGREE = 1e-3  # relative: less is no proof that a formula is wrong
+WIDTH = 88  # characters of a printed line
 SHOWN = 6  # arrays with more elements are printed by their shape
 
 Array = np.ndarray[Any, Any]
@@ -103,7 +105,7 @@ def holds(
     _checks.append(Check(id, "holds", len(drawn), names))
     where = f"{len(drawn)} random points, " if inputs else ""
     tail = f"; gradient checked in {', '.join(names)}" if names else ""
-    print(f"({id}) holds: {where}to {-int(np.floor(np.log10(tolerance) + 0.5))} digits{tail}")
+    _print(f"({id}) holds: {where}to {-int(np.floor(np.log10(tolerance) + 0.5))} digits{tail}")
 
 
 def fails(
@@ -143,9 +145,14 @@ def fails(
     place = f"at {_show_point(drawn[k])} " if inputs else ""
     _checks.append(Check(id, "fails", len(drawn), ()))
     if isinstance(wrong, str):
-        print(f"({id}) fails, as it must: {place}the formula {wrong}")
+        _print(f"({id}) fails, as it must: {place}the formula {wrong}")
     else:
-        print(f"({id}) fails, as it must: {place}{_show_results(wrong, right, gaps[k])}")
+        _print(f"({id}) fails, as it must: {place}{_show_results(wrong, right, gaps[k])}")
+
+
+def _print(line: str) -> None:
+    """Prints a line, broken where it would be too wide for a page."""
+    print(textwrap.fill(line, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False))
 
 
 @contextmanager
