@@ -158,6 +158,13 @@ def _book_parser(commands: Any) -> None:
     p.set_defaults(command=run_book)
     p.add_argument("chapter", nargs="?", type=int, metavar="CHAPTER", help="its number (default: the first)")
     p.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
+    p.add_argument(
+        "--jupyter",
+        action="append",
+        default=[],
+        metavar="OPTION",
+        help="a further option of JupyterLab, as --jupyter=--allow-root; may be given several times",
+    )
 
 
 def run_train(options: argparse.Namespace) -> int:
@@ -282,7 +289,7 @@ def run_book(options: argparse.Namespace) -> int:
     """``minilm book``"""
     from minilm.book.launch import open_book
 
-    return open_book(options.chapter, ["--no-browser"] if options.no_browser else [])
+    return open_book(options.chapter, [*(["--no-browser"] if options.no_browser else []), *options.jupyter])
 
 
 def run_doctor(_options: argparse.Namespace) -> int:

@@ -73,8 +73,8 @@ def test_without_jupyterlab(repository, monkeypatch, capsys):
 def test_the_command_line(monkeypatch):
     calls = []
     monkeypatch.setattr(launch, "open_book", lambda *arguments: calls.append(arguments) or 0)
-    assert main(["book"]) == main(["book", "3", "--no-browser"]) == 0
-    assert calls == [(None, []), (3, ["--no-browser"])]
+    assert main(["book"]) == main(["book", "3", "--no-browser", "--jupyter=--port=9999"]) == 0
+    assert calls == [(None, []), (3, ["--no-browser", "--port=9999"])]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("nbformat") is None, reason="needs the extra book")
