@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -66,7 +67,11 @@ def mathml(latex: str) -> str:
     """A formula typeset as MathML, in as few bytes as an HTML page needs."""
     from latex2mathml.converter import convert
 
-    text = convert(latex, display="block").replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "").replace(' stretchy="true"', "")
+    text = (
+        convert(latex, display="block")
+        .replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+        .replace(' stretchy="true"', "")
+    )
     return re.sub(r"&#x([0-9A-F]+);", lambda m: escape(chr(int(m[1], 16)), quote=False), text)
 
 
@@ -122,7 +127,11 @@ class _Page:
             call = step.call.index if step.call else step.value.call.index  # type: ignore[union-attr]
             steps.append([("forward", "seed", "backward").index(step.kind), step.scope.index, call, changes])
         tree = {s.index: [s.parent.index if s.parent else -1, s.name, s.kind] for s in scopes}
-        text = json.dumps({"s": tree, "v": pictures, "n": names, "t": steps, "p": [p.shape[::-1] for p in self.tiles]}, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(
+            {"s": tree, "v": pictures, "n": names, "t": steps, "p": [p.shape[::-1] for p in self.tiles]},
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
         return f'<script type="application/json">{text.replace("<", chr(92) + "u003c")}</script>'
 
     def change(self, value: Value, gradient: Any) -> list[Any]:
@@ -176,7 +185,9 @@ class _Page:
         for step in self.trace:
             if step.kind == "backward" and scope in step.scope.ancestors():
                 assert step.call is not None
-                arrived.update((v.index, g) for v, g in zip(step.call.outputs, step.arrived, strict=True) if g is not None)
+                arrived.update(
+                    (v.index, g) for v, g in zip(step.call.outputs, step.arrived, strict=True) if g is not None
+                )
                 for c in step.contributions:
                     if c.value.index in wanted:
                         before = added.get(c.value.index)
@@ -252,7 +263,7 @@ class _Page:
         kind, array = c.local()
         y, x = c.call.outputs[0], c.value
         name = f"∂{operand(y)}/∂{operand(x)}"
-        if kind == "rule":
+        if array is None:
             rows, columns = sum(v.array.size for v in c.call.outputs), x.array.size
             return f"{rows}×{columns} matrix"
         if kind == "elementwise":
@@ -287,16 +298,22 @@ class _Page:
             f'<dt id="{HASH}-{name}">{name}<dd data-f="{name}">{mathml(op.formula)}<dd data-d="{name}">{mathml(op.derivative)}'
             for name, op in ops.items()
         ]
-        return f'<details class="legend"><summary>Formulas and derivatives</summary><dl>{"".join(rows)}</dl></details>'
+        return f'<details class="legend" open><summary>Formulas and derivatives</summary><dl>{"".join(rows)}</dl></details>'
 
 
 def matrix(array: Any, upright: bool = False) -> str:
     """A small array with all its numbers: a table in brackets, the last axis across."""
     if array.ndim == 0:
-        return f"<b>{_minus(number(array.item()))}</b>"
+        return f"<b>{_entry(array.item())}</b>"
     rows = array.reshape(-1, 1) if array.ndim == 1 and upright else array.reshape(-1, array.shape[-1])
-    cells = "".join("<tr>" + "".join(f"<td>{_minus(number(x))}" for x in row) for row in rows.tolist())
+    cells = "".join("<tr>" + "".join(f"<td>{_entry(x)}" for x in row) for row in rows.tolist())
     return f'<table class="x">{cells}</table>' + (f"<small>{_sizes(array)}</small>" if array.ndim > 2 else "")
+
+
+def _entry(x: Any) -> str:
+    """A number; marked where it is not finite."""
+    text = _minus(number(x))
+    return text if math.isfinite(x) else f"<mark>{text}</mark>"
 
 
 def _head(word: str, text: str, scope: Scope) -> str:
@@ -324,7 +341,7 @@ def _sizes(array: Any) -> str:
 
 
 def _row(parts: Iterable[str]) -> str:
-    return f'<div class="q">{"".join(parts)}</div>'
+    return f'<div class="q">{" ".join(parts)}</div>'
 
 
 def _minus(text: str) -> str:
@@ -340,24 +357,30 @@ def explanation(explained: Explanation) -> str:
     name = "∂L/∂" + operand(explained.value) + ("" if explained.element is None else place(explained.element))
     sizes = [float(np.abs(path.part).sum()) for path in explained.paths]
     top = max(sizes, default=0.0) or 1.0
-    rows = "".join(_path(path, size / top) for path, size in zip(explained.paths, sizes, strict=True))
-    count = len(explained.paths)
-    note = ""
+    factors = explained.element is not None
+    rows = "".join(_path(path, size / top, factors) for path, size in zip(explained.paths, sizes, strict=True))
+    count, note, cell = len(explained.paths), "", "<td>" if factors else ""
     if any(not path.complete for path in explained.paths):
         note = "<p><small>A path that ends in … stands for all that go on from there.</small></p>"
     return (
         f'<div class="mlstep explain"><style>{asset("step.css")}</style>'
         f"<p>{escape(name)} is the sum over {count} path{'s' * (count != 1)}:</p>"
-        f'<table class="g"><tr><th>path<th>factors<th>part<th>share</tr>{rows}'
-        f'<tr class="sum"><th>sum = {escape(name)}<td><td>{_part(explained.total)}<td></tr></table>{note}</div>'
+        f'<table class="g"><tr><th>path{"<th>factors" if factors else ""}<th>part<th>share</tr>{rows}'
+        f"<tr><th>sum = {escape(name)}{cell}<td>{_part(explained.total)}<td></tr></table>{note}</div>"
     )
 
 
-def _path(path: Path, share: float) -> str:
-    factors = " × ".join(f"({_minus(number(f))})" if f < 0 else number(f) for f in [*path.factors, path.arrived]) if path.factors else ""
+def _path(path: Path, share: float, with_factors: bool) -> str:
+    factors = (
+        " × ".join(f"({_minus(number(f))})" if f < 0 else number(f) for f in [*path.factors, path.arrived])
+        if with_factors
+        else ""
+    )
+    cell = f"<td>{factors}" if with_factors else ""
     negative = np.ndim(path.part) == 0 and path.part < 0
-    bar = f'<i class="bar {"minus" if negative else "more"}" style="width:{100 * share:.0f}px"></i>{"−" if negative else "+"}'
-    return f"<tr><th>{escape(str(path))}<td>{factors}<td>{_part(path.part)}<td>{bar}</tr>"
+    kind, sign = ("minus", "−") if negative else ("more", "+")
+    bar = f'<i class="bar {kind}" style="width:{100 * share:.0f}px"></i>{sign if with_factors else ""}'
+    return f"<tr><th>{escape(str(path))}{cell}<td>{_part(path.part)}<td>{bar}</tr>"
 
 
 def _part(part: Any) -> str:
@@ -367,5 +390,3 @@ def _part(part: Any) -> str:
     pixels = tile(array)
     image = f'<i class="p0" style="{_sheet([pixels])};{_placed(pixels, 0)}"></i>'
     return f"{image}{array.dtype} {_sizes(array)}, {_minus(spread(array))}"
-
-

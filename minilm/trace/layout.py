@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 Point = tuple[float, float]
-GAP_X, GAP_Y = 34.0, 19.0  # between columns; between boxes in a column
+GAP_X, GAP_Y = 28.0, 19.0  # between columns; between boxes in a column
 LANE = 10.0  # the height that a passing edge takes in a column
 LEVEL = 5.0  # an edge that climbs less than this does not climb at all
 SWEEPS, SETTLING = 12, 24
@@ -108,7 +108,7 @@ class _Drawing:
             near, layers = (self.up, self.layers) if sweep % 2 == 0 else (self.down, self.layers[::-1])
             place = {i: k / len(layer) for layer in self.layers for k, i in enumerate(layer)}
             for layer in layers:
-                layer.sort(key=lambda i: _mean([place[j] for j in near[i]], place[i]))  # noqa: B023
+                layer.sort(key=lambda i: _mean([place[j] for j in near[i]], place[i]))
                 place.update((i, k / len(layer)) for k, i in enumerate(layer))
             self._swap()
             crossings = self._crossings()
@@ -167,7 +167,9 @@ class _Drawing:
                 if k + 1 < len(layer):
                     high = min(high, y[layer[k + 1]] - (self.heights[layer[k + 1]] + LANE) / 2 - GAP_Y)
             if low <= high:
-                height = min((min(max(y[end], low), high) for end in (u, v)), key=lambda h: abs(h - y[u]) + abs(h - y[v]))
+                height = min(
+                    (min(max(y[end], low), high) for end in (u, v)), key=lambda h: abs(h - y[u]) + abs(h - y[v])
+                )
                 for w in lane:
                     y[w] = height
 
@@ -194,9 +196,7 @@ class _Drawing:
 
     # -- curves -------------------------------------------------------------------------------------------------------
 
-    def _curves(
-        self, y: list[float], boxes: list[Point], left: list[float], widths: list[float]
-    ) -> list[list[Point]]:
+    def _curves(self, y: list[float], boxes: list[Point], left: list[float], widths: list[float]) -> list[list[Point]]:
         arrivals = self._arrivals(y)
         curves = []
         for e, ((u, v), lane) in enumerate(zip(self.edges, self.lanes, strict=True)):
@@ -214,7 +214,7 @@ class _Drawing:
     @staticmethod
     def _level(points: list[Point], x: float) -> None:
         x0, y0 = points[-1]
-        if x - x0 > 0.5:
+        if x > x0:
             points.extend([(x0 + (x - x0) / 3, y0), (x - (x - x0) / 3, y0), (x, y0)])
 
     def _arrivals(self, y: list[float]) -> list[float]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
+from typing import Any
 
 from minilm.trace.layout import Layout, layout
 from minilm.trace.record import Call, Scope, Trace, Value
@@ -198,7 +199,7 @@ def _size(node: Node, gradients: bool) -> tuple[float, float]:
     width = max(64.0, letters * LETTER + 16)
     if node.values:  # room for two numbers, or for a picture and a shape
         array = node.values[0].array
-        shown = 102 if array.size == 2 else 6.2 * len(in_box(array)) + (42 if node.kind != "view" else 10)
+        shown = 106 if array.size == 2 else 6.2 * len(in_box(array)) + (42 if node.kind != "view" else 10)
         width = max(width, shown)
     if node.kind == "view":
         return round(width), 33.0
@@ -212,7 +213,7 @@ def svg(panel: Panel, texts: dict[int, str], gradients: dict[int, str], name: st
     """The panel as inline SVG, with the values and gradients in `texts` and `gradients` (by value) in the boxes."""
     plan = panel.layout
     width, height = round(plan.width + 2 * PAD + 14), round(plan.height + 2 * PAD + 4)
-    size = f'viewBox="{-PAD} {-PAD - 4} {width} {height}" style="width:{width}px;min-width:{round(width * 0.8)}px"'
+    size = f'viewBox="{-PAD} {-PAD - 4} {width} {height}" style="width:{width}px;min-width:{round(width * 0.74)}px"'
     parts = [f'<svg {size} role="group" aria-label="{escape(name)}">']
     for (_, v, value), points in zip(panel.edges, plan.edges, strict=True):
         parts.append(_edge(panel.nodes[v], value, points))
@@ -249,16 +250,16 @@ def _box(node: Node, x: float, y: float, texts: dict[int, str], gradients: dict[
              *([f"<title>{escape(node.hint)}</title>"] if node.hint else []), *_outline(node)]  # fmt: skip
     middle, line = _n(w / 2), 14
     if node.tag:
-        parts.append(f'<text class="t" x="3" y="{-8 if node.kind == "module" else -4}">{escape(node.tag)}</text>')
-    parts.append(f'<text class="b" x="{middle}" y="{line}">{escape(_cut(node.title, LONGEST))}</text>')
+        parts.append(f'<text class="t" x="3" y="{-8 if node.kind == "module" else -4}">{escape(node.tag)} </text>')
+    parts.append(f'<text class="b" x="{middle}" y="{line}">{escape(_cut(node.title, LONGEST))} </text>')
     if node.subtitle:
         line += 13
-        parts.append(f'<text class="k" x="{middle}" y="{line}">{escape(_cut(node.subtitle, 24))}</text>')
+        parts.append(f'<text class="k" x="{middle}" y="{line}">{escape(_cut(node.subtitle, 24))} </text>')
     first = node.values[0].index if node.values else -1
-    parts.append(f'<text class="v" x="{middle}" y="{line + 15}">{escape(texts.get(first, ""))}</text>')
+    parts.append(f'<text class="v" x="{middle}" y="{line + 15}">{escape(texts.get(first, ""))} </text>')
     if node.kind != "view" and first in gradients and node.values[0].array.size <= 2:
-        parts.append(f'<text class="g" x="{middle}" y="{line + 30}">{escape(gradients[first])}</text>')
-    return "".join(parts) + "</g>"
+        parts.append(f'<text class="g" x="{middle}" y="{line + 30}">{escape(gradients[first])} </text>')
+    return "".join(parts) + "; </g>"  # where a page takes the drawing away, its texts still read as a list
 
 
 def _outline(node: Node) -> Iterable[str]:
@@ -281,9 +282,9 @@ def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def in_box(array: object, label: str = "") -> str:
-    """What fits into a box: up to two numbers, else the shape."""
-    size, sizes = array.size, array.shape  # type: ignore[attr-defined]
-    if size <= 2:
-        return label + ", ".join(number(x).replace("-", "−") if array.dtype.kind != "f" else f"{x:.3g}".replace("-", "−") for x in array.reshape(-1).tolist())  # type: ignore[attr-defined]
-    return label + "×".join(map(str, sizes))
+def in_box(array: Any, label: str = "") -> str:
+    """What fits into a box: one or two numbers, else the shape."""
+    if 0 < array.size <= 2:
+        numbers = [f"{x:.3g}" if array.dtype.kind == "f" else number(x) for x in array.reshape(-1).tolist()]
+        return label + ", ".join(numbers).replace("-", "−").replace("e−", "e-")
+    return label + "×".join(map(str, array.shape))

@@ -151,7 +151,7 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
     buttons.first.disabled = buttons.back.disabled = at === 0;
     buttons.next.disabled = buttons.last.disabled = at === runs.length - 1;
     buttons.into.disabled = run.scope === undefined;
-    list.style.minHeight = Math.max(parseFloat(list.style.minHeight) || 0, Math.min(list.offsetHeight, 360)) + "px";
+    list.style.minHeight = Math.max(parseFloat(list.style.minHeight) || 0, Math.min(list.offsetHeight, 300)) + "px";
   }
   var produced = {};
   T.forEach(function (t) { if (t[0] === 0) t[3].forEach(function (v) { produced[v] = 1; }); });

@@ -1,0 +1,362 @@
+"""The page: complete without its script, deterministic, small, and told by the trace alone."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+import minilm as ml
+from minilm.nn import functional as F
+from minilm.trace.html import asset, compact, mathml, matrix, page
+
+
+def network():
+    x, y = ml.tensor([1.0, 2.0]), ml.tensor([0.1, 0.9])
+    W1 = ml.tensor([[0.1, 0.2], [0.3, 0.4]], requires_grad=True)
+    b1 = ml.tensor([0.1, 0.2], requires_grad=True)
+    W2 = ml.tensor([[0.5, -0.6], [-0.7, 0.8]], requires_grad=True)
+    b2 = ml.tensor([0.1, -0.2], requires_grad=True)
+    with ml.trace() as steps:
+        z1 = W1 @ x + b1
+        a1 = z1.sigmoid()
+        z2 = W2 @ a1 + b2
+        p = z2.sigmoid()
+        loss = F.binary_cross_entropy(p, y)
+        loss.backward()
+    return steps, W1
+
+
+def attention():
+    rng = np.random.default_rng(0)
+    X = ml.tensor(rng.normal(size=(4, 8)))
+    Wq, Wk, Wv = (ml.tensor(rng.normal(size=(8, 4)), requires_grad=True) for _ in range(3))
+    with ml.trace() as steps:
+        Q = X @ Wq
+        K = X @ Wk
+        V = X @ Wv
+        P = F.softmax(Q @ K.T / 2.0, -1)
+        Y = P @ V
+        Y.sum().backward()
+    return steps
+
+
+def gpt():
+    ml.manual_seed(0)
+    model = ml.models.GPT(ml.models.GPTConfig(vocab_size=65, block_size=16, n_layer=2, n_head=2, n_embd=32))
+    ids = ml.tensor(np.arange(16)[None])
+    with ml.trace() as steps:
+        loss = F.cross_entropy(model(ids).reshape(-1, 65), ml.tensor(np.arange(16)))
+        loss.backward()
+    return steps
+
+
+@pytest.fixture(scope="module")
+def net():
+    return network()[0]
+
+
+@pytest.fixture(scope="module")
+def net_page(net):
+    return page(net)
+
+
+class Reader(HTMLParser):
+    """Collects text, ids and addresses, and checks that elements nest."""
+
+    OPTIONAL = frozenset(("p", "li", "td", "th", "tr", "dt", "dd"))
+    VOID = frozenset(("br", "image", "input"))
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        while self.open[-1] != tag:
+            assert self.open.pop() in self.OPTIONAL, f"</{tag}> closes {self.open[-5:]}"
+        self.open.pop()
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.text.append(data)
+
+
+def steps_of(text: str) -> list[str]:
+    return re.findall(r"<li class.*?(?=<li class|</ol>)", text, re.DOTALL)
+
+
+# -- content ----------------------------------------------------------------------------------------------------------
+
+
+def test_each_step_is_an_item_with_its_numbers(net, net_page):
+    items = steps_of(net_page)
+    assert len(items) == len(net)
+    assert "<code>W1 @ x</code>" in items[0]
+    assert "<td>0.5<tr><td>1.1" in items[0]  # the result, a column
+    assert "z1 = W1 @ x + b1" in items[0]
+    assert "backward begins" in items[7]
+
+
+def test_a_backward_step_shows_what_arrives_local_derivative_product_and_sum(net_page):
+    item = steps_of(net_page)[9]  # p = sigmoid(z2)
+    numbers = [re.findall(r"<td>([−\d.]+)", table) for table in re.findall(r"<table class=x>.*?</table>", item)]
+    assert numbers == [["0.7761", "−0.8118"], ["0.2499", "0.25"], ["0.1939", "−0.2029"], ["0.1939", "−0.2029"]]
+    arrives, local, product, total = (np.array([float(x.replace("−", "-")) for x in row]) for row in numbers)
+    np.testing.assert_allclose(arrives * local, product, atol=1e-4)
+    np.testing.assert_allclose(product, total)
+
+
+def test_a_gradient_of_two_uses_is_shown_as_a_sum():
+    x = ml.tensor([2.0], requires_grad=True)
+    with ml.trace() as steps:
+        y = x * 3.0 + x
+        y.sum().backward()
+    last = steps_of(page(steps))[-1]
+    assert "<td>3<" in last
+    assert "<td>4<" in last
+    assert "with what came before" in last
+    assert page(steps).count("with what came before") == 1
+
+
+def test_large_arrays_are_pictures_with_shape_and_range():
+    x = ml.tensor(np.linspace(-1, 1, 40).reshape(4, 10).astype(np.float32)).named("x")
+    with ml.trace() as steps:
+        x.exp()
+    item = steps_of(page(steps))[0]
+    assert re.search(r"x<i class=p\d+></i>4×10, −1 to 1", item)
+
+
+def test_the_same_array_is_one_picture():
+    x = ml.tensor(np.linspace(-1, 1, 40).reshape(4, 10))
+    with ml.trace() as steps:
+        x.exp()
+        x.sin()
+    text = page(steps)
+    places = re.findall(r"\.p(\d+)\{", text)
+    assert len(places) == len(set(places)) == 3
+
+
+def test_other_dtypes_are_named():
+    x, ids = ml.tensor(np.arange(20.0)), ml.tensor(np.arange(20) % 4)
+    with ml.trace() as steps:
+        x.reshape(5, 4)[ids]
+    assert "int64 20" in page(steps)
+
+
+def test_numbers_that_are_not_finite_are_marked():
+    x = ml.tensor([0.0, 1.0])
+    with ml.trace() as steps, np.errstate(all="ignore"):
+        x.log()
+    assert "<mark>−inf</mark>" in page(steps)
+
+
+def test_each_formula_stands_once_and_every_step_leads_to_its_own(net, net_page):
+    reader = Reader(net_page)
+    ids = [attrs["id"] for _, attrs in reader.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    targets = {attrs["href"] for tag, attrs in reader.tags if tag == "a"}
+    assert targets == {f"#{i}" for i in ids}
+    assert sum(tag == "math" for tag, _ in reader.tags) == 2 * len({c.op.name for c in net.calls})
+
+
+def test_vectors_stand_upright_only_beside_matrices():
+    rows = matrix(np.array([1.0, 2.0]))
+    assert rows == '<table class="x"><tr><td>1<td>2</table>'
+    assert matrix(np.array([1.0, 2.0]), upright=True) == '<table class="x"><tr><td>1<tr><td>2</table>'
+    assert matrix(np.array(-0.5)) == "<b>−0.5</b>"
+    assert matrix(np.array([True])) == '<table class="x"><tr><td>True</table>'
+
+
+# -- form -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [lambda: network()[0], attention, gpt])
+def test_elements_nest(make):
+    reader = Reader(page(make()))
+    assert set(reader.open) <= Reader.OPTIONAL
+
+
+def test_nothing_is_fetched(net_page):
+    assert "http" not in re.sub(r"http://www\.w3\.org/[\w/]+", "", net_page)
+    assert "@import" not in net_page
+    assert not any(tag in ("link", "iframe", "img") for tag, _ in Reader(net_page).tags)
+
+
+def test_the_same_computation_gives_the_same_bytes(net_page):
+    assert page(network()[0]) == net_page
+
+
+def test_another_computation_gives_another_name(net_page):
+    name = re.compile(r'data-mlstep="(\w+)"')
+    other = page(attention())
+    assert name.search(net_page)[1] != name.search(other)[1]
+    assert name.search(net_page)[1] in asset("step.js").replace("HASH", name.search(net_page)[1])
+
+
+def test_what_the_reader_wrote_is_escaped():
+    x = ml.tensor([1.0]).named('<img src=x onerror="alert(1)">')
+    with ml.trace() as steps:
+        x.exp()  # </script><script>
+    text = page(steps)
+    assert "<img" not in text
+    assert text.count("</script>") == 2
+    assert json.loads(re.search(r'application/json">(.*?)</script>', text)[1])
+
+
+def test_the_script_finds_all_that_it_shows(net, net_page):
+    data = json.loads(re.search(r'application/json">(.*?)</script>', net_page)[1])
+    assert len(data["t"]) == len(net)
+    boxes = set(re.findall(r"data-k=(\w+)", net_page))
+    assert {f"c{step[2]}" for step in data["t"]} <= boxes
+    assert len(data["p"]) == len(re.findall(r"\.p\d+\{", net_page))
+    assert {e for e in re.findall(r"data-t=(\w+)", net_page)} <= boxes
+
+
+def test_every_class_in_the_style_lies_under_the_component():
+    for rule in re.findall(r"(?:^|\})\s*([^{}@]+)\{", asset("step.css")):
+        assert all(".mlstep" in selector for selector in rule.split(",") if "(" not in rule), rule
+
+
+def test_an_empty_trace_says_so():
+    with ml.trace() as steps:
+        pass
+    assert "empty trace" in page(steps)
+
+
+def test_a_module_of_one_step_has_no_summary_of_its_own():
+    text = page(gpt())
+    assert re.search(r"<details class=panel data-s=\d+><summary><b>model.ln_f</b>", text)
+    sections = re.findall(r"<section.*?</section>", text)
+    assert not any("ln_f" in s.partition("</p>")[0] for s in sections)
+    assert any("model.blocks.0.attn" in s for s in sections)
+
+
+@pytest.mark.parametrize(("make", "limit"), [(lambda: network()[0], 45), (attention, 80), (gpt, 200)])
+def test_size(make, limit):
+    assert len(page(make()).encode()) < 1000 * limit
+
+
+def test_compact_takes_only_quotes_that_may_go():
+    assert compact('<a class="x" href="a b"><path d="M1" class="y"/>') == '<a class=x href="a b"><path d=M1 class="y"/>'
+
+
+def test_mathml_is_typeset():
+    assert mathml(r"\bar a = \frac{1}{2}") == (
+        '<math display="block"><mrow><mover><mi>a</mi><mo>¯</mo></mover><mo>=</mo>'
+        "<mfrac><mrow><mn>1</mn></mrow><mrow><mn>2</mn></mrow></mfrac></mrow></math>"
+    )
+    assert "<mo>&lt;</mo>" in mathml("a < b")
+
+
+def test_the_script_keeps_its_strings():
+    short = asset("step.js")
+    assert '" of "' in short
+    assert 'document.querySelectorAll("[data-mlstep=' in short
+    assert "/*" not in short
+    assert " = " not in re.sub(r'"[^"]*"', "", short)
+
+
+SCRIPT = """<script>
+function press(key) { document.querySelector(".mlstep").dispatchEvent(new KeyboardEvent("keydown", {key: key, bubbles: true})); }
+function tell() {
+  var root = document.querySelector(".mlstep"), item = root.querySelector(".steps>.now");
+  document.title += "|" + root.querySelector(".msg").textContent + ";" + item.querySelector(".e").textContent.trim()
+    + ";" + Array.from(root.querySelectorAll(".n.now>.b")).map(function (t) { return t.textContent; })
+    + ";" + root.querySelectorAll("svg>.e.now").length + ";" + root.querySelectorAll("details.panel[open]").length;
+}
+%s
+</script>"""
+
+
+def walk(tmp_path, text: str, actions: str) -> list[list[str]]:
+    """What a browser shows after each `tell()`: message, heading, boxes lit, edges lit, panels open."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("needs Chromium")
+    file = tmp_path / "page.html"
+    file.write_text(f"<!doctype html><meta charset=utf-8><title></title>{text}{SCRIPT % actions}", "utf-8")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--dump-dom"]
+    found = subprocess.run([*command, file.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+    title = re.search("<title>(.*?)</title>", found.stdout)[1]
+    return [part.split(";") for part in html.unescape(title).split("|")[1:]]
+
+
+@pytest.mark.slow
+def test_a_browser_walks_through_the_network(tmp_path, net_page):
+    seen = walk(
+        tmp_path, net_page, "tell(); press('ArrowRight'); tell(); press('End'); tell(); press('ArrowLeft'); tell();"
+    )
+    assert seen == [
+        ["step 0 of 14, forward", "forward W1 @ x", "W1 @ x", "2", "0"],
+        ["step 1 of 14, forward", "forward z1 = (W1 @ x) + b1", "z1", "2", "0"],
+        ["step 14 of 14, backward", "backward through W1 @ x", "W1 @ x", "1", "0"],
+        ["step 13 of 14, backward", "backward through z1 = (W1 @ x) + b1", "z1", "2", "0"],
+    ]
+
+
+@pytest.mark.slow
+def test_a_browser_opens_and_closes_modules(tmp_path):
+    seen = walk(
+        tmp_path,
+        page(gpt()),
+        "tell(); press('o'); tell(); press('ArrowRight'); press('ArrowRight'); press('Enter'); tell(); press('Escape'); tell(); press('Escape'); tell();",
+    )
+    messages, headings, boxes, _, opened = zip(*seen, strict=True)
+    assert messages[0].startswith("steps 0–")
+    assert headings[0] == "forward model GPT"
+    assert boxes == ("model", "wte", "ln_1", "blocks.0", "model")
+    assert opened == ("0", "1", "2", "1", "0")
+
+
+@pytest.mark.slow
+def test_the_same_output_twice_on_a_page_works_twice(tmp_path, net_page):
+    second = "document.querySelectorAll('.go')[1].click(); tell(); document.title += document.querySelectorAll('.mlstep.on').length;"
+    seen = walk(tmp_path, net_page + net_page, second)
+    assert seen[0][0] == "step 0 of 14, forward"  # the first has not moved
+    assert seen[0][-1] == "02"
+
+
+# -- explanations -----------------------------------------------------------------------------------------------------
+
+
+def test_an_explanation_is_a_table_of_paths():
+    steps, W1 = network()
+    text = steps.explain(W1, (0, 1))._repr_html_()
+    Reader(text)
+    assert "∂L/∂W1[0, 1] is the sum over 2 paths" in text
+    assert "2 × 1 × 0.2288 × (−0.7) × 1 × 0.25 × (−0.8118) × 1" in text
+    assert "<b>0.06499</b>" in text
+    assert "<b>0.1094</b>" in text
+
+
+def test_bars_tell_sign_and_share():
+    x = ml.tensor([2.0], requires_grad=True).named("x")
+    with ml.trace() as steps:
+        y = x * x * -1.0 + x
+        y.sum().backward()
+    text = steps.explain(x, 0)._repr_html_()
+    assert re.search(r'class="bar more" style="width:\d+px"></i>\+', text)
+    assert re.search(r'class="bar minus" style="width:100px"></i>−', text)
+
+
+def test_tensor_paths_have_no_factors():
+    steps, W1 = network()
+    text = steps.explain(W1)._repr_html_()
+    assert "factors" not in text
+    assert "W1 → (W1 @ x) → z1" in text
