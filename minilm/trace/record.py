@@ -18,6 +18,7 @@ import sys
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -25,6 +26,7 @@ import numpy as np
 
 from minilm import graph
 from minilm.backend import as_array, to_host
+from minilm.files import atomic_write
 from minilm.ops.op import Op, Spec
 from minilm.tensor import Tensor
 
@@ -382,6 +384,11 @@ class Trace:
         from minilm.trace.html import page
 
         return page(self)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the step-through as a web page of its own, which needs neither a kernel nor a network."""
+        with atomic_write(Path(path)) as file:
+            file.write(f'<!doctype html><meta charset="utf-8"><title>minilm</title>\n{self._repr_html_()}\n'.encode())
 
     def table(self, depth: int | None = None) -> str:
         """All steps as a text table; Modules below `depth` (0: all of them) are one row each."""

@@ -62,8 +62,8 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
     var value = one(".v", g), w = +one("rect:not(.x)", g).getAttribute("width"), view = g.classList.contains("view");
     draw("path", {"class": "m", d: "M" + (w - 20) + "-15h14l-7 10z"}, g);
     var v = g.dataset.v || g.dataset.k.slice(1);
-    texts[v] = value.textContent;
-    if (!g.classList.contains("module")) names[v] = one(".b", g).textContent;
+    texts[v] = value.textContent.trim();
+    if (!g.classList.contains("module")) names[v] = one(".b", g).textContent.trim();
     return {g: g, key: g.dataset.k, value: v, w: w, view: view, v: value, panel: +g.closest(".panel").dataset.s,
             d: view ? null : one(".g", g) || draw("text", {"class": "g", x: w / 2, y: +value.getAttribute("y") + 15}, g)};
   });

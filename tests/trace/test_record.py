@@ -337,3 +337,10 @@ class TestEdges:
         for call in steps.calls:
             assert all(out.call is call for out in call.outputs)
             assert all(isinstance(x, Value) for x in call.inputs)
+
+    def test_a_page_of_its_own(self, tmp_path):
+        steps, _ = two_two_two()
+        steps.save(tmp_path / "steps.html")
+        page = (tmp_path / "steps.html").read_text(encoding="utf-8")
+        assert page.startswith("<!doctype html>")
+        assert steps._repr_html_() in page
