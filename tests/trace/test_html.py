@@ -278,7 +278,7 @@ function press(key) { document.querySelector(".mlstep").dispatchEvent(new Keyboa
 function tell() {
   var root = document.querySelector(".mlstep"), item = root.querySelector(".steps>.now");
   document.title += "|" + root.querySelector(".msg").textContent + ";" + item.querySelector(".e").textContent.trim()
-    + ";" + Array.from(root.querySelectorAll(".n.now>.b")).map(function (t) { return t.textContent.trim(); })
+    + ";" + Array.from(root.querySelectorAll(".panel:not([hidden]) .n.now>.b")).map(function (t) { return t.textContent.trim(); })
     + ";" + root.querySelectorAll("svg>.e.now").length + ";" + root.querySelectorAll("details.panel[open]").length;
 }
 %s
