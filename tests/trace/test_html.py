@@ -362,3 +362,19 @@ def test_tensor_paths_have_no_factors():
     text = steps.explain(W1)._repr_html_()
     assert "factors" not in text
     assert "W1 → (W1 @ x) → z1" in text
+
+
+def test_a_module_is_summed_up_by_what_goes_in_and_out():
+    model, x = ml.nn.Linear(2, 1), ml.tensor([[1.0, 2.0]], requires_grad=True)
+    with ml.trace() as steps:
+        y = model(x)
+        (y + x.sum()).sum().backward()
+    section = re.search(r"<section.*?</section>", page(steps))[0]
+    forward, backward = section.split("<div class=b>")
+    assert "and the gradients of 2 parameters" in backward
+    assert backward.count("adds to") == 1
+    numbers = [
+        float(n.replace("−", "-")) for n in re.findall("<td>([−.0-9e]+)", backward.partition("adds to ∂L/∂x")[2])
+    ]
+    np.testing.assert_allclose(numbers, model.weight.data[0], rtol=1e-3)  # the Module's part alone, without x.sum()'s
+    assert "backward" not in forward
