@@ -57,7 +57,10 @@ def spread(array: Any) -> str:
     if not finite.size:
         return f"all {array.size} not finite"
     lost = f", {array.size - finite.size} not finite" if finite.size < array.size else ""
-    return f"{number(finite.min())} to {number(finite.max())}, mean {number(finite.mean(dtype=np.float64))}{lost}"
+    low, high, mean = finite.min(), finite.max(), finite.mean(dtype=np.float64)
+    if abs(mean) < 1e-7 * max(-low, high):  # what rounding leaves of a mean that is zero
+        mean = 0.0
+    return f"{number(low)} to {number(high)}, mean {number(mean)}{lost}"
 
 
 def _nested(array: Any) -> str:

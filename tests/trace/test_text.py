@@ -58,6 +58,7 @@ def test_the_step_where_backward_begins():
         (np.arange(20), "int64 (20,) 0 to 19, mean 9.5"),
         (np.full(20, np.inf), "float64 (20,) all 20 not finite"),
         (np.r_[np.zeros(19), np.nan], "float64 (20,) 0 to 0, mean 0, 1 not finite"),
+        (np.linspace(-0.3, 0.3, 20), "float64 (20,) -0.3 to 0.3, mean 0"),
         (np.ones(20, bool), "bool (20,) 20 of 20 true"),
     ],
 )
