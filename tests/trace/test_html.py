@@ -376,5 +376,7 @@ def test_a_module_is_summed_up_by_what_goes_in_and_out():
     numbers = [
         float(n.replace("−", "-")) for n in re.findall("<td>([−.0-9e]+)", backward.partition("adds to ∂L/∂x")[2])
     ]
-    np.testing.assert_allclose(numbers, model.weight.numpy()[0], rtol=1e-3)  # the Module's part alone, without x.sum()'s
+    np.testing.assert_allclose(
+        numbers, model.weight.numpy()[0], rtol=1e-3
+    )  # the Module's part alone, without x.sum()'s
     assert "backward" not in forward
