@@ -15,7 +15,8 @@ RTOL, ATOL = 1e-5, 1e-8
 AFTER = r"(?:(?<![\w#.])|(?<=[\s\"][MLHVCSQTA]))"  # no digit of a name or colour; but the letter of an SVG path may stand before
 NUMBER = re.compile(AFTER + r"[-+\u2212]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 PLAIN = ("text/plain", "text/html", "text/latex", "text/markdown", "application/json", "image/svg+xml")
-HASH = re.compile(r"(?<=[-\"'#])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,64}(?![\w])")
+# Names made from an output's content: in HTML after a quote, "-" or "#"; a step-through's is m and eight digits.
+HASH = re.compile(r"\bm[0-9a-f]{8}\b|(?<=[-\"'#])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,64}(?![\w])")
 
 
 def same_text(old: str, new: str, rtol: float = RTOL) -> bool:

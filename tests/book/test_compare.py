@@ -56,6 +56,7 @@ def test_numbers(old, new, agree):
         ('<path d="M1.00000 2"/>', '<path d="M1.00001 2"/>', True),
         ('<div data-mlstep="0a1b2c3d4e">', '<div data-mlstep="1a1b2c3d4e">', True),
         ('<div id="s-0a1b2c3d4e">1.5', '<div id="s-1a1b2c3d4e">1.6', False),
+        ('<div class="mlstep m0840c80d">.m0840c80d{}', '<div class="mlstep mab0afc79">.mab0afc79{}', True),
         ("nan", "nan", True),
         ("nan", "0.0", False),
     ],
