@@ -258,6 +258,11 @@ def write(chapter: Chapter) -> str:
     return f"{path.relative_to(ROOT)}: {word}, {len(text.encode()) / 1000:.0f} kB, {seconds:.1f} s"
 
 
+def lint_messages(chapter: Chapter) -> list[str]:
+    """The rules that the chapter breaks, each with its place."""
+    return [f"{chapter.path.name}:{problem.line}: {problem.message}" for problem in lint(chapter)]
+
+
 def check(chapter: Chapter) -> list[str]:
     """What is wrong with the chapter or its committed notebook; empty where all is well.
 
@@ -266,7 +271,7 @@ def check(chapter: Chapter) -> list[str]:
     """
     import nbformat
 
-    problems = [f"{chapter.path.name}:{problem.line}: {problem.message}" for problem in lint(chapter)]
+    problems = lint_messages(chapter)
     path = notebook_path(chapter)
     if problems or not path.exists():
         return problems or [f"{path.relative_to(ROOT)} is missing: python chapters/build.py write"]
@@ -332,7 +337,7 @@ def _run(command: str, chapter: Chapter) -> int:
     """One chapter; 1 where something is wrong with it."""
     try:
         if command == "lint":
-            problems = [f"{chapter.path.name}:{problem.line}: {problem.message}" for problem in lint(chapter)]
+            problems = lint_messages(chapter)
         elif command == "check":
             problems = check(chapter)
         else:

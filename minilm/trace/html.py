@@ -119,13 +119,13 @@ class _Page:
         steps = []
         for step in self.trace:
             if step.kind == "forward":
-                changes: Any = [v.index for v in step.call.outputs]  # type: ignore[union-attr]
+                changes: Any = [v.index for v in step.origin.outputs]
             elif step.value is not None:
                 changes = [self.change(step.value, step.arrived[0])]
             else:
                 changes = [self.change(c.value, c.accumulated) for c in step.contributions]
-            call = step.call.index if step.call else step.value.call.index  # type: ignore[union-attr]
-            steps.append([("forward", "seed", "backward").index(step.kind), step.scope.index, call, changes])
+            kind = ("forward", "seed", "backward").index(step.kind)
+            steps.append([kind, step.scope.index, step.origin.index, changes])
         tree = {s.index: [s.parent.index if s.parent else -1, s.name, s.kind] for s in scopes}
         text = json.dumps(
             {"s": tree, "v": pictures, "n": names, "t": steps, "p": [p.shape[::-1] for p in self.tiles]},

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from minilm.backend import as_array, device_of, to_host
+from minilm.ops.reduce import sum_to
 from minilm.trace.record import Call, Value
 
 SMALL = 64  # the most numbers of a Jacobian that a reader can take in
-
-
-def size_of(array: Any) -> int:
-    return int(array.size)
 
 
 def local_derivative(call: Call, i: int) -> tuple[str, Any]:
@@ -22,20 +19,18 @@ def local_derivative(call: Call, i: int) -> tuple[str, Any]:
     if call.elementwise:
         ones = device_of(y.array).xp.ones_like(y.array)
         return "elementwise", to_host(as_array(call.vjp(i, (ones,))))
-    if size_of(y.array) * size_of(x.array) <= SMALL:
+    if y.array.size * x.array.size <= SMALL:
         return "jacobian", jacobian(call, i, 0)
     return "rule", None
 
 
 def jacobian(call: Call, i: int, output: int) -> Any:
     r""":math:`\partial y_j / \partial x_k` by one backward rule for each number of output `output`; shape: y's, then x's."""
-    from minilm.ops.reduce import sum_to
-
     y, x = call.outputs[output], call.inputs[i]
     assert isinstance(x, Value)
     xp = device_of(y.array).xp
-    rows = xp.zeros((size_of(y.array), *x.shape), dtype=x.array.dtype)
-    for j in range(size_of(y.array)):
+    rows = xp.zeros((y.array.size, *x.shape), dtype=x.array.dtype)
+    for j in range(y.array.size):
         gs = [xp.zeros_like(v.array) for v in call.outputs]
         gs[output].reshape(-1)[j] = 1
         rows[j] = sum_to(as_array(call.vjp(i, tuple(gs))), x.shape)

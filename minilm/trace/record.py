@@ -181,11 +181,16 @@ class Step:
     contributions: list[Contribution] = field(default_factory=list)
 
     @property
-    def scope(self) -> Scope:
-        """Where it happens: in which call of a Module."""
+    def origin(self) -> Call:
+        """The call that it is a step of; of a seed, the call that computed its value."""
         call = self.call or (self.value.call if self.value else None)
         assert call is not None
-        return call.scope
+        return call
+
+    @property
+    def scope(self) -> Scope:
+        """Where it happens: in which call of a Module."""
+        return self.origin.scope
 
     def __str__(self) -> str:
         from minilm.trace.text import describe
@@ -256,7 +261,7 @@ class Trace:
         call = Call(len(self.calls), op, params, operands, (), self._within[-1][0], _source_line(frame))
         results = []
         for tensor in outputs:
-            value = self._new_value("result", tensor.data, tensor)
+            value = self._new_value("result", _kept(tensor.data), tensor)
             value.call = call
             results.append(value)
         call.outputs = tuple(results)
@@ -313,7 +318,7 @@ class Trace:
         return value
 
     def _new_value(self, kind: str, array: Array, tensor: Tensor | None = None) -> Value:
-        value = Value(len(self.values), kind, _kept(array))
+        value = Value(len(self.values), kind, array)
         self.values.append(value)
         if tensor is not None:
             value.name = tensor.name
@@ -412,10 +417,12 @@ class Trace:
 def trace() -> Trace:
     """Records what runs inside a ``with`` block, forward and backward, for stepping through::
 
-    with ml.trace() as steps:
-        loss = ((x @ w).sigmoid() - y).pow(2).mean()
-        loss.backward()
-    print(steps)
+        with ml.trace() as steps:
+            loss = ((x @ w).sigmoid() - y).pow(2).mean()
+            loss.backward()
+        print(steps)
+
+    A notebook shows ``steps`` as a drawing with buttons.
     """
     return Trace()
 
