@@ -79,15 +79,26 @@ def detect_anomaly() -> Iterator[None]:
 
 @contextlib.contextmanager
 def observe(observer: Any) -> Iterator[None]:
-    """Within it, ``observer.forward(op, inputs, params, outputs)`` is called after each op on Tensors, and
-    ``observer.backward(node, g, grads)`` after each backward rule, and ``observer.enter(module)`` and
-    ``observer.leave(module)`` around each Module's forward pass, where `observer` has these methods.
+    """Within it, `observer` is told what the engine does, by those of these methods that it has:
+
+    - ``forward(op, inputs, params, outputs)`` after each op on Tensors;
+    - ``backward(node, g, grads)`` after each backward rule;
+    - ``before(op, stage)`` right before an op's forward rule runs on Tensors (stage ``"forward"``), and right before a node's
+      backward rule runs (stage ``"backward"``): with the two above, what a profiler needs to take the time;
+    - ``enter(module)`` and ``leave(module)`` around each Module's forward pass.
     """
     before, modes.observers = modes.observers, (*modes.observers, observer)
     try:
         yield
     finally:
         modes.observers = before
+
+
+def announce(op: Op, stage: str) -> None:
+    """Tells the observers that a rule of `op` is about to run."""
+    for observer in modes.observers:
+        if hasattr(observer, "before"):
+            observer.before(op, stage)
 
 
 class AnomalyError(ArithmeticError):
@@ -337,6 +348,8 @@ def _apply_rule(
         needs = tuple(p is not None and id(_origin(p)) in useful for p in node.parents)
     g: Any = tuple(arrived.get(i) for i in range(len(node.outputs))) if op.multi else arrived[0]
     params = {**node.params, "aux": node.aux} if op.has_aux else node.params
+    if modes.observers:
+        announce(op, "backward")
     if not create_graph:
         y = node.outputs if op.multi else node.outputs[0]
         grads = [as_array(d) for d in op.vjp(needs, g, y, node.inputs, params)]

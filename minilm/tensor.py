@@ -300,6 +300,8 @@ class Tensor:
             device = here
             arrays.append(array)
         device = device or cpu
+        if modes.observers:
+            graph.announce(op, "forward")
         try:
             out = op.forward(device, *arrays, **params)
         except ValueError as error:

@@ -264,6 +264,27 @@ class TestHooks:
             ("backward", "mul", [3.0, None]),
         ]
 
+    def test_observer_is_told_before_each_rule_runs(self):
+        events = []
+
+        class Clock:
+            def before(self, op, stage):
+                events.append((f"before {stage}", op.name))
+
+            def forward(self, op, inputs, params, outputs):
+                events.append(("after forward", op.name))
+
+            def backward(self, node, g, grads):
+                events.append(("after backward", node.op.name))
+
+        x = leaf(2.0)
+        with ml.observe(Clock()), ml.observe(object()):
+            (x * 3.0).exp().sum().backward()
+        forward, backward = ["mul", "exp", "sum"], ["sum", "exp", "mul"]
+        assert events == [(f"{when} forward", name) for name in forward for when in ("before", "after")] + [
+            (f"{when} backward", name) for name in backward for when in ("before", "after")
+        ]
+
 
 class TestModes:
     def test_no_grad_records_nothing(self):
