@@ -17,7 +17,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from minilm.backend import DeviceError, get_device
+from minilm.backend import DeviceError, get_device, get_num_threads, set_num_threads
 from minilm.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minilm.graph import AnomalyError, detect_anomaly, enable_grad, is_grad_enabled, no_grad, observe
 from minilm.ops import REGISTRY, use_fused
@@ -46,7 +46,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "AnomalyError", "DeviceError", "GradcheckError", "Tensor", "arange", "book", "concat", "data", "detect_anomaly", "einsum",
-    "enable_grad", "exp", "get_default_dtype", "get_device", "grad", "gradcheck", "gradgradcheck", "is_grad_enabled", "log",
-    "manual_seed", "maximum", "minimum", "models", "nn", "no_grad", "observe", "ones", "ops", "optim", "random",
-    "set_default_dtype", "sqrt", "stack", "tensor", "text", "trace", "train", "use_fused", "where", "zeros",
+    "enable_grad", "exp", "get_default_dtype", "get_device", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
+    "is_grad_enabled", "log", "manual_seed", "maximum", "minimum", "models", "nn", "no_grad", "observe", "ones", "ops", "optim", "random",
+    "set_default_dtype", "set_num_threads", "sqrt", "stack", "tensor", "text", "trace", "train", "use_fused", "where", "zeros",
 ]  # fmt: skip

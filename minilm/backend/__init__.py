@@ -4,6 +4,7 @@ Everything above this package reads as plain NumPy through ``device.xp``. Arrays
 `to_device` and `to_host`.
 """
 
+from minilm.backend.cublas import allow_tf32, tf32_allowed
 from minilm.backend.device import (
     Device,
     DeviceError,
@@ -16,16 +17,20 @@ from minilm.backend.device import (
     to_device,
     to_host,
 )
+from minilm.backend.threads import get_num_threads, set_num_threads
 
 __all__ = [
     "Device",
     "DeviceError",
+    "allow_tf32",
     "as_array",
     "cpu",
     "device_of",
     "get_device",
+    "get_num_threads",
     "is_device_name",
     "register_device",
+    "set_num_threads",
     "to_device",
     "to_host",
 ]

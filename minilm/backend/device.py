@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from minilm.backend.kernels import Kernels
+from minilm.backend.memory import keep_freed_memory
+from minilm.backend.threads import pool
 
 Array = Any  # a NumPy array, or a CuPy array: the two have no common base class
 
@@ -56,7 +58,18 @@ class Device(Kernels):
         """Waits until all work given to the device is done. The CPU has always just done it."""
 
 
-cpu = Device("cpu", np, np.ndarray)
+class CpuDevice(Device):
+    """The processor: NumPy, with several threads for what NumPy itself computes on one."""
+
+    def __init__(self) -> None:
+        super().__init__("cpu", np, np.ndarray)
+
+    def run(self, function: Callable[..., Any], blocks: Sequence[tuple[Any, ...]]) -> None:
+        pool.run(function, blocks)
+
+
+keep_freed_memory()
+cpu = CpuDevice()
 
 _ON_REQUEST = ("auto", "cuda", "cuda:0")  # names that may stand for a GPU, which is looked for when it is asked for
 _DEVICES: dict[str, Device] = {"cpu": cpu}

@@ -7,8 +7,10 @@ written for any array module: ``self.xp``, never ``np``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from minilm.backend import special
 
@@ -21,6 +23,56 @@ class Kernels:
     """Mixin of `Device`: functions on raw arrays, without a graph."""
 
     xp: Any
+
+    # -- blocks --------------------------------------------------------------------------------------------------------
+
+    block_size = 1 << 16
+    """How many elements a function of many passes works on at once: few enough to stay in the cache between the passes."""
+
+    def run(self, function: Callable[..., Any], blocks: Sequence[tuple[Any, ...]]) -> None:
+        """Calls ``function(*block)`` for each block, in any order. The CPU does several at once (`minilm.backend.threads`)."""
+        for block in blocks:
+            function(*block)
+
+    def blocks(self, *arrays: Array) -> list[tuple[Array, ...]]:
+        """Arrays of one shape, cut alike into flat views of at most `block_size` elements.
+
+        Arrays without a flat view (not C-contiguous) come whole.
+        """
+        if not all(a.flags.c_contiguous for a in arrays):
+            return [arrays]
+        flat = [a.reshape(-1) for a in arrays]
+        if flat[0].size <= self.block_size:
+            return [tuple(flat)]
+        return [tuple(a[part] for a in flat) for part in self.cuts(flat[0].size, flat[0].size)]
+
+    def row_blocks(self, *arrays: Array) -> list[tuple[Array, ...]]:
+        """Arrays (..., n) or (..., 1) with the same leading axes, cut alike into flat (rows, n) of at most `block_size` elements."""
+        flat = [a.reshape(-1, a.shape[-1]) if a.size else a.reshape(0, a.shape[-1]) for a in arrays]
+        return [tuple(a[part] for a in flat) for part in self.cuts(len(flat[0]), arrays[0].size)]
+
+    def batch_blocks(self, elements: int, *arrays: Array | None) -> list[tuple[Array | None, ...]]:
+        """Arrays (batch, ...), cut alike along the batch so that one with `elements` elements falls into blocks of `block_size`.
+
+        None stays None, and an array without a batch axis (a mask for all) whole. Where leading axes are broadcast, all come
+        whole.
+        """
+        depth = max(a.ndim for a in arrays if a is not None)
+        deep = [a is not None and a.ndim == depth for a in arrays]
+        sizes = {a.shape[0] for a, is_deep in zip(arrays, deep, strict=True) if a is not None and is_deep}
+        if elements <= self.block_size or depth < 3 or len(sizes) != 1:
+            return [arrays]
+        return [
+            tuple(a[part] if is_deep and a is not None else a for a, is_deep in zip(arrays, deep, strict=True))
+            for part in self.cuts(sizes.pop(), elements)
+        ]
+
+    def cuts(self, length: int, elements: int) -> list[slice]:
+        """An axis of `length` in equal parts, so many that `elements` elements in all make at most `block_size` each."""
+        count = max(1, min(length, -(-elements // self.block_size)))
+        return [slice(i * length // count, (i + 1) * length // count) for i in range(count)]
+
+    # -- products and sums ---------------------------------------------------------------------------------------------
 
     def matmul(self, a: Array, b: Array) -> Array:
         """``a @ b``. A batch of row vectors times one matrix is one flat product: one call of BLAS instead of many."""
@@ -97,29 +149,41 @@ class Kernels:
 
     def layer_norm(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Any]:
         """The output, and what `layer_norm_backward` needs: mean and 1 / standard deviation of each row."""
-        n = x.shape[-1]
-        mean = self.sum_last(x)
-        mean /= n
-        y = x - mean
-        rstd = self.sum_last(y * y)
-        rstd /= n
-        rstd += eps
-        rstd **= -0.5
-        y *= rstd
-        return self.scale_and_shift(y, weight, bias), (mean, rstd)
+        xp, n = self.xp, x.shape[-1]
+        y = xp.empty(x.shape, x.dtype)
+        mean, rstd = (xp.empty((*x.shape[:-1], 1), x.dtype) for _ in range(2))
+
+        def part(x: Array, y: Array, mean: Array, rstd: Array) -> None:
+            xp.multiply(self.sum_last(x), 1.0 / n, out=mean)
+            xp.subtract(x, mean, out=y)
+            xp.multiply(self.sum_last(y * y), 1.0 / n, out=rstd)
+            rstd += eps
+            rstd **= -0.5
+            y *= rstd
+            self.scale_and_shift(y, weight, bias)
+
+        self.run(part, self.row_blocks(x, y, mean, rstd))
+        return y, (mean, rstd)
 
     def layer_norm_backward(self, g: Array, x: Array, weight: Array | None, saved: Any) -> tuple[Array, Array, Array]:
         """The gradients of x, weight and bias (the last two as if weight and bias were there)."""
-        mean, rstd = saved
-        normed = x - mean
-        normed *= rstd
-        product = g * normed
-        dweight, dbias = self.sum_leading(product), self.sum_leading(g)
-        to_mean = self.mean_column(weight, x)  # @ it takes the weighted mean of each row
-        normed *= self.xp.matmul(product, to_mean)
-        normed += self.xp.matmul(g, to_mean)
-        dx = self.xp.subtract(g if weight is None else self.xp.multiply(g, weight, out=product), normed, out=normed)
-        dx *= rstd
+        xp, to_mean = self.xp, self.mean_column(weight, x)  # @ it takes the weighted mean of each row
+        dx = xp.empty(x.shape, x.dtype)
+        blocks = self.row_blocks(g, x, *saved, dx)
+        sums = xp.empty((len(blocks), 2, x.shape[-1]), x.dtype)
+
+        def part(sums: Array, g: Array, x: Array, mean: Array, rstd: Array, dx: Array) -> None:
+            normed = xp.subtract(x, mean, out=dx)
+            normed *= rstd
+            product = g * normed
+            sums[0], sums[1] = self.sum_leading(product), self.sum_leading(g)
+            normed *= xp.matmul(product, to_mean)
+            normed += xp.matmul(g, to_mean)
+            xp.subtract(g if weight is None else xp.multiply(g, weight, out=product), normed, out=dx)
+            dx *= rstd
+
+        self.run(part, [(sums[i], *block) for i, block in enumerate(blocks)])
+        dweight, dbias = sums[0] if len(blocks) == 1 else sums.sum(axis=0)
         return dx, dweight, dbias
 
     def rms_norm(self, x: Array, weight: Array | None, eps: float) -> tuple[Array, Any]:
@@ -272,16 +336,31 @@ class Kernels:
         key: int,
         scale: float,
     ) -> tuple[Array, Any]:
-        """softmax(scale q kᵀ + mask) v, and what `attention_backward` needs: the probabilities and their dropout mask."""
-        xp = self.xp
-        scores = xp.matmul(q * scale, xp.swapaxes(k, -1, -2))
-        bias = self.attention_bias(mask, causal, scores.shape, scores.dtype)
-        if bias is not None:
-            fits = self._broadcasts_into(bias.shape, scores.shape)
-            scores = xp.add(scores, bias, out=scores if fits else None)
-        p = self.softmax(scores, scores.ndim - 1, out=scores)
+        """softmax(scale q kᵀ + mask) v, and what `attention_backward` needs: the probabilities and their dropout mask.
+
+        The output lies in memory as q does: where heads were cut out of the width, joining them again is then no copy.
+        """
+        xp, lead = self.xp, _common_shape(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+        scores_shape = (*lead, q.shape[-2], k.shape[-2])
+        bias = self.attention_bias(mask, causal, scores_shape, q.dtype)
+        if bias is not None:  # a mask may have leading axes that the scores have not
+            scores_shape = (*_common_shape(lead, bias.shape[:-2]), *scores_shape[-2:])
+        y_shape = (*scores_shape[:-1], v.shape[-1])
+        y, p = self._empty_as(q, y_shape), xp.empty(scores_shape, q.dtype)
         keep = self.dropout_mask(p.shape, dropout_p, key, p.dtype) if dropout_p else None
-        return xp.matmul(p if keep is None else p * keep, v), (p, keep)
+
+        def part(q: Array, k: Array, v: Array, bias: Array | None, keep: Array | None, p: Array, y: Array) -> None:
+            if p.ndim == max(q.ndim, k.ndim):
+                xp.matmul(q * scale, xp.swapaxes(k, -1, -2), out=p)
+            else:
+                p[...] = xp.matmul(q * scale, xp.swapaxes(k, -1, -2))
+            if bias is not None:
+                p += bias
+            self.softmax(p, p.ndim - 1, out=p)
+            xp.matmul(p if keep is None else p * keep, v, out=y)
+
+        self.run(part, self.batch_blocks(p.size, q, k, v, bias, keep, p, y))
+        return y, (p, keep)
 
     def attention_backward(
         self, g: Array, q: Array, k: Array, v: Array, y: Array, scale: float, saved: Any
@@ -292,17 +371,29 @@ class Kernels:
         "FlashAttention", appendix B.4).
         """
         xp, (p, keep) = self.xp, saved
-        dv = xp.matmul(xp.swapaxes(p if keep is None else p * keep, -1, -2), g)
-        ds = xp.matmul(g, xp.swapaxes(v, -1, -2))
-        if keep is not None:
-            ds *= keep
-        ds -= self.sum_last(g * y)
-        ds *= p
-        dq = xp.matmul(ds, k)
-        dq *= scale
-        dk = xp.matmul(xp.swapaxes(ds, -1, -2), q)
-        dk *= scale
+        lead = p.shape[:-2]
+        ds = xp.empty_like(p)
+        dq, dk, dv = (self._empty_as(x, (*lead, *x.shape[-2:])) for x in (q, k, v))
+
+        def part(g: Array, q: Array, k: Array, v: Array, y: Array, p: Array, keep: Array | None, *out: Array) -> None:
+            ds, dq, dk, dv = out
+            xp.matmul(xp.swapaxes(p if keep is None else p * keep, -1, -2), g, out=dv)
+            xp.matmul(g, xp.swapaxes(v, -1, -2), out=ds)
+            if keep is not None:
+                ds *= keep
+            ds -= self.sum_last(g * y)
+            ds *= p
+            xp.matmul(ds, k, out=dq)
+            dq *= scale
+            xp.matmul(xp.swapaxes(ds, -1, -2), q, out=dk)
+            dk *= scale
+
+        self.run(part, self.batch_blocks(p.size, g, q, k, v, y, p, keep, ds, dq, dk, dv))
         return dq, dk, dv, ds
+
+    def _empty_as(self, x: Array, shape: tuple[int, ...]) -> Array:
+        """Memory for an array of `shape`; where that is the shape of x, in its order of axes."""
+        return self.xp.empty_like(x) if x.shape == shape else self.xp.empty(shape, x.dtype)
 
     def attention_bias(self, mask: Array | None, causal: bool, shape: tuple[int, ...], dtype: Any) -> Array | None:
         """What is added to scores of `shape` (..., queries, keys): -infinity where a query may not attend; None for nothing."""
@@ -314,12 +405,6 @@ class Kernels:
             later = xp.triu(xp.full((queries, keys), -math.inf, dtype), keys - queries + 1)
             bias = later if bias is None else bias + later
         return bias
-
-    @staticmethod
-    def _broadcasts_into(inner: tuple[int, ...], outer: tuple[int, ...]) -> bool:
-        """Whether an array of shape `inner` can be added to one of shape `outer` in place."""
-        lead = len(outer) - len(inner)
-        return lead >= 0 and all(m in (1, n) for m, n in zip(inner, outer[lead:], strict=True))
 
     # -- dropout and embedding ----------------------------------------------------------------------------------------
 
@@ -335,7 +420,8 @@ class Kernels:
             return xp.full(shape, 1.0 - p, dtype)
         mixed = mix64(key)
         bits = xp.arange(size, dtype=xp.uint32)
-        for (block,) in self.blocks(bits):
+
+        def mix(block: Array) -> None:
             for half in (mixed & 0xFFFFFFFF, mixed >> 32):
                 block ^= half
                 block ^= block >> 16
@@ -343,6 +429,8 @@ class Kernels:
                 block ^= block >> 13
                 block *= 0xC2B2AE35
                 block ^= block >> 16
+
+        self.run(mix, self.blocks(bits))
         mask = (bits >= int(p * 2**32)).astype(dtype)
         mask *= 1.0 / (1.0 - p)
         return mask.reshape(shape)
@@ -374,57 +462,49 @@ class Kernels:
         return special.erf(self.xp, x)
 
     def gelu(self, x: Array, approximate: str) -> tuple[Array, Array]:
-        r"""The output, x times a gate, and the gate, which `gelu_backward` needs.
+        r"""The output and its derivative, which `gelu_backward` needs.
 
-        The gate is the normal distribution function :math:`\Phi(x) = \tfrac12 (1 + \operatorname{erf}(x / \sqrt2))`, or with
-        ``approximate="tanh"`` its approximation :math:`\tfrac12 (1 + \tanh(\sqrt{2/\pi}\, (x + 0.044715 x^3)))`.
+        The output is x times a gate, the normal distribution function :math:`\Phi(x) = \tfrac12 (1 + \operatorname{erf}(x / \sqrt2))`,
+        or with ``approximate="tanh"`` its approximation :math:`\tfrac12 (1 + \tanh(\sqrt{2/\pi}\, (x + 0.044715 x^3)))`.
+        The derivative is made here, where x and the gate are in the cache: backward is then one pass over memory.
         """
         xp, x = self.xp, special.as_float(self.xp, x)
-        y, gate = xp.empty_like(x), xp.empty_like(x)
-        for part, out, p in self.blocks(x, y, gate):
-            if approximate == "none":
-                t = self.erf(part * math.sqrt(0.5))
-            else:
-                t = xp.tanh(special.polynomial((GELU_SLOPE, GELU_SLOPE * GELU_CUBIC), part * part) * part)
-            t *= 0.5
-            xp.add(t, 0.5, out=p)
-            xp.multiply(part, p, out=out)
-        return y, gate
+        y, slope = xp.empty_like(x), xp.empty_like(x)
 
-    def gelu_backward(self, g: Array, x: Array, gate: Array, approximate: str) -> Array:
-        r"""g (gate + x gate'): the gate's derivative is the normal density, or for tanh :math:`2 p (1 - p)` times its argument's."""
-        xp, dx = self.xp, self.xp.empty_like(x)
-        for upstream, part, p, out in self.blocks(g, x, gate, dx):
-            xp.multiply(part, part, out=out)
-            if approximate == "none":
-                out *= -0.5
-                xp.exp(out, out=out)
-                out *= math.sqrt(0.5 / math.pi)
-            else:
-                out *= 6.0 * GELU_SLOPE * GELU_CUBIC
-                out += 2.0 * GELU_SLOPE
-                out *= p * (1.0 - p)
-            out *= part
-            out += p
-            out *= upstream
-        return dx
+        def exact(x: Array, y: Array, slope: Array) -> None:
+            u = xp.clip(x, -special.FLAT, special.FLAT)
+            xp.multiply(u, u, out=slope)
+            gate = special.normal_cdf(xp, u, slope)
+            slope *= -0.5
+            xp.exp(slope, out=slope)
+            slope *= u
+            slope *= math.sqrt(0.5 / math.pi)
+            slope += gate
+            xp.multiply(x, gate, out=y)
+
+        def by_tanh(x: Array, y: Array, slope: Array) -> None:
+            xp.multiply(x, x, out=slope)
+            gate = special.polynomial((GELU_SLOPE, GELU_SLOPE * GELU_CUBIC), slope)
+            gate *= x
+            xp.tanh(gate, out=gate)
+            gate *= 0.5
+            gate += 0.5
+            slope *= 6.0 * GELU_SLOPE * GELU_CUBIC
+            slope += 2.0 * GELU_SLOPE
+            slope *= x
+            slope *= gate
+            slope *= 1.0 - gate
+            slope += gate
+            xp.multiply(x, gate, out=y)
+
+        self.run(exact if approximate == "none" else by_tanh, self.blocks(x, y, slope))
+        return y, slope
+
+    def gelu_backward(self, g: Array, x: Array, slope: Array, approximate: str) -> Array:
+        """g times the derivative, which `gelu` made."""
+        return g * slope
 
     # -- optimizers ---------------------------------------------------------------------------------------------------
-
-    block_size = 1 << 16
-    """How many elements an update of many passes works on at once: few enough to stay in the cache between the passes."""
-
-    def blocks(self, *arrays: Array) -> Iterator[tuple[Array, ...]]:
-        """Arrays of one shape, cut alike into flat views of at most `block_size` elements.
-
-        Arrays without a flat view (not C-contiguous) come whole.
-        """
-        if not all(a.flags.c_contiguous for a in arrays):
-            yield arrays
-            return
-        flat = [a.reshape(-1) for a in arrays]
-        for start in range(0, flat[0].size, self.block_size):
-            yield tuple(a[start : start + self.block_size] for a in flat)
 
     def adamw(
         self,
@@ -451,7 +531,8 @@ class Kernels:
         xp, (beta1, beta2) = self.xp, betas
         root = math.sqrt(1.0 - beta2**step)
         rate, shift = lr * root / (1.0 - beta1**step), eps * root
-        for p, g, m, v, *rest in self.blocks(p, g, m, v, *(() if v_max is None else (v_max,))):  # noqa: B020
+
+        def update(p: Array, g: Array, m: Array, v: Array, *rest: Array) -> None:
             s = xp.empty_like(p)
             m *= beta1
             m += xp.multiply(g, 1.0 - beta1, out=s)
@@ -466,6 +547,13 @@ class Kernels:
             if weight_decay:
                 p *= 1.0 - lr * weight_decay
             p -= s
+
+        self.run(update, self.blocks(p, g, m, v, *(() if v_max is None else (v_max,))))
+
+
+def _common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that several broadcast to."""
+    return shapes[0] if all(shape == shapes[0] for shape in shapes) else np.broadcast_shapes(*shapes)
 
 
 def mix64(key: int) -> int:

@@ -18,6 +18,7 @@ error of erf is smallest, which is 9.5e-8.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 Array = Any
@@ -30,6 +31,9 @@ Q = (0.17900115118138996, -0.32623356004303716, 0.24560380171233195, -0.15011593
      6.406182073530546e-05, -1.284889451252353e-05, -8.008021319412685e-06, 2.023603179641757e-06,
      1.2801900862962662e-06)  # fmt: skip
 R = (1.12837923, 0.102769054, -0.000191830914, -0.00061978458, 8.76372869e-05, -5.66846802e-06, 1.41851743e-07)
+
+FLAT = 40.0  # beyond it the normal density is 0 in float64, too
+R_OF_CDF = tuple(c * 0.5 ** (k + 0.5) for k, c in enumerate(R))  # with erf(x / sqrt 2) = tanh(x R_OF_CDF(x^2))
 
 END = 6.0  # from here on erf rounds to 1 in float64
 END_FLOAT32 = 4.2  # in float32 already below 4; here tanh has reached 1 too
@@ -44,6 +48,22 @@ def erf(xp: Any, x: Array) -> Array:
     if x.dtype.itemsize < 8:
         return _erf_float32(xp, x.astype(xp.float32, copy=False)).astype(x.dtype, copy=False)
     return _erf_float64(xp, x)
+
+
+def normal_cdf(xp: Any, x: Array, square: Array) -> Array:
+    r"""The normal distribution function :math:`\Phi(x) = \tfrac12 (1 + \operatorname{erf}(x / \sqrt2))` of floats.
+
+    They lie in [-40, 40]; `square` holds their squares, which a caller needs too.
+    """
+    if x.dtype == xp.float32:
+        y = polynomial(R_OF_CDF, square)
+        y *= x
+        xp.tanh(y, out=y)
+    else:
+        y = erf(xp, x * math.sqrt(0.5))
+    y *= 0.5
+    y += 0.5
+    return y
 
 
 def as_float(xp: Any, x: Any) -> Array:

@@ -165,7 +165,7 @@ class gelu(Op):
 
     ``approximate="tanh"`` is the paper's approximation, which GPT-2 was trained with:
     :math:`\tfrac12 x\,(1 + \tanh(\sqrt{2/\pi}\,(x + 0.044715\,x^3)))`. Its gradient is that of the approximation.
-    At :math:`-\infty` both are :math:`-\infty \cdot 0`, NaN, as in PyTorch. The weights are kept for the backward pass.
+    At :math:`-\infty` both are :math:`-\infty \cdot 0`, NaN, as in PyTorch. The derivative is kept for the backward pass.
 
     Raises:
         ValueError: `approximate` is neither "none" nor "tanh".

@@ -1,0 +1,166 @@
+"""Threads for what NumPy computes on one: everything but matrix products.
+
+NumPy lets go of the interpreter's lock inside its loops, so that two Python threads compute at once as long as each call is
+long enough to be worth the hand-over (a dispatch costs 10 to 50 microseconds). Work is cut into blocks whose size never
+depends on the number of threads, and no sum crosses a block: results have the same bits on one thread and on many.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import ctypes
+import itertools
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy  # noqa: F401  # its extension module leads to its BLAS
+
+
+def available_threads() -> int:
+    """The number of threads to begin with: OMP_NUM_THREADS or OPENBLAS_NUM_THREADS where set, else the cores of this process."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        value = os.environ.get(name, "")
+        if value.isdigit() and int(value) > 0:
+            return int(value)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class ThreadPool:
+    """Threads that wait for blocks of work, next to the thread that hands them out."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begins without helpers: at first, and in a forked process, where no thread but the forking one lives on."""
+        self._helpers: list[_Helper] = []
+        self._busy = threading.Lock()
+
+    def run(self, function: Callable[..., Any], blocks: Sequence[tuple[Any, ...]]) -> None:
+        """Calls ``function(*block)`` for each block, in any order, and returns when all are done.
+
+        Whoever is free takes the next block, so that a core that is busy otherwise holds nobody up. A call from inside a
+        block, or from a second thread while the helpers work for the first, runs where it is called.
+
+        Raises:
+            Exception: what the first failing block raised; the blocks that were not begun are dropped.
+        """
+        if len(blocks) < 2 or self.threads < 2 or not self._busy.acquire(blocking=False):
+            for block in blocks:
+                function(*block)
+            return
+        before = blas_threads(1)  # a product inside a block would otherwise wait for all threads of BLAS
+        try:
+            job = _Job(function, blocks)
+            count = min(self.threads, len(blocks)) - 1
+            while len(self._helpers) < count:
+                self._helpers.append(_Helper())
+            for helper in self._helpers[:count]:
+                helper.start(job)
+            job.work()
+            job.finished.acquire()
+        finally:
+            blas_threads(before)
+            self._busy.release()
+        if job.error is not None:
+            raise job.error
+
+
+class _Job:
+    """Blocks that several threads take from, one at a time."""
+
+    def __init__(self, function: Callable[..., Any], blocks: Sequence[tuple[Any, ...]]) -> None:
+        self.function, self.blocks = function, blocks
+        self.error: BaseException | None = None
+        self.begun, self.done = itertools.count(), itertools.count(1)  # a step of them cannot be interrupted
+        self.finished = threading.Lock()
+        self.finished.acquire()
+        self.context = contextvars.copy_context()  # NumPy's errstate belongs to it
+
+    def work(self) -> None:
+        """Takes blocks until none is left. Whoever ends the last one says so: nobody waits for a thread that came too late."""
+        while (i := next(self.begun)) < len(self.blocks):
+            try:
+                if self.error is None:
+                    self.function(*self.blocks[i])
+            except BaseException as error:  # raised again where the work was handed out; KeyboardInterrupt too
+                self.error = error
+            if next(self.done) == len(self.blocks):
+                self.finished.release()
+
+
+class _Helper:
+    """One thread and the lock that it waits for: the lightest signal that Python has."""
+
+    def __init__(self) -> None:
+        self.waiting = threading.Lock()
+        self.waiting.acquire()
+        self.job: _Job | None = None
+        threading.Thread(target=self._serve, name="minilm", daemon=True).start()
+
+    def start(self, job: _Job) -> None:
+        self.job = job
+        if self.waiting.locked():  # else it has not yet come to its last job, and finds this one instead
+            self.waiting.release()
+
+    def _serve(self) -> None:
+        while True:
+            self.waiting.acquire()
+            job, self.job = self.job, None
+            if job is not None:
+                job.context.copy().run(job.work)
+            del job  # else its arrays would live until the next one
+
+
+def _find_blas() -> tuple[Any, Any]:
+    """OpenBLAS's functions that read and set its number of threads, in the library that NumPy multiplies with."""
+    try:
+        library = ctypes.CDLL(
+            sys.modules["numpy._core._multiarray_umath"].__file__ or ""
+        )  # looks into what it is linked with, too
+    except (KeyError, OSError):
+        return None, None
+    for name in ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads", "openblas_{}_num_threads64_",
+                 "openblas_{}_num_threads"):  # fmt: skip
+        if hasattr(library, name.format("get")):
+            return getattr(library, name.format("get")), getattr(library, name.format("set"))
+    return None, None
+
+
+_get_blas_threads, _set_blas_threads = _find_blas()
+
+
+def blas_threads(count: int) -> int:
+    """Sets the number of threads that OpenBLAS uses for a product, and returns what it was; 0, where given or returned, is unknown."""
+    if _get_blas_threads is None or not count:
+        return 0
+    before = int(_get_blas_threads())
+    if before != count:
+        _set_blas_threads(count)
+    return before
+
+
+pool = ThreadPool(available_threads())
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=pool._forget)
+
+
+def set_num_threads(count: int) -> None:
+    """Sets how many threads minilm's CPU kernels use, BLAS's included: 1 leaves a process to its own core.
+
+    Raises:
+        ValueError: `count` is no integer of at least 1.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ValueError(f"set_num_threads: expected an integer of at least 1, got {count!r}.")
+    pool.threads = count
+    blas_threads(count)
+
+
+def get_num_threads() -> int:
+    """How many threads minilm's CPU kernels use."""
+    return pool.threads
