@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minilm.backend import to_device
+from minilm.backend.cublas import without_tf32
 from minilm.graph import enable_grad, no_grad
 from minilm.tensor import Tensor, grad
 
@@ -24,6 +25,7 @@ class GradcheckError(AssertionError):
     """A gradient differs from the central difference."""
 
 
+@without_tf32()
 def gradcheck(
     f: Callable[..., Any],
     *inputs: Any,
@@ -71,6 +73,7 @@ def gradcheck(
     return True
 
 
+@without_tf32()
 def gradgradcheck(f: Callable[..., Any], *inputs: Any, seed: int = 0, **options: Any) -> bool:
     r"""`gradcheck` of the gradient itself: of :math:`(x, v) \mapsto J_f(x)^\top v`, by x and by v.
 
