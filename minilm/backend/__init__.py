@@ -31,6 +31,7 @@ __all__ = [
     "is_device_name",
     "register_device",
     "set_num_threads",
+    "tf32_allowed",
     "to_device",
     "to_host",
 ]
