@@ -25,7 +25,10 @@ class Device(Kernels):
         name: ``"cpu"`` or ``"cuda"``.
         xp: the array module, used exactly as NumPy is.
         array_type: the class of this device's arrays.
+        waits_to_look: whether to look at an array's numbers means to wait for the device: checks of inputs are then left out.
     """
+
+    waits_to_look = False
 
     def __init__(self, name: str, xp: Any, array_type: type) -> None:
         self.name, self.xp, self.array_type = name, xp, array_type

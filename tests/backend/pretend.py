@@ -29,7 +29,9 @@ import numpy as np
 
 from minilm.backend import Device, register_device
 from minilm.backend.accelerator import Accelerator
+from minilm.backend.cublas import Products
 from tests.backend.cupy_api import parse, table
+from tests.backend.host_cublas import HostCublas
 
 
 class PretendError(AssertionError):
@@ -62,6 +64,11 @@ def count() -> Iterator[Counts]:
     yield counts
     for name in ("launches", "syncs", "uploads"):
         setattr(counts, name, getattr(_total, name) - getattr(before, name))
+
+
+def total() -> Counts:
+    """What has happened since the start."""
+    return replace(_total)
 
 
 @contextlib.contextmanager
@@ -306,6 +313,9 @@ WAITING = {"nonzero", "flatnonzero", "argwhere", "compress", "extract", "bincoun
            "unique_inverse", "unique_values", "array_repr", "array_str", "tobytes"}  # fmt: skip
 """The shape of their result depends on the numbers, or they are for reading."""
 
+WITHOUT_KERNEL = {"empty", "empty_like"}
+"""Memory, and nothing written to it."""
+
 CREATION = {"array", "asarray", "asanyarray", "ascontiguousarray"}
 WRAPPING = {"take", "take_along_axis", "put_along_axis", "put", "choose"}
 ZERO_D = {"allclose", "array_equal", "array_equiv"}
@@ -333,7 +343,7 @@ def _call(name: str, function: Callable[..., Any], signature: inspect.Signature,
     _total.syncs += name in WAITING
     parts = wrapped if isinstance(wrapped, tuple | list) else (wrapped,)
     shared = name in VIEWS and all(any(_shares(x, p) for x in plain) for p in parts if isinstance(p, Array))
-    _total.launches += any(isinstance(p, Array) for p in parts) and not shared
+    _total.launches += any(isinstance(p, Array) for p in parts) and not shared and name not in WITHOUT_KERNEL
     return wrapped
 
 
@@ -519,11 +529,27 @@ def _complete(cls: type[Array]) -> None:
 _complete(Array)
 
 
+FUSED = {
+    "softmax": 1, "softmax_backward": 1, "log_softmax": 1, "log_softmax_backward": 1,
+    "masked_softmax": 1, "masked_softmax_backward": 1,
+    "layer_norm": 1, "layer_norm_backward": 2, "rms_norm": 1, "rms_norm_backward": 2,
+    "cross_entropy": 1, "cross_entropy_backward": 1, "gelu": 1, "gelu_backward": 1,
+    "dropout_mask": 1, "embedding_grad": 2, "sum_leading": 1, "adamw": 1,
+}  # fmt: skip
+"""The functions for which the CUDA device has kernels of its own, and how many of them one call starts."""
+
+
 class PretendDevice(Accelerator):
-    """The device whose arrays are `Array`. Its functions are those of the CUDA device."""
+    """The device whose arrays are `Array`. Its functions are those of the CUDA device.
+
+    Products go the CUDA device's way, through `minilm.backend.cublas`, to cuBLAS's definition on the host's memory. What the
+    CUDA device has a kernel for is computed by the reference, under CuPy's rules, and counted as the kernel's launches.
+    """
 
     def __init__(self) -> None:
         super().__init__("pretend", xp, Array)
+        self._products = Products(xp, lambda x: x._a.ctypes.data, self._gemm)
+        self._cublas = HostCublas()
 
     def from_host(self, array: np.ndarray[Any, Any]) -> Array:
         return _upload(array)
@@ -533,6 +559,32 @@ class PretendDevice(Accelerator):
 
     def synchronize(self) -> None:
         _total.syncs += 1
+
+    def product(self, a: Array, b: Array, out: Array | None = None, alpha: float = 1.0) -> Array:
+        return self._products(a, b, out, alpha)
+
+    def _gemm(self, *arguments: Any) -> None:
+        _total.launches += 1
+        self._cublas.calls.clear()
+        with np.errstate(all="ignore"):
+            self._cublas(*arguments)
+
+
+def _fused(name: str, launches: int) -> Callable[..., Any]:
+    reference = getattr(Accelerator, name)
+
+    @functools.wraps(reference)
+    def call(self: PretendDevice, *args: Any, **kwargs: Any) -> Any:
+        before = _total.launches
+        result = reference(self, *args, **kwargs)
+        _total.launches = before + launches
+        return result
+
+    return call
+
+
+for _name, _launches in FUSED.items():
+    setattr(PretendDevice, _name, _fused(_name, _launches))
 
 
 @functools.cache

@@ -14,37 +14,17 @@ from hypothesis import strategies as st
 import minilm as ml
 from minilm.backend import cublas
 from minilm.backend.cublas import LAUNCH_BYTES, Plan, Products, View, contiguous, layout, plan
+from tests.backend.host_cublas import HostCublas
 
 pytestmark = pytest.mark.host
 
 
-class Cublas:
-    """cublasGemmStridedBatchedEx as its documentation defines it: column-major matrices at addresses. It keeps its calls."""
+class Cublas(HostCublas):
+    """It, and the products that it computes."""
 
     def __init__(self):
-        self.calls = []
+        super().__init__()
         self.products = Products(np, lambda x: x.ctypes.data, self)
-
-    def __call__(self, g, alpha, first, second, result, dtype):
-        self.calls.append((g, alpha, dtype))
-        assert g.lda >= max(1, g.k if g.transa else g.m), "CUBLAS_STATUS_INVALID_VALUE: lda"
-        assert g.ldb >= max(1, g.n if g.transb else g.k), "CUBLAS_STATUS_INVALID_VALUE: ldb"
-        assert g.ldc >= max(1, g.m), "CUBLAS_STATUS_INVALID_VALUE: ldc"
-        dtype = np.dtype(dtype)
-        for i in range(g.batch):
-            a = self.matrix(first, i * g.stridea, (g.k, g.m) if g.transa else (g.m, g.k), g.lda, dtype)
-            b = self.matrix(second, i * g.strideb, (g.n, g.k) if g.transb else (g.k, g.n), g.ldb, dtype)
-            c = self.matrix(result, i * g.stridec, (g.m, g.n), g.ldc, dtype)
-            c[...] = alpha * ((a.T if g.transa else a) @ (b.T if g.transb else b))
-
-    @staticmethod
-    def matrix(address, offset, shape, ld, dtype):
-        rows, columns = shape
-        count = ld * (columns - 1) + rows  # not one element more: the rest of the last column is another's
-        buffer = (ctypes.c_char * (count * dtype.itemsize)).from_address(address + offset * dtype.itemsize)
-        flat = np.frombuffer(buffer, dtype)
-        flat.flags.writeable = True
-        return np.lib.stride_tricks.as_strided(flat, shape, (dtype.itemsize, ld * dtype.itemsize))
 
 
 @pytest.fixture

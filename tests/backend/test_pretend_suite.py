@@ -45,7 +45,7 @@ def numbers(op, sample, device, dtype=np.float32):
     return [to_host(t.data) for t in found]
 
 
-OTHER_ORDER = ("embedding", "embedding_grad")
+OTHER_ORDER = ("embedding", "embedding_grad", "matmul", "scaled_dot_product_attention")
 
 
 @pytest.mark.parametrize(("op", "sample"), CASES)
