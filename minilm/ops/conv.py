@@ -3,7 +3,8 @@ r"""Convolution and pooling: what happens in every window of an image.
 Sizes are (batch, channels, height, width). A window has a *tap* for each of its places: the strided view of the input that
 holds, for every window, the number at that place. With the taps copied side by side (im2col), a convolution is a matrix
 product, as in Chellapilla et al. 2006, "High performance convolutional neural networks for document processing"; its gradient
-adds the taps' gradients back to where the taps were taken from (col2im).
+is another convolution, or adds the taps' gradients back to where the taps were taken from (col2im). All of this is done for a
+few images at a time (`correlate` says why).
 
 The rules here are for arrays. The second derivative runs an op's `composed` on all of its inputs, so the rules name them all
 without an underscore: they must be kept.
@@ -20,7 +21,7 @@ from minilm.backend import device_of, to_device
 from minilm.ops.index import gather
 from minilm.ops.linalg import matmul, swap_last
 from minilm.ops.op import Op, Sample, distinct, op, real, shape_of
-from minilm.ops.shape import array_of, home_of, inner, pad, reshape, squeeze, unsqueeze
+from minilm.ops.shape import array_of, home_of, pad, reshape, squeeze, unsqueeze
 
 
 @op
@@ -75,24 +76,13 @@ class conv2d(Op):
 
     def forward(self, dev, x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
         windows = Windows(x.shape[2:], weight.shape[2:], stride, padding, dilation)
-        y = dev.xp.matmul(by_group(weight, groups), im2col(dev, x, windows, groups))
-        y = y.reshape(len(x), len(weight), *windows.sizes)
-        if bias is not None:
-            y += bias.reshape(-1, 1, 1)
-        return y
+        return correlate(dev, x, weight.reshape(groups, len(weight) // groups, -1), bias, windows)
 
-    def grad_x(self, g, _y, x, weight, bias, *, stride, padding, dilation, groups):
-        windows = Windows(x.shape[2:], weight.shape[2:], stride, padding, dilation)
-        columns = device_of(g).xp.matmul(swap_last(by_group(weight, groups)), by_group(g, groups, 1))
-        return col2im(columns, x.shape, windows)
-
-    def grad_weight(self, g, _y, x, weight, bias, *, stride, padding, dilation, groups):
+    def backward(self, g, _y, x, weight, bias, *, needs, stride, padding, dilation, groups):
         dev, windows = device_of(g), Windows(x.shape[2:], weight.shape[2:], stride, padding, dilation)
-        each = dev.xp.matmul(by_group(g, groups, 1), swap_last(im2col(dev, x, windows, groups)))
-        return each.sum(axis=0).reshape(weight.shape)
-
-    def grad_bias(self, g, _y, x, weight, bias, *, stride, padding, dilation, groups):
-        return g.sum(axis=(0, 2, 3))
+        dx = correlate_backward(dev, g, x.shape, weight, windows, groups) if needs[0] else None
+        dw = filter_gradient(dev, g, x, windows, groups).reshape(weight.shape) if needs[1] else None
+        return dx, dw, g.sum(axis=(0, 2, 3)) if needs[2] else None
 
 
 @op
@@ -160,18 +150,32 @@ class max_pool2d(Op):
         return reshape(gather(pixels, index, -1), place.shape)
 
     def forward(self, dev, x, *, kernel_size, stride=None, padding=0):
-        windows = Windows(x.shape[2:], kernel_size, stride, padding)
-        x = windows.frame(x, -np.inf)
-        first, *others = (x[tap] for tap in windows.taps())
-        y, place = first.copy(), dev.xp.zeros(first.shape, np.uint8 if len(others) < 256 else np.int32)
-        for k, part in enumerate(others, 1):
-            dev.xp.maximum(place, (part > y).astype(place.dtype) * k, out=place)  # k grows: a later larger one wins
-            dev.xp.maximum(y, part, out=y)
+        windows, xp = Windows(x.shape[2:], kernel_size, stride, padding), dev.xp
+        first, *others = windows.taps()
+        y = xp.empty((*x.shape[:2], *windows.sizes), x.dtype)
+        place = xp.empty(y.shape, np.uint8 if len(others) < 256 else np.int32)
+
+        def block(x, y, place):
+            x = windows.frame(x, -np.inf)
+            y[...], place[...] = x[first], 0
+            for k, tap in enumerate(others, 1):
+                part = xp.ascontiguousarray(x[tap])  # read twice below: with strides that would be twice as slow
+                xp.maximum(place, (part > y).astype(place.dtype) * k, out=place)  # k grows: a later larger one wins
+                xp.maximum(y, part, out=y)
+
+        dev.run(block, [(x[cut], y[cut], place[cut]) for cut in image_cuts(dev, x, windows)])
         return y, place
 
     def grad_x(self, g, _y, x, *, kernel_size, stride, padding, aux):
-        parts = (g * (aux == k) for k in range(kernel_size[0] * kernel_size[1]))
-        return add_taps(parts, x.shape, Windows(x.shape[2:], kernel_size, stride, padding))
+        windows, places = Windows(x.shape[2:], kernel_size, stride, padding), range(kernel_size[0] * kernel_size[1])
+        dx = device_of(g).xp.empty(x.shape, g.dtype)
+
+        def block(g, aux, dx):
+            add_taps((g * (aux == k) for k in places), dx, windows)
+
+        dev = device_of(g)
+        dev.run(block, [(g[cut], aux[cut], dx[cut]) for cut in image_cuts(dev, x, windows)])
+        return dx
 
 
 @op
@@ -213,7 +217,9 @@ class avg_pool2d(Op):
     def grad_x(self, g, _y, x, *, kernel_size, stride, padding, count_include_pad):
         windows = Windows(x.shape[2:], kernel_size, stride, padding)
         part = g * mean_weight(device_of(g), g.dtype, windows, count_include_pad)
-        return add_taps([part] * len(windows.taps()), x.shape, windows)
+        dx = device_of(g).xp.empty(x.shape, g.dtype)
+        add_taps([part] * len(windows.taps()), dx, windows)
+        return dx
 
 
 class Windows(NamedTuple):
@@ -248,6 +254,16 @@ class Windows(NamedTuple):
         """Images with their padding; the images themselves where there is none."""
         return pad(x, ((0, 0), (0, 0), *self.padding), value) if any(map(any, self.padding)) else x
 
+    def width(self, filters, columns):
+        """How many windows im2col gives a row, of filters that see `columns` numbers each.
+
+        With stride 1 a tap's numbers lie one behind the other in memory, but for the ends of rows. So windows are begun there
+        too, and run on into the next row: each tap is one long copy instead of one for each row, and what the false windows give
+        is cut off. That costs a copy of the product: it pays where the product is smaller than the columns.
+        """
+        framed = self.image[1] + sum(self.padding[1])
+        return framed if self.stride == (1, 1) and filters < columns else self.sizes[1]
+
     def check(self, op_name):
         """Raises ValueError where not even one window fits."""
         if min(self.sizes) < 1:
@@ -256,36 +272,152 @@ class Windows(NamedTuple):
             raise ValueError(f"{op_name}: a window of {reach} does not fit into images of {padded} (with padding).")
 
 
-def im2col(dev, x, windows, groups):
-    """The taps of images side by side, as matrices (N, groups, channels of the group * taps, windows)."""
-    x, taps = windows.frame(x), windows.taps()
-    columns = dev.xp.empty((*x.shape[:2], len(taps), *windows.sizes), x.dtype)
-    for k, tap in enumerate(taps):
-        columns[:, :, k] = x[tap]
-    return columns.reshape(len(x), groups, x.shape[1] // groups * len(taps), windows.total)
+def correlate(dev, x, filters, bias, windows):
+    """What `conv2d` computes, from filters as matrices (groups, filters of the group, channels of the group * kh * kw).
+
+    Some images at a time: their columns are made, used and forgotten while a core's cache holds them, and other images are
+    another core's. All of the columns would take kh kw times the memory of the images.
+    """
+    xp, (groups, count, columns) = dev.xp, filters.shape
+    width = windows.width(count, columns)
+    y = xp.empty((len(x), groups * count, *windows.sizes), xp.result_type(x, filters))
+
+    def block(x, y):
+        matrices = im2col(dev, x, windows, width, groups)
+        if width == y.shape[3]:
+            xp.matmul(filters, matrices, out=by_group(y, groups))
+            product = y
+        else:
+            product = xp.matmul(filters, matrices).reshape(*y.shape[:3], width)[..., : y.shape[3]]
+        if bias is not None:
+            xp.add(product, bias.reshape(-1, 1, 1), out=y)
+        elif product is not y:
+            y[...] = product
+
+    dev.run(block, [(x[cut], y[cut]) for cut in image_cuts(dev, x, windows, width)])
+    return y
 
 
-def col2im(columns, shape, windows):
-    """Images of `shape` to which the columns of `im2col` are added back: its gradient."""
-    columns = columns.reshape(*shape[:2], len(windows.taps()), *windows.sizes)
-    return add_taps((columns[:, :, k] for k in range(columns.shape[2])), shape, windows)
+def correlate_backward(dev, g, shape, weight, windows, groups):
+    """The gradient of the images, of `shape`.
+
+    With stride 1 it is a correlation itself: of the output's gradient, framed by what a filter reaches beyond its padding, with
+    the filters turned by 180 degrees. Other strides take the way back through the columns, block by block.
+    """
+    reach = [d * (k - 1) for k, d in zip(windows.kernel, windows.dilation, strict=True)]
+    frame = tuple((r - before, r - after) for r, (before, after) in zip(reach, windows.padding, strict=True))
+    if windows.stride == (1, 1) and min(map(min, frame)) >= 0:
+        turned = weight[..., ::-1, ::-1].reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
+        filters = turned.reshape(groups, weight.shape[1], -1)
+        return correlate(dev, g, filters, None, windows._replace(image=windows.sizes, padding=frame))
+    xp, filters = dev.xp, swap_last(weight.reshape(groups, len(weight) // groups, -1))
+    dx = xp.empty(shape, g.dtype)
+
+    def block(g, dx):
+        dx[...] = col2im(dev, xp.matmul(filters, by_group(g, groups)), dx.shape, windows)
+
+    dev.run(block, [(g[cut], dx[cut]) for cut in image_cuts(dev, dx, windows)])
+    return dx
 
 
-def add_taps(parts, shape, windows):
-    """Images of `shape` to which each tap's numbers are added where the tap took them from. What fell on padding is lost."""
-    total, widths = None, ((0, 0), (0, 0), *windows.padding)
+def filter_gradient(dev, g, x, windows, groups):
+    """The gradient of the filters, as matrices (groups, filters of the group, channels of the group * kh * kw).
+
+    The columns of `correlate` are made again, block by block. The blocks' shares are summed in an order that does not depend on
+    which thread ends first, so that no digit does.
+    """
+    xp, count, columns = dev.xp, g.shape[1] // groups, x.shape[1] // groups * math.prod(windows.kernel)
+    width = windows.width(count, columns)
+    cuts = image_cuts(dev, x, windows, width)
+    shares = xp.zeros((min(len(cuts), 8), groups, columns, count), g.dtype)
+
+    def block(share, cuts):
+        for cut in cuts:
+            rows = swap_last(gradient_rows(xp, g[cut], width, groups))
+            share += xp.matmul(im2col(dev, x[cut], windows, width, groups), rows).sum(axis=0)
+
+    dev.run(block, [(share, cuts[i :: len(shares)]) for i, share in enumerate(shares)])
+    return swap_last(shares.sum(axis=0))
+
+
+def image_cuts(dev, x, windows, width=None):
+    """Slices of the batch whose taps, together, stay in a core's cache until they are used."""
+    rows, columns = windows.sizes
+    elements = math.prod((*x.shape[:2], *windows.kernel, rows, width or columns))
+    return dev.cuts(len(x), -(-elements // 4))
+
+
+def im2col(dev, x, windows, width, groups):
+    """What the filters see, as matrices (N, groups, channels of the group * taps, rows * `width`): see `Windows.width`."""
+    taps = tap_views(dev, framed(dev.xp, x, windows, width), windows, width)
+    columns = x.shape[1] // groups * math.prod(windows.kernel)
+    return dev.xp.ascontiguousarray(taps).reshape(len(x), groups, columns, windows.sizes[0] * width)
+
+
+def col2im(dev, columns, shape, windows):
+    """Images of `shape` to which the columns of `im2col` are added back: its gradient. What fell on padding is lost."""
+    frame = framed(dev.xp, dev.xp.zeros(shape, columns.dtype), windows, windows.sizes[1])
+    taps = tap_views(dev, frame, windows, windows.sizes[1])
+    columns = columns.reshape(taps.shape)
+    for u, v in np.ndindex(*windows.kernel):
+        taps[:, :, u, v] += columns[:, :, u, v]
+    return frame[inside(shape, windows)]
+
+
+def gradient_rows(xp, g, width, groups):
+    """Gradients (N, O, H', W') as matrices (N, groups, O / groups, H' * `width`), with zeros for the false windows of `im2col`."""
+    if width == g.shape[3]:
+        return by_group(g, groups)
+    rows = xp.empty((*g.shape[:3], width), g.dtype)
+    rows[..., : g.shape[3]], rows[..., g.shape[3] :] = g, 0.0
+    return by_group(rows, groups)
+
+
+def framed(xp, x, windows, width):
+    """Images in their padding; with one more row below where the last windows of a false column would run out of the memory."""
+    (top, bottom), (left, right) = windows.padding
+    bottom += width > windows.sizes[1]
+    if not any((top, bottom, left, right)):
+        return x
+    frame = xp.zeros((*x.shape[:2], top + x.shape[2] + bottom, left + x.shape[3] + right), x.dtype)
+    frame[inside(x.shape, windows)] = x
+    return frame
+
+
+def inside(shape, windows):
+    """The index of the images in their frames."""
+    (top, _), (left, _) = windows.padding
+    return ..., slice(top, top + shape[2]), slice(left, left + shape[3])
+
+
+def tap_views(dev, frame, windows, width):
+    """The numbers at each place of each window, without a copy: (N, channels, kh, kw, rows, `width`)."""
+    (image, channel, row, column), (sh, sw), (dh, dw) = frame.strides, windows.stride, windows.dilation
+    shape = (*frame.shape[:2], *windows.kernel, windows.sizes[0], width)
+    strides = (image, channel, row * dh, column * dw, row * sh, column * sw)
+    return dev.xp.lib.stride_tricks.as_strided(frame, shape, strides)
+
+
+def add_taps(parts, out, windows):
+    """Writes images to `out`: zeros, to which each tap's numbers are added where the tap took them from. What fell on padding is lost."""
+    (top, bottom), (left, right) = windows.padding
+    padded = top + bottom + left + right > 0
+    shape = (*out.shape[:2], top + out.shape[2] + bottom, left + out.shape[3] + right)
+    frame = device_of(out).xp.empty(shape, out.dtype) if padded else out
+    apart = all(s >= k for s, k in zip(windows.stride, windows.kernel, strict=True))  # no number lies in two windows
+    frame.fill(0)
     for tap, part in zip(windows.taps(), parts, strict=True):
-        if total is None:
-            framed = tuple(n + before + after for n, (before, after) in zip(shape, widths, strict=True))
-            total = device_of(part).xp.zeros(framed, part.dtype)
-        total[tap] += part
-    return total[inner(widths, shape)]
+        if apart:
+            frame[tap] = part
+        else:
+            frame[tap] += part
+    if padded:
+        out[...] = frame[inside(out.shape, windows)]
 
 
-def by_group(x, groups, axis=0):
-    """The axis split into (groups, rest), and everything after it made one axis: matrices, one a group."""
-    shape = x.shape
-    return x.reshape(*shape[:axis], groups, shape[axis] // groups, math.prod(shape[axis + 1 :]))
+def by_group(x, groups):
+    """Images (N, C, H, W) as matrices (N, groups, C / groups, H * W)."""
+    return x.reshape(len(x), groups, x.shape[1] // groups, x.shape[2] * x.shape[3])
 
 
 def mean_weight(dev, dtype, windows, count_include_pad):

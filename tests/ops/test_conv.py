@@ -142,6 +142,22 @@ def test_max_pool2d_with_more_places_than_a_byte_counts():
     np.testing.assert_array_equal(t.grad.numpy(), x)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_blocks_of_images_change_nothing(monkeypatch, stride):
+    def results():
+        x, weight, bias = (ml.Tensor(a, True) for a in inputs)
+        y = conv2d(x, weight, bias, stride=stride, padding=1)
+        out = avg_pool2d(max_pool2d(y, 2), 2, 1, padding=1)
+        out.backward(np.cos(np.arange(out.size)).reshape(out.shape))
+        return [out.numpy(), *(t.grad.numpy() for t in (x, weight, bias))]
+
+    inputs = [SEED.standard_normal(shape) for shape in ((20, 2, 6, 5), (3, 2, 3, 3), (3,))]
+    whole = results()
+    monkeypatch.setattr(ml.get_device("cpu"), "block_size", 8)
+    for have, expected in zip(results(), whole, strict=True):
+        np.testing.assert_allclose(have, expected, atol=1e-12)
+
+
 def test_non_contiguous_and_float32():
     x = SEED.standard_normal((4, 5, 2, 3)).astype(np.float32).transpose(3, 2, 0, 1)
     weight = SEED.standard_normal((2, 2, 3, 2)).astype(np.float32)[::-1]
