@@ -193,7 +193,6 @@ def describe(a: View, b: View, c: View) -> Gemm | None:
     return Gemm(False, b_columns, a_columns, n, m, k, ldb, sb, lda, sa, ldc, sc, batch, offsets)  # type: ignore[arg-type]
 
 
-@functools.lru_cache(maxsize=4096)
 def plan(a: View, b: View, out: View | None, itemsize: int) -> Plan:
     """How to compute a @ b, into memory like `out` (None: a new C-contiguous array), with at least two axes each.
 
@@ -246,25 +245,21 @@ class Products:
             product = self(x, y, None, alpha)
             shape = (*product.shape[:-2], *product.shape[-2:][a.ndim == 1 : 1 if b.ndim == 1 else 2])
             return self._into(out, product.reshape(shape))
-        views = [_view(x) for x in (a, b) if x.dtype == a.dtype and x.dtype.name in TYPES]
-        target = None if out is None else _view(out)
-        if len(views) < 2 or None in views or (out is not None and (target is None or out.dtype != a.dtype)):
+        name, target = _name(a.dtype), () if out is None else (out.shape, out.strides)
+        found = None
+        if name in TYPES and a.dtype == b.dtype and (out is None or out.dtype == a.dtype):
+            found = planned(a.itemsize, a.shape, a.strides, b.shape, b.strides, *target)
+        if found is None:
             return self._into(out, self._plain(a, b, alpha))
-        found = plan(views[0], views[1], target, a.itemsize)
-        if found.gemm is None:
-            if math.prod(found.shape) and a.shape[-1]:
-                return self._into(out, self._plain(a, b, alpha))
+        if found.gemm is None:  # nothing to add up
             return self._into(out, self.xp.zeros(found.shape, a.dtype))
         a, b = self.xp.ascontiguousarray(a) if found.copy_a else a, self.xp.ascontiguousarray(b) if found.copy_b else b
         result = self.xp.empty(found.shape, a.dtype) if out is None else out
-        self._run(found.gemm, alpha, a, b, result)
+        first, second = (a, b) if found.gemm.a_first else (b, a)
+        x, y, z, size = self.pointer(first), self.pointer(second), self.pointer(result), a.itemsize
+        for i, j, k in found.gemm.offsets:
+            self.call(found.gemm, alpha, x + i * size, y + j * size, z + k * size, name)
         return result
-
-    def _run(self, gemm: Gemm, alpha: float, a: Array, b: Array, c: Array) -> None:
-        first, second = (a, b) if gemm.a_first else (b, a)
-        x, y, z, size, dtype = self.pointer(first), self.pointer(second), self.pointer(c), a.itemsize, a.dtype.name
-        for i, j, k in gemm.offsets:
-            self.call(gemm, alpha, x + i * size, y + j * size, z + k * size, dtype)
 
     def _plain(self, a: Array, b: Array, alpha: float) -> Array:
         product = self.xp.matmul(a, b)
@@ -277,11 +272,27 @@ class Products:
         return out
 
 
-def _view(x: Array) -> View | None:
-    """Where an array's elements lie; None where its strides are no whole elements."""
-    if any(s % x.itemsize for s in x.strides):
+@functools.lru_cache(maxsize=4096)
+def planned(itemsize: int, *layouts: tuple[int, ...]) -> Plan | None:
+    """`plan`, from the shapes and strides (in bytes, one after the other) of a, b and the result's memory; remembered.
+
+    None where the arrays are not for cuBLAS. Working out a plan takes Python longer than the product may take the GPU.
+    """
+    if any(stride % itemsize for strides in layouts[1::2] for stride in strides):
         return None
-    return View(tuple(x.shape), tuple(s // x.itemsize for s in x.strides))
+    views = [
+        View(tuple(shape), tuple(stride // itemsize for stride in strides))
+        for shape, strides in zip(layouts[::2], layouts[1::2], strict=True)
+    ]
+    found = plan(views[0], views[1], views[2] if len(views) > 2 else None, itemsize)
+    nothing = not math.prod(found.shape) or not views[0].shape[-1]
+    return found if found.gemm or nothing else None
+
+
+@functools.lru_cache(maxsize=64)
+def _name(dtype: Any) -> str:
+    """A dtype's name, which NumPy works out anew each time."""
+    return str(dtype.name)
 
 
 @functools.lru_cache(maxsize=256)
@@ -317,4 +328,4 @@ def cupy_products(cupy: Any) -> Products | None:
     return Products(cupy, lambda x: x.data.ptr, call)
 
 
-__all__ = ["Products", "allow_tf32", "cupy_products", "plan", "tf32_allowed", "without_tf32"]
+__all__ = ["Products", "allow_tf32", "cupy_products", "plan", "planned", "tf32_allowed", "without_tf32"]

@@ -29,9 +29,9 @@ ONCE, EACH_LAYER, DROPOUT_ONCE, DROPOUT_EACH_LAYER = 48, 87, 3, 8
 def _products_in_place(monkeypatch):
     """Copying no operand, as for arrays of the recipe's size."""
     monkeypatch.setattr(cublas, "LAUNCH_BYTES", 1)
-    cublas.plan.cache_clear()
+    cublas.planned.cache_clear()
     yield
-    cublas.plan.cache_clear()
+    cublas.planned.cache_clear()
 
 
 def gpt(layers, dropout=0.0):
