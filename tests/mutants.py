@@ -550,4 +550,38 @@ TRACE = [
            E + "TestTensors::test_a_gradient_put_in_on_the_way_is_a_path_of_its_own"),
 ]  # fmt: skip
 
-MUTANTS = [*ENGINE, *OPS, *LAYERS, *OPTIMIZERS, *MODELS, *TRAINING, *TRACE]
+ACCELERATOR = [
+    Mutant("a broadcast operand of a batch read beyond its only matrix", "minilm/backend/cublas.py",
+           "0 if n == 1 else s for n, s", "s for n, s",
+           "tests/backend/test_cublas.py::test_repeated_operands_are_not_copied"),
+    Mutant("a column-major result multiplied in the order of a row-major one", "minilm/backend/cublas.py",
+           "swapped._replace(a_first=True)", "swapped",
+           "tests/backend/test_cublas.py::test_a_result_in_any_layout"),
+    Mutant("rows with gaps between them taken for contiguous", "minilm/backend/cublas.py",
+           "return False, max(row_stride if rows > 1 else 1, columns)", "return False, columns",
+           "tests/backend/test_cublas.py::test_layout"),
+    Mutant("batch axes of a projection's heads taken for one", "minilm/backend/cublas.py",
+           "if merged and all(outer == axis[0] * inner", "if merged and any(outer == axis[0] * inner",
+           "tests/backend/test_cublas.py::test_large_heads_are_multiplied_where_they_lie"),
+    Mutant("TF32 not kept out of gradcheck", "minilm/gradcheck.py",
+           "@without_tf32()\ndef gradcheck(", "def gradcheck(",
+           "tests/backend/test_cublas.py::test_gradcheck_computes_without_tf32"),
+    Mutant("float64 products computed in TF32 too", "minilm/backend/cublas.py",
+           'if dtype == "float32" and _tf32', "if _tf32",
+           "tests/backend/test_cublas.py::test_what_products_are_computed_in"),
+    Mutant("on a GPU, the scale forgotten in the gradient of the keys", "minilm/backend/accelerator.py",
+           "q, out=dk, alpha=scale)", "q, out=dk)",
+           "tests/backend/test_launches.py::test_attention_on_views_of_a_projection_is_the_reference"),
+    Mutant("on a GPU, dropout of probabilities forgotten in attention's gradient", "minilm/backend/accelerator.py",
+           "            dp *= keep\n", "            pass\n",
+           "tests/backend/test_launches.py::test_attention_on_views_of_a_projection_is_the_reference"),
+    Mutant("the gradients of heads in an order of axes that joining must copy", "minilm/backend/accelerator.py",
+           "(self._empty_as(x, (*p.shape[:-2], *x.shape[-2:])) for x in (q, k, v))",
+           "(self.xp.empty((*p.shape[:-2], *x.shape[-2:]), x.dtype) for x in (q, k, v))",
+           "tests/backend/test_launches.py::test_attention_on_views_of_a_projection_is_the_reference"),
+    Mutant("ids compared with their range on a GPU, where nobody looks", "minilm/backend/accelerator.py",
+           "waits_to_look = True", "waits_to_look = False",
+           "tests/backend/test_launches.py::test_a_training_step"),
+]  # fmt: skip
+
+MUTANTS = [*ENGINE, *OPS, *LAYERS, *OPTIMIZERS, *MODELS, *TRAINING, *TRACE, *ACCELERATOR]
