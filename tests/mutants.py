@@ -174,9 +174,14 @@ OPS = [
            "        if of_batch:\n", "        if False:\n",
            derivative("batch_norm-0")),
     Mutant("a mask applied after softmax", "minilm/backend/kernels.py",
-           "                p += bias\n            self.softmax(p, p.ndim - 1, out=p)\n",
-           "                pass\n            self.softmax(p, p.ndim - 1, out=p)\n            p *= 1.0 if bias is None else xp.exp(bias)\n",
+           "                p += bias\n            if shift:\n                p -= self.max_axis(p, p.ndim - 1)\n"
+           "            xp.exp(p, out=p)\n            total = self.sum_last(p)\n",
+           "                pass\n            if shift:\n                p -= self.max_axis(p, p.ndim - 1)\n"
+           "            xp.exp(p, out=p)\n            total = self.sum_last(p)\n            p *= 1.0 if bias is None else xp.exp(bias)\n",
            "tests/ops/test_attention.py::test_it_is_its_definition"),
+    Mutant("attention's scores never shifted", "minilm/backend/kernels.py",
+           "            shift = learned or not self.moderate(p)\n", "            shift = False\n",
+           "tests/ops/test_attention.py::test_scores_too_large_for_exp"),
     Mutant("a query sees the next key", "minilm/backend/kernels.py",
            "keys - queries + 1)", "keys - queries + 2)",
            "tests/ops/test_attention.py::test_the_future_has_no_influence"),

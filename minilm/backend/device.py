@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -68,7 +69,10 @@ class CpuDevice(Device):
         super().__init__("cpu", np, np.ndarray)
 
     def run(self, function: Callable[..., Any], blocks: Sequence[tuple[Any, ...]]) -> None:
-        pool.run(function, blocks)
+        if len(blocks) > 1 and max(a.size for a in blocks[0] if a is not None) > self.block_size:
+            pool.run(function, blocks)
+        else:
+            super().run(function, blocks)
 
 
 keep_freed_memory()
@@ -147,6 +151,22 @@ def device_of(array: object) -> Device:
 def as_array(x: Any) -> Array:
     """`x` as an array again: NumPy's arithmetic turns arrays without axes into NumPy scalars (CuPy's does not)."""
     return np.asarray(x) if isinstance(x, np.generic) else x
+
+
+def held_once(items: Any, index: int) -> bool:
+    """Whether ``items[index]`` is a NumPy array that nothing else refers to, so that writing to it changes nothing else.
+
+    It must own its memory; a view of it would hold a reference to it (its ``base``). False for another device's array.
+    """
+    return type(items[index]) is np.ndarray and items[index].base is None and _references(items, index) == _ONCE
+
+
+def _references(items: Any, index: int) -> int:
+    """What `sys.getrefcount` counts for an item in this place; how arguments are passed differs among interpreters."""
+    return sys.getrefcount(items[index])
+
+
+_ONCE = _references([np.empty(0)], 0)  # for an array that only the list holds
 
 
 def to_device(array: Array, device: str | Device) -> Array:

@@ -28,6 +28,8 @@ class Kernels:
 
     block_size = 1 << 16
     """How many elements a function of many passes works on at once: few enough to stay in the cache between the passes."""
+    thread_size = 1 << 18
+    """How many where there are several threads' worth: the longer each call, the less often two threads meet at Python's lock."""
 
     def run(self, function: Callable[..., Any], blocks: Sequence[tuple[Any, ...]]) -> None:
         """Calls ``function(*block)`` for each block, in any order. The CPU does several at once (`minilm.backend.threads`)."""
@@ -68,8 +70,9 @@ class Kernels:
         ]
 
     def cuts(self, length: int, elements: int) -> list[slice]:
-        """An axis of `length` in equal parts, so many that `elements` elements in all make at most `block_size` each."""
-        count = max(1, min(length, -(-elements // self.block_size)))
+        """An axis of `length` in equal parts, so many that `elements` elements in all make at most one block each."""
+        size = self.block_size if elements < 2 * self.thread_size else self.thread_size
+        count = max(1, min(length, -(-elements // size)))
         return [slice(i * length // count, (i + 1) * length // count) for i in range(count)]
 
     # -- products and sums ---------------------------------------------------------------------------------------------
@@ -110,6 +113,14 @@ class Kernels:
         if x.size == 0:
             return self.xp.zeros((*x.shape[:axis], 1, *x.shape[axis + 1 :]), x.dtype)
         return self.xp.maximum(x.max(axis=axis, keepdims=True), float(self.xp.finfo(x.dtype).min))
+
+    def moderate(self, x: Array) -> bool:
+        """Whether all numbers lie within 60 of zero: their exponentials neither overflow nor vanish, also in float32.
+
+        Softmax may then leave out the largest of each row, which takes longer to find than these two. A device on which
+        looking means waiting answers False unseen.
+        """
+        return bool(x.size and x.max() <= 60.0 and x.min() >= -60.0)
 
     def first_true(self, condition: Array) -> int | None:
         """Where the first True stands, counted flat; None if there is none. It finds what an error message should name.
@@ -348,15 +359,22 @@ class Kernels:
         y_shape = (*scores_shape[:-1], v.shape[-1])
         y, p = self._empty_as(q, y_shape), xp.empty(scores_shape, q.dtype)
         keep = self.dropout_mask(p.shape, dropout_p, key, p.dtype) if dropout_p else None
+        learned = mask is not None and mask.dtype != bool
 
         def part(q: Array, k: Array, v: Array, bias: Array | None, keep: Array | None, p: Array, y: Array) -> None:
             if p.ndim == max(q.ndim, k.ndim):
                 xp.matmul(q * scale, xp.swapaxes(k, -1, -2), out=p)
             else:
                 p[...] = xp.matmul(q * scale, xp.swapaxes(k, -1, -2))
+            shift = learned or not self.moderate(p)
             if bias is not None:
                 p += bias
-            self.softmax(p, p.ndim - 1, out=p)
+            if shift:
+                p -= self.max_axis(p, p.ndim - 1)
+            xp.exp(p, out=p)
+            total = self.sum_last(p)
+            total += total == 0  # a query that may attend to nothing: all of its terms are zero
+            p /= total
             xp.matmul(p if keep is None else p * keep, v, out=y)
 
         self.run(part, self.batch_blocks(p.size, q, k, v, bias, keep, p, y))
