@@ -42,7 +42,8 @@ def allow_tf32(allowed: bool = True) -> None:
     r"""Whether products of float32 arrays on a GPU may round their inputs to TF32. At first they may not.
 
     TF32 keeps float32's 8 bits of exponent and 10 of its 23 bits of mantissa; sums stay in float32. A GPU of compute
-    capability 8.0 or more (A100, RTX 30 and later) then uses its tensor cores, which are several times as fast. The relative
+    capability 8.0 or more (A100, RTX 30 and later) then uses its tensor cores, which are several times as fast; an older one
+    computes as before. The relative
     error of a product is about :math:`2^{-11} \approx 5 \cdot 10^{-4}` of its terms, so expect :math:`10^{-3}` where
     float32 has :math:`10^{-6}`. float64 is untouched, and so is the CPU. `minilm.gradcheck` computes without it.
 
@@ -315,8 +316,14 @@ def cupy_products(cupy: Any) -> Products | None:
     except (ImportError, AttributeError):
         return None
 
+    @functools.cache
+    def knows_tf32() -> bool:
+        return int(cupy.cuda.Device().compute_capability) >= 80
+
     def call(g: Gemm, alpha: float, first: int, second: int, result: int, dtype: str) -> None:
         kind, compute = TYPES[dtype][0], compute_type(dtype)
+        if compute == COMPUTE_32F_FAST_TF32 and not knows_tf32():
+            compute = COMPUTE_32F
         up, zero = _scalar(alpha, dtype)[1], _scalar(0.0, dtype)[1]
         if g.batch == 1:
             one(handle(), g.transa, g.transb, g.m, g.n, g.k, up, first, kind, g.lda, second, kind, g.ldb,

@@ -331,6 +331,9 @@ class RecordingCupy:
             def get_cublas_handle():
                 return 42
 
+        class Device:
+            compute_capability = "90"
+
 
 @pytest.fixture
 def binding(monkeypatch):
@@ -372,6 +375,14 @@ def test_arguments_of_one_product(binding, tf32):
     assert call == {"handle": 42, "transa": True, "transb": False, "m": 5, "n": 2, "k": 3, "A": b.ctypes.data, "Atype": 0,
                     "lda": 3, "B": a.ctypes.data, "Btype": 0, "ldb": 3, "C": out.ctypes.data, "Ctype": 0, "ldc": 5,
                     "computeType": 77, "algo": -1}  # fmt: skip
+
+
+def test_a_gpu_without_tf32_computes_in_float32(binding, tf32, monkeypatch):
+    products, calls = binding
+    monkeypatch.setattr(RecordingCupy.cuda.Device, "compute_capability", "75")
+    ml.backend.allow_tf32()
+    products(random(2, 3), random(3, 4))
+    assert calls.pop()["computeType"] == 68
 
 
 def test_arguments_of_a_batch(binding):

@@ -11,6 +11,7 @@ import pytest
 
 import minilm as ml
 from minilm.backend import cublas, to_device, to_host
+from minilm.backend.accelerator import Accelerator
 from minilm.models import GPT, GPTConfig
 from minilm.models.generation import generate
 from minilm.optim import AdamW, clip_grad_norm_
@@ -162,3 +163,14 @@ def test_attention_copies_no_operand():
         there.attention_backward(g, q, k, v, y, 1.0 / math.sqrt(D), saved)
     assert forward == pretend.Counts(launches=2 * H + 1)
     assert backward == pretend.Counts(launches=4 * H + 1)
+
+
+def test_without_cublas_a_product_is_the_array_module_s():
+    there, rng = pretend.device(), np.random.default_rng(0)
+    a, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((4, 2, 3), (3, 5)))
+    out = pretend.xp.empty((2, 4, 5), "float32").swapaxes(0, 1)
+    x, y = to_device(a, there), to_device(b, there)
+    for place in (None, out):
+        result = Accelerator.product(there, x, y, place, 0.5)
+        assert place is None or result is place
+        np.testing.assert_allclose(to_host(result), 0.5 * (a @ b), rtol=1e-6)
