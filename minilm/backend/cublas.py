@@ -43,9 +43,9 @@ def allow_tf32(allowed: bool = True) -> None:
 
     TF32 keeps float32's 8 bits of exponent and 10 of its 23 bits of mantissa; sums stay in float32. A GPU of compute
     capability 8.0 or more (A100, RTX 30 and later) then uses its tensor cores, which are several times as fast; an older one
-    computes as before. The relative
-    error of a product is about :math:`2^{-11} \approx 5 \cdot 10^{-4}` of its terms, so expect :math:`10^{-3}` where
-    float32 has :math:`10^{-6}`. float64 is untouched, and so is the CPU. `minilm.gradcheck` computes without it.
+    computes as before. The relative error of a product is about :math:`2^{-11} \approx 5 \cdot 10^{-4}` of its terms, so
+    expect :math:`10^{-3}` where float32 has :math:`10^{-6}`. float64 is untouched, and so is the CPU. `minilm.gradcheck`
+    computes without it.
 
     PyTorch's name for it: ``torch.backends.cuda.matmul.allow_tf32``.
 
