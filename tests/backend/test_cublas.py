@@ -271,6 +271,23 @@ def test_what_products_are_computed_in(tf32):
     assert cublas.compute_type("float32") == 68
 
 
+def as_tf32(x):
+    """float32 rounded to TF32: 13 of its 23 bits of mantissa are dropped."""
+    return ((x.view(np.uint32) + 0x1000) & 0xFFFFE000).view(np.float32)
+
+
+def test_the_error_of_tf32_is_what_the_docstring_says():
+    """The inputs' rounding is the whole of it: each is off by 2^-11 at most, a term of the sum by twice that."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((64, 384), (384, 64)))
+    exact = a.astype(np.float64) @ b
+    terms = np.abs(a).astype(np.float64) @ np.abs(b)
+    error = np.abs(as_tf32(a) @ as_tf32(b) - exact)
+    assert (error <= 2 * 2**-11 * terms + 1e-5).all()
+    assert 1e-4 < np.linalg.norm(error) / np.linalg.norm(exact) < 1e-3
+    assert np.linalg.norm(a @ b - exact) / np.linalg.norm(exact) < 1e-6
+
+
 def test_tf32_is_off_at_first_and_is_yes_or_no():
     assert not ml.backend.tf32_allowed()
     with pytest.raises(TypeError, match="True or False, got 1"):
