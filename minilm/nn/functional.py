@@ -8,6 +8,7 @@ from minilm import random
 from minilm.ops import REGISTRY
 from minilm.tensor import Tensor, get_default_dtype
 
+linear = REGISTRY["linear"]
 tanh, sigmoid, relu, leaky_relu = (REGISTRY[name] for name in ("tanh", "sigmoid", "relu", "leaky_relu"))
 gelu, silu, softplus = (REGISTRY[name] for name in ("gelu", "silu", "softplus"))
 softmax, log_softmax = (REGISTRY[name] for name in ("softmax", "log_softmax"))
@@ -17,12 +18,6 @@ cross_entropy, nll_loss, kl_div = (REGISTRY[name] for name in ("cross_entropy", 
 mse_loss, l1_loss, huber_loss = (REGISTRY[name] for name in ("mse", "l1", "huber"))
 binary_cross_entropy = REGISTRY["binary_cross_entropy"]
 binary_cross_entropy_with_logits = REGISTRY["binary_cross_entropy_with_logits"]
-
-
-def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
-    r""":math:`y = x W^\top + b`: x ``(..., in)``, W ``(out, in)``, b ``(out,)``, y ``(..., out)``."""
-    y: Tensor = x @ weight.T
-    return y if bias is None else y + bias
 
 
 def embedding(ids: Any, weight: Any, padding_idx: int | None = None) -> Tensor:

@@ -9,6 +9,7 @@ import string
 
 import numpy as np
 
+from minilm.backend import device_of
 from minilm.ops.op import Op, Sample, op, real, shape_of
 from minilm.ops.reduce import sum_to
 from minilm.ops.shape import expand, home_of, reshape, shapes_of, transpose
@@ -75,6 +76,52 @@ class matmul(Op):
             count = math.prod(rows[:-1])
             a, g = fit(a, (count, rows[-1])), fit(g, (count, columns[-1]))
         return fit(sum_to(matmul(swap_last(a), g), columns), _b.shape)
+
+
+@op
+class linear(Op):
+    r"""An affine map of the last axis: what `nn.Linear` computes.
+
+    One op for three (transpose, product, sum): the bias is added in the memory of the product, all rows of a batch are one product
+    forward and one for each gradient, and the gradient of W comes out in W's own order of axes.
+
+    Shapes: x ``(..., in)``, weight ``(out, in)``, bias ``(out,)`` or None, y ``(..., out)``.
+
+    Raises:
+        ValueError: the shapes do not fit each other.
+    """
+
+    formula = r"Y = X W^\top + b"
+    derivative = r"\bar X = \bar Y W, \quad \bar W = \bar Y^\top X, \quad \bar b = \sum_{\text{rows}} \bar y_i"
+    samples = [Sample(real(2, 3), real(4, 3), real(4)), Sample(real(3), real(2, 3), real(2)), Sample(real(2, 2, 3), real(4, 3)),
+               Sample(real(2, 1, 2), real(1, 2), real(1)), Sample(real(0, 3), real(2, 3), real(2))]  # fmt: skip
+
+    def check(self, x, weight, bias):
+        have, filters = shape_of(x), shape_of(weight)
+        if len(filters) != 2 or have[-1:] != filters[1:]:
+            raise ValueError(f"linear: x {have} does not fit weight {filters}: expected (..., in) and (out, in).")
+        if bias is not None and shape_of(bias) != filters[:1]:
+            raise ValueError(f"linear: bias has shape {shape_of(bias)}, expected one number an output, {filters[:1]}.")
+        return {}
+
+    def forward(self, dev, x, weight, bias=None):
+        y = dev.matmul(x, weight.T)
+        if bias is None or bias.dtype != y.dtype:
+            return y if bias is None else y + bias
+        y += bias
+        return y
+
+    def backward(self, g, _y, x, weight, bias, *, needs):
+        dev, (outputs, inputs) = device_of(g), weight.shape
+        dw = None
+        if needs[1]:
+            rows = math.prod(g.shape[:-1])
+            dw = dev.matmul(g.reshape(rows, outputs).T, x.reshape(rows, inputs))
+        return dev.matmul(g, weight) if needs[0] else None, dw, dev.sum_leading(g) if needs[2] else None
+
+    def composed(self, x, weight, bias=None):
+        y = matmul(x, transpose(weight))
+        return y if bias is None else y + bias
 
 
 def einsum(subscripts, *operands):

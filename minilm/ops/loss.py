@@ -74,11 +74,19 @@ class cross_entropy(Op):
     def forward(self, dev, logits, target, weight=None, *, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
         rows, targets = as_rows(logits), target_rows(logits, target)
         loss, share, saved = dev.cross_entropy(rows, targets, weight, ignore_index, label_smoothing)
+        if reduction == "mean":  # on arrays: as ops, `reduce_rows` would take longer than the loss of a small batch
+            count = share.sum()
+            return dev.xp.where(count == 0, math.nan, loss.sum() / (count + (count == 0))), (share, saved)
         return reduce_rows(loss, share, logits, reduction), (share, saved)
 
     def backward(self, g, _y, logits, target, weight, *, needs, ignore_index, label_smoothing, reduction, aux):
-        dev, (share, saved) = device_of(g), aux
-        g = spread_rows(g, share, reduction)
+        dev, xp, (share, saved) = device_of(g), device_of(g).xp, aux
+        if reduction == "none":
+            g = g.reshape(-1)
+        elif reduction == "mean":
+            count = share.sum()
+            g = xp.where(count == 0, 0.0, g / (count + (count == 0)))
+        g = xp.broadcast_to(g, share.shape)
         rows, targets = as_rows(logits), target_rows(logits, target)
         dx = dev.cross_entropy_backward(g, rows, targets, weight, ignore_index, label_smoothing, saved)
         dt = None
@@ -170,16 +178,6 @@ def reduce_rows(loss, share, x, reduction):
         return total
     count = sum(share)
     return where(count == 0, math.nan, total / where(count == 0, 1.0, count))
-
-
-def spread_rows(g, share, reduction):
-    """The gradient of each row's loss, from that of the reduced one."""
-    if reduction == "none":
-        return g.reshape(-1)
-    if reduction == "mean":
-        count = share.sum()
-        g = where(count == 0, 0.0, g / where(count == 0, 1.0, count))
-    return expand(g, share.shape)
 
 
 def check_classes(op_name, what, x, target, weight, ignore_index, distributions):

@@ -12,7 +12,7 @@ import minilm as ml
 from minilm.backend import cpu
 from minilm.gradcheck import gradcheck, gradgradcheck
 from minilm.ops import REGISTRY
-from minilm.ops.linalg import einsum, matmul
+from minilm.ops.linalg import einsum, linear, matmul
 
 RNG = np.random.default_rng(0)
 
@@ -178,3 +178,33 @@ def test_einsum_called_wrongly():
 
 def test_einsum_with_every_letter():
     assert einsum(string.ascii_letters[:26] + "->", np.ones((1,) * 26)) == 1.0
+
+
+@pytest.mark.parametrize(("x", "bias"), [((3,), None), ((2, 3), (4,)), ((2, 1, 3), (4,)), ((0, 3), (4,))])
+def test_linear_is_its_composition(x, bias):
+    rng = np.random.default_rng(0)
+    inputs = [rng.standard_normal(shape) for shape in (x, (4, 3), bias) if shape is not None]
+
+    def results(fused):
+        tensors = [ml.Tensor(a, True) for a in inputs]
+        with ml.use_fused(fused):
+            y = linear(*tensors)
+            (y * y).sum().backward()
+        return [y.numpy(), *(t.grad.numpy() for t in tensors)]
+
+    for have, expected in zip(results(True), results(False), strict=True):
+        np.testing.assert_allclose(have, expected, atol=1e-12)
+
+
+def test_linear_does_not_add_its_bias_in_lower_precision():
+    x, weight = np.ones((1, 2), np.float32), np.ones((1, 2), np.float32)
+    assert linear(x, weight, np.array([1e-12]))[0, 0] > 2
+
+
+def test_linear_says_what_does_not_fit():
+    with pytest.raises(
+        ValueError, match=r"linear: x \(2, 3\) does not fit weight \(3, 4\): expected \(..., in\) and \(out, in\)"
+    ):
+        linear(np.ones((2, 3)), np.ones((3, 4)))
+    with pytest.raises(ValueError, match=r"linear: bias has shape \(3,\), expected one number an output, \(4,\)"):
+        linear(np.ones((2, 3)), np.ones((4, 3)), np.ones(3))

@@ -88,6 +88,12 @@ def test_einsum(subscripts, shapes):
     compare(lambda *xs: linalg.einsum(subscripts, *xs), lambda *xs: torch.einsum(subscripts, *xs), *shapes)
 
 
+@pytest.mark.parametrize("x", [(3,), (2, 3), (2, 4, 3)])
+def test_linear(x):
+    compare(linalg.linear, F.linear, x, (5, 3), (5,))
+    compare(linalg.linear, F.linear, x, (5, 3))
+
+
 @pytest.mark.parametrize(
     "options",
     [
