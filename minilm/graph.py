@@ -13,6 +13,8 @@ points to its node and a node to its inputs, never back to its output, so graphs
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import math
 import sys
 import threading
@@ -20,9 +22,10 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from minilm.backend import as_array, device_of
+from minilm.backend import as_array, device_of, held_once
 from minilm.ops.op import REGISTRY, Op, Spec, shape_of
 from minilm.ops.reduce import sum_to
+from minilm.ops.shape import array_of
 
 Array = Any
 
@@ -31,7 +34,6 @@ class _Modes(threading.local):
     """What the current thread records and checks."""
 
     grad = True
-    anomaly = False
     observers: tuple[Any, ...] = ()
 
 
@@ -70,11 +72,8 @@ def detect_anomaly() -> Iterator[None]:
     The error names the op, its formula, the input that caused it, and the line that called it. Each op costs one more
     pass over its output, and on a GPU one wait.
     """
-    before, modes.anomaly = modes.anomaly, True
-    try:
+    with observe(_AnomalyDetector()):
         yield
-    finally:
-        modes.anomaly = before
 
 
 @contextlib.contextmanager
@@ -111,48 +110,61 @@ class Node:
     Attributes:
         parents: for each input its origin: ``(node, index of that node's output)``, a leaf Tensor, or None for a constant.
         inputs, outputs: what the backward rules read: arrays, or a `Spec` where they do not read the numbers.
-        versions: for each array in `inputs` and `outputs` that may change in place, its counter and the count at saving time.
+        versions: for each array in `inputs` and `outputs` that may change in place, its counter, the count at saving time, and
+            its place in the one list that both make.
         site: "file:line" of the user's call, recorded under `detect_anomaly`.
+        hooks, retained: by output index, the gradient hooks, and a reference to the Tensor whose gradient is kept.
     """
 
     __slots__ = ("__weakref__", "aux", "freed", "hooks", "inputs", "needs", "op", "outputs", "params", "parents", "retained",
                  "seq", "site", "versions")  # fmt: skip
-    _count = 0
+    _counter = itertools.count()
 
-    def __init__(self, op: Op, params: dict[str, Any], parents: tuple[Any, ...], site: str | None) -> None:
-        self.op, self.params, self.parents, self.site = op, params, parents, site
-        self.needs = tuple(p is not None for p in parents)
-        self.inputs: tuple[Any, ...] = ()
-        self.outputs: tuple[Any, ...] = ()
-        self.versions: list[tuple[list[int], int, str]] = []
-        self.aux: Any = None
+    def __init__(
+        self,
+        op: Op,
+        params: dict[str, Any],
+        parents: Sequence[Any],
+        needs: tuple[bool, ...],
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        versions: list[tuple[list[int], int, int]],
+        aux: Any,
+    ) -> None:
+        self.op, self.params, self.parents, self.needs = op, params, parents, needs
+        self.inputs, self.outputs, self.versions, self.aux = inputs, outputs, versions, aux
         self.freed = False
-        self.hooks: dict[int, list[Callable[[Any], Any]]] = {}
-        self.retained: dict[int, weakref.ref[Any]] = {}
-        Node._count += 1
-        self.seq = Node._count
+        self.hooks: dict[int, list[Callable[[Any], Any]]] | None = None
+        self.retained: dict[int, weakref.ref[Any]] | None = None
+        self.site: str | None = None
+        self.seq = next(Node._counter)
 
     def __repr__(self) -> str:
-        return f"<{self.op.name} {', '.join(str(y.shape) for y in self.outputs)}>"
+        return f"<{self.op.name} {'freed' if self.freed else ', '.join(str(y.shape) for y in self.outputs)}>"
 
     def free(self) -> None:
         """Lets go of the saved arrays. The node's place in the graph stays, for the error of a second backward()."""
-        self.inputs = tuple(keep_spec(x) for x in self.inputs)
-        self.outputs = tuple(keep_spec(y) for y in self.outputs)
-        self.aux, self.versions, self.freed = None, [], True
+        self.inputs = self.outputs = ()
+        self.versions, self.aux, self.freed = [], None, True
 
     def check_versions(self) -> None:
-        for cell, version, what in self.versions:
+        for cell, version, i in self.versions:
             if cell[0] != version:
+                what = f"input '{self.op.input_name(i)}'" if i < len(self.inputs) else "output"
+                what += f" {(*self.inputs, *self.outputs)[i].shape}"
                 raise RuntimeError(
                     f"backward of {self.op.name}: its {what} was modified in place after it was saved (version {cell[0]}, "
                     f"saved at {version}), so the gradient would be wrong. Modify it after backward(), or modify a copy (.clone())."
                 )
 
 
+_NO_ARRAY = frozenset({type(None), bool, int, float, Spec})
+_new_spec = functools.partial(tuple.__new__, Spec)  # without the checks of a NamedTuple's constructor
+
+
 def keep_spec(x: Any) -> Any:
     """Shape and dtype of an array; scalars and None as they are."""
-    return x if x is None or isinstance(x, bool | int | float | Spec) else Spec(tuple(x.shape), x.dtype)
+    return x if type(x) in _NO_ARRAY else _new_spec((x.shape, x.dtype))
 
 
 def user_site() -> str:
@@ -197,52 +209,81 @@ def check_anomaly(
     )
 
 
+class _AnomalyDetector:
+    """The observer that looks at every result of every rule."""
+
+    def forward(self, op: Op, inputs: Sequence[Any], params: dict[str, Any], outputs: Sequence[Any]) -> None:
+        site = user_site()
+        check_anomaly(op, [array_of(x) for x in inputs], params, [y.data for y in outputs], site, "forward")
+        if outputs[0].grad_fn is not None:
+            outputs[0].grad_fn.site = site
+
+    def backward(self, node: Node, g: Any, grads: Sequence[Any]) -> None:
+        incoming = [array_of(x) for x in (g if node.op.multi else (g,)) if x is not None]
+        site = node.site or "an unknown place"
+        check_anomaly(node.op, incoming, {}, [array_of(d) for d in grads], site, "backward")
+
+
 def topological_order(roots: Sequence[Any], oldest: int) -> list[Any]:
     """All nodes and leaves behind `roots`, inputs before what is made from them. Nodes older than `oldest` are left out."""
     order: list[Any] = []
     seen: set[int] = set()
-    stack: list[tuple[Any, bool]] = [(root, False) for root in reversed(roots)]
+    stack: list[Any] = list(reversed(roots))
     while stack:
-        item, done = stack.pop()
-        if done:
-            order.append(item)
+        item = stack.pop()
+        if item is None:  # all that lies behind the next one is in the order
+            order.append(stack.pop())
             continue
         if id(item) in seen:
             continue
         seen.add(id(item))
-        stack.append((item, True))
-        if isinstance(item, Node):
-            for parent in item.parents:
-                origin = parent[0] if type(parent) is tuple else parent
-                if origin is None or id(origin) in seen or (isinstance(origin, Node) and origin.seq < oldest):
-                    continue
-                stack.append((origin, False))
+        if type(item) is not Node:
+            order.append(item)
+            continue
+        stack.append(item)
+        stack.append(None)
+        for parent in item.parents:
+            origin = parent[0] if type(parent) is tuple else parent
+            if origin is None or id(origin) in seen or (oldest and type(origin) is Node and origin.seq < oldest):
+                continue
+            stack.append(origin)
     return order
 
 
 class _Gradients:
-    """The gradients on their way: for each node or leaf, the sum of what has arrived at each of its outputs."""
+    """The gradients on their way: for each node or leaf, the sum of what has arrived at each of its outputs.
+
+    A rule may return the array that it was given, or a view, so an array may be on its way to several places at once. It is
+    added to in place only where this is its last reference, views included.
+    """
 
     def __init__(self, symbolic: bool) -> None:
         self.symbolic = symbolic
         self.sums: dict[int, dict[int, Any]] = {}
-        self.owned: set[tuple[int, int]] = set()
 
     def add(self, item: Any, index: int, g: Any) -> None:
-        slots = self.sums.setdefault(id(item), {})
-        have = slots.get(index)
-        if have is None:
+        slots = self.sums.get(id(item))
+        if slots is None:
+            self.sums[id(item)] = {index: g}
+        elif index not in slots:
             slots[index] = g
-        elif self.symbolic:
-            slots[index] = have + g
-        elif (id(item), index) in self.owned:
+        elif not self.symbolic and held_once(slots, index):  # nothing else can see the array change
             slots[index] += g
-        else:  # the first array may be another's too: only a sum made here may be added to in place
-            slots[index] = as_array(have + g)
-            self.owned.add((id(item), index))
+        else:
+            slots[index] = as_array(slots[index] + g)
 
-    def take(self, item: Any) -> dict[int, Any]:
-        return self.sums.pop(id(item), {})
+    def send(self, node: Node, grads: Sequence[Any]) -> None:
+        """Hands the gradients of a node's inputs on to where these came from."""
+        for parent, g in zip(node.parents, grads, strict=True):
+            if g is None:
+                continue
+            if type(parent) is tuple:
+                self.add(parent[0], parent[1], g)
+            else:
+                self.add(parent, 0, g)
+
+    def take(self, item: Any) -> dict[int, Any] | None:
+        return self.sums.pop(id(item), None)
 
 
 def run_backward(
@@ -251,12 +292,13 @@ def run_backward(
     create_graph: bool,
     retain_graph: bool,
     wrap: Callable[..., Any],
-    deposit: Callable[[Any, Any], None],
+    deposit: Callable[[Any, dict[int, Any]], None],
 ) -> dict[tuple[int, int], Any]:
     """Walks from `roots` (node or leaf, output index, gradient) back to the leaves.
 
     Args:
-        targets: where gradients are wanted, as (node or leaf, index). None: at every leaf, through ``deposit(leaf, gradient)``.
+        targets: where gradients are wanted, as (node or leaf, index). None: at every leaf, through ``deposit(leaf, arrived)``,
+            where ``arrived[0]`` is the gradient.
         create_graph: gradients are Tensors with a graph of their own.
         retain_graph: keep what the nodes saved, for another walk.
         wrap: ``wrap(array, node, index)`` makes a Tensor.
@@ -280,21 +322,19 @@ def run_backward(
     while order:
         item = order.pop()
         arrived = gradients.take(item)
-        if not arrived or (useful is not None and id(item) not in useful):
+        if arrived is None or (useful is not None and id(item) not in useful):
             continue
-        _run_hooks(item, arrived, create_graph, wrap)
+        if item.hooks or (type(item) is Node and item.retained):
+            _run_hooks(item, arrived, create_graph, wrap)
         if wanted is not None and id(item) in wanted:
             found.update({(id(item), index): g for index, g in arrived.items()})
-        if not isinstance(item, Node):
+        if type(item) is not Node:
             if wanted is None:
-                deposit(item, arrived[0])
+                deposit(item, arrived)
             continue
         if useful is not None and not any(id(_origin(p)) in useful for p in item.parents if p is not None):
             continue
-        for parent, g in zip(item.parents, _apply_rule(item, arrived, create_graph, wrap, useful), strict=True):
-            if g is not None:
-                origin, index = parent if type(parent) is tuple else (parent, 0)
-                gradients.add(origin, index, g)
+        gradients.send(item, _apply_rule(item, arrived, create_graph, wrap, useful))
         if not (retain_graph or create_graph):
             item.free()
     return found
@@ -315,7 +355,7 @@ def _leading_to(order: Sequence[Any], wanted: dict[int, Any]) -> set[int]:
 
 def _run_hooks(item: Any, arrived: dict[int, Any], create_graph: bool, wrap: Callable[..., Any]) -> None:
     """Lets hooks see, and replace, the gradient of a Tensor once it is complete; keeps it where retain_grad() asked."""
-    hooks = item.hooks if isinstance(item, Node) else {0: item._hooks} if item._hooks else {}
+    hooks, retained = item.hooks or {}, (item.retained if type(item) is Node else None) or {}
     for index in list(arrived):
         for hook in hooks.get(index, ()):
             g = arrived[index] if create_graph else wrap(arrived[index])
@@ -326,8 +366,8 @@ def _run_hooks(item: Any, arrived: dict[int, Any], create_graph: bool, wrap: Cal
                         f"a gradient hook returned shape {shape_of(new)} for a gradient of shape {shape_of(g)}."
                     )
                 arrived[index] = new if create_graph else new.data
-        if isinstance(item, Node) and index in item.retained:
-            tensor = item.retained[index]()
+        if index in retained:
+            tensor = retained[index]()
             if tensor is not None:
                 tensor._accumulate(arrived[index] if create_graph else wrap(arrived[index].copy()))
 
@@ -336,38 +376,45 @@ def _apply_rule(
     node: Node, arrived: dict[int, Any], create_graph: bool, wrap: Callable[..., Any], useful: set[int] | None
 ) -> list[Any]:
     """The gradients of a node's inputs, each with the shape and dtype of its input."""
-    op = node.op
+    op, inputs = node.op, node.inputs
     if node.freed:
         raise RuntimeError(
             f"backward through {op.name} a second time, but its saved arrays were freed by the first. "
             "Pass retain_graph=True to the first backward(), or compute the output again."
         )
-    node.check_versions()
+    if node.versions:
+        node.check_versions()
     needs = node.needs
     if useful is not None:
         needs = tuple(p is not None and id(_origin(p)) in useful for p in node.parents)
     g: Any = tuple(arrived.get(i) for i in range(len(node.outputs))) if op.multi else arrived[0]
-    params = {**node.params, "aux": node.aux} if op.has_aux else node.params
-    if modes.observers:
+    observers = modes.observers
+    if observers:
         announce(op, "backward")
-    if not create_graph:
-        y = node.outputs if op.multi else node.outputs[0]
-        grads = [as_array(d) for d in op.vjp(needs, g, y, node.inputs, params)]
-    elif op.composed is not None:
-        grads = _composed_vjp(node, needs, g, wrap)
+    if create_graph:
+        grads = _symbolic_vjp(node, needs, g, wrap)
     else:
-        outputs = tuple(y if isinstance(y, Spec) else wrap(y, node, i) for i, y in enumerate(node.outputs))
-        grads = op.vjp(needs, g, outputs if op.multi else outputs[0], _handles(node, wrap), params)
-    grads = [None if d is None else _fit(node, i, d, create_graph) for i, d in enumerate(grads)]
-    if modes.anomaly:
-        arrays = [d.data if create_graph and d is not None else d for d in grads]
-        incoming = [x for x in (g if op.multi else (g,)) if x is not None]
-        site = node.site or "an unknown place"
-        check_anomaly(op, [x.data if create_graph else x for x in incoming], {}, arrays, site, "backward")
-    for observer in modes.observers:
+        params = {**node.params, "aux": node.aux} if op.has_aux else node.params
+        grads = op.vjp(needs, g, node.outputs if op.multi else node.outputs[0], inputs, params)
+    for i, d in enumerate(grads):
+        if d is not None:
+            grads[i] = d = as_array(d)
+            if d.shape != inputs[i].shape or d.dtype != inputs[i].dtype:
+                grads[i] = _fit(node, i, d)
+    for observer in observers:
         if hasattr(observer, "backward"):
             observer.backward(node, g, grads)
     return grads
+
+
+def _symbolic_vjp(node: Node, needs: tuple[bool, ...], g: Any, wrap: Callable[..., Any]) -> list[Any]:
+    """The gradients of a node's inputs as Tensors with a graph of their own."""
+    op = node.op
+    if op.composed is not None:
+        return _composed_vjp(node, needs, g, wrap)
+    params = {**node.params, "aux": node.aux} if op.has_aux else node.params
+    outputs = tuple(y if isinstance(y, Spec) else wrap(y, node, i) for i, y in enumerate(node.outputs))
+    return op.vjp(needs, g, outputs if op.multi else outputs[0], _handles(node, wrap), params)
 
 
 def _handles(node: Node, wrap: Callable[..., Any]) -> tuple[Any, ...]:
@@ -402,16 +449,15 @@ def _composed_vjp(node: Node, needs: tuple[bool, ...], g: Any, wrap: Callable[..
     ]
 
 
-def _fit(node: Node, i: int, g: Any, create_graph: bool) -> Any:
+def _fit(node: Node, i: int, g: Any) -> Any:
     """A rule's result with the shape and dtype of input i; a result that could not be meant raises."""
     x = node.inputs[i]
-    shape = tuple(x.shape)
-    if g.shape != shape:
+    if g.shape != x.shape:
         if not node.op.broadcasts:
             raise RuntimeError(
-                f"{node.op.name}: the gradient of input {i} has shape {tuple(g.shape)}, the input {shape}."
+                f"{node.op.name}: the gradient of input {i} has shape {tuple(g.shape)}, the input {tuple(x.shape)}."
             )
-        g = sum_to(g, shape)
+        g = sum_to(g, x.shape)
     if g.dtype != x.dtype:
         if all(y.dtype == x.dtype for y in node.outputs):
             raise RuntimeError(f"{node.op.name}: the gradient of input {i} is {g.dtype}, the input {x.dtype}.")

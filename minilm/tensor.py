@@ -9,13 +9,30 @@ from typing import Any
 import numpy as np
 
 from minilm import graph
-from minilm.backend import Device, DeviceError, as_array, cpu, device_of, get_device, is_device_name, to_device, to_host
+from minilm.backend import (
+    Device,
+    DeviceError,
+    as_array,
+    cpu,
+    device_of,
+    get_device,
+    held_once,
+    is_device_name,
+    to_device,
+    to_host,
+)
 from minilm.graph import Node, modes
 from minilm.ops import REGISTRY
 from minilm.ops.op import Op, Spec, shape_of
 
 Array = Any
+_new = object.__new__
+_FLOAT64 = np.dtype(np.float64)
 _default_dtype = np.dtype(np.float32)
+
+
+_add, _sub, _mul, _div = (REGISTRY[name].__call__ for name in ("add", "sub", "mul", "div"))
+_pow, _matmul, _neg = (REGISTRY[name].__call__ for name in ("pow", "matmul", "neg"))
 
 
 def set_default_dtype(dtype: Any) -> None:
@@ -39,8 +56,10 @@ def get_default_dtype() -> np.dtype[Any]:
 def _method(name: str) -> Callable[..., Any]:
     """The op of that name as a method: ``x.exp()`` is ``exp(x)``, with the same further arguments."""
 
+    call = REGISTRY[name].__call__
+
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        return REGISTRY[name](self, *args, **kwargs)
+        return call(self, *args, **kwargs)
 
     method.__name__ = name
     method.__doc__ = f"The op `{name}` of this tensor; see ``minilm.ops.REGISTRY['{name}']``."
@@ -68,7 +87,7 @@ class Tensor:
     _node: Node | None
     _index: int
     _version: list[int]
-    _hooks: list[Callable[[Any], Any]]
+    _hooks: list[Callable[[Any], Any]] | None
     grad: Tensor | None
     name: str | None
 
@@ -92,13 +111,13 @@ class Tensor:
     def _set(self, array: Array, node: Node | None, index: int) -> None:
         self._data, self._node, self._index = array, node, index
         self._requires_grad = node is not None
-        self._version, self._hooks = [0], []
+        self._version, self._hooks = [0], None
         self.grad = self.name = None
 
-    @classmethod
-    def _wrap(cls, array: Array, node: Node | None = None, index: int = 0) -> Tensor:
+    @staticmethod
+    def _wrap(array: Array, node: Node | None = None, index: int = 0) -> Tensor:
         """A Tensor around an array of a device, without any check: what ops return."""
-        self = Tensor.__new__(Tensor)
+        self: Tensor = _new(Tensor)
         self._set(array, node, index)
         return self
 
@@ -155,6 +174,11 @@ class Tensor:
     def grad_fn(self) -> Node | None:
         """The node that made it; None for a leaf."""
         return self._node
+
+    @property
+    def hooks(self) -> dict[int, list[Callable[[Any], Any]]]:
+        """The gradient hooks of a leaf, as a node has them: by output index."""
+        return {0: self._hooks} if self._hooks else {}
 
     def _place(self) -> tuple[Any, int]:
         """Where it stands in the graph: (node, output index), or (itself, 0) for a leaf."""
@@ -245,12 +269,14 @@ class Tensor:
                 create_graph,
                 retain_graph,
                 Tensor._wrap,
-                lambda leaf, g: leaf._deposit(g, create_graph),
+                lambda leaf, arrived: leaf._deposit(arrived, create_graph),
             )
 
-    def _deposit(self, g: Any, create_graph: bool) -> None:
+    def _deposit(self, arrived: dict[int, Any], create_graph: bool) -> None:
         """Adds an arrived gradient to ``grad``, in memory that is this Tensor's own."""
-        self._accumulate(g if create_graph else Tensor._wrap(g.copy() if self.grad is None else g))
+        own = create_graph or self.grad is not None or held_once(arrived, 0)
+        g = arrived[0] if own else arrived[0].copy()
+        self._accumulate(g if create_graph else Tensor._wrap(g))
 
     def _accumulate(self, g: Tensor) -> None:
         if self.grad is None:
@@ -263,7 +289,7 @@ class Tensor:
     def retain_grad(self) -> Tensor:
         """Asks backward() to fill ``grad`` of this Tensor too, though it is the result of an op; returns it."""
         if self._node is not None:
-            self._node.retained[self._index] = weakref.ref(self)
+            self._node.retained = {**(self._node.retained or {}), self._index: weakref.ref(self)}
         return self
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
@@ -274,33 +300,42 @@ class Tensor:
         """
         if not self._requires_grad:
             raise RuntimeError("a gradient hook on a tensor that does not require a gradient would never be called.")
-        hooks = self._hooks if self._node is None else self._node.hooks.setdefault(self._index, [])
+        if self._node is None:
+            hooks = self._hooks = self._hooks or []
+        else:
+            self._node.hooks = self._node.hooks or {}
+            hooks = self._node.hooks.setdefault(self._index, [])
         hooks.append(hook)
         return lambda: hooks.remove(hook) if hook in hooks else None
 
     @staticmethod
     def __minilm_op__(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Applies an op to inputs of which at least one is a Tensor, and records it where a gradient is wanted."""
-        arrays, device, record = [], None, False
+        arrays: list[Any] = []
+        device: Device = cpu
+        kind, record = None, False
         for x in inputs:
             if isinstance(x, Tensor):
-                record = record or x._requires_grad
                 array = x._data
+                record = record or x._requires_grad
             elif x is None or type(x) in (bool, int, float):
                 arrays.append(x)
                 continue
+            elif isinstance(x, np.generic):  # NumPy's scalars would turn float32 into float64; Python's do not
+                arrays.append(x.item())
+                continue
             else:
-                array = x.item() if isinstance(x, np.generic) else _as_array(x, None)
-                if isinstance(x, np.generic):  # NumPy's scalars would turn float32 into float64; Python's do not
-                    arrays.append(array)
-                    continue
-            here = device_of(array)
-            if device is not None and here is not device:
-                raise DeviceError(f"{op.name}: inputs are on {device.name} and on {here.name}; move one with .to(...).")
-            device = here
+                array = _as_array(x, None)
             arrays.append(array)
-        device = device or cpu
-        if modes.observers:
+            if type(array) is not kind:
+                here = device_of(array)
+                if kind is not None and here is not device:
+                    raise DeviceError(
+                        f"{op.name}: inputs are on {device.name} and on {here.name}; move one with .to(...)."
+                    )
+                device, kind = here, type(array)
+        observers = modes.observers
+        if observers:
             graph.announce(op, "forward")
         try:
             out = op.forward(device, *arrays, **params)
@@ -309,17 +344,16 @@ class Tensor:
                 raise
             raise op.explain(error, arrays) from None
         out, aux = out if op.has_aux else (out, None)
-        outs = [as_array(y) if "dtype" in params else _settle(y, arrays) for y in (out if op.multi else (out,))]
-        if modes.anomaly:
-            graph.check_anomaly(op, arrays, params, outs, graph.user_site(), "forward")
-        if record and modes.grad:
-            results = _record(op, inputs, arrays, params, outs, aux)
+        if op.multi:
+            results = [Tensor._wrap(_settle(y, arrays, params)) for y in out]
         else:
-            results = [Tensor._wrap(y) for y in outs]
+            results = [Tensor._wrap(_settle(out, arrays, params))]
         if op.view:
             for result in results:
                 result._version = next(x._version for x in inputs if isinstance(x, Tensor))
-        for observer in modes.observers:
+        if record and modes.grad:
+            _record(op, inputs, arrays, params, results, aux)
+        for observer in observers:
             if hasattr(observer, "forward"):
                 observer.forward(op, inputs, params, results)
         return tuple(results) if op.multi else results[0]
@@ -373,43 +407,43 @@ class Tensor:
     # -- operators ----------------------------------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Tensor:
-        return REGISTRY["add"](self, other)
+        return _add(self, other)
 
     def __radd__(self, other: Any) -> Tensor:
-        return REGISTRY["add"](other, self)
+        return _add(other, self)
 
     def __sub__(self, other: Any) -> Tensor:
-        return REGISTRY["sub"](self, other)
+        return _sub(self, other)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return REGISTRY["sub"](other, self)
+        return _sub(other, self)
 
     def __mul__(self, other: Any) -> Tensor:
-        return REGISTRY["mul"](self, other)
+        return _mul(self, other)
 
     def __rmul__(self, other: Any) -> Tensor:
-        return REGISTRY["mul"](other, self)
+        return _mul(other, self)
 
     def __truediv__(self, other: Any) -> Tensor:
-        return REGISTRY["div"](self, other)
+        return _div(self, other)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return REGISTRY["div"](other, self)
+        return _div(other, self)
 
     def __pow__(self, other: Any) -> Tensor:
-        return REGISTRY["pow"](self, other)
+        return _pow(self, other)
 
     def __rpow__(self, other: Any) -> Tensor:
-        return REGISTRY["pow"](other, self)
+        return _pow(other, self)
 
     def __matmul__(self, other: Any) -> Tensor:
-        return REGISTRY["matmul"](self, other)
+        return _matmul(self, other)
 
     def __rmatmul__(self, other: Any) -> Tensor:
-        return REGISTRY["matmul"](other, self)
+        return _matmul(other, self)
 
     def __neg__(self) -> Tensor:
-        return REGISTRY["neg"](self)
+        return _neg(self)
 
     def __pos__(self) -> Tensor:
         return self
@@ -620,48 +654,47 @@ def plain_index(index: Any) -> Any:
     return index._data if isinstance(index, Tensor) else index
 
 
-def _settle(y: Array, inputs: Sequence[Any]) -> Array:
-    """An op's result as an array; float64 comes only from float64 (NumPy makes it from integers too)."""
+def _settle(y: Array, inputs: Sequence[Any], params: dict[str, Any]) -> Array:
+    """An op's result as an array; float64 comes only from float64 (NumPy makes it from integers too), or on request."""
     y = as_array(y)
-    if y.dtype == np.float64 and not any(getattr(x, "dtype", None) == np.float64 for x in inputs):
+    if y.dtype == _FLOAT64 and "dtype" not in params and not any(getattr(x, "dtype", None) == _FLOAT64 for x in inputs):
         return y.astype(_default_dtype)
     return y
 
 
 def _record(
-    op: Op, inputs: Sequence[Any], arrays: Sequence[Any], params: dict[str, Any], outs: Sequence[Array], aux: Any
-) -> list[Tensor]:
-    """The results of an op as Tensors that remember it."""
-    differentiable = [
-        op.backward is not None or op.variadic or rule is not None for rule in (op.rules or [None] * len(inputs))
-    ]
-    if op.variadic:
-        differentiable = [True] * len(inputs)
-    parents = tuple(
-        None
-        if not (isinstance(x, Tensor) and x._requires_grad and ok)
-        else x
-        if x._node is None
-        else (x._node, x._index)
-        for x, ok in zip(inputs, differentiable, strict=True)
-    )
-    if all(p is None for p in parents) or not any(y.dtype.kind == "f" for y in outs):
-        return [Tensor._wrap(y) for y in outs]
-    node = Node(op, params, parents, graph.user_site() if modes.anomaly else None)
-    keep_y, keep = op.saves(node.needs)
-    node.aux = aux
-    node.inputs = tuple(a if k else graph.keep_spec(a) for a, k in zip(arrays, keep, strict=True))
-    node.outputs = tuple(y if keep_y else graph.keep_spec(y) for y in outs)
-    names = op.input_names or [f"input {i}" for i in range(len(inputs))]
-    results = [Tensor._wrap(y, node, i) for i, y in enumerate(outs)]
-    node.versions = [
-        (x._version, x._version[0], f"input '{name}' {x.shape}")
-        for x, k, name in zip(inputs, keep, names, strict=True)
-        if k and isinstance(x, Tensor)
-    ]
-    if keep_y and not op.view:
-        node.versions += [(y._version, 0, f"output {y.shape}") for y in results]
-    return results
+    op: Op, inputs: Sequence[Any], arrays: Sequence[Any], params: dict[str, Any], results: list[Tensor], aux: Any
+) -> None:
+    """Lets the results of an op remember it, where a gradient can flow.
+
+    Plain loops, since this runs for every op of a training step: a comprehension costs as much as three of their rounds.
+    """
+    parents: list[Any] = []
+    needed: list[bool] = []
+    for i, x in enumerate(inputs):
+        need = isinstance(x, Tensor) and x._requires_grad and (op.all_differentiable or op.rules[i] is not None)
+        needed.append(need)
+        parents.append(None if not need else x if x._node is None else (x._node, x._index))
+    if True not in needed or "f" not in [y._data.dtype.kind for y in results]:
+        return
+    needs = tuple(needed)
+    keep_y, keep = op.saves(needs)
+    saved, outputs, versions = [], [], []
+    for i, array in enumerate(arrays):
+        if not keep[i]:
+            saved.append(graph.keep_spec(array))
+            continue
+        saved.append(array)
+        if isinstance(inputs[i], Tensor):
+            cell = inputs[i]._version
+            versions.append((cell, cell[0], i))
+    for y in results:
+        outputs.append(y._data if keep_y else graph.keep_spec(y._data))
+        if keep_y and not op.view:
+            versions.append((y._version, 0, len(saved) + len(outputs) - 1))
+    node = Node(op, params, parents, needs, saved, outputs, versions, aux)
+    for i, y in enumerate(results):
+        y._node, y._index, y._requires_grad = node, i, True
 
 
 def _root(tensor: Tensor, gradient: Any) -> tuple[Any, int, Tensor]:
