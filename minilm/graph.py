@@ -109,7 +109,8 @@ class Node:
 
     Attributes:
         parents: for each input its origin: ``(node, index of that node's output)``, a leaf Tensor, or None for a constant.
-        inputs, outputs: what the backward rules read: arrays, or a `Spec` where they do not read the numbers.
+        inputs, outputs: what the backward rules read. Of an input whose numbers they do not read there is a `Spec`, of such an
+            output None: the gradient that arrives has its shape and dtype.
         versions: for each array in `inputs` and `outputs` that may change in place, its counter, the count at saving time, and
             its place in the one list that both make.
         site: "file:line" of the user's call, recorded under `detect_anomaly`.
@@ -140,7 +141,7 @@ class Node:
         self.seq = next(Node._counter)
 
     def __repr__(self) -> str:
-        return f"<{self.op.name} {'freed' if self.freed else ', '.join(str(y.shape) for y in self.outputs)}>"
+        return f"<{self.op.name} {'freed' if self.freed else 'of ' + ', '.join(str(shape_of(x)) for x in self.inputs)}>"
 
     def free(self) -> None:
         """Lets go of the saved arrays. The node's place in the graph stays, for the error of a second backward()."""
@@ -400,7 +401,7 @@ def _apply_rule(
         if d is not None:
             grads[i] = d = as_array(d)
             if d.shape != inputs[i].shape or d.dtype != inputs[i].dtype:
-                grads[i] = _fit(node, i, d)
+                grads[i] = _fit(node, i, d, arrived)
     for observer in observers:
         if hasattr(observer, "backward"):
             observer.backward(node, g, grads)
@@ -413,7 +414,7 @@ def _symbolic_vjp(node: Node, needs: tuple[bool, ...], g: Any, wrap: Callable[..
     if op.composed is not None:
         return _composed_vjp(node, needs, g, wrap)
     params = {**node.params, "aux": node.aux} if op.has_aux else node.params
-    outputs = tuple(y if isinstance(y, Spec) else wrap(y, node, i) for i, y in enumerate(node.outputs))
+    outputs = tuple(None if y is None else wrap(y, node, i) for i, y in enumerate(node.outputs))
     return op.vjp(needs, g, outputs if op.multi else outputs[0], _handles(node, wrap), params)
 
 
@@ -449,7 +450,7 @@ def _composed_vjp(node: Node, needs: tuple[bool, ...], g: Any, wrap: Callable[..
     ]
 
 
-def _fit(node: Node, i: int, g: Any) -> Any:
+def _fit(node: Node, i: int, g: Any, arrived: dict[int, Any]) -> Any:
     """A rule's result with the shape and dtype of input i; a result that could not be meant raises."""
     x = node.inputs[i]
     if g.shape != x.shape:
@@ -459,7 +460,7 @@ def _fit(node: Node, i: int, g: Any) -> Any:
             )
         g = sum_to(g, x.shape)
     if g.dtype != x.dtype:
-        if all(y.dtype == x.dtype for y in node.outputs):
+        if all(y.dtype == x.dtype for y in arrived.values()):
             raise RuntimeError(f"{node.op.name}: the gradient of input {i} is {g.dtype}, the input {x.dtype}.")
         g = g.astype(x.dtype)
     return g

@@ -25,8 +25,8 @@ Reading a record::
             return g * a
 
 ``g`` is the gradient that arrives, :math:`\bar y = \partial L / \partial y`; then come the output and the inputs. A name
-that begins with an underscore is a promise not to read the numbers: only shape and dtype are kept (`Spec`), so the array
-can be freed as soon as the forward pass is over.
+that begins with an underscore is a promise not to read the numbers: only shape and dtype of such an input are kept (`Spec`),
+and nothing of such an output (``g`` has its shape and dtype), so the array can be freed as soon as the forward pass is over.
 """
 
 from __future__ import annotations
@@ -276,7 +276,7 @@ class Op:
             return [d if need else None for d, need in zip(grads, needs, strict=True)]
         found = []
         for rule, need in zip(self.rules, needs, strict=True):
-            found.append(rule(g, y, *inputs, **params) if need else None)
+            found.append(None if not need else rule(g, y, *inputs, **params) if params else rule(g, y, *inputs))
         return found
 
 
