@@ -154,11 +154,12 @@ def as_array(x: Any) -> Array:
 
 
 def held_once(items: Any, index: int) -> bool:
-    """Whether ``items[index]`` is a NumPy array that nothing else refers to, so that writing to it changes nothing else.
+    """Whether ``items[index]`` is an array that nothing else refers to, so that writing to it changes nothing else.
 
-    It must own its memory; a view of it would hold a reference to it (its ``base``). False for another device's array.
+    It must own its memory; a view of it would hold a reference to it (its ``base``), in NumPy as in CuPy, but for CuPy's
+    `as_strided`.
     """
-    return type(items[index]) is np.ndarray and items[index].base is None and _references(items, index) == _ONCE
+    return type(items[index]) in _BY_ARRAY_TYPE and items[index].base is None and _references(items, index) == _ONCE
 
 
 def _references(items: Any, index: int) -> int:

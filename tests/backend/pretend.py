@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -99,16 +100,20 @@ class Flags(NamedTuple):
 
 
 class Array:
-    """An array that keeps CuPy's rules. `_a` is the NumPy array behind it, for this module only."""
+    """An array that keeps CuPy's rules. `_a` is the NumPy array behind it, for this module only.
 
-    __slots__ = ("__weakref__", "_a")
+    `base` is the array whose memory it shows; None where that is its own. As in CuPy, a view holds a reference to it.
+    """
+
+    __slots__ = ("__weakref__", "_a", "base")
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, a: np.ndarray[Any, Any]) -> None:
+    def __init__(self, a: np.ndarray[Any, Any], base: Array | None = None) -> None:
         if a.dtype.kind not in "biufc":
             raise ValueError(f"Unsupported dtype {a.dtype}")
         self._a = a
+        self.base = base if base is None or base.base is None else base.base
 
     shape = property(lambda self: self._a.shape, lambda self, shape: setattr(self._a, "shape", shape))
     dtype = property(lambda self: self._a.dtype)
@@ -117,8 +122,8 @@ class Array:
     nbytes = property(lambda self: self._a.nbytes)
     itemsize = property(lambda self: self._a.itemsize)
     strides = property(lambda self: self._a.strides)
-    T = property(lambda self: Array(self._a.T))
-    mT = property(lambda self: Array(self._a.mT))
+    T = property(lambda self: Array(self._a.T, self))
+    mT = property(lambda self: Array(self._a.mT, self))
 
     @property
     def flags(self) -> Flags:
@@ -176,10 +181,12 @@ class Array:
 
     def __getitem__(self, index: Any) -> Array:
         keys = _plain_index(self._a, index)
-        if any(isinstance(k, np.ndarray) for k in keys):
+        copied = any(isinstance(k, np.ndarray) for k in keys)
+        if copied:
             _total.launches += 1
             _total.syncs += any(_is_mask(k) for k in keys)  # how many are True?
-        return Array(np.asarray(self._a[keys] if any(k is Ellipsis for k in keys) else self._a[(*keys, ...)]))
+        part = self._a[keys] if any(k is Ellipsis for k in keys) else self._a[(*keys, ...)]
+        return Array(np.asarray(part), None if copied else self)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         keys = _plain_index(self._a, index)
@@ -343,8 +350,18 @@ def _call(name: str, function: Callable[..., Any], signature: inspect.Signature,
     _total.syncs += name in WAITING
     parts = wrapped if isinstance(wrapped, tuple | list) else (wrapped,)
     shared = name in VIEWS and all(any(_shares(x, p) for x in plain) for p in parts if isinstance(p, Array))
+    if shared:
+        for part, shown in itertools.product(parts, _arrays(args)):
+            if isinstance(part, Array) and _shares(shown._a, part):
+                part.base = shown if shown.base is None else shown.base
     _total.launches += any(isinstance(p, Array) for p in parts) and not shared and name not in WITHOUT_KERNEL
     return wrapped
+
+
+def _arrays(args: Any) -> list[Array]:
+    """The device's arrays among arguments, and in lists of them."""
+    flat = [y for x in args for y in (x if isinstance(x, list | tuple) else (x,))]
+    return [x for x in flat if isinstance(x, Array)]
 
 
 def _shares(x: Any, y: Array) -> bool:

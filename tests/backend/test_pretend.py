@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minilm as ml
-from minilm.backend import DeviceError, cpu, device_of, get_device, to_device, to_host
+from minilm.backend import DeviceError, cpu, device_of, get_device, held_once, to_device, to_host
 from minilm.backend.accelerator import Accelerator
 from tests.backend import pretend
 from tests.backend.pretend import PretendError, xp
@@ -204,6 +204,34 @@ def test_what_the_cuda_device_has_a_kernel_for_counts_as_that(monkeypatch):
     with pretend.count() as counts:
         fused(pretend.device(), xp.empty(3))
     assert counts == pretend.Counts(launches=2, syncs=1, uploads=1)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x[1:],
+        lambda x: x[0],
+        lambda x: x[None],
+        lambda x: x.reshape(2, 3),
+        lambda x: x.reshape(2, 3).T,
+        lambda x: x.reshape(2, 3).swapaxes(0, 1)[1:],
+        lambda x: xp.broadcast_to(x, (2, 6)),
+        lambda x: xp.split(x, 2)[1],
+        lambda x: x.astype("float32", copy=False),
+    ],
+)
+def test_a_view_holds_on_to_the_array_that_it_shows(x, view):
+    items = [x.copy()]
+    assert held_once(items, 0)
+    shown = view(items[0])
+    assert shown.base is items[0]
+    assert not held_once(items, 0)
+    assert not held_once([shown], 0)
+    del shown
+    assert held_once(items, 0)
+    copied = items[0].reshape(2, 3).T.reshape(-1)
+    assert copied.base is None
+    assert held_once(items, 0)
 
 
 def test_copies(x):
