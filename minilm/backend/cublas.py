@@ -130,7 +130,7 @@ class Gemm(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How to multiply two arrays: which of them to copy first, and the calls. No `gemm`: leave it to CuPy."""
+    """How to multiply two arrays: which to copy first, and the calls. No `gemm`: there is nothing to add up, or no way."""
 
     shape: tuple[int, ...]
     copy_a: bool = False
