@@ -22,6 +22,7 @@ from minilm.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minilm.graph import AnomalyError, detect_anomaly, enable_grad, is_grad_enabled, no_grad, observe
 from minilm.ops import REGISTRY, use_fused
 from minilm.ops.linalg import einsum
+from minilm.profile import profile
 from minilm.random import manual_seed
 from minilm.tensor import Tensor, arange, get_default_dtype, grad, ones, set_default_dtype, tensor, zeros
 from minilm.trace import trace
@@ -47,6 +48,6 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "AnomalyError", "DeviceError", "GradcheckError", "Tensor", "arange", "book", "concat", "data", "detect_anomaly", "einsum",
     "enable_grad", "exp", "get_default_dtype", "get_device", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
-    "is_grad_enabled", "log", "manual_seed", "maximum", "minimum", "models", "nn", "no_grad", "observe", "ones", "ops", "optim", "random",
-    "set_default_dtype", "set_num_threads", "sqrt", "stack", "tensor", "text", "trace", "train", "use_fused", "where", "zeros",
+    "is_grad_enabled", "log", "manual_seed", "maximum", "minimum", "models", "nn", "no_grad", "observe", "ones", "ops", "optim",
+    "profile", "random", "set_default_dtype", "set_num_threads", "sqrt", "stack", "tensor", "text", "trace", "train", "use_fused", "where", "zeros",
 ]  # fmt: skip

@@ -1,0 +1,466 @@
+r"""Recording a profile: each op and each backward rule, with its time, its cost and the memory around it.
+
+A `Profile` observes the engine (`minilm.graph.observe`): it is told before a rule runs and after it. Rules may run inside
+rules (a gradient that is itself recorded is made of ops), so open calls stand on a stack, and a call's own time is
+
+.. math:: t_{\text{own}} = (t_{\text{end}} - t_{\text{start}}) - \sum_{\text{calls directly inside}} (t_{\text{end}} - t_{\text{start}})
+
+Own times add up to the time of the whole block, less what passes between ops. Costs are counted likewise: a rule that is
+made of other ops has none of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from minilm import graph
+from minilm.backend import Device, get_device
+from minilm.graph import Node, modes
+from minilm.ops.op import Op
+from minilm.profile.clock import Clock, clock_for, uses_gpu
+from minilm.profile.cost import Sizes, arrays_in, backward_bytes, flops, forward_bytes
+from minilm.profile.memory import Memory, memory_of
+from minilm.profile.rows import OUTSIDE, ModuleRow, OpRow, Stats, as_dict, module_rows, op_rows, path_labels, together
+from minilm.tensor import Tensor
+
+
+class Scope:
+    """A Module as it is called: below which other Modules.
+
+    Attributes:
+        path: its name below the outermost Module, such as "blocks.0.attn"; for that one itself, its class.
+        kind: its class.
+        calls: how often it was called.
+    """
+
+    __slots__ = ("calls", "inner", "kind", "module", "parent", "path", "paths")
+
+    def __init__(self, parent: Scope | None, module: Any) -> None:
+        self.parent, self.module, self.calls = parent, module, 0
+        self.inner: dict[int, Scope] = {}
+        self.kind = "" if module is None else type(module).__name__
+        self.path = OUTSIDE if module is None else self.kind
+        self.paths: dict[int, str] = {}
+        if parent is not None and parent.parent is not None:
+            self.paths = parent.paths
+            above = f"{parent.path}." if parent.parent.parent is not None else ""
+            self.path = self.paths.get(id(module)) or above + self.kind
+        elif parent is not None:
+            self.paths = {id(m): path for path, m in module.named_modules()}
+
+    def call(self, module: Any) -> Scope:
+        """The scope of a Module that is called from this one."""
+        scope = self.inner.get(id(module))
+        if scope is None:
+            scope = self.inner[id(module)] = Scope(self, module)
+        scope.calls += 1
+        return scope
+
+    def chain(self) -> list[Scope]:
+        """This scope and those around it, without the outside of all Modules."""
+        return [] if self.parent is None else [self, *self.parent.chain()]
+
+
+class Call:
+    """One rule that ran.
+
+    Attributes:
+        stage: "forward", "backward" or "section": the rule, or a stretch of code that the reader named.
+        within: "backward" inside a backward rule, else the stage.
+        origin: its scope; for a backward rule the call that recorded its node; None where that is unknown.
+        outer: the call that it is inside of.
+        own: nanoseconds, without those of calls inside it.
+        made: bytes of the arrays that it returned or kept, and that were not there before.
+        alive: bytes of all arrays that were alive when it ended.
+    """
+
+    __slots__ = ("alive", "bytes", "end", "flops", "inner", "made", "name", "origin", "outer", "own", "stage", "start",
+                 "within")  # fmt: skip
+
+    def __init__(self, name: str, stage: str, outer: Call | None, origin: Scope | Call | None) -> None:
+        self.name, self.stage, self.outer, self.origin = name, stage, outer, origin
+        self.within: str = "backward" if outer is not None and outer.within == "backward" else stage
+        self.inner = self.own = self.flops = self.bytes = self.made = self.alive = 0
+        self.start: Any = None
+        self.end: Any = None
+
+    def scope(self) -> Scope | None:
+        """The scope of the op, for a backward rule that of the op that it differentiates."""
+        origin = self.origin
+        while isinstance(origin, Call):
+            origin = origin.origin
+        return origin
+
+
+class Peak(NamedTuple):
+    """Where the most memory was held: after which rule, of an op in which Module."""
+
+    bytes: int
+    op: str
+    stage: str
+    module: str
+
+
+class Profile:
+    """What ran inside ``with ml.profile() as p:``, by op and by Module. Read it after the block.
+
+    ``print(p)`` is a table, ``p.table(by="module")`` another, ``p.roofline()`` a picture; a notebook shows both for ``p``.
+
+    Attributes:
+        device: whose clock was used.
+    """
+
+    def __init__(
+        self, device: str | Device | None = None, clock: Clock | None = None, memory: Memory | None = None
+    ) -> None:
+        self.device = get_device(device or ("cuda" if uses_gpu() else "cpu"))
+        self._clock, self._memory = clock or clock_for(self.device), memory or memory_of(self.device)
+        self._root = Scope(None, None)
+        self._within = [self._root]
+        self._open: list[Call] = []
+        self._calls: list[Call] = []
+        self._made_by: dict[int, Call] = {}  # by a node's number: the call that recorded it
+        self._leaves: list[Any] = []  # got a gradient that was not yet seen
+        self._uncounted: set[str] = set()
+        self._state = "new"
+        self._start: Any = None
+        self._total = 0
+        self._rows: dict[str, Any] = {}
+        self._peak = Peak(0, "", "", "")
+        self._most: tuple[int, Call | None] = (0, None)
+        self._observing: Any = None
+
+    # -- recording ----------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Profile:
+        if self._state != "new":
+            raise RuntimeError("this profile has been used already; begin another one with ml.profile().")
+        if any(isinstance(other, Profile) for other in modes.observers):
+            raise RuntimeError(
+                "a profile is running in this thread already, and would measure this one; use p.section('name') to set "
+                "a part of its block apart, or end it first."
+            )
+        self._state = "running"
+        self._observing = graph.observe(self)
+        self._observing.__enter__()
+        self._clock.pause()
+        self._start = self._clock.mark()
+        self._clock.resume()
+        return self
+
+    def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._clock.pause()
+        end = self._clock.mark()
+        self._observing.__exit__(None, None, None)
+        while len(self._within) > 1:
+            self.leave(None)
+        self._drop(0)
+        self._clock.finish()
+        self._total = self._clock.between(self._start, end)
+        self._settle()
+        self._state = "done"
+
+    def before(self, op: Op, stage: str) -> None:
+        """A rule is about to run."""
+        clock = self._clock
+        clock.pause()
+        if self._open and self._open[-1].stage == "forward":  # it raised: nothing runs inside a forward rule
+            self._drop(len(self._open) - 1)
+        outer = self._open[-1] if self._open else None
+        inside_rule = outer is not None and outer.stage != "section"
+        call = Call(op.name, stage, outer, outer if inside_rule else self._within[-1])
+        self._open.append(call)
+        self._memory.follow(self._new_gradients())
+        self._memory.begin()
+        clock.push(op.name if stage == "forward" else f"{op.name} backward")
+        call.start = clock.mark()
+        clock.resume()
+
+    def forward(self, op: Op, inputs: tuple[Any, ...], params: dict[str, Any], outputs: list[Tensor]) -> None:
+        """An op has run."""
+        self._clock.pause()
+        call = self._close(op.name, "forward")
+        if call is not None:
+            node = outputs[0].grad_fn
+            operands = [x.data if isinstance(x, Tensor) else x for x in inputs]
+            arrays, results = [x for x in operands if hasattr(x, "strides")], [y.data for y in outputs]
+            kept = [] if node is None else arrays_in(node.aux)
+            sizes = Sizes(tuple(map(_shape, operands)), tuple(y.shape for y in results), params)
+            self._count(call, op, sizes, forward_bytes(op, arrays, results, kept))
+            self._memory.follow(arrays)
+            self._note(call, [*results, *kept])
+            if node is not None:
+                self._made_by[node.seq] = call
+        self._clock.resume()
+
+    def backward(self, node: Node, g: Any, grads: list[Any]) -> None:
+        """A backward rule has run."""
+        self._clock.pause()
+        call = self._close(node.op.name, "backward")
+        if call is not None:
+            call.origin = self._made_by.get(node.seq)
+            arrived = [_array(x) for x in (g if node.op.multi else (g,)) if x is not None]
+            made = [None if d is None else _array(d) for d in grads]
+            if not call.inner:  # else the ops inside it have been counted
+                needs = tuple(d is not None for d in made)
+                outputs = tuple(_shape(x) or () for x in (g if node.op.multi else (g,)))
+                sizes = Sizes(tuple(map(_shape, node.inputs)), outputs, node.params, needs)
+                self._count(call, node.op, sizes, backward_bytes(node, arrived, made))
+            self._memory.follow(arrived)
+            self._note(call, [d for d in made if d is not None])
+            self._leaves += [
+                p for p, d in zip(node.parents, made, strict=True) if d is not None and type(p) is not tuple
+            ]
+        self._clock.resume()
+
+    def enter(self, module: Any) -> None:
+        """A Module was called."""
+        self._clock.pause()
+        while self._open and self._open[-1].stage != "section":  # it raised: no rule calls a Module
+            self._drop(len(self._open) - 1)
+        scope = self._within[-1].call(module)
+        if scope.parent is self._root and scope.calls == 1:
+            held = [array for p in module.parameters() for array in (p, p.grad) if array is not None]
+            self._memory.follow(tensor.data for tensor in held)
+        self._within.append(scope)
+        self._clock.push(scope.path)
+        self._clock.resume()
+
+    def leave(self, module: Any) -> None:
+        """The Module has returned, or raised."""
+        if len(self._within) > 1:  # else the block began, or ended, inside of it
+            self._within.pop()
+            self._clock.pop()
+
+    @contextmanager
+    def section(self, name: str) -> Iterator[None]:
+        """Gives a part of the block a row of its own: what passes in it outside of ops, such as an optimizer's step::
+
+            with p.section("AdamW"):
+                optimizer.step()
+
+        Raises:
+            RuntimeError: the profile is not running.
+        """
+        if self._state != "running":
+            raise RuntimeError("section() belongs inside the with block of its profile.")
+        self._clock.pause()
+        call = Call(name, "section", self._open[-1] if self._open else None, self._within[-1])
+        self._open.append(call)
+        self._clock.push(name)
+        call.start = self._clock.mark()
+        self._clock.resume()
+        try:
+            yield
+        finally:
+            self._clock.pause()
+            if call in self._open:
+                call.end = self._clock.mark()
+                self._drop(self._open.index(call))
+                call.alive = self._memory.live
+                self._calls.append(call)
+            self._clock.resume()
+
+    def _close(self, name: str, stage: str) -> Call | None:
+        """Ends the latest open call of that rule; None where it began before the profile did."""
+        for i in reversed(range(len(self._open))):
+            call = self._open[i]
+            if call.stage == "section":
+                break
+            if call.name == name and call.stage == stage:
+                call.end = self._clock.mark()
+                self._drop(i)
+                self._calls.append(call)
+                if call.outer is not None:
+                    call.outer.inner += 1
+                return call
+        return None
+
+    def _drop(self, depth: int) -> None:
+        """Forgets open calls: the one that has ended, and those above it, which raised."""
+        while len(self._open) > depth:
+            self._open.pop()
+            self._clock.pop()
+
+    def _count(self, call: Call, op: Op, sizes: Sizes, moved: int) -> None:
+        count = flops(op, sizes, call.stage == "backward")
+        if count is None:
+            self._uncounted.add(op.name)
+        call.flops, call.bytes = count or 0, moved
+
+    def _note(self, call: Call, arrays: list[Any]) -> None:
+        """What a call made, and how much is alive with it."""
+        call.made = self._memory.made(arrays)
+        call.alive = self._memory.live
+        if call.alive > self._most[0]:
+            self._most = (call.alive, call)
+
+    def _new_gradients(self) -> list[Any]:
+        """The arrays in ``grad`` of leaves that a gradient has just gone to."""
+        found = [leaf.grad.data for leaf in self._leaves if leaf is not None and leaf.grad is not None]
+        self._leaves.clear()
+        return found
+
+    def _settle(self) -> None:
+        """Rows from calls; lets go of everything else."""
+        known = set(map(id, self._calls))
+        for call in self._calls:
+            spent = self._clock.between(call.start, call.end)
+            call.own += spent
+            if call.outer is not None and id(call.outer) in known:
+                call.outer.own -= spent
+        self._rows["op"] = op_rows(self._calls)
+        paths = path_labels(self._root)
+        self._rows["module"] = module_rows(self._calls, self._root, paths.__getitem__)
+        self._rows["class"] = module_rows(self._calls, self._root, lambda scope: scope.kind)
+        alive, most = self._most
+        if most is not None:
+            scope = most.scope()
+            self._peak = Peak(alive, most.name, most.within, "" if scope is None else paths.get(scope, ""))
+        self._memory.finish()
+        self._calls, self._leaves, self._made_by, self._most = [], [], {}, (0, None)
+        self._root, self._within = Scope(None, None), []
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def _done(self) -> None:
+        if self._state != "done":
+            raise RuntimeError(
+                "a profile is read after its with block: until then times are not complete."
+                if self._state == "running"
+                else "nothing was measured yet: use 'with ml.profile() as p:', and read p after the block."
+            )
+
+    @property
+    def ops(self) -> list[OpRow]:
+        """Each op, forward and backward apart, and each section."""
+        self._done()
+        return self._rows["op"]
+
+    @property
+    def modules(self) -> list[ModuleRow]:
+        """Each Module, by its path."""
+        self._done()
+        return self._rows["module"]
+
+    @property
+    def classes(self) -> list[ModuleRow]:
+        """Each class of Modules."""
+        self._done()
+        return self._rows["class"]
+
+    @property
+    def total_time(self) -> float:
+        """Seconds in the block, without the profile's own work."""
+        self._done()
+        return self._total * 1e-9
+
+    @property
+    def own_time(self) -> float:
+        """Seconds that the profile took for itself, which are in no other number."""
+        self._done()
+        return self._clock.own * 1e-9
+
+    @property
+    def all_ops(self) -> Stats:
+        """All ops together."""
+        return together(row for row in self.ops if row.stage != "section")
+
+    @property
+    def engine_time(self) -> float:
+        """Seconds outside of ops and sections: the engine, Python, and what else the block does."""
+        return self.total_time - sum(row.time for row in self.ops)
+
+    @property
+    def peak(self) -> Peak:
+        """When the most memory was held in arrays."""
+        self._done()
+        return self._peak
+
+    @property
+    def uncounted(self) -> list[str]:
+        """Ops whose operations nobody has stated (`minilm.profile.cost.COSTS`)."""
+        self._done()
+        return sorted(self._uncounted)
+
+    def table(self, by: str = "op", sort: str = "time", limit: int | None = 20) -> str:
+        """The profile as text.
+
+        Args:
+            by: ``"op"``, ``"module"`` or ``"class"``.
+            sort: ``"time"`` (of Modules with those inside), ``"self"``, ``"calls"``, ``"flops"``, ``"bytes"``, ``"memory"``, ``"name"``,
+                or ``"order"``, as they first ran.
+            limit: the most rows; None for all.
+
+        Raises:
+            ValueError: `by` or `sort` is none of these, or `limit` is not positive.
+        """
+        from minilm.profile.table import text
+
+        self._done()
+        return text(self, by, sort, limit)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        if self._state != "done":
+            return f"<profile: {'still running' if self._state == 'running' else 'not begun'}>"
+        return f"<profile: {self.all_ops.calls} calls in {self.total_time * 1e3:.4g} ms; print() it, or show it in a notebook>"
+
+    def _repr_html_(self) -> str:
+        from minilm.profile.table import page
+
+        if self._state != "done":
+            return f"<p><code>{escape(repr(self))}</code></p>"
+        return page(self)
+
+    def roofline(self, ceilings: Any = None, labels: int = 16) -> Any:
+        """A matplotlib figure: how fast each op ran, and what this machine allows; see `minilm.profile.roofline`.
+
+        Args:
+            ceilings: default: measured now (`measure_ceilings`), once in a process.
+            labels: how many ops are named, those that took longest.
+        """
+        from minilm.profile.roofline import draw, measure_ceilings
+
+        self._done()
+        return draw(self, ceilings or measure_ceilings(self.device), labels)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All numbers, for JSON: times in seconds, memory in bytes."""
+        return {
+            "device": self.device.name,
+            "total_time": self.total_time,
+            "engine_time": self.engine_time,
+            "own_time": self.own_time,
+            "peak": self.peak._asdict(),
+            "ops": [as_dict(row) for row in self.ops],
+            "modules": [as_dict(row) for row in self.modules],
+            "classes": [as_dict(row) for row in self.classes],
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Writes the numbers (.json), tables and picture as a page (.html), or the roofline (.png, .svg).
+
+        Raises:
+            ValueError: the name ends otherwise.
+        """
+        from minilm.profile.table import save
+
+        self._done()
+        save(self, Path(path))
+
+
+def _shape(x: Any) -> tuple[int, ...] | None:
+    shape = getattr(x, "shape", None)
+    return None if shape is None else tuple(shape)
+
+
+def _array(x: Any) -> Any:
+    return x.data if isinstance(x, Tensor) else x
