@@ -49,5 +49,6 @@ __all__ = [
     "AnomalyError", "DeviceError", "GradcheckError", "Tensor", "arange", "book", "concat", "data", "detect_anomaly", "einsum",
     "enable_grad", "exp", "get_default_dtype", "get_device", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
     "is_grad_enabled", "log", "manual_seed", "maximum", "minimum", "models", "nn", "no_grad", "observe", "ones", "ops", "optim",
-    "profile", "random", "set_default_dtype", "set_num_threads", "sqrt", "stack", "tensor", "text", "trace", "train", "use_fused", "where", "zeros",
+    "profile", "random", "set_default_dtype", "set_num_threads", "sqrt", "stack", "tensor", "text", "trace",
+    "train", "use_fused", "where", "zeros",
 ]  # fmt: skip
