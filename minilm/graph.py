@@ -241,8 +241,7 @@ def topological_order(roots: Sequence[Any], oldest: int) -> list[Any]:
         if type(item) is not Node:
             order.append(item)
             continue
-        stack.append(item)
-        stack.append(None)
+        stack += (item, None)
         for parent in item.parents:
             origin = parent[0] if type(parent) is tuple else parent
             if origin is None or id(origin) in seen or (oldest and type(origin) is Node and origin.seq < oldest):
@@ -275,16 +274,10 @@ class _Gradients:
 
     def send(self, node: Node, grads: Sequence[Any]) -> None:
         """Hands the gradients of a node's inputs on to where these came from."""
-        for parent, g in zip(node.parents, grads, strict=True):
-            if g is None:
-                continue
-            if type(parent) is tuple:
-                self.add(parent[0], parent[1], g)
-            else:
-                self.add(parent, 0, g)
-
-    def take(self, item: Any) -> dict[int, Any] | None:
-        return self.sums.pop(id(item), None)
+        for i, parent in enumerate(node.parents):
+            if grads[i] is not None:
+                origin, index = parent if type(parent) is tuple else (parent, 0)
+                self.add(origin, index, grads[i])
 
 
 def run_backward(
@@ -322,7 +315,7 @@ def run_backward(
     found: dict[tuple[int, int], Any] = {}
     while order:
         item = order.pop()
-        arrived = gradients.take(item)
+        arrived = gradients.sums.pop(id(item), None)
         if arrived is None or (useful is not None and id(item) not in useful):
             continue
         if item.hooks or (type(item) is Node and item.retained):
@@ -400,7 +393,7 @@ def _apply_rule(
     for i, d in enumerate(grads):
         if d is not None:
             grads[i] = d = as_array(d)
-            if d.shape != inputs[i].shape or d.dtype != inputs[i].dtype:
+            if d.shape != inputs[i].shape or d.dtype is not inputs[i].dtype:
                 grads[i] = _fit(node, i, d, arrived)
     for observer in observers:
         if hasattr(observer, "backward"):

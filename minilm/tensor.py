@@ -31,8 +31,9 @@ _FLOAT64 = np.dtype(np.float64)
 _default_dtype = np.dtype(np.float32)
 
 
-_add, _sub, _mul, _div = (REGISTRY[name].__call__ for name in ("add", "sub", "mul", "div"))
-_pow, _matmul, _neg = (REGISTRY[name].__call__ for name in ("pow", "matmul", "neg"))
+_add, _sub, _mul, _div, _pow, _neg, _matmul = (
+    REGISTRY[name] for name in ("add", "sub", "mul", "div", "pow", "neg", "matmul")
+)
 
 
 def set_default_dtype(dtype: Any) -> None:
@@ -411,35 +412,37 @@ class Tensor:
 
     # -- operators ----------------------------------------------------------------------------------------------------
 
+    # The ops of arithmetic have no parameters to sort and nothing to check, so operators apply them at once.
+
     def __add__(self, other: Any) -> Tensor:
-        return _add(self, other)
+        return _apply(_add, (self, other), {})
 
     def __radd__(self, other: Any) -> Tensor:
-        return _add(other, self)
+        return _apply(_add, (other, self), {})
 
     def __sub__(self, other: Any) -> Tensor:
-        return _sub(self, other)
+        return _apply(_sub, (self, other), {})
 
     def __rsub__(self, other: Any) -> Tensor:
-        return _sub(other, self)
+        return _apply(_sub, (other, self), {})
 
     def __mul__(self, other: Any) -> Tensor:
-        return _mul(self, other)
+        return _apply(_mul, (self, other), {})
 
     def __rmul__(self, other: Any) -> Tensor:
-        return _mul(other, self)
+        return _apply(_mul, (other, self), {})
 
     def __truediv__(self, other: Any) -> Tensor:
-        return _div(self, other)
+        return _apply(_div, (self, other), {})
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return _div(other, self)
+        return _apply(_div, (other, self), {})
 
     def __pow__(self, other: Any) -> Tensor:
-        return _pow(self, other)
+        return _apply(_pow, (self, other), {})
 
     def __rpow__(self, other: Any) -> Tensor:
-        return _pow(other, self)
+        return _apply(_pow, (other, self), {})
 
     def __matmul__(self, other: Any) -> Tensor:
         return _matmul(self, other)
@@ -448,7 +451,7 @@ class Tensor:
         return _matmul(other, self)
 
     def __neg__(self) -> Tensor:
-        return _neg(self)
+        return _apply(_neg, (self,), {})
 
     def __pos__(self) -> Tensor:
         return self
@@ -605,6 +608,9 @@ class Tensor:
         return Tensor._wrap(as_array(self._data.argmin(axis=axis)))
 
 
+_apply = Tensor.__minilm_op__
+
+
 def _as_array(data: Any, dtype: Any) -> Array:
     """The array in (or made from) what a user gave as data."""
     if isinstance(data, Tensor):
@@ -662,9 +668,9 @@ def plain_index(index: Any) -> Any:
 def _settle(y: Array, inputs: Sequence[Any], params: dict[str, Any]) -> Array:
     """An op's result as an array; float64 comes only from float64 (NumPy makes it from integers too), or on request."""
     y = as_array(y)
-    if y.dtype == _FLOAT64 and "dtype" not in params and not any(getattr(x, "dtype", None) == _FLOAT64 for x in inputs):
-        return y.astype(_default_dtype)
-    return y
+    if y.dtype is _default_dtype or y.dtype != _FLOAT64 or "dtype" in params:
+        return y
+    return y if any(getattr(x, "dtype", None) == _FLOAT64 for x in inputs) else y.astype(_default_dtype)
 
 
 def _record(

@@ -2,13 +2,14 @@
 
 import gc
 import time
+import tracemalloc
 import weakref
 
 import numpy as np
 import pytest
 
 import minilm as ml
-from minilm.graph import AnomalyError
+from minilm.graph import AnomalyError, modes
 from minilm.ops import REGISTRY
 
 
@@ -45,6 +46,22 @@ class TestAccumulation:
         (y + x * 2.0 + x * 3.0).sum().backward()
         assert x.grad.tolist() == [6.0]
         assert w.grad.tolist() == [1.0]
+
+    def test_a_gradient_that_a_hook_kept_does_not_change(self):
+        x, kept = leaf(1.0, 2.0), []
+        y = x + 0.0  # passes the array of its gradient on to x, which then receives more
+        y.register_hook(kept.append)
+        (y * 2.0 + x * 3.0 + x.reshape(2, 1).reshape(2) * 5.0).sum().backward()
+        assert x.grad.tolist() == [10.0, 10.0]
+        assert kept[0].tolist() == [2.0, 2.0]
+        x.grad.data += 1.0
+        assert kept[0].tolist() == [2.0, 2.0]
+
+    def test_gradients_that_are_views_of_one_array_are_not_added_to_in_place(self):
+        x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+        (x.reshape(2) + w.reshape(2) + x * 10.0).backward(np.ones(2))
+        assert x.grad.tolist() == [11.0, 11.0]
+        assert w.grad.tolist() == [1.0, 1.0]
 
     def test_a_leaf_gets_its_gradient_as_a_root(self):
         x = leaf(2.0)
@@ -157,6 +174,24 @@ class TestSize:
         assert probe() is not None
         z.sum().backward()
         assert probe() is None
+
+    @pytest.mark.parametrize(("depth", "arrays"), [(1, 1), (6, 3)], ids=["of a leaf", "of sums"])
+    def test_a_walk_makes_no_more_arrays_than_it_must(self, depth, arrays):
+        """A leaf takes the array that a rule made. Two products of what arrives are summed in the memory of one of them."""
+        x, g = leaf(*np.ones(10_000)), np.ones(10_000)
+        if x.device is not ml.backend.cpu:
+            pytest.skip("only NumPy's arrays are added to in place")
+        y = x * 2.0
+        for _ in range(depth - 1):
+            y = y * 2.0 + y * 3.0
+        tracemalloc.start()
+        try:
+            y.backward(g)
+            peak = tracemalloc.get_traced_memory()[1] / g.nbytes
+        finally:
+            tracemalloc.stop()
+        assert x.grad.data.max() == 2.0 * 5.0 ** (depth - 1)
+        assert peak < arrays + 0.5
 
 
 class TestTwice:
@@ -430,6 +465,13 @@ class TestAnomaly:
             q = ml.tensor(np.ones((2, 2)), requires_grad=True)
             y = REGISTRY["scaled_dot_product_attention"](q, q, q, causal=True)
             ml.grad(y.sum(), q, create_graph=True)
+
+    def test_ends_with_its_block_also_after_an_error(self):
+        with ml.detect_anomaly(), ml.detect_anomaly():
+            assert modes.observers
+        with pytest.raises(KeyError), ml.detect_anomaly():
+            raise KeyError
+        assert not modes.observers
 
     def test_is_off_by_default(self):
         with np.errstate(all="ignore"):

@@ -275,8 +275,8 @@ class Op:
             grads = self.backward(g, y, *inputs, needs=needs, **params)
             return [d if need else None for d, need in zip(grads, needs, strict=True)]
         found = []
-        for rule, need in zip(self.rules, needs, strict=True):
-            found.append(None if not need else rule(g, y, *inputs, **params) if params else rule(g, y, *inputs))
+        for i, rule in enumerate(self.rules):
+            found.append(None if not needs[i] else rule(g, y, *inputs, **params) if params else rule(g, y, *inputs))
         return found
 
 
@@ -337,6 +337,11 @@ class use_fused:
     def __exit__(self, *_: object) -> None:
         global _fused
         _fused = self._before
+
+
+def is_fused() -> bool:
+    """Whether fused ops run, not their compositions."""
+    return _fused
 
 
 def normalize_axes(op_name: str, axis: Any, ndim: int) -> tuple[int, ...]:
