@@ -678,7 +678,8 @@ def _record(
 ) -> None:
     """Lets the results of an op remember it, where a gradient can flow.
 
-    Plain loops, since this runs for every op of a training step: a comprehension costs as much as three of their rounds.
+    It runs for every op of a training step. Hence the plain loops: up to Python 3.11 a comprehension over one or two inputs is
+    a function call, which takes longer than its rounds.
     """
     parents: list[Any] = []
     needed: list[bool] = []
@@ -690,7 +691,9 @@ def _record(
         return
     needs = tuple(needed)
     keep_y, keep = op.saves(needs)
-    saved, outputs, versions = [], [], []
+    saved: list[Any] = []
+    outputs: list[Any] = []
+    versions: list[tuple[list[int], int, int]] = []
     node = Node(op, params, parents, needs, saved, outputs, versions, aux)
     for i, array in enumerate(arrays):
         if not keep[i]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -69,7 +70,8 @@ class CpuDevice(Device):
         super().__init__("cpu", np, np.ndarray)
 
     def run(self, function: Callable[..., Any], blocks: Sequence[tuple[Any, ...]]) -> None:
-        if len(blocks) > 1 and max(a.size for a in blocks[0] if a is not None) > self.block_size:
+        """Threads pay for long arrays. What is no array (a list of places in one) says nothing of its length: it counts as long."""
+        if len(blocks) > 1 and max(getattr(a, "size", math.inf) for a in blocks[0] if a is not None) > self.block_size:
             pool.run(function, blocks)
         else:
             super().run(function, blocks)
