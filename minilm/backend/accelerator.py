@@ -21,7 +21,7 @@ class Accelerator(Device):
     waits_to_look = True
     block_size = sys.maxsize  # one kernel reads memory in one go: cutting an update in blocks would start more of them
 
-    def moderate(self, x: Array) -> bool:
+    def all_between(self, x: Array, low: float, high: float) -> bool:
         """False, unseen: looking would mean waiting."""
         return False
 

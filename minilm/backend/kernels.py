@@ -114,13 +114,12 @@ class Kernels:
             return self.xp.zeros((*x.shape[:axis], 1, *x.shape[axis + 1 :]), x.dtype)
         return self.xp.maximum(x.max(axis=axis, keepdims=True), float(self.xp.finfo(x.dtype).min))
 
-    def moderate(self, x: Array) -> bool:
-        """Whether all numbers lie within 60 of zero: their exponentials neither overflow nor vanish, also in float32.
+    def all_between(self, x: Array, low: float, high: float) -> bool:
+        """Whether all numbers lie between two others: then a shorter way may do. They are found faster than those of each row.
 
-        Softmax may then leave out the largest of each row, which takes longer to find than these two. A device on which
-        looking means waiting answers False unseen.
+        A device on which looking means waiting answers False unseen.
         """
-        return bool(x.size and x.max() <= 60.0 and x.min() >= -60.0)
+        return bool(x.size and x.min() > low and x.max() < high)
 
     def first_true(self, condition: Array) -> int | None:
         """Where the first True stands, counted flat; None if there is none. It finds what an error message should name.
@@ -366,7 +365,7 @@ class Kernels:
                 xp.matmul(q * scale, xp.swapaxes(k, -1, -2), out=p)
             else:
                 p[...] = xp.matmul(q * scale, xp.swapaxes(k, -1, -2))
-            shift = learned or not self.moderate(p)
+            shift = learned or not self.all_between(p, -60.0, 60.0)  # else exp neither overflows nor vanishes
             if bias is not None:
                 p += bias
             if shift:
@@ -479,48 +478,58 @@ class Kernels:
         """The error function; see `minilm.backend.special`."""
         return special.erf(self.xp, x)
 
-    def gelu(self, x: Array, approximate: str) -> tuple[Array, Array]:
-        r"""The output and its derivative, which `gelu_backward` needs.
-
-        The output is x times a gate, the normal distribution function :math:`\Phi(x) = \tfrac12 (1 + \operatorname{erf}(x / \sqrt2))`,
+    def gelu(self, x: Array, approximate: str) -> Array:
+        r"""x times a gate, the normal distribution function :math:`\Phi(x) = \tfrac12 (1 + \operatorname{erf}(x / \sqrt2))`,
         or with ``approximate="tanh"`` its approximation :math:`\tfrac12 (1 + \tanh(\sqrt{2/\pi}\, (x + 0.044715 x^3)))`.
-        The derivative is made here, where x and the gate are in the cache: backward is then one pass over memory.
         """
         xp, x = self.xp, special.as_float(self.xp, x)
-        y, slope = xp.empty_like(x), xp.empty_like(x)
+        y = xp.empty_like(x)
 
-        def exact(x: Array, y: Array, slope: Array) -> None:
+        def part(x: Array, y: Array) -> None:
             u = xp.clip(x, -special.FLAT, special.FLAT)
-            xp.multiply(u, u, out=slope)
-            gate = special.normal_cdf(xp, u, slope)
-            slope *= -0.5
-            xp.exp(slope, out=slope)
-            slope *= u
-            slope *= math.sqrt(0.5 / math.pi)
-            slope += gate
-            xp.multiply(x, gate, out=y)
+            xp.multiply(x, self.gelu_gate(u, u * u, approximate), out=y)
 
-        def by_tanh(x: Array, y: Array, slope: Array) -> None:
-            xp.multiply(x, x, out=slope)
-            gate = special.polynomial((GELU_SLOPE, GELU_SLOPE * GELU_CUBIC), slope)
-            gate *= x
-            xp.tanh(gate, out=gate)
-            gate *= 0.5
-            gate += 0.5
-            slope *= 6.0 * GELU_SLOPE * GELU_CUBIC
-            slope += 2.0 * GELU_SLOPE
-            slope *= x
-            slope *= gate
-            slope *= 1.0 - gate
-            slope += gate
-            xp.multiply(x, gate, out=y)
+        self.run(part, self.blocks(x, y))
+        return y
 
-        self.run(exact if approximate == "none" else by_tanh, self.blocks(x, y, slope))
-        return y, slope
+    def gelu_gate(self, x: Array, square: Array, approximate: str) -> Array:
+        """What `gelu` multiplies x by, for x within `special.FLAT` of zero and its square."""
+        if approximate == "none":
+            return special.normal_cdf(self.xp, x, square)
+        gate = special.polynomial((GELU_SLOPE, GELU_SLOPE * GELU_CUBIC), square)
+        gate *= x
+        self.xp.tanh(gate, out=gate)
+        gate *= 0.5
+        gate += 0.5
+        return gate
 
-    def gelu_backward(self, g: Array, x: Array, slope: Array, approximate: str) -> Array:
-        """g times the derivative, which `gelu` made."""
-        return g * slope
+    def gelu_backward(self, g: Array, x: Array, y: Array, approximate: str) -> Array:
+        r"""g (gate + x gate'): the gate's derivative is the normal density, or for tanh :math:`2 p (1 - p)` times its argument's.
+
+        The gate is y / x, which costs one pass and no memory: the next layer keeps y anyway. Only where that quotient says
+        nothing (x vanishes or is not finite) is it computed again.
+        """
+        xp, dx, flat = self.xp, self.xp.empty_like(x), special.FLAT
+
+        def part(g: Array, x: Array, y: Array, dx: Array) -> None:
+            u = xp.clip(x, -flat, flat)
+            square = u * u
+            gate = y / x if self.all_between(square, 0.0, flat * flat) else self.gelu_gate(u, square, approximate)
+            if approximate == "none":
+                square *= -0.5
+                xp.exp(square, out=dx)
+                dx *= math.sqrt(0.5 / math.pi)
+            else:
+                square *= 6.0 * GELU_SLOPE * GELU_CUBIC
+                square += 2.0 * GELU_SLOPE
+                xp.multiply(square, gate, out=dx)
+                dx *= 1.0 - gate
+            dx *= u
+            dx += gate
+            dx *= g
+
+        self.run(part, self.blocks(g, x, y, dx))
+        return dx
 
     # -- optimizers ---------------------------------------------------------------------------------------------------
 

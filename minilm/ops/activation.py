@@ -165,7 +165,7 @@ class gelu(Op):
 
     ``approximate="tanh"`` is the paper's approximation, which GPT-2 was trained with:
     :math:`\tfrac12 x\,(1 + \tanh(\sqrt{2/\pi}\,(x + 0.044715\,x^3)))`. Its gradient is that of the approximation.
-    At :math:`-\infty` both are :math:`-\infty \cdot 0`, NaN, as in PyTorch. The derivative is kept for the backward pass.
+    At :math:`-\infty` both are :math:`-\infty \cdot 0`, NaN, as in PyTorch.
 
     Raises:
         ValueError: `approximate` is neither "none" nor "tanh".
@@ -174,7 +174,6 @@ class gelu(Op):
     formula = r"y = x\,\Phi(x) = \tfrac12 x\,\bigl(1 + \operatorname{erf}(x / \sqrt 2)\bigr)"
     derivative = r"\bar x = \bar y\,\bigl(\Phi(x) + x\,\tfrac{1}{\sqrt{2\pi}} e^{-x^2/2}\bigr)"
     source = "Hendrycks and Gimpel (2016), Gaussian Error Linear Units, section 2"
-    has_aux = True
     samples = [*unary(), *(Sample(*s.inputs, approximate="tanh") for s in unary())]
 
     def check(self, x, *, approximate):
@@ -185,8 +184,8 @@ class gelu(Op):
     def forward(self, dev, x, *, approximate="none"):
         return dev.gelu(x, approximate)
 
-    def backward(self, g, _y, x, *, needs, approximate, aux):
-        return (device_of(g).gelu_backward(g, x, aux, approximate),)
+    def backward(self, g, y, x, *, needs, approximate):
+        return (device_of(g).gelu_backward(g, x, y, approximate),)
 
     def composed(self, x, *, approximate="none"):
         if approximate == "none":

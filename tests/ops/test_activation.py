@@ -136,12 +136,22 @@ def test_gelu_of_a_view_and_with_a_repeated_gradient(tensor):
     np.testing.assert_allclose(x.grad.numpy(), gradient(gelu, np.arange(6.0).reshape(2, 3) - 3), rtol=1e-12)
 
 
-def test_gelu_lets_go_of_its_gate_after_backward():
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gelu_at_zero(approximate, dtype):
+    """Where the gate cannot be told from the output, as at 0 and next to it."""
+    x = [0.0, -0.0, 1e-40, -1e-30, 1e-25, np.finfo(dtype).tiny]
+    np.testing.assert_allclose(gradient(gelu, x, dtype, approximate=approximate), 0.5, rtol=1e-6)
+    np.testing.assert_array_equal(gradient(gelu, [INF, 1e5, 1.0], dtype, approximate=approximate)[:2], 1.0)
+
+
+def test_gelu_keeps_its_input_and_its_output_only():
     y = gelu(ml.tensor([1.0, 2.0], requires_grad=True))
-    node = y.grad_fn
-    assert node.aux is not None
-    y.sum().backward()
-    assert node.aux is None
+    assert y.grad_fn.aux is None
+    with ml.no_grad():
+        y *= 2.0
+    with pytest.raises(RuntimeError, match="modified in place"):
+        y.sum().backward()
 
 
 def test_plain_numbers_and_integers():
