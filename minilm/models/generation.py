@@ -11,6 +11,7 @@ import numpy as np
 from minilm import random
 from minilm.graph import no_grad
 
+Ids = Sequence[int] | np.ndarray[Any, Any]
 Stop = Callable[[list[int]], bool] | Sequence[Sequence[int]]
 
 
@@ -59,12 +60,16 @@ class Sampler:
                 f"repetition_penalty must be a positive number (1 changes nothing), got {self.repetition_penalty}."
             )
 
-    def __call__(self, logits: np.ndarray[Any, Any], context: Sequence[int], rng: np.random.Generator) -> int:
+    def __call__(self, logits: np.ndarray[Any, Any], context: Ids, rng: np.random.Generator) -> int:
         """One token, given the logits (vocab_size,) and the ids so far.
 
         Raises:
             ValueError: a logit is NaN: the model has diverged.
         """
+        if self.temperature == 0 and self.repetition_penalty == 1.0:
+            likeliest = int(np.argmax(logits))  # NumPy takes a NaN for the largest
+            if not np.isnan(logits[likeliest]):
+                return likeliest
         p = self.probabilities(logits, context)
         if self.temperature == 0:
             return int(np.argmax(p))
@@ -74,7 +79,7 @@ class Sampler:
             drawn, int(np.flatnonzero(p)[-1])
         )  # a product that rounds up to the whole mass would fall off the end
 
-    def probabilities(self, logits: np.ndarray[Any, Any], context: Sequence[int]) -> np.ndarray[Any, Any]:
+    def probabilities(self, logits: np.ndarray[Any, Any], context: Ids) -> np.ndarray[Any, Any]:
         """The distribution that the token is drawn from, float64 (vocab_size,)."""
         z = np.array(logits, np.float64)
         if np.isnan(z).any():
@@ -141,27 +146,30 @@ def generate(
     base = int(random.generator().integers(2**63)) if seed is None else seed
     rngs = [np.random.default_rng([base, i]) for i in range(len(prompts))]
     finished = stop if callable(stop) else _ends_with(stop)
-    contexts = [[int(i) for i in prompt] for prompt in prompts]
+    lengths = [len(prompt) for prompt in prompts]
+    contexts = np.zeros((len(prompts), max(lengths) + max_new_tokens), np.int64)  # lists would be copied at every step
+    for context, prompt in zip(contexts, prompts, strict=True):
+        context[: len(prompt)] = prompt
     new: list[list[int]] = [[] for _ in prompts]
     running = set(range(len(prompts))) if max_new_tokens else set()
-    position, cache = min(len(context) for context in contexts), None
+    position, cache = min(lengths), None
     was_training = model.training
     model.train(False)
     try:
         with no_grad():
             while running:
-                out, cache = model.next_logits(
-                    [context[:position] for context in contexts], cache if use_cache else None
-                )
+                out, cache = model.next_logits(contexts[:, :position], cache if use_cache else None)
                 logits = out.numpy()
                 for i, context in enumerate(contexts):
-                    if len(context) > position:  # still reading this prompt
+                    if lengths[i] > position:  # still reading this prompt
                         continue
-                    context.append(sampler(logits[i], context, rngs[i]) if i in running else context[-1])
-                    if i in running:
-                        new[i].append(context[-1])
-                        if len(new[i]) >= max_new_tokens or finished(new[i]):
-                            running.discard(i)
+                    if i not in running:
+                        context[position] = context[position - 1]
+                        continue
+                    context[position] = token = sampler(logits[i], context[:position], rngs[i])
+                    new[i].append(token)
+                    if len(new[i]) >= max_new_tokens or finished(new[i]):
+                        running.discard(i)
                 position += 1
     finally:
         model.train(was_training)

@@ -21,8 +21,12 @@ from typing import Any
 import numpy as np
 
 from minilm import nn
+from minilm.backend import cpu
+from minilm.graph import modes
+from minilm.models.decoding import Decoder
 from minilm.models.generation import generate
 from minilm.nn import functional as F
+from minilm.ops.op import is_fused
 from minilm.tensor import Tensor
 
 Ids = Any  # integers: lists, a NumPy array or a Tensor
@@ -88,22 +92,32 @@ class LayerCache:
     def __init__(self, config: GPTConfig, batch: int, device: Any, dtype: Any) -> None:
         shape = (batch, config.n_head, config.block_size, config.n_embd // config.n_head)
         self.keys, self.values = device.xp.empty(shape, dtype), device.xp.empty(shape, dtype)
+        self.keys_transposed = self.keys.swapaxes(2, 3)
         self.length = 0
+
+    def append(self, k: Any, v: Any) -> None:
+        """Appends the newest keys and values, arrays (B, H, T, D)."""
+        start, self.length = self.length, self.length + k.shape[2]
+        self.keys[:, :, start : self.length] = k
+        self.values[:, :, start : self.length] = v
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Appends the newest keys and values, and returns all."""
-        start, self.length = self.length, self.length + k.shape[2]
-        self.keys[:, :, start : self.length] = k.data
-        self.values[:, :, start : self.length] = v.data
+        self.append(k.data, v.data)
         return Tensor(self.keys[:, :, : self.length]), Tensor(self.values[:, :, : self.length])
 
 
 class KVCache:
-    """One `LayerCache` a layer: with it a model computes only the newest tokens."""
+    """One `LayerCache` a layer: with it a model computes only the newest tokens.
+
+    Attributes:
+        decoder: computes one more token on plain arrays; None where the model is not of the kind that it can compute.
+    """
 
     def __init__(self, model: GPT, batch: int) -> None:
         weight = model.wte.weight
         self.layers = [LayerCache(model.config, batch, weight.device, weight.dtype) for _ in model.blocks]
+        self.decoder = Decoder(model, self.layers, batch) if _is_plain(model) else None
 
     @property
     def length(self) -> int:
@@ -238,11 +252,33 @@ class GPT(nn.Module):
             the logits, and the cache for the next call: None where the context outgrew `block_size`, since then each token's
             position changes with every step and nothing kept remains valid.
         """
-        ids = np.asarray(contexts)[:, -self.config.block_size :]
-        if np.shape(contexts)[1] > self.config.block_size:
-            return self(ids)[:, -1], None
+        ids = np.asarray(contexts)
+        length = ids.shape[1]
+        if length > self.config.block_size:
+            return self(ids[:, -self.config.block_size :])[:, -1], None
         cache = KVCache(self, len(ids)) if cache is None else cache
+        if cache.decoder is not None and length == cache.length + 1 and _only_numbers_wanted(self):
+            newest = ids[:, -1].tolist()
+            if ids.dtype.kind in "iu" and min(newest) >= 0 and max(newest) < self.config.vocab_size:
+                return Tensor(cache.decoder(newest)), cache
         return self(ids[:, cache.length :], cache)[:, -1], cache
+
+
+def _is_plain(model: GPT) -> bool:
+    """Whether a `Decoder` computes what the model does. On a GPU each of its calls would start a kernel; the modules' are fused."""
+    plain = model.config.norm == "layer" and model.config.position != "rotary" and model.wte.weight.dtype == np.float32
+    if not plain or model.wte.weight.device is not cpu:
+        return False
+    return all(type(m) in PLAIN_MODULES and not (m._hooks or m._pre_hooks) for m in model.modules())
+
+
+def _only_numbers_wanted(model: GPT) -> bool:
+    """Whether nobody asks for a graph, a trace, dropout or the composed ops: what only the modules can give."""
+    return is_fused() and not (modes.grad or modes.observers or model.training)
+
+
+PLAIN_MODULES = {GPT, Block, CausalSelfAttention, MLP, nn.ModuleList, nn.Embedding, nn.LearnedPositions, nn.SinusoidalPositions,
+                 nn.LayerNorm, nn.Linear, nn.Dropout}  # fmt: skip
 
 
 def _positions(config: GPTConfig) -> nn.Module | None:

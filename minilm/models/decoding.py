@@ -1,0 +1,149 @@
+r"""The next token of a GPT on the CPU, on plain arrays.
+
+To write a text is to compute one position again and again: vectors of a few hundred numbers, of which an op on Tensors takes
+longer to check, wrap and send on its way than to compute. `Decoder` does what the modules of `minilm.models.gpt` do, which are
+its specification, in about fifty calls of NumPy a layer, each of about a microsecond; what is left is the time to read the
+weights once. It keeps no graph, calls no hook, and is seen by no observer: where any of these is wanted, the modules run.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minilm.backend import special
+
+Array = np.ndarray[Any, Any]
+
+
+class Norm(NamedTuple):
+    """What a layer norm multiplies by, adds and is damped with, for `Decoder.normalize`."""
+
+    scale: Array
+    shift: Array | None
+    damping: Array
+
+
+class Layer(NamedTuple):
+    """The weights of one block, each matrix as (in, out) and with its bias, and the cache of its attention."""
+
+    norm_1: Norm
+    attend: tuple[Array, Array | None]
+    project: tuple[Array, Array | None]
+    norm_2: Norm
+    up: tuple[Array, Array | None]
+    down: tuple[Array, Array | None]
+    cache: Any
+
+
+class Decoder:
+    """The logits after one more token in each of `batch` sequences whose earlier tokens are in a `KVCache`.
+
+    It reads the arrays that the parameters have now: numbers changed in them are seen, arrays put in their place are not. Constants
+    are arrays too: to convert a Python number takes NumPy longer than to add it.
+
+    Args:
+        model: a GPT of float32 on the CPU, made of the modules of `minilm.models.gpt`, with layer norm, without rotary positions.
+        caches: the cache of each layer.
+        batch: the number of sequences.
+    """
+
+    def __init__(self, model: Any, caches: list[Any], batch: int) -> None:
+        config = model.config
+        self.heads = (batch, 3, config.n_head, 1, config.n_embd // config.n_head)
+        self.scale, self.one, self.half, self.flat = (
+            np.full(1, value, np.float32) for value in (self.heads[-1] ** -0.5, 1.0, 0.5, special.FLAT**2)
+        )
+        self.tokens, self.positions = model.wte.weight.data, _position_table(model.wpe)
+        self.mean = np.full(config.n_embd, 1.0 / config.n_embd, np.float32)
+        self.layers = [
+            Layer(_norm(block.ln_1), _linear(block.attn.c_attn), _linear(block.attn.c_proj),
+                  _norm(block.ln_2), _linear(block.mlp.c_fc), _linear(block.mlp.c_proj), cache)
+            for block, cache in zip(model.blocks, caches, strict=True)
+        ]  # fmt: skip
+        self.last, self.head = _norm(model.ln_f), _linear(model.lm_head)
+        powers = np.ones((len(special.R_OF_CDF), batch, 4 * config.n_embd), np.float32)
+        self.powers, self.rows = (*powers[1:4], powers[1:4], powers[4:7]), powers.reshape(len(powers), -1)
+        self.coefficients = np.array(special.R_OF_CDF, np.float32)
+
+    def __call__(self, ids: list[int]) -> Array:
+        """The logits (batch, vocab_size) of the token after `ids` (batch,), which go into the cache."""
+        position = self.layers[0].cache.length
+        x = self.tokens[ids]
+        if self.positions is not None:
+            x += self.positions[position]
+        for layer in self.layers:
+            qkv = self.affine(self.normalize(x, layer.norm_1), layer.attend).reshape(self.heads)
+            layer.cache.append(qkv[:, 1], qkv[:, 2])
+            x += self.affine(self.attention(qkv[:, 0], layer.cache), layer.project)
+            x += self.affine(self.gelu(self.affine(self.normalize(x, layer.norm_2), layer.up)), layer.down)
+        return self.affine(self.normalize(x, self.last), self.head)
+
+    def affine(self, x: Array, weights: tuple[Array, Array | None]) -> Array:
+        """x W + b. `ndarray.dot` is BLAS with a microsecond less around it than `matmul`."""
+        weight, bias = weights
+        y = x.dot(weight)
+        if bias is not None:
+            y += bias
+        return y
+
+    def normalize(self, x: Array, norm: Norm) -> Array:
+        r"""Layer norm, as :math:`w \sqrt n\, c / \sqrt{\sum_i c_i^2 + n \epsilon} + b`, c = x - mean, with :math:`w \sqrt n` made once."""
+        y = x - x.dot(self.mean)[:, None]
+        size = np.vecdot(y, y)[:, None]
+        size += norm.damping
+        np.sqrt(size, out=size)
+        y /= size
+        y *= norm.scale
+        if norm.shift is not None:
+            y += norm.shift
+        return y
+
+    def attention(self, q: Array, cache: Any) -> Array:
+        """Of queries (batch, heads, 1, D) to all keys in the cache: (batch, heads * D). The D sums are divided, not the weights."""
+        q *= self.scale
+        p = np.matmul(q, cache.keys_transposed[..., : cache.length])
+        p -= np.maximum.reduce(p, axis=-1, keepdims=True)
+        np.exp(p, out=p)
+        y = np.matmul(p, cache.values[:, :, : cache.length])
+        y /= np.add.reduce(p, axis=-1, keepdims=True)
+        return y.reshape(len(y), -1)
+
+    def gelu(self, x: Array) -> Array:
+        r""":math:`\tfrac12 x (1 + \tanh(x\, R(x^2)))`, with the polynomial R of `minilm.backend.special`.
+
+        Its powers are made side by side, so that their weighted sum is one product: Horner's rule would take twice the calls.
+        Beyond `special.FLAT` the hyperbolic tangent is 1 in any case.
+        """
+        first, second, third, first_to_third, fourth_to_sixth = self.powers
+        np.multiply(x, x, out=first)
+        np.minimum(first, self.flat, out=first)
+        np.multiply(first, first, out=second)
+        np.multiply(first, second, out=third)
+        np.multiply(first_to_third, third, out=fourth_to_sixth)
+        y = self.coefficients.dot(self.rows).reshape(x.shape)
+        y *= x
+        np.tanh(y, out=y)
+        y += self.one
+        y *= x
+        y *= self.half
+        return y
+
+
+def _norm(module: Any) -> Norm:
+    n = module.normalized_shape
+    scale = module.weight.data * np.float32(math.sqrt(n))
+    damping = np.full((1, 1), n * module.eps, np.float32)
+    return Norm(scale, None if module.bias is None else module.bias.data, damping)
+
+
+def _linear(module: Any) -> tuple[Array, Array | None]:
+    return module.weight.data.T, None if module.bias is None else module.bias.data
+
+
+def _position_table(module: Any) -> Array | None:
+    if module is None:
+        return None
+    return (module.weight if hasattr(module, "weight") else module.table).data
