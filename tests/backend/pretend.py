@@ -549,9 +549,9 @@ _complete(Array)
 FUSED = {
     "softmax": 1, "softmax_backward": 1, "log_softmax": 1, "log_softmax_backward": 1,
     "masked_softmax": 1, "masked_softmax_backward": 1,
-    "layer_norm": 1, "layer_norm_backward": 2, "rms_norm": 1, "rms_norm_backward": 2,
+    "layer_norm": 1, "layer_norm_backward": 3, "rms_norm": 1, "rms_norm_backward": 3,
     "cross_entropy": 1, "cross_entropy_backward": 1, "gelu": 1, "gelu_backward": 1,
-    "dropout_mask": 1, "embedding_grad": 2, "sum_leading": 1, "adamw": 1,
+    "dropout_mask": 1, "embedding_grad": 2, "sum_leading": 2, "adamw": 1,
 }  # fmt: skip
 """The functions for which the CUDA device has kernels of its own, and how many of them one call starts."""
 
