@@ -19,6 +19,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from minilm.backend import device_of
 from minilm.ops.op import Op
 
@@ -69,12 +71,17 @@ class Cost(NamedTuple):
     backward: Count
 
 
+def added(total: int, sums: int) -> int:
+    """The additions that make so many sums of so many numbers."""
+    return max(total - sums, 0)
+
+
 def each(forward: int, *backward: int) -> Cost:
     """So many for each element of the output: forward, and backward for each input. Gradients of inputs that were broadcast
     are added up."""
 
     def back(s: Sizes) -> int:
-        return sum(per * s.y + s.y - s.x(i) for i, per in enumerate(backward) if s.needs[i])
+        return sum(per * s.y + added(s.y, s.x(i)) for i, per in enumerate(backward) if s.needs[i])
 
     return Cost(lambda s: forward * s.y, back)
 
@@ -115,9 +122,9 @@ def matmul_backward(s: Sizes) -> int:
     count, batch = matmul(s) * sum(s.needs), _batch(a, b)
     rows, columns = (math.prod(shape[-2:]) for shape in (a, b))
     if s.needs[0]:
-        count += batch * rows - s.x(0)
+        count += added(batch * rows, s.x(0))
     if s.needs[1] and len(b) > 2:  # one matrix for the whole batch is one flat product
-        count += batch * columns - s.x(1)
+        count += added(batch * columns, s.x(1))
     return count
 
 
@@ -134,7 +141,7 @@ def linear(s: Sizes) -> int:
 def linear_backward(s: Sizes) -> int:
     weight = s.inputs[1]
     assert weight is not None
-    return 2 * s.y * weight[1] * sum(s.needs[:2]) + (s.y - weight[0]) * s.needs[2]
+    return 2 * s.y * weight[1] * sum(s.needs[:2]) + added(s.y, weight[0]) * s.needs[2]
 
 
 def einsum(s: Sizes) -> int:
@@ -177,7 +184,7 @@ def _contraction(operands: list[tuple[str, Shape | None]], output: str) -> int:
         kept = both & frozenset(output).union(*factors)
         count += elements(both) * (1 if kept == both else 2)
         factors.append(kept)
-    return count + elements(factors[0]) - elements(factors[0] & frozenset(output))
+    return count + added(elements(factors[0]), elements(factors[0] & frozenset(output)))
 
 
 def attention(s: Sizes) -> int:
@@ -218,7 +225,7 @@ def conv(s: Sizes) -> int:
 def conv_backward(s: Sizes) -> int:
     weight = s.inputs[1]
     assert weight is not None
-    return 2 * s.y * math.prod(weight[1:]) * sum(s.needs[:2]) + (s.y - weight[0]) * s.needs[2]
+    return 2 * s.y * math.prod(weight[1:]) * sum(s.needs[:2]) + added(s.y, weight[0]) * s.needs[2]
 
 
 def _window(s: Sizes) -> int:
@@ -313,12 +320,12 @@ COSTS: dict[str, Cost] = {
     "scaled_dot_product_attention": Cost(attention, attention_backward),
     "conv2d": Cost(conv, conv_backward),
     # Reductions, for each element of the input.
-    "sum": Cost(lambda s: s.x() - s.y, lambda s: 0),
+    "sum": Cost(lambda s: added(s.x(), s.y), lambda s: 0),
     "mean": Cost(lambda s: s.x(), lambda s: s.y),
     "var": reduction(4, 3),
     "std": reduction(4, 3),
-    "max": Cost(lambda s: s.x() - s.y, lambda s: 3 * s.x()),
-    "min": Cost(lambda s: s.x() - s.y, lambda s: 3 * s.x()),
+    "max": Cost(lambda s: added(s.x(), s.y), lambda s: 3 * s.x()),
+    "min": Cost(lambda s: added(s.x(), s.y), lambda s: 3 * s.x()),
     "cumsum": reduction(1, 1),
     "logsumexp": reduction(T + 3, T + 2),
     "softmax": reduction(T + 4, 4),
@@ -345,7 +352,7 @@ COSTS: dict[str, Cost] = {
     "swapaxes": moves(),
     "squeeze": moves(),
     "unsqueeze": moves(),
-    "expand": moves(lambda s: s.y - s.x()),
+    "expand": moves(lambda s: added(s.y, s.x())),
     "concat": moves(),
     "stack": moves(),
     "split": moves(),
@@ -385,11 +392,16 @@ def nbytes(array: Any) -> int:
     return int(array.itemsize * math.prod(n for n, stride in zip(array.shape, array.strides, strict=True) if stride))
 
 
+def is_array(x: Any) -> bool:
+    """Whether something is an array of a device, and no number."""
+    return hasattr(x, "strides") and not isinstance(x, np.generic)
+
+
 def arrays_in(value: Any) -> list[Any]:
     """The arrays in what an op keeps for its backward rule."""
     if isinstance(value, tuple | list):
         return [array for item in value for array in arrays_in(item)]
-    return [value] if hasattr(value, "strides") else []
+    return [value] if is_array(value) else []
 
 
 def is_view(array: Any, of: Any) -> bool:
@@ -418,4 +430,4 @@ def backward_bytes(node: Any, arrived: list[Any], grads: list[Any]) -> int:
     saved = [x for x, read in zip(node.inputs, reads, strict=True) if read]
     saved += node.outputs if reads_y else ()
     saved += arrays_in(node.aux)
-    return sum(nbytes(a) for a in [*arrived, *saved, *written] if hasattr(a, "strides"))
+    return sum(nbytes(a) for a in [*arrived, *saved, *written] if is_array(a))

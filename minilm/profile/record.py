@@ -23,7 +23,7 @@ from minilm.backend import Device, get_device
 from minilm.graph import Node, modes
 from minilm.ops.op import Op
 from minilm.profile.clock import Clock, clock_for, uses_gpu
-from minilm.profile.cost import Sizes, arrays_in, backward_bytes, flops, forward_bytes
+from minilm.profile.cost import Sizes, arrays_in, backward_bytes, flops, forward_bytes, is_array
 from minilm.profile.memory import Memory, memory_of
 from minilm.profile.rows import OUTSIDE, ModuleRow, OpRow, Stats, as_dict, module_rows, op_rows, path_labels, together
 from minilm.tensor import Tensor
@@ -188,7 +188,7 @@ class Profile:
         if call is not None:
             node = outputs[0].grad_fn
             operands = [x.data if isinstance(x, Tensor) else x for x in inputs]
-            arrays, results = [x for x in operands if hasattr(x, "strides")], [y.data for y in outputs]
+            arrays, results = [x for x in operands if is_array(x)], [y.data for y in outputs]
             kept = [] if node is None else arrays_in(node.aux)
             sizes = Sizes(tuple(map(_shape, operands)), tuple(y.shape for y in results), params)
             self._count(call, op, sizes, forward_bytes(op, arrays, results, kept))
