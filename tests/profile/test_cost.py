@@ -128,7 +128,10 @@ def test_operations_by_hand(name):
 
 class TestNeeds:
     def test_a_product_with_a_constant_has_one_gradient(self):
-        assert measured(lambda a, b: a @ b, tensor(n, k, grad=False), tensor(k, m))["matmul", "backward"].flops == 2 * n * k * m
+        assert (
+            measured(lambda a, b: a @ b, tensor(n, k, grad=False), tensor(k, m))["matmul", "backward"].flops
+            == 2 * n * k * m
+        )
         assert measured(F.linear, tensor(n, k, grad=False), tensor(m, k))["linear", "backward"].flops == 2 * n * k * m
 
     def test_without_gradients_nothing_runs_backward(self):
@@ -196,7 +199,9 @@ class TestFusedAgainstComposed:
             with ml.use_fused(fused):
                 rows = measured(function, *(tensor(*shape) for shape in shapes))
             totals[fused] = sum(row.flops for row in rows.values())
-        assert 0.6 < totals[True] / totals[False] < 1.7  # log_softmax takes its exponentials again, to keep one array less
+        assert (
+            0.6 < totals[True] / totals[False] < 1.7
+        )  # log_softmax takes its exponentials again, to keep one array less
 
 
 class TestGPT:
@@ -220,6 +225,8 @@ class TestGPT:
         found = sum(row.flops for row in p.ops if row.op in ("matmul", "linear"))
         if fused:
             assert found == products
-            assert p.all_ops.flops == pytest.approx(products + attention, rel=0.12)  # softmax, norms and GELU of a narrow model
+            assert p.all_ops.flops == pytest.approx(
+                products + attention, rel=0.12
+            )  # softmax, norms and GELU of a narrow model
         else:
             assert found == products + attention

@@ -218,7 +218,9 @@ class TestUse:
             np.testing.assert_array_equal(g, p.grad.numpy())
 
     def test_off_it_leaves_nothing_behind(self):
-        kept = {module: dict(vars(sys.modules[module])) for module in ("minilm.graph", "minilm.tensor", "minilm.ops.op")}
+        kept = {
+            module: dict(vars(sys.modules[module])) for module in ("minilm.graph", "minilm.tensor", "minilm.ops.op")
+        }
         kept |= {cls: dict(vars(cls)) for cls in (ml.Tensor, ml.nn.Module, ml.ops.Op, Node)}
         p = ml.profile()
         assert modes.observers == ()
