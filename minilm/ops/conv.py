@@ -280,10 +280,10 @@ def correlate(dev, x, filters, bias, windows):
     """
     xp, (groups, count, columns) = dev.xp, filters.shape
     width = windows.width(count, columns)
-    y = xp.empty((len(x), groups * count, *windows.sizes), xp.result_type(x, filters))
+    out = xp.empty((len(x), groups * count, *windows.sizes), xp.result_type(x, filters))
 
-    def block(x, y):
-        matrices = im2col(dev, x, windows, width, groups)
+    def block(cut):
+        y, matrices = out[cut], im2col(dev, x[cut], windows, width, groups)
         if width == y.shape[3]:
             xp.matmul(filters, matrices, out=by_group(y, groups))
             product = y
@@ -294,8 +294,8 @@ def correlate(dev, x, filters, bias, windows):
         elif product is not y:
             y[...] = product
 
-    dev.run(block, [(x[cut], y[cut]) for cut in image_cuts(dev, x, windows, width)])
-    return y
+    dev.run(block, [(cut,) for cut in image_cuts(dev, x, windows, width)])
+    return out
 
 
 def correlate_backward(dev, g, shape, weight, windows, groups):
