@@ -406,7 +406,10 @@ def arrays_in(value: Any) -> list[Any]:
 
 def is_view(array: Any, of: Any) -> bool:
     """Whether an array shares the memory of another."""
-    return array is of or bool(device_of(of).xp.may_share_memory(array, of))
+    if array is of:
+        return True
+    device = device_of(of)
+    return device.owns(array) and bool(device.xp.may_share_memory(array, of))
 
 
 def forward_bytes(op: Op, inputs: list[Any], outputs: list[Any], kept: list[Any]) -> int:

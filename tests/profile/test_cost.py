@@ -50,7 +50,7 @@ class TestTable:
         with ml.profile() as p:
             y = op(*inputs, **sample.params)
             roots = [out for out in (y if isinstance(y, tuple) else (y,)) if out.requires_grad]
-            ones = [ml.Tensor(np.ones(out.shape, np.float32)) for out in roots]
+            ones = [ml.Tensor(np.ones(out.shape, np.float32), device=out.device) for out in roots]
             if roots:
                 ml.grad(roots, leaves, ones, create_graph=True, allow_unused=True)
                 ml.grad(roots, leaves, ones, allow_unused=True)
