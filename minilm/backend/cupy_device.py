@@ -26,13 +26,13 @@ from typing import Any
 import cupy
 import numpy as np
 
-from minilm.backend.accelerator import Accelerator
 from minilm.backend.cublas import cupy_products
+from minilm.backend.cuda.row_kernels import RowKernels
 from minilm.backend.device import Array
 
 
-class CupyDevice(Accelerator):
-    """The first GPU; ``CUDA_VISIBLE_DEVICES`` chooses which that is."""
+class CupyDevice(RowKernels):
+    """The first GPU; ``CUDA_VISIBLE_DEVICES`` chooses which that is. Products by cuBLAS, rows and elements by `RowKernels`."""
 
     def __init__(self) -> None:
         super().__init__("cuda", cupy, cupy.ndarray)

@@ -31,6 +31,7 @@ import numpy as np
 from minilm.backend import Device, register_device
 from minilm.backend.accelerator import Accelerator
 from minilm.backend.cublas import Products
+from minilm.backend.cuda.row_kernels import RowKernels
 from tests.backend.cupy_api import parse, table
 from tests.backend.host_cublas import HostCublas
 
@@ -546,25 +547,17 @@ def _complete(cls: type[Array]) -> None:
 _complete(Array)
 
 
-FUSED = {
-    "softmax": 1, "softmax_backward": 1, "log_softmax": 1, "log_softmax_backward": 1,
-    "masked_softmax": 1, "masked_softmax_backward": 1,
-    "layer_norm": 1, "layer_norm_backward": 3, "rms_norm": 1, "rms_norm_backward": 3,
-    "cross_entropy": 1, "cross_entropy_backward": 1, "gelu": 1, "gelu_backward": 1,
-    "dropout_mask": 1, "embedding_grad": 2, "sum_leading": 2, "adamw": 1,
-}  # fmt: skip
-"""The functions for which the CUDA device has kernels of its own, and how many of them one call starts."""
-
-
-class PretendDevice(Accelerator):
+class PretendDevice(RowKernels):
     """The device whose arrays are `Array`. Its functions are those of the CUDA device.
 
-    Products go the CUDA device's way, through `minilm.backend.cublas`, to cuBLAS's definition on the host's memory. What the
-    CUDA device has a kernel for is computed by the reference, under CuPy's rules, and counted as the kernel's launches.
+    Products go the CUDA device's way, through `minilm.backend.cublas`, to cuBLAS's definition on the host's memory. The row
+    kernels are launched with what the CUDA device would give them, which is counted, and compute nothing: the numbers are
+    those of the function that `RowKernels` overrides.
     """
 
     def __init__(self) -> None:
         super().__init__("pretend", xp, Array)
+        self._launched = [0]
         self._products = Products(xp, lambda x: x._a.ctypes.data, self._gemm)
         self._cublas = HostCublas()
 
@@ -586,22 +579,41 @@ class PretendDevice(Accelerator):
         with np.errstate(all="ignore"):
             self._cublas(*arguments)
 
+    def _launch(self, name: str, dtype: Any, grid: tuple[int, ...], block: tuple[int, int], *args: Any) -> None:
+        if not all(x.flags.c_contiguous for x in args if isinstance(x, Array) and name not in READS_STRIDES):
+            raise PretendError(f"kernel {name} reads its arrays as if they were C-contiguous; one of them is not.")
+        _total.launches += 1
+        self._launched[-1] += 1
 
-def _fused(name: str, launches: int) -> Callable[..., Any]:
-    reference = getattr(Accelerator, name)
+
+READS_STRIDES = {"masked_softmax", "cross_entropy_backward"}
+"""Kernels that are told the strides of one of their arrays."""
+
+FUSED = [name for name in vars(RowKernels) if not name.startswith("_") and hasattr(Accelerator, name)]
+"""The functions for which the CUDA device has kernels of its own."""
+
+
+def _fused(name: str) -> Callable[..., Any]:
+    """What `RowKernels` launches for a function, and then the numbers of the function that it overrides."""
+    launch, reference = getattr(RowKernels, name), getattr(Accelerator, name)
 
     @functools.wraps(reference)
     def call(self: PretendDevice, *args: Any, **kwargs: Any) -> Any:
-        before = _total.launches
+        self._launched.append(0)
+        result = launch(self, *args, **kwargs)
+        if not self._launched.pop():  # it left the work to the reference itself
+            return result
+        counted = replace(_total)
         result = reference(self, *args, **kwargs)
-        _total.launches = before + launches
+        _total.launches = counted.launches
         return result
 
     return call
 
 
-for _name, _launches in FUSED.items():
-    setattr(PretendDevice, _name, _fused(_name, _launches))
+for _name in FUSED:
+    if callable(getattr(RowKernels, _name)):
+        setattr(PretendDevice, _name, _fused(_name))
 
 
 @functools.cache

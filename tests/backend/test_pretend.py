@@ -196,14 +196,27 @@ def test_counts(x, work, launches, syncs, uploads):
 def test_what_the_cuda_device_has_a_kernel_for_counts_as_that(monkeypatch):
     """However many launches the reference takes, and however it nests; where it waits or uploads, that counts."""
 
-    def reference(self, x):
-        return float((self.softmax(x, 0) + x + xp.asarray([1.0])).sum())
+    def reference(self, x, *parameters):
+        return float((self.softmax(x, 0) + x + xp.asarray([1.0, 1.0, 1.0])).sum())
 
     monkeypatch.setattr(Accelerator, "layer_norm", reference)
-    fused = pretend._fused("layer_norm", 2)
+    fused = pretend._fused("layer_norm")
     with pretend.count() as counts:
-        fused(pretend.device(), xp.empty(3))
-    assert counts == pretend.Counts(launches=2, syncs=1, uploads=1)
+        fused(pretend.device(), xp.zeros(3), None, None, 1e-5)
+    assert counts == pretend.Counts(launches=1 + 1, syncs=1, uploads=1)  # xp.zeros, and the kernel
+
+
+def test_what_a_kernel_does_not_take_is_done_once():
+    """In place: done by the override and again, it would be done twice."""
+    scores = to_device(np.float16([[1.0, 2.0]]), "pretend")
+    p, _ = pretend.device().masked_softmax(scores, None, False, 2.0)
+    np.testing.assert_allclose(to_host(p), np.exp([[2.0, 4.0]]) / np.exp([2.0, 4.0]).sum(), rtol=1e-2)
+
+
+def test_kernels_are_given_arrays_as_they_read_them():
+    x = xp.zeros((3, 2)).T
+    with pytest.raises(PretendError, match="kernel gelu reads its arrays as if they were C-contiguous"):
+        pretend.device()._launch("gelu", x.dtype, (1,), (256, 1), x, x, 6)
 
 
 @pytest.mark.parametrize(

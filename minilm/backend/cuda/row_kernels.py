@@ -247,17 +247,17 @@ class RowKernels(Accelerator):
 
     # -- elements ------------------------------------------------------------------------------------------------------
 
-    def gelu(self, x: Array, approximate: str) -> tuple[Array, Array | None]:
-        """The output, and nothing for `gelu_backward`, which makes the derivative from x."""
+    def gelu(self, x: Array, approximate: str) -> Array:
         if not _real(x):
             return super().gelu(x, approximate)
         y = self.xp.empty(x.shape, x.dtype)
         self._on_elements("gelu" if approximate == "none" else "gelu_tanh", x, self._packed(x), y, x.size)
-        return y, None
+        return y
 
-    def gelu_backward(self, g: Array, x: Array, slope: Array | None, approximate: str) -> Array:
-        if slope is not None:
-            return super().gelu_backward(g, x, slope, approximate)
+    def gelu_backward(self, g: Array, x: Array, y: Array, approximate: str) -> Array:
+        """As in `Kernels`, but that the derivative is made from x alone: y need not be read."""
+        if not _real(x):
+            return super().gelu_backward(g, x, y, approximate)
         dx, name = self.xp.empty(x.shape, x.dtype), "gelu_backward" if approximate == "none" else "gelu_tanh_backward"
         g = self._packed(g.astype(x.dtype, copy=False))
         self._on_elements(name, x, g, self._packed(x), dx, x.size)
