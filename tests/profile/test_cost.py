@@ -109,6 +109,8 @@ BY_HAND = {
         F.conv2d, [(B, 3, 6, 6), (4, 3, 3, 3), (4,)], B * 4 * 16 * (2 * 27 + 1), B * 4 * 16 * 4 * 27 + (B * 16 - 1) * 4,
     ),
     "max_pool2d": (lambda x: F.max_pool2d(x, 2), [(B, 3, 4, 4)], B * 3 * 4 * 3, B * 3 * 4),
+    "gelu": (F.gelu, [(n, m)], (T + 4) * n * m, (T + 7) * n * m),
+    "gelu, tanh": (lambda x: F.gelu(x, "tanh"), [(n, m)], (T + 8) * n * m, 10 * n * m),
     "softmax": (lambda x: x.softmax(-1), [(n, m)], (T + 4) * n * m, 4 * n * m),
     "layer_norm": (F.layer_norm, [(n, m), (m,), (m,)], 7 * n * m, 13 * n * m),
     "attention": (
