@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minilm import graph
 from minilm.backend import Device, get_device
@@ -27,6 +27,9 @@ from minilm.profile.cost import Sizes, arrays_in, backward_bytes, flops, forward
 from minilm.profile.memory import Memory, memory_of
 from minilm.profile.rows import OUTSIDE, ModuleRow, OpRow, Stats, as_dict, module_rows, op_rows, path_labels, together
 from minilm.tensor import Tensor
+
+if TYPE_CHECKING:
+    from minilm.profile.roofline import Ceilings
 
 
 class Scope:
@@ -74,16 +77,18 @@ class Call:
         within: "backward" inside a backward rule, else the stage.
         origin: its scope; for a backward rule the call that recorded its node; None where that is unknown.
         outer: the call that it is inside of.
+        nests: whether others may run inside: of rules, only those backward whose gradients are recorded, too.
         own: nanoseconds, without those of calls inside it.
         made: bytes of the arrays that it returned or kept, and that were not there before.
         alive: bytes of all arrays that were alive when it ended.
     """
 
-    __slots__ = ("alive", "bytes", "end", "flops", "inner", "made", "name", "origin", "outer", "own", "stage", "start",
-                 "within")  # fmt: skip
+    __slots__ = ("alive", "bytes", "end", "flops", "inner", "made", "name", "nests", "origin", "outer", "own", "stage",
+                 "start", "within")  # fmt: skip
 
     def __init__(self, name: str, stage: str, outer: Call | None, origin: Scope | Call | None) -> None:
         self.name, self.stage, self.outer, self.origin = name, stage, outer, origin
+        self.nests = stage == "section" or (stage == "backward" and modes.grad)
         self.within: str = "backward" if outer is not None and outer.within == "backward" else stage
         self.inner = self.own = self.flops = self.bytes = self.made = self.alive = 0
         self.start: Any = None
@@ -110,6 +115,10 @@ class Profile:
     """What ran inside ``with ml.profile() as p:``, by op and by Module. Read it after the block.
 
     ``print(p)`` is a table, ``p.table(by="module")`` another, ``p.roofline()`` a picture; a notebook shows both for ``p``.
+
+    Args:
+        device: whose clock to use; default: the GPU's where this process uses it, else the CPU's.
+        clock, memory: others than the device's.
 
     Attributes:
         device: whose clock was used.
@@ -169,7 +178,7 @@ class Profile:
         """A rule is about to run."""
         clock = self._clock
         clock.pause()
-        if self._open and self._open[-1].stage == "forward":  # it raised: nothing runs inside a forward rule
+        if self._open and not self._open[-1].nests:  # it raised: nothing runs inside of it
             self._drop(len(self._open) - 1)
         outer = self._open[-1] if self._open else None
         inside_rule = outer is not None and outer.stage != "section"
@@ -221,8 +230,7 @@ class Profile:
     def enter(self, module: Any) -> None:
         """A Module was called."""
         self._clock.pause()
-        while self._open and self._open[-1].stage != "section":  # it raised: no rule calls a Module
-            self._drop(len(self._open) - 1)
+        self._drop_failed()
         scope = self._within[-1].call(module)
         if scope.parent is self._root and scope.calls == 1:
             held = [array for p in module.parameters() for array in (p, p.grad) if array is not None]
@@ -234,6 +242,7 @@ class Profile:
     def leave(self, module: Any) -> None:
         """The Module has returned, or raised."""
         if len(self._within) > 1:  # else the block began, or ended, inside of it
+            self._drop_failed()
             self._within.pop()
             self._clock.pop()
 
@@ -286,6 +295,11 @@ class Profile:
         while len(self._open) > depth:
             self._open.pop()
             self._clock.pop()
+
+    def _drop_failed(self) -> None:
+        """Forgets open rules where a Module begins or ends: no rule calls a Module, so that they raised."""
+        while self._open and self._open[-1].stage != "section":
+            self._drop(len(self._open) - 1)
 
     def _count(self, call: Call, op: Op, sizes: Sizes, moved: int) -> None:
         count = flops(op, sizes, call.stage == "backward")
@@ -420,7 +434,7 @@ class Profile:
             return f"<p><code>{escape(repr(self))}</code></p>"
         return page(self)
 
-    def roofline(self, ceilings: Any = None, labels: int = 16) -> Any:
+    def roofline(self, ceilings: Ceilings | None = None, labels: int = 16) -> Any:
         """A matplotlib figure: how fast each op ran, and what this machine allows; see `minilm.profile.roofline`.
 
         Args:

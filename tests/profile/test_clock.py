@@ -7,7 +7,7 @@ import pytest
 
 import minilm as ml
 from minilm.backend import cpu
-from minilm.profile.clock import CpuClock, CudaClock, clock_for, uses_gpu
+from minilm.profile.clock import CpuClock, CudaClock, clock_for
 from minilm.profile.memory import PoolMemory
 from minilm.profile.record import Profile
 from tests.backend.cupy_api import parameters, parse
@@ -114,7 +114,6 @@ class TestCpuClock:
 
     def test_is_the_cpus(self):
         assert isinstance(clock_for(cpu), CpuClock)
-        assert not uses_gpu()
 
 
 class TestCudaClock:
@@ -147,6 +146,17 @@ class TestCudaClock:
             with pytest.raises(ValueError, match="broadcast"):
                 ml.tensor([1.0, 2.0]) + ml.tensor([1.0, 2.0, 3.0])
             ml.tensor([1.0]).exp()
+            assert cupy.ranges == 0
+
+    def test_ranges_are_nested_after_an_error_in_a_module(self, cupy):
+        class Wrong(ml.nn.Module):
+            def forward(self, x):
+                return x + ml.tensor([1.0, 2.0])
+
+        with on_fake(cupy):
+            with pytest.raises(ValueError, match="broadcast"):
+                Wrong()(ml.tensor([1.0, 2.0, 3.0]))
+            assert cupy.names == ["Wrong", "add"]
             assert cupy.ranges == 0
 
     def test_memory_is_that_of_the_pool(self, cupy):

@@ -56,7 +56,7 @@ class TestHighWater:
     def test_of_a_chain(self):
         """exp keeps its output for the backward rule; what tanh makes of it is kept, too; nothing needs the product."""
         x = ones(grad=True)
-        with ml.profile() as p:
+        with ml.profile("cpu") as p:
             loss = ((x * 2.0).exp().tanh()).sum()
             loss.backward()
         found = rows(p)
@@ -73,12 +73,12 @@ class TestHighWater:
 
     def test_without_a_graph_less_is_kept(self):
         x = ones(grad=True)
-        with ml.no_grad(), ml.profile() as p:
+        with ml.no_grad(), ml.profile("cpu") as p:
             y = x
             for _ in range(5):
                 y = y.sin()
         assert p.peak.bytes == 3 * ARRAY
-        with ml.profile() as p:
+        with ml.profile("cpu") as p:
             y = x
             for _ in range(5):
                 y = y.sin()
@@ -86,26 +86,26 @@ class TestHighWater:
 
     def test_gradients_of_leaves_are_seen(self):
         x = ones(grad=True)
-        with ml.profile() as p:
+        with ml.profile("cpu") as p:
             x.exp().backward(ones())
             x.exp()
         assert rows(p)["exp", "forward"].alive == 3 * ARRAY  # x, x.grad, and the new result
 
     def test_parameters_of_a_module_count_from_its_first_call(self):
         layer = ml.nn.Linear(10, 100, bias=False)
-        with ml.profile() as p, ml.no_grad():
+        with ml.profile("cpu") as p, ml.no_grad():
             layer(ml.Tensor(np.ones((1, 10), np.float32)))
         assert p.peak.bytes == ARRAY + 40 + 400
         assert p.peak.module == "Linear"
 
     def test_views_make_nothing(self):
-        with ml.profile() as p:
+        with ml.profile("cpu") as p:
             ones().reshape(10, 100).swapaxes(0, 1)
         assert [row.made for row in p.ops] == [0, 0]
 
     def test_a_profile_keeps_no_array_alive(self):
         memory = LiveArrays()
-        with ml.profile() as p:
+        with ml.profile("cpu") as p:
             y = ones(grad=True).exp()
             memory.follow([y.data])
             y.sum().backward()
@@ -116,7 +116,7 @@ class TestHighWater:
 
 def test_on_the_stand_in():
     x = ml.Tensor(np.ones(1000, np.float32), device=pretend.device())
-    with ml.profile() as p, pretend.count() as counts:
+    with ml.profile("cpu") as p, pretend.count() as counts:
         x.reshape(10, 100).exp()
     assert rows(p)["exp", "forward"].made == ARRAY
     assert counts.syncs == counts.uploads == 0

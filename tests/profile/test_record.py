@@ -9,7 +9,8 @@ import pytest
 import minilm as ml
 from minilm.graph import Node, modes
 from minilm.models import GPT, MLP, GPTConfig
-from minilm.profile.clock import CpuClock
+from minilm.ops import Op
+from minilm.profile.clock import CpuClock, uses_gpu
 from minilm.profile.record import Profile
 from tests.profile.clocks import Tick, Work, profile_with
 
@@ -57,7 +58,7 @@ class TestTime:
 
     def test_parts_make_the_whole(self):
         model = small_gpt()
-        with ml.profile() as p:
+        with ml.profile("cpu") as p:
             loss_of(model).backward()
             with p.section("pause"):
                 sum(range(10000))
@@ -291,6 +292,24 @@ class TestUse:
         assert modules(p)["layers.0"].forward.calls > 0
         assert modules(p)["(outside modules)"].forward.calls == 1
 
+    def test_a_backward_rule_that_raised_is_not_in_the_way(self):
+        class Fails(Op):
+            name = "fails"
+
+            def forward(self, dev, x):
+                return x * 2.0
+
+            def grad_x(self, g, _y, _x):
+                raise ZeroDivisionError
+
+        x = ml.tensor([0.0], requires_grad=True)
+        with ml.profile() as p:
+            with pytest.raises(ZeroDivisionError):
+                Fails()(x).sum().backward()
+            x.exp()
+        assert ("fails", "backward") not in rows(p)
+        assert rows(p)["exp", "forward"].calls == 1  # not "backward", as if it ran inside the rule
+
     def test_begun_inside_a_module(self):
         class Inner(ml.nn.Module):
             def forward(self, x):
@@ -324,8 +343,12 @@ class TestUse:
         p.__exit__(None, None, None)
         assert [(row.op, row.stage) for row in p.ops] == [("exp", "backward")]
 
-    def test_the_device(self):
+    def test_the_device(self, monkeypatch):
+        monkeypatch.delitem(sys.modules, "minilm.backend.cupy_device", raising=False)
         assert ml.profile().device.name == "cpu"
+        assert not uses_gpu()
+        monkeypatch.setitem(sys.modules, "minilm.backend.cupy_device", None)
+        assert uses_gpu()
         with pytest.raises(ml.DeviceError):
             ml.profile("somewhere")
 
