@@ -233,15 +233,16 @@ def text(profile: Profile, by: str, sort: str, limit: int | None) -> str:
 # -- HTML and files ---------------------------------------------------------------------------------------------------
 
 STYLE = """
-.mlprofile{overflow-x:auto;color:inherit}
+.mlprofile{overflow-x:auto;color:inherit;font:13px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+html[data-theme="dark"] .bd-content div.cell_output .text_html:has(.mlprofile){background:transparent!important;color:inherit!important}
 .mlprofile table{border-collapse:collapse;margin:0 0 .6em;color:inherit}
-.mlprofile table{font:13px/1.45 system-ui,sans-serif;font-variant-numeric:tabular-nums}
+.mlprofile table{font:inherit;font-variant-numeric:tabular-nums}
 .mlprofile th,.mlprofile td{padding:2px 8px;border:0;text-align:right;white-space:nowrap;background:none;color:inherit}
 .mlprofile th{border-bottom:1px solid rgba(128,128,128,.6);font-weight:600}
 .mlprofile .n{text-align:left}
 .mlprofile .t td{border-top:1px solid rgba(128,128,128,.6)}
 .mlprofile p{margin:.2em 0}
-.mlprofile img{max-width:100%;height:auto;margin-top:.6em}
+.mlprofile img{display:block;max-width:100%;height:auto;margin:.6em 0}
 """
 
 
@@ -250,12 +251,12 @@ def page(profile: Profile) -> str:
     if not profile.ops:
         return f"<p>{EMPTY[0].upper()}{EMPTY[1:].replace('with block', '<code>with</code> block')}.</p>"
     parts = [html_table(profile, "op", 20), *(f"<p>{escape(note)}</p>" for note in notes(profile))]
-    if profile.modules:
-        parts.append(f"<details><summary>By Module</summary>{html_table(profile, 'module', 40)}</details>")
     if any(row.flops and row.time > 0 for row in profile.ops):
         data = base64.b64encode(image(profile.roofline(), "png")).decode()
         alt = "Roofline: for each op, operations a second over operations a byte, below the ceilings of this machine."
         parts.append(f'<img src="data:image/png;base64,{data}" alt="{alt}" width="640">')
+    if profile.modules:
+        parts.append(f"<details><summary>By Module</summary>{html_table(profile, 'module', 40)}</details>")
     return f'<div class="mlprofile"><style>{STYLE}</style>{"".join(parts)}</div>'
 
 
