@@ -243,7 +243,7 @@ def _points(axes: Any, rows: list[OpRow], stage: str, total: float) -> None:
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in pixels
 DIRECTIONS = [(math.cos(a), math.sin(a)) for a in (math.pi * k / 8 for k in range(16))]
-DISTANCES = (3, 13, 26, 42)  # points between a mark and its name; from the second on a line joins them
+DISTANCES = (3, 13, 26, 40, 58)  # points between a mark and its name; from the second on a line joins them
 
 
 def _name_points(axes: Any, rows: list[OpRow], labels: int, total: float, texts: list[Any]) -> None:
@@ -269,7 +269,7 @@ def _name_points(axes: Any, rows: list[OpRow], labels: int, total: float, texts:
         box, far = _place((x, y), r, (extent.width + 3 * scale, extent.height), scale, taken, lines, frame)
         taken.append(box)
         if far:
-            lines += _along_line((x, y), _centre(box), scale)
+            taken += _along_line((x, y), _centre(box), scale)
         arrow = {"arrowstyle": "-", "color": "#888888", "lw": 0.7, "shrinkA": 0, "shrinkB": 0} if far else None
         offset = (box[0] - x) / scale, (box[1] - y) / scale
         name = axes.annotate(row.op, (row.intensity, row.flop_rate / 1e9), offset, textcoords="offset points",
@@ -287,7 +287,7 @@ def _place(spot: tuple[float, float], radius: float, size: tuple[float, float], 
             d = radius + distance * scale
             cx, cy = x + dx * (d + w / 2), y + dy * (d + h / 2)
             box = cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2
-            cost = w * h - _overlap(box, frame) + sum(_overlap(box, other) for other in taken)
+            cost = w * h - _overlap(box, frame) + 6 * sum(_overlap(box, other) for other in taken)
             cost += sum(_overlap(box, other) for other in lines) + w * h * (0.1 * k - 0.01 * dx)
             if k:  # the line to the name should cross nothing, either
                 lead = _along_line((cx, cy), (x + dx * radius, y + dy * radius), scale)
