@@ -1,0 +1,147 @@
+"""minilm's side of the benchmarks, written as a user writes it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+import minilm as ml
+from minilm import nn
+from minilm.models import GPT, GPTConfig
+from minilm.models import MLP as Perceptron
+from minilm.nn import functional as F
+from minilm.optim import SGD, AdamW, clip_grad_norm_
+from tests.benchmarks import workloads
+from tests.benchmarks.workloads import Arrays, Step, Workload
+
+NAME = "minilm"
+
+
+def version() -> str:
+    return f"{ml.__version__} (NumPy {np.__version__})"
+
+
+def set_threads(count: int) -> None:
+    ml.set_num_threads(count)
+
+
+def build(workload: Workload, arrays: Arrays) -> Step:
+    """The workload's step, from its initial weights."""
+    return BUILDERS[workload.kind](workload.options, arrays)
+
+
+def _batches(arrays: Arrays, *names: str) -> Any:
+    """The batches of these arrays as Tensors, over and over."""
+    batches = [tuple(ml.Tensor(arrays[name][i]) for name in names) for i in range(workloads.BATCHES)]
+    return itertools.cycle(batches)
+
+
+def _sgd_step(model: nn.Module, loss: Any, batches: Any) -> Step:
+    optimizer = SGD(model.parameters(), **workloads.SGD)
+
+    def step() -> float:
+        optimizer.zero_grad()
+        value = loss(*next(batches))
+        value.backward()
+        optimizer.step()
+        return value.item()
+
+    return Step(step)
+
+
+def gpt_model(options: dict[str, Any], arrays: Arrays) -> GPT:
+    names = ("vocab_size", "block_size", "n_layer", "n_head", "n_embd")
+    model = GPT(GPTConfig(**{name: options[name] for name in names}, bias=False))
+    model.load_state_dict(workloads.weights(arrays))
+    return model
+
+
+def _gpt(options: dict[str, Any], arrays: Arrays) -> Step:
+    model = gpt_model(options, arrays)
+    optimizer = AdamW(model.decay_groups(workloads.WEIGHT_DECAY), **workloads.ADAMW)
+    batches = _batches(arrays, "ids", "targets")
+
+    def step() -> float:
+        optimizer.zero_grad()
+        loss = model.loss(*next(batches))
+        loss.backward()
+        clip_grad_norm_(model.parameters(), workloads.CLIP)
+        optimizer.step()
+        return loss.item()
+
+    return Step(step)
+
+
+def _mlp(options: dict[str, Any], arrays: Arrays) -> Step:
+    model = Perceptron(options["widths"])
+    model.load_state_dict(workloads.weights(arrays))
+    return _sgd_step(model, lambda x, y: F.cross_entropy(model(x), y), _batches(arrays, "x", "targets"))
+
+
+def _cnn(options: dict[str, Any], arrays: Arrays) -> Step:
+    (inputs, first, second), size = options["channels"], options["size"]
+    model = nn.Sequential(
+        nn.Conv2d(inputs, first, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(first, second, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(second * (size // 4) ** 2, options["classes"]),
+    )  # fmt: skip
+    model.load_state_dict(workloads.weights(arrays))
+    return _sgd_step(model, lambda x, y: F.cross_entropy(model(x), y), _batches(arrays, "x", "targets"))
+
+
+def _encoder(options: dict[str, Any], arrays: Arrays) -> Step:
+    layers = nn.ModuleList([
+        nn.TransformerEncoderLayer(options["n_embd"], options["n_head"], options["hidden"], dropout=0.0)
+        for _ in range(options["n_layer"])
+    ])  # fmt: skip
+    layers.load_state_dict(workloads.weights(arrays))
+
+    def loss(x: Any, y: Any, padding: Any, keep: Any) -> Any:
+        for layer in layers:
+            x = layer(x, key_padding_mask=padding)
+        return (((x - y) * keep) ** 2).sum() / (keep.sum() * y.shape[-1])
+
+    keep = (~arrays["padding"])[..., None].astype(np.float32)
+    return _sgd_step(layers, loss, _batches({**arrays, "keep": keep}, "x", "y", "padding", "keep"))
+
+
+def _generate(options: dict[str, Any], arrays: Arrays) -> Step:
+    model, prompt = gpt_model(options, arrays), arrays["prompt"].tolist()
+    model.eval()
+    return Step(lambda: model.generate(prompt, options["tokens"], temperature=0.0)[0])
+
+
+def _chain(y: Any, a: Any, b: Any, c: Any) -> Any:
+    for _ in range(workloads.CHAIN):
+        y = y * a
+        y = y + b
+        y = y - c
+        y = y.tanh()
+    return y
+
+
+def _ops(options: dict[str, Any], arrays: Arrays) -> Step:
+    x, a, b, c = (ml.Tensor(arrays[name], requires_grad=True) for name in "xabc")
+    made = []
+
+    def prepare() -> None:
+        for tensor in (x, a, b, c):
+            tensor.grad = None
+        made[:] = [_chain(x, a, b, c)]
+
+    def backward() -> float:
+        made[0].backward()
+        return x.grad.item()
+
+    def unrecorded() -> float:
+        with ml.no_grad():
+            return _chain(x, a, b, c).item()
+
+    if options["mode"] == "backward":
+        return Step(backward, prepare)
+    return Step(unrecorded if options["mode"] == "no-grad" else lambda: _chain(x, a, b, c).item())
+
+
+BUILDERS = {"gpt": _gpt, "mlp": _mlp, "cnn": _cnn, "encoder": _encoder, "generate": _generate, "ops": _ops}

@@ -1,0 +1,63 @@
+"""Who is measured: minilm, and those it is measured against, where they are installed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import shutil
+from typing import Any, NamedTuple
+
+from tests.benchmarks.workloads import Workload
+
+
+class Peer(NamedTuple):
+    """One side.
+
+    Attributes:
+        label: what the table calls it.
+        package: what must be installed.
+        module: what builds its steps.
+    """
+
+    label: str
+    package: str
+    module: str
+
+
+PEERS = {
+    "minilm": Peer("minilm", "minilm", "minilm_peer"),
+    "torch": Peer("PyTorch eager", "torch", "torch_peer"),
+    "compile": Peer("torch.compile", "torch", "compile_peer"),
+    "jax": Peer("JAX jit", "jax", "jax_peer"),
+    "products": Peer("matrix products alone", "numpy", "products_peer"),
+}
+"""By the names that the command line takes. "products" is no peer but the limit of (a); it runs beside the others."""
+
+COMPILED = ("compile", "jax")
+REASONS = {
+    "generate": "only the eager loop is written: a cache that grows changes shapes at every token",
+    "ops": "a compiled chain is one function: it has no overhead per op",
+    "memory": "the compiler itself would be the peak",
+}
+
+
+def load(name: str) -> Any:
+    """The module that builds a peer's steps."""
+    return importlib.import_module(f"tests.benchmarks.{PEERS[name].module}")
+
+
+def missing(name: str) -> str | None:
+    """Why a peer cannot be measured here at all; None where it can."""
+    if importlib.util.find_spec(PEERS[name].package) is None:
+        return "not installed"
+    if name == "compile" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        return "no C++ compiler"
+    return None
+
+
+def skipped(name: str, workload: Workload) -> str | None:
+    """Why a peer does not take part in a workload; None where it does."""
+    reason = missing(name)
+    if reason is None and name in COMPILED:
+        reason = REASONS.get("memory" if workload.part == "g" else workload.kind)
+    return reason
