@@ -28,14 +28,14 @@ from minilm.tensor import Tensor, arange, get_default_dtype, grad, ones, set_def
 from minilm.trace import trace
 
 if TYPE_CHECKING:
-    from minilm import book, data, models, nn, ops, optim, random, text, train
+    from minilm import book, data, models, nn, ops, optim, parallel, random, text, train
 
 __version__ = "0.1.0"
 
 concat, stack, where = (REGISTRY[name] for name in ("concat", "stack", "where"))
 maximum, minimum, exp, log, sqrt = (REGISTRY[name] for name in ("maximum", "minimum", "exp", "log", "sqrt"))
 
-_PACKAGES = ("book", "data", "models", "nn", "ops", "optim", "random", "text", "train")
+_PACKAGES = ("book", "data", "models", "nn", "ops", "optim", "parallel", "random", "text", "train")
 
 
 def __getattr__(name: str) -> Any:
@@ -48,7 +48,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "AnomalyError", "DeviceError", "GradcheckError", "Tensor", "arange", "book", "concat", "data", "detect_anomaly", "einsum",
     "enable_grad", "exp", "get_default_dtype", "get_device", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
-    "is_grad_enabled", "log", "manual_seed", "maximum", "minimum", "models", "nn", "no_grad", "observe", "ones", "ops", "optim",
+    "is_grad_enabled", "log", "manual_seed", "maximum", "minimum", "models", "nn", "no_grad", "observe", "ones", "ops", "optim", "parallel",
     "profile", "random", "set_default_dtype", "set_num_threads", "sqrt", "stack", "tensor", "text", "trace",
     "train", "use_fused", "where", "zeros",
 ]  # fmt: skip

@@ -106,6 +106,7 @@ def _train_parser(commands: Any) -> None:
         ("patience", int, "stop after so many evaluations without a better validation loss; 0: never"),
         ("checkpoint-every", int, "steps between checkpoints"),
         ("seed", int, "of weights, batches and dropout"),
+        ("processes", int, "processes that share each batch on the CPU, with a core each"),
     ):
         training.add_argument(f"--{name}", type=kind, metavar="N" if kind is int else "X", help=text)
 

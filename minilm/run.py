@@ -43,6 +43,7 @@ class TrainConfig:
             ends (0: never).
         checkpoint_every: steps between checkpoints.
         seed: of the weights, the batches and dropout.
+        processes: how many share each batch on the CPU (`minilm.parallel`). More of them give the same numbers up to rounding.
 
     Raises:
         ValueError: a setting is out of range.
@@ -62,9 +63,10 @@ class TrainConfig:
     patience: int = 0
     checkpoint_every: int = 250
     seed: int = 1337
+    processes: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate", "eval_every", "checkpoint_every"):
+        for name in ("steps", "batch_size", "accumulate", "eval_every", "checkpoint_every", "processes"):
             _require(name, getattr(self, name) >= 1, "at least 1", getattr(self, name))
         for name in ("warmup", "patience", "seed", "min_learning_rate", "weight_decay", "clip"):
             _require(name, 0 <= getattr(self, name) < float("inf"), "0 or more", getattr(self, name))

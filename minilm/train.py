@@ -28,6 +28,7 @@ from minilm.graph import no_grad
 from minilm.models.gpt import GPT
 from minilm.nn import functional as F
 from minilm.optim import AdamW, clip_grad_norm_
+from minilm.parallel import DataParallel
 from minilm.run import Run, TrainConfig, load_weights, weights_of
 from minilm.tensor import Tensor
 
@@ -100,6 +101,7 @@ class Training:
             lr=self.config.learning_rate,
             betas=(self.config.beta1, self.config.beta2),
         )
+        self.parallel = DataParallel(self.model, self.config.processes)
 
     def update(self) -> tuple[Tensor, Any]:
         """One step: the mean loss of the step's batches, and the gradient's norm before clipping."""
@@ -111,9 +113,8 @@ class Training:
         for part in range(config.accumulate):
             rng = np.random.default_rng([config.seed, self.step, part])
             x, y = random_blocks(self.text.train, block, config.batch_size, rng)
-            loss = self.model.loss(x, y) * (1.0 / config.accumulate)
-            loss.backward()
-            total = loss.detach() if total is None else total + loss.detach()
+            loss = self.parallel.backward(x, y, scale=1.0 / config.accumulate)
+            total = loss if total is None else total + loss
         norm = clip_grad_norm_(self.model.parameters(), config.clip or math.inf)
         self.optimizer.step()
         self.step += 1
@@ -212,7 +213,7 @@ def train(run: Run, text: TokenizedText, *, device: str = "auto", progress: bool
         training.save()
     bar = tqdm(total=run.train_config.steps, initial=training.step, unit="step", disable=not progress, dynamic_ncols=True,
                mininterval=0.1 if sys.stderr.isatty() else 10.0)  # fmt: skip
-    with bar, stop_requests() as stop:
+    with training.parallel, bar, stop_requests() as stop:
         clock = time.perf_counter()
         while not training.finished and not stop():
             loss, norm = training.update()

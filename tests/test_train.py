@@ -380,3 +380,27 @@ class TestBadRuns:
         (run.folder / "metrics.jsonl").write_text('{"st\n{"step": 2}\n')
         with pytest.raises(CheckpointError, match="line 1"):
             run.metrics()
+
+
+def test_two_processes_train_to_the_same_losses(tmp_path):
+    found = []
+    for processes in (1, 2):
+        run, text = tiny_run(tmp_path, str(processes), processes=processes, dropout=0.0)
+        train(run, text, device="cpu", progress=False)
+        found.append([line["loss"] for line in run.metrics() if "loss" in line])
+    np.testing.assert_allclose(*found, rtol=1e-5)
+
+
+def test_going_on_with_two_processes_is_exact(tmp_path):
+    undisturbed, text = tiny_run(tmp_path, "undisturbed", processes=2)
+    train(undisturbed, text, device="cpu", progress=False)
+    run, text = tiny_run(tmp_path, "resumed", processes=2)
+    training = Training(run, text, "cpu")
+    with training.parallel:
+        for _ in range(3):
+            training.update()
+    training.save()
+    train(run, text, device="cpu", progress=False)
+    x, y = weights(undisturbed), weights(run)
+    for key in x:
+        np.testing.assert_array_equal(x[key], y[key], err_msg=key)
