@@ -30,10 +30,8 @@ def quantity(value: float, unit: str) -> tuple[float, str]:
 def shown(values: list[float], unit: str) -> str:
     """Values in the unit that suits the last of them: ``12.3 to 12.9 ms``."""
     size, name = quantity(values[-1], unit)
-    return (
-        " to ".join(f"{value / size:.3g}" if value < 1000 * size else f"{value / size:.0f}" for value in values)
-        + f" {name}"
-    )
+    scaled = [value / size for value in values]
+    return " to ".join(f"{x:.3g}" if x < 999.5 else f"{x:.0f}" for x in scaled) + f" {name}"
 
 
 def verdict(name: str, peer: str, found: dict[str, Any]) -> str:

@@ -1,0 +1,168 @@
+"""Measuring side by side: what is compared, whose turn it is, and what is made of the times."""
+
+import numpy as np
+import pytest
+
+from tests.benchmarks import harness, peers, worker
+from tests.benchmarks.harness import Plan, Unusable, Worker
+from tests.benchmarks.workloads import WORKLOADS, Step
+
+pytestmark = pytest.mark.host
+GPT = WORKLOADS["gpt"]
+
+
+class Told:
+    """A worker that answers what it was told to, and keeps a log of who was asked."""
+
+    def __init__(self, name, medians, log):
+        self.name, self.medians, self.log = name, list(medians), log
+
+    def ask(self, **request):
+        self.log.append((self.name, request["do"]))
+        return {"median": self.medians.pop(0), "steps": 1}
+
+
+class Clock:
+    """A clock that its owner moves."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_equal_losses_pass():
+    losses = [4.2, 4.1, 0.0, 0.0, 0.0, 3.9]
+    harness.compare(GPT, {"minilm": losses, "torch": [x * (1 + 5e-5) for x in losses]})
+
+
+@pytest.mark.parametrize(("step", "bad"), [(0, 4.3), (1, 4.3), (5, 4.3), (5, float("nan"))])
+def test_a_loss_that_differs_stops_and_both_numbers_are_named(step, bad):
+    losses = [4.25] * 6
+    theirs = [*losses[:step], bad, *losses[step + 1 :]]
+    with pytest.raises(
+        Unusable, match=rf"gpt: the value after {step} updates is 4\.25 in minilm and {bad} in PyTorch eager"
+    ):
+        harness.compare(GPT, {"minilm": losses, "torch": theirs})
+
+
+def test_tokens_must_be_the_same_and_as_many():
+    ours = [[1, 2, 3]] * 6
+    workload = WORKLOADS["generate"]
+    harness.compare(workload, {"minilm": ours, "torch": ours})
+    with pytest.raises(Unusable, match=r"\(element 2\) is 3 in minilm and 4 in PyTorch eager"):
+        harness.compare(workload, {"minilm": ours, "torch": [[1, 2, 4]] * 6})
+    with pytest.raises(Unusable, match="3 numbers, PyTorch eager 2"):
+        harness.compare(workload, {"minilm": ours, "torch": [[1, 2]] * 6})
+
+
+def test_the_sides_take_turns():
+    log = []
+    workers = {"minilm": Told("A", [1.0, 2.0], log), "torch": Told("B", [3.0, 4.0], log), "jax": Told("C", [5, 6], log)}
+    times = harness.take_turns(workers, Plan(rounds=2), pause=0.0)
+    assert "".join(name for name, _ in log) == "ABCABC"
+    assert times == {"minilm": [1.0, 2.0], "torch": [3.0, 4.0], "jax": [5, 6]}
+
+
+def test_ratios_are_taken_within_a_round():
+    """The machine was four times as slow in the second and third round: the ratio is the same all along."""
+    found = harness.summaries({"minilm": [1.0, 4.0, 4.0], "torch": [2.0, 8.0, 16.0]})
+    assert found["torch"]["ratio"] == 0.5
+    assert found["torch"]["ratio_quartiles"] == [0.375, 0.5]
+    assert (found["minilm"]["median"], found["minilm"]["quartiles"]) == (4.0, [2.5, 4.0])
+    assert "ratio" not in found["minilm"]
+
+
+def test_a_turn_throws_its_first_step_away_and_does_not_time_what_is_prepared():
+    clock, durations = Clock(), iter([100.0, 1.0, 2.0, 6.0, 50.0])
+
+    def run():
+        clock.now += next(durations)
+
+    def prepare():
+        clock.now += 1000.0
+
+    assert worker.turn(Step(run, prepare), seconds=0.0, least=3, clock=clock) == {"median": 2.0, "steps": 3}
+
+
+def test_a_turn_lasts_as_long_as_asked():
+    clock = Clock()
+
+    def run():
+        clock.now += 1.0
+
+    assert worker.turn(Step(run), seconds=5.5, least=1, clock=clock) == {"median": 1.0, "steps": 6}
+
+
+def test_memory_counts_what_steps_take_and_not_what_was_there():
+    before = np.ones(20_000_000)
+    kept = []
+    try:
+        found = worker.peak(Step(lambda: kept.append(np.ones(5_000_000).sum())), 2)["bytes"]
+    except OSError:
+        pytest.skip("this system does not tell the highest resident size")
+    assert before[0] == 1
+    assert 0.9 * 40e6 < found < 1.5 * 40e6
+
+
+def test_workloads_by_name_and_options():
+    assert worker.parse("gpt") == GPT
+    assert worker.parse("gpt:batch=2,length=32").options == {**GPT.options, "batch": 2, "length": 32}
+    with pytest.raises(ValueError, match="no workload 'gtp'; there are gpt, "):
+        worker.parse("gtp")
+    with pytest.raises(ValueError, match="gpt has no option depth; it has n_layer, "):
+        worker.parse("gpt:depth=2")
+
+
+def test_a_worker_counts_its_threads_and_what_it_computes():
+    changes = {"n_layer": 1, "n_embd": 8, "n_head": 2, "length": 4, "batch": 2}
+    with Worker("minilm", harness.spelled(GPT, changes), 1) as found:
+        assert len(found.ask(do="check", steps=2)["values"]) == 2
+        assert found.ask(do="turn", seconds=0.0, least=2)["steps"] == 2
+    assert found.process.returncode == 0
+    assert {harness.environment(3)[name] for name in harness.THREAD_VARIABLES} == {"3"}
+
+
+def test_a_worker_that_fails_says_how():
+    with pytest.raises(Unusable, match=r"minilm failed in gpt:n_head=3: ValueError: .*n_head=3 does not divide"):
+        Worker("minilm", "gpt:n_head=3", 1).__enter__()
+
+
+def test_a_peer_that_is_missing_is_not_installed(monkeypatch):
+    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda name: None)
+    assert peers.missing("torch") == "not installed"
+    assert peers.skipped("jax", GPT) == "not installed"
+
+
+def test_a_peer_that_sits_out_says_why(monkeypatch):
+    monkeypatch.setattr(peers, "missing", lambda name: None)
+    for name in peers.COMPILED:
+        assert "the peak" in peers.skipped(name, WORKLOADS["memory-small"])
+        assert "eager loop" in peers.skipped(name, WORKLOADS["generate"])
+        assert "overhead per op" in peers.skipped(name, WORKLOADS["ops-backward"])
+        assert peers.skipped(name, GPT) is None
+    assert all(peers.skipped("torch", workload) is None for workload in WORKLOADS.values())
+
+
+def test_compiling_needs_a_compiler(monkeypatch):
+    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(peers.shutil, "which", lambda name: None)
+    assert peers.missing("compile") == "no C++ compiler"
+    assert peers.missing("torch") is None
+
+
+def test_entry_with_a_missing_peer(monkeypatch):
+    """The whole way of one workload, at a small size: two processes' worth of protocol, and the reason in the record."""
+    monkeypatch.setattr(peers, "missing", lambda name: "not installed" if name == "jax" else None)
+    changes = {"n_layer": 1, "n_embd": 8, "n_head": 2, "length": 4, "batch": 2}
+    found = harness.timed(GPT, ["jax"], Plan(rounds=2, seconds=0.0, least=1, threads=1), changes)
+    assert found["skipped"] == {"jax": "not installed"}
+    assert len(found["peers"]["minilm"]["values"]) == 2
+    assert len(found["peers"]["minilm"]["losses"]) == len(harness.CHECKED)
+    assert found["options"]["n_embd"] == 8
+
+
+def test_import_is_timed_in_a_new_process():
+    whole, own = harness.imports([], Plan(rounds=1, threads=1))
+    assert 0 < own["peers"]["minilm"]["median"] < whole["peers"]["minilm"]["median"] < 30
