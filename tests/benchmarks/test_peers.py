@@ -42,6 +42,28 @@ def test_same_losses(peer, name):
     harness.compare(small(name), {"minilm": values("minilm", name), peer: values(peer, name)})
 
 
+@pytest.mark.parametrize("peer", ["torch", "jax"])
+def test_same_clipping_and_decay(peer, monkeypatch):
+    """Of these (a)'s losses show little: Adam divides by the gradient's size, and decay is slow. With a large eps and strong
+    decay both count."""
+    workload = small("gpt")
+    reason = peers.skipped(peer, workload)
+    if reason is not None:
+        pytest.skip(reason)
+
+    def losses(name):
+        step = peers.load(name).build(workload, workloads.arrays(workload))
+        return [step() for _ in range(6)]
+
+    plain = losses("minilm")
+    monkeypatch.setattr(workloads, "ADAMW", {"lr": 0.1, "betas": (0.9, 0.99), "eps": 0.1})
+    monkeypatch.setattr(workloads, "CLIP", 0.2)
+    monkeypatch.setattr(workloads, "WEIGHT_DECAY", 0.5)
+    ours = losses("minilm")
+    assert abs(ours[5] - plain[5]) > 1e-2
+    harness.compare(workload, {"minilm": ours, peer: losses(peer)})
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of PyTorch's compiler
 @pytest.mark.parametrize("name", ["gpt", "mlp-64", "cnn", "encoder"])
