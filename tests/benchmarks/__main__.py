@@ -21,7 +21,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import harness, machine, products_peer, report
+from tests.benchmarks import harness, machine, peers, products_peer, report
 from tests.benchmarks.harness import QUICK, Plan, Unusable
 from tests.benchmarks.workloads import WORKLOADS
 
@@ -49,7 +49,8 @@ def measured(parts: Sequence[str], others: Sequence[str], plan: Plan) -> Iterato
 def run(parts: Sequence[str], others: Sequence[str], plan: Plan, command: str) -> dict[str, Any]:
     """The whole record."""
     return {"benchmark": "minilm beside its peers on the CPU", "date": machine.now(), "command": command,
-            "machine": machine.machine(), "plan": asdict(plan), "results": list(measured(parts, others, plan))}  # fmt: skip
+            "machine": machine.machine(), "versions": peers.versions(others),
+            "plan": asdict(plan), "results": list(measured(parts, others, plan))}  # fmt: skip
 
 
 def save(record: dict[str, Any], folder: Path) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from tests.benchmarks import torch_peer
-from tests.benchmarks.torch_peer import set_threads, version
+from tests.benchmarks.torch_peer import set_threads
 from tests.benchmarks.workloads import Arrays, Step, Workload
 
 NAME = "torch.compile"
@@ -19,4 +19,4 @@ def build(workload: Workload, arrays: Arrays) -> Step:
     return torch_peer.build(fused, arrays, lambda loss: torch.compile(loss, fullgraph=True))
 
 
-__all__ = ["NAME", "build", "set_threads", "version"]
+__all__ = ["NAME", "build", "set_threads"]

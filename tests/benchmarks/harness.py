@@ -192,7 +192,7 @@ def timed(
         compare(workload, {name: value for name, value in values.items() if name not in limit})
         found = summaries(take_turns(workers, plan))
         for name, worker in workers.items():
-            found[name].update(version=worker.about["version"], note=worker.about["note"])
+            found[name]["note"] = worker.about["note"]
             if name not in limit and workload.kind != "generate":
                 found[name]["losses"] = [values[name][i] for i in CHECKED]
     return result(workload.varied(**changes), "s", found, skipped)

@@ -19,10 +19,6 @@ from tests.benchmarks.workloads import Arrays, Step, Workload
 NAME = "JAX jit"
 
 
-def version() -> str:
-    return str(jax.__version__)
-
-
 def set_threads(count: int) -> None:
     """Nothing: XLA takes the number of its threads from NPROC, which the worker's parent sets, when it starts."""
 

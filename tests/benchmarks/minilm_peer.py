@@ -19,10 +19,6 @@ from tests.benchmarks.workloads import Arrays, Step, Workload
 NAME = "minilm"
 
 
-def version() -> str:
-    return f"{ml.__version__} (NumPy {np.__version__})"
-
-
 def set_threads(count: int) -> None:
     ml.set_num_threads(count)
 

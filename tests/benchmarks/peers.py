@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import shutil
+from collections.abc import Sequence
+from importlib import metadata
 from typing import Any, NamedTuple
 
 from tests.benchmarks.workloads import Workload
@@ -44,6 +46,11 @@ REASONS = {
 def load(name: str) -> Any:
     """The module that builds a peer's steps."""
     return importlib.import_module(f"tests.benchmarks.{PEERS[name].module}")
+
+
+def versions(names: Sequence[str]) -> dict[str, str]:
+    """Those of the packages of the peers that are installed."""
+    return {name: metadata.version(PEERS[name].package) for name in names if missing(name) is None}
 
 
 def missing(name: str) -> str | None:

@@ -15,10 +15,6 @@ NAME = "matrix products alone"
 Shape = tuple[int, ...]
 
 
-def version() -> str:
-    return f"NumPy {np.__version__}"
-
-
 def set_threads(count: int) -> None:
     ml.set_num_threads(count)  # BLAS's too
 

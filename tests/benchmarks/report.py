@@ -94,7 +94,6 @@ def table(record: dict[str, Any]) -> str:
 def versions(record: dict[str, Any]) -> str:
     """Python's, NumPy's and the peers'."""
     about = record["machine"]
-    found = {PEERS[peer].label: side["version"] for result in record["results"]
-             for peer, side in result["peers"].items() if "version" in side and peer not in ("minilm", "products")}  # fmt: skip
+    found = {PEERS[peer].label: version for peer, version in record["versions"].items()}
     given = {"Python": about["python"], "NumPy": f"{about['numpy']} ({about['blas']})", **found}
     return ", ".join(f"{name} {version}" for name, version in given.items())

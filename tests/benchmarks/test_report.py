@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.benchmarks import __main__ as program
-from tests.benchmarks import growth, harness, machine, report
+from tests.benchmarks import growth, harness, machine, peers, report
 from tests.benchmarks.harness import Plan, Unusable
 from tests.benchmarks.workloads import WORKLOADS
 
@@ -21,6 +21,7 @@ def record(*results):
     return {
         "date": machine.now(),
         "machine": machine.machine(),
+        "versions": {"torch": "9.9"},
         "plan": {"threads": 2, "rounds": 3},
         "results": list(results),
     }
@@ -59,7 +60,7 @@ def test_table():
     found = entry(compile="not installed")
     found["peers"]["products"] = harness.summary([0.005] * 3, TIMES["minilm"])
     found["products_operations"] = 10**9
-    found["peers"]["torch"].update(version="9.9", note="optimizer: fused")
+    found["peers"]["torch"].update(note="optimizer: fused")
     text = report.table(record(found, entry("memory-small", {"minilm": [1e6], "torch": [2e6]}, "B", jax="because")))
     lines = text.splitlines()
     assert "PyTorch eager 9.9" in lines[0]
@@ -106,6 +107,7 @@ def test_a_record_is_kept(monkeypatch, tmp_path):
     found = json.loads(path.read_text())
     assert [result["name"] for result in found["results"]] == ["mlp-64", "mlp-1024"]
     assert found["plan"]["rounds"] == 4
+    assert found["versions"] == peers.versions(program.OTHERS)
     assert found["command"] == "python -m tests.benchmarks --only b --rounds 4 --save kept"
     assert str(tmp_path) not in path.read_text()
     assert {"processor", "cores", "memory_bytes", "system", "python", "numpy", "minilm"} <= set(found["machine"])

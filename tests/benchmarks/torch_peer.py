@@ -24,10 +24,6 @@ TRIALS = 8
 Wrapped = Callable[[Any], Any]
 
 
-def version() -> str:
-    return str(torch.__version__)
-
-
 def set_threads(count: int) -> None:
     torch.set_num_threads(count)
 

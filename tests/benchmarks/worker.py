@@ -105,7 +105,7 @@ def main(arguments: list[str], requests: TextIO, answers: TextIO) -> int:
     peer = peers.load(name)
     peer.set_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     step = prepared(peer, workload)
-    print(json.dumps({"version": peer.version(), "note": step.note}), file=answers, flush=True)
+    print(json.dumps({"note": step.note}), file=answers, flush=True)
     for line in requests:
         request = json.loads(line)
         if request["do"] == "stop":
