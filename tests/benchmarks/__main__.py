@@ -26,7 +26,7 @@ from tests.benchmarks.harness import QUICK, Plan, Unusable
 from tests.benchmarks.workloads import WORKLOADS
 
 PARTS = "abcdefgh"
-OTHERS = ("torch", "compile", "jax")
+OTHERS = ("torch", "compile", "jax", "processes")
 
 
 def measured(parts: Sequence[str], others: Sequence[str], plan: Plan) -> Iterator[dict[str, Any]]:

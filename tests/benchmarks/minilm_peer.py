@@ -28,18 +28,18 @@ def build(workload: Workload, arrays: Arrays) -> Step:
     return BUILDERS[workload.kind](workload.options, arrays)
 
 
-def _batches(arrays: Arrays, *names: str) -> Any:
+def batches(arrays: Arrays, *names: str) -> Any:
     """The batches of these arrays as Tensors, over and over."""
-    batches = [tuple(ml.Tensor(arrays[name][i]) for name in names) for i in range(workloads.BATCHES)]
-    return itertools.cycle(batches)
+    found = [tuple(ml.Tensor(arrays[name][i]) for name in names) for i in range(workloads.BATCHES)]
+    return itertools.cycle(found)
 
 
-def _sgd_step(model: nn.Module, loss: Any, batches: Any) -> Step:
+def _sgd_step(model: nn.Module, loss: Any, turns: Any) -> Step:
     optimizer = SGD(model.parameters(), **workloads.SGD)
 
     def step() -> float:
         optimizer.zero_grad()
-        value = loss(*next(batches))
+        value = loss(*next(turns))
         value.backward()
         optimizer.step()
         return value.item()
@@ -57,11 +57,11 @@ def gpt_model(options: dict[str, Any], arrays: Arrays) -> GPT:
 def _gpt(options: dict[str, Any], arrays: Arrays) -> Step:
     model = gpt_model(options, arrays)
     optimizer = AdamW(model.decay_groups(workloads.WEIGHT_DECAY), **workloads.ADAMW)
-    batches = _batches(arrays, "ids", "targets")
+    turns = batches(arrays, "ids", "targets")
 
     def step() -> float:
         optimizer.zero_grad()
-        loss = model.loss(*next(batches))
+        loss = model.loss(*next(turns))
         loss.backward()
         clip_grad_norm_(model.parameters(), workloads.CLIP)
         optimizer.step()
@@ -73,7 +73,7 @@ def _gpt(options: dict[str, Any], arrays: Arrays) -> Step:
 def _mlp(options: dict[str, Any], arrays: Arrays) -> Step:
     model = Perceptron(options["widths"])
     model.load_state_dict(workloads.weights(arrays))
-    return _sgd_step(model, lambda x, y: F.cross_entropy(model(x), y), _batches(arrays, "x", "targets"))
+    return _sgd_step(model, lambda x, y: F.cross_entropy(model(x), y), batches(arrays, "x", "targets"))
 
 
 def _cnn(options: dict[str, Any], arrays: Arrays) -> Step:
@@ -84,7 +84,7 @@ def _cnn(options: dict[str, Any], arrays: Arrays) -> Step:
         nn.Flatten(), nn.Linear(second * (size // 4) ** 2, options["classes"]),
     )  # fmt: skip
     model.load_state_dict(workloads.weights(arrays))
-    return _sgd_step(model, lambda x, y: F.cross_entropy(model(x), y), _batches(arrays, "x", "targets"))
+    return _sgd_step(model, lambda x, y: F.cross_entropy(model(x), y), batches(arrays, "x", "targets"))
 
 
 def _encoder(options: dict[str, Any], arrays: Arrays) -> Step:
@@ -100,7 +100,7 @@ def _encoder(options: dict[str, Any], arrays: Arrays) -> Step:
         return (((x - y) * keep) ** 2).sum() / (keep.sum() * y.shape[-1])
 
     keep = (~arrays["padding"])[..., None].astype(np.float32)
-    return _sgd_step(layers, loss, _batches({**arrays, "keep": keep}, "x", "y", "padding", "keep"))
+    return _sgd_step(layers, loss, batches({**arrays, "keep": keep}, "x", "y", "padding", "keep"))
 
 
 def _generate(options: dict[str, Any], arrays: Arrays) -> Step:

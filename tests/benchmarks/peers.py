@@ -31,6 +31,7 @@ PEERS = {
     "torch": Peer("PyTorch eager", "torch", "torch_peer"),
     "compile": Peer("torch.compile", "torch", "compile_peer"),
     "jax": Peer("JAX jit", "jax", "jax_peer"),
+    "processes": Peer("minilm, processes", "minilm", "processes_peer"),
     "products": Peer("matrix products alone", "numpy", "products_peer"),
 }
 """By the names that the command line takes. "products" is no peer but the limit of (a); it runs beside the others."""
@@ -41,6 +42,7 @@ REASONS = {
     "ops": "a compiled chain is one function: it has no overhead per op",
     "memory": "the compiler itself would be the peak",
 }
+PROCESSES = "measured in (a) alone"
 
 
 def load(name: str) -> Any:
@@ -50,7 +52,11 @@ def load(name: str) -> Any:
 
 def versions(names: Sequence[str]) -> dict[str, str]:
     """Those of the packages of the peers that are installed."""
-    return {name: metadata.version(PEERS[name].package) for name in names if missing(name) is None}
+    return {
+        name: metadata.version(PEERS[name].package)
+        for name in names
+        if missing(name) is None and PEERS[name].package != "minilm"
+    }
 
 
 def missing(name: str) -> str | None:
@@ -67,4 +73,6 @@ def skipped(name: str, workload: Workload) -> str | None:
     reason = missing(name)
     if reason is None and name in COMPILED:
         reason = REASONS.get("memory" if workload.part == "g" else workload.kind)
+    if name == "processes" and workload.name != "gpt":
+        reason = PROCESSES
     return reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 from typing import Any
 
@@ -74,6 +75,15 @@ def limit(result: dict[str, Any]) -> list[str]:
             f"the step of minilm takes {products['ratio']:.2f} times as long."]  # fmt: skip
 
 
+def split(result: dict[str, Any]) -> list[str]:
+    """What splitting the batch over processes makes of the ratio to PyTorch."""
+    found, torch = (result["peers"].get(name) for name in ("processes", "torch"))
+    if not found or not torch:
+        return []
+    ratio = statistics.median(a / b for a, b in zip(found["values"], torch["values"], strict=True))
+    return [f"(a) with the batch split over processes: {ratio:.2f} of PyTorch eager's time."]
+
+
 def table(record: dict[str, Any]) -> str:
     """The whole record."""
     about, plan = record["machine"], record["plan"]
@@ -87,7 +97,7 @@ def table(record: dict[str, Any]) -> str:
     return "\n".join([
         f"{about['processor']}, {about['cores']} cores, {about['system']}; {versions(record)}",
         f"{plan['threads']} threads a side, {plan['rounds']} turns each; a ratio is minilm / peer, the median over the rounds",
-        "", *aligned(lines), "", *(line for result in record["results"] for line in limit(result)), *memory, *notes,
+        "", *aligned(lines), "", *(line for result in record["results"] for line in (*split(result), *limit(result))), *memory, *notes,
     ])  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def values(peer, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("peer", ["torch", "jax"])
+@pytest.mark.parametrize("peer", ["torch", "jax", "processes"])
 def test_same_losses(peer, name):
     reason = peers.skipped(peer, small(name))
     if reason is not None:
