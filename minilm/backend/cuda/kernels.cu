@@ -304,13 +304,11 @@ extern "C" __global__ void norm_column_sums(const real *g, const real *x, const 
 
 // -- cross-entropy ----------------------------------------------------------------------------------------------------
 
-const real NOT_A_NUMBER = 0 * (LOWEST * 10);
-
 // The share of a row's loss that its target has: the weight of the class, or 1; 0 where the row does not count. A target that
 // is no class gives NaN, and so a loss that cannot be overlooked: asking the host to look would make it wait.
 __device__ real share_of(int64 target, const real *weight, int64 ignored, int64 classes) {
     if (target == ignored) return 0;
-    if (target < 0 || target >= classes) return NOT_A_NUMBER;
+    if (target < 0 || target >= classes) return 0 / real(0);
     return weight ? weight[target] : 1;
 }
 
