@@ -670,7 +670,8 @@ def _settle(y: Array, inputs: Sequence[Any], params: dict[str, Any]) -> Array:
     y = as_array(y)
     if y.dtype is _default_dtype or y.dtype != _FLOAT64 or "dtype" in params:
         return y
-    return y if any(getattr(x, "dtype", None) == _FLOAT64 for x in inputs) else y.astype(_default_dtype)
+    given = any(x.dtype == _FLOAT64 for x in inputs if hasattr(x, "dtype"))
+    return y if given else y.astype(_default_dtype)
 
 
 def _record(

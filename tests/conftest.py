@@ -27,6 +27,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--device", default="cpu", help="device to test on: cpu, pretend (strict stand-in, no GPU needed) or cuda"
     )
+    parser.addoption(
+        "--composed", action="store_true", help="test with use_fused(False): each fused op as its composition"
+    )
 
 
 def chosen_device(config):
@@ -45,6 +48,9 @@ def pytest_configure(config):
     from minilm.backend import DeviceError
 
     config.addinivalue_line("markers", "host: chooses its devices itself; not sent to the device under test")
+    config.addinivalue_line(
+        "markers", "fused: about what a fused op does beyond its composition; not run with --composed"
+    )
     try:
         chosen_device(config)
     except DeviceError as error:
@@ -70,6 +76,20 @@ def tensor(device):
     import minilm
 
     return functools.partial(minilm.tensor, device=device)
+
+
+@pytest.fixture(autouse=True)
+def _composed(request):
+    """With ``--composed``, fused ops are off."""
+    import minilm
+
+    if not request.config.getoption("--composed"):
+        yield
+        return
+    if request.node.get_closest_marker("fused"):
+        pytest.skip("about the fused op")
+    with minilm.use_fused(False):
+        yield
 
 
 @pytest.fixture(autouse=True)

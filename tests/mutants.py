@@ -658,6 +658,10 @@ PROFILE = [
 ]  # fmt: skip
 
 PARALLEL = [
+    Mutant("float64 made from integers", "minilm/tensor.py",
+           "any(x.dtype == _FLOAT64 for x in inputs if hasattr(x, \"dtype\"))",
+           "any(getattr(x, \"dtype\", None) == _FLOAT64 for x in inputs)",
+           "tests/test_tensor.py::test_integers_become_the_default_float"),
     Mutant("parts of a batch of unequal size weighted alike", "minilm/parallel.py",
            "scale * len(piece[0]) / rows for piece in pieces", "scale / len(pieces) for piece in pieces",
            "tests/test_parallel.py::test_gradients_are_those_of_the_whole_batch"),

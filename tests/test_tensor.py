@@ -208,3 +208,11 @@ class TestInPlace:
         x = ml.ones(2)
         with pytest.raises(ValueError, match=r"expected an array of shape \(2,\)"):
             x.data = np.ones(3)
+
+
+@pytest.mark.parametrize(
+    "op", [lambda x: x * 0.5, lambda x: 0.5 * x, lambda x: x / 2, lambda x: x**0.5, lambda x: x.exp()]
+)
+def test_integers_become_the_default_float(op):
+    assert op(ml.tensor([0, 1, 2])).dtype == ml.get_default_dtype()
+    assert op(ml.tensor([0.0, 1.0], dtype="float64")).dtype == np.float64

@@ -85,6 +85,7 @@ def modules_called(run):
     return len(calls)
 
 
+@pytest.mark.fused
 def test_who_watches_sees_modules():
     def traced(model):
         with ml.trace():

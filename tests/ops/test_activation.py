@@ -136,6 +136,7 @@ def test_gelu_of_a_view_and_with_a_repeated_gradient(tensor):
     np.testing.assert_allclose(x.grad.numpy(), gradient(gelu, np.arange(6.0).reshape(2, 3) - 3), rtol=1e-12)
 
 
+@pytest.mark.fused
 @pytest.mark.parametrize("approximate", ["none", "tanh"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_gelu_at_zero(approximate, dtype):
@@ -145,6 +146,7 @@ def test_gelu_at_zero(approximate, dtype):
     np.testing.assert_array_equal(gradient(gelu, [INF, 1e5, 1.0], dtype, approximate=approximate)[:2], 1.0)
 
 
+@pytest.mark.fused
 def test_gelu_keeps_its_input_and_its_output_only():
     y = gelu(ml.tensor([1.0, 2.0], requires_grad=True))
     assert y.grad_fn.aux is None
