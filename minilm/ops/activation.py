@@ -51,7 +51,7 @@ class relu(Op):
     def forward(self, dev, x):
         if getattr(x, "dtype", None) is None or x.dtype.kind != "f":
             return dev.xp.maximum(x, 0)
-        return dev.xp.clip(x, 0.0, math.inf)  # the same, and a third of the time: NumPy's maximum is slow beside one number
+        return dev.xp.clip(x, 0.0, math.inf)  # a third of the time: NumPy's maximum is slow beside one number
 
     def grad_x(self, g, y, _x):
         return g * (y > 0)
