@@ -38,12 +38,20 @@ def measured(parts: Sequence[str], others: Sequence[str], plan: Plan) -> Iterato
     for workload in WORKLOADS.values():
         if workload.part not in parts:
             continue
+        progress(f"({workload.part}) {workload.about}")
         found = (harness.memory if workload.part == "g" else harness.timed)(workload, others, plan)
         if "products" in found["peers"]:
             found["products_operations"] = products_peer.operations(workload.options)
         yield found
     if "h" in parts:
+        progress("(h) import")
         yield from harness.imports(others, plan)
+
+
+def progress(text: str) -> None:
+    """What is measured now, for somebody who watches."""
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr)
 
 
 def run(parts: Sequence[str], others: Sequence[str], plan: Plan, command: str) -> dict[str, Any]:
@@ -95,16 +103,20 @@ def main(arguments: Sequence[str] | None = None, show: Callable[[str], None] = p
     try:
         record = run(given.only, given.peers, plan, command_line(arguments))
         show(report.table(record))
+        path = None if given.save is None else save(record, given.save)  # already, in case (i) is stopped
         if given.plot is not None:
             from tests.benchmarks import growth
 
+            progress("(i) how (a) grows")
             record["growth"] = growth.measured(plan)
             growth.draw(record["growth"], given.plot)
+            if given.save is not None:
+                save(record, given.save)
     except Unusable as error:
         print(f"tests.benchmarks: {error}", file=sys.stderr)
         return 2
-    if given.save is not None:
-        show(f"kept as {save(record, given.save).name}")
+    if path is not None:
+        show(f"kept as {path.name}")
     return 0
 
 

@@ -17,15 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks import peers
+from tests.benchmarks import machine, peers
 from tests.benchmarks.workloads import Workload
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHECKED = (0, 1, 5)
 """The losses that are compared: before the first update, after one, and after five."""
-PAUSE = (
-    0.08  # seconds: OpenBLAS's and OpenMP's threads spin for a while after a call, on the core that the next peer needs
-)
+PAUSE = 0.08
+"""Seconds between turns: OpenBLAS's and OpenMP's threads spin for a while after a call, on the core that the next peer needs."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
 
 
@@ -182,11 +181,12 @@ def timed(
         Unusable: the values differ, or a peer failed.
     """
     changes = changes or {}
-    skipped = {name: why for name in others if (why := peers.skipped(name, workload)) is not None}
+    others, skipped = peers.parted(others, workload)
+    before = machine.cpu_seconds()
     limit = ("products",) if workload.name == "gpt" and not changes else ()
     with contextlib.ExitStack() as stack:
         workers = {}
-        for name in ("minilm", *(name for name in others if name not in skipped), *limit):
+        for name in ("minilm", *others, *limit):
             workers[name] = stack.enter_context(Worker(name, spelled(workload, changes), plan.threads))
         values = {name: w.ask(do="check", steps=max(CHECKED) + 1)["values"] for name, w in workers.items()}
         compare(workload, {name: value for name, value in values.items() if name not in limit})
@@ -195,13 +195,13 @@ def timed(
             found[name]["note"] = worker.about["note"]
             if name not in limit and workload.kind != "generate":
                 found[name]["losses"] = [values[name][i] for i in CHECKED]
-    return result(workload.varied(**changes), "s", found, skipped)
+    return {**result(workload.varied(**changes), "s", found, skipped), "other_load": machine.other_load(before)}
 
 
 def memory(workload: Workload, others: Sequence[str], plan: Plan, steps: int = 3) -> dict[str, Any]:
     """One entry of the record: the peak during a few steps, in fresh processes that take turns."""
-    skipped = {name: why for name in others if (why := peers.skipped(name, workload)) is not None}
-    taken: dict[str, list[float]] = {name: [] for name in ("minilm", *others) if name not in skipped}
+    others, skipped = peers.parted(others, workload)
+    taken: dict[str, list[float]] = {name: [] for name in ("minilm", *others)}
     for _ in range(plan.processes):
         for name, values in taken.items():
             with Worker(name, workload.name, plan.threads) as worker:
@@ -228,7 +228,7 @@ def imports(others: Sequence[str], plan: Plan) -> Iterator[dict[str, Any]]:
     for turn in range(plan.rounds + 1):
         for name in whole:
             seconds = _import_seconds(peers.PEERS[name].package, plan.threads)
-            if turn:  # the first reads the disk
+            if turn:  # the first reads the disk and writes bytecode
                 whole[name].append(sum(seconds))
                 own[name].append(seconds[1])
     for name, about, found in (("import", "import, with NumPy", whole), ("import-own", "import, after NumPy", own)):
@@ -236,7 +236,8 @@ def imports(others: Sequence[str], plan: Plan) -> Iterator[dict[str, Any]]:
 
 
 def _import_seconds(package: str, threads: int) -> list[float]:
-    """Seconds that importing NumPy takes in a new process, and then the package."""
-    done = subprocess.run([sys.executable, "-c", IMPORT.format(package=package)], env=environment(threads), cwd=ROOT,
+    """Seconds that importing NumPy takes in a new process, and then the package, with its bytecode as an installation leaves it."""
+    variables = {name: value for name, value in environment(threads).items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run([sys.executable, "-c", IMPORT.format(package=package)], env=variables, cwd=ROOT,
                           capture_output=True, text=True, check=True)  # fmt: skip
     return [float(word) for word in done.stdout.split()]

@@ -19,11 +19,13 @@ class Peer(NamedTuple):
         label: what the table calls it.
         package: what must be installed.
         module: what builds its steps.
+        only: the one workload that it is for; empty where it is for all.
     """
 
     label: str
     package: str
     module: str
+    only: str = ""
 
 
 PEERS = {
@@ -31,8 +33,8 @@ PEERS = {
     "torch": Peer("PyTorch eager", "torch", "torch_peer"),
     "compile": Peer("torch.compile", "torch", "compile_peer"),
     "jax": Peer("JAX jit", "jax", "jax_peer"),
-    "processes": Peer("minilm, processes", "minilm", "processes_peer"),
-    "products": Peer("matrix products alone", "numpy", "products_peer"),
+    "processes": Peer("minilm, processes", "minilm", "processes_peer", "gpt"),
+    "products": Peer("matrix products alone", "numpy", "products_peer", "gpt"),
 }
 """By the names that the command line takes. "products" is no peer but the limit of (a); it runs beside the others."""
 
@@ -42,7 +44,6 @@ REASONS = {
     "ops": "a compiled chain is one function: it has no overhead per op",
     "memory": "the compiler itself would be the peak",
 }
-PROCESSES = "measured in (a) alone"
 
 
 def load(name: str) -> Any:
@@ -73,6 +74,11 @@ def skipped(name: str, workload: Workload) -> str | None:
     reason = missing(name)
     if reason is None and name in COMPILED:
         reason = REASONS.get("memory" if workload.part == "g" else workload.kind)
-    if name == "processes" and workload.name != "gpt":
-        reason = PROCESSES
     return reason
+
+
+def parted(names: Sequence[str], workload: Workload) -> tuple[list[str], dict[str, str]]:
+    """Those of the peers that take part in a workload, and why each of the others does not. One for another workload is neither."""
+    meant = [name for name in names if PEERS[name].only in ("", workload.name)]
+    reasons = {name: why for name in meant if (why := skipped(name, workload)) is not None}
+    return [name for name in meant if name not in reasons], reasons

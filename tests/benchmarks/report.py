@@ -16,6 +16,10 @@ TARGETS = {
     ("gpt", "jax"): 1 / 1.5,
 }  # fmt: skip
 """The most that minilm may take, in units of what the peer takes."""
+SETTLED = 1.5
+"""Times are disturbed where a side's median turn is this many times its fastest, and a target is then neither met nor not."""
+QUIET = 0.1
+"""Cores that other programs may keep busy without a word in the report."""
 IMPORT_TARGET = 0.2
 """The most that ``import minilm`` may take, with NumPy, in seconds."""
 
@@ -35,12 +39,17 @@ def shown(values: list[float], unit: str) -> str:
     return " to ".join(f"{x:.3g}" if x < 999.5 else f"{x:.0f}" for x in scaled) + f" {name}"
 
 
-def verdict(name: str, peer: str, found: dict[str, Any]) -> str:
+def verdict(result: dict[str, Any], peer: str) -> str:
     """The target, and whether it is met; nothing where there is none."""
-    if (name, peer) == ("import", "minilm"):
-        return f"{IMPORT_TARGET} s, {'met' if found['median'] <= IMPORT_TARGET else 'not met'}"
-    limit = TARGETS.get((name, peer))
-    return "" if limit is None else f"{limit:.2f}, {'met' if found['ratio'] <= limit else 'not met'}"
+    found, ours = result["peers"][peer], result["peers"]["minilm"]
+    if (result["name"], peer) == ("import", "minilm"):
+        limit, unit, reached = IMPORT_TARGET, " s", found["median"]
+    elif (result["name"], peer) in TARGETS:
+        limit, unit, reached = TARGETS[result["name"], peer], "", found["ratio"]
+    else:
+        return ""
+    disturbed = any(side["median"] > SETTLED * min(side["values"]) for side in (found, ours))
+    return f"{limit:.2f}{unit}, " + ("disturbed" if disturbed else "met" if reached <= limit else "not met")
 
 
 def rows(result: dict[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -51,7 +60,7 @@ def rows(result: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         if "ratio" in found:
             ratio, spread = f"{found['ratio']:.2f}", "{:.2f} to {:.2f}".format(*found["ratio_quartiles"])
         yield (title, PEERS[peer].label, shown([found["median"]], result["unit"]), shown(found["quartiles"], result["unit"]),
-               ratio, spread, verdict(result["name"], peer, found))  # fmt: skip
+               ratio, spread, verdict(result, peer))  # fmt: skip
         title = ""
     for peer, why in result["skipped"].items():
         yield ("", PEERS[peer].label, why, "", "", "", "")
@@ -84,6 +93,13 @@ def split(result: dict[str, Any]) -> list[str]:
     return [f"(a) with the batch split over processes: {ratio:.2f} of PyTorch eager's time."]
 
 
+def disturbance(record: dict[str, Any]) -> list[str]:
+    """How busy other programs kept the machine, where they did."""
+    found = {result["name"]: result.get("other_load") for result in record["results"]}
+    busy = [f"{name} {load:.1f}" for name, load in found.items() if load is not None and load > QUIET]
+    return [f"Cores that other programs kept busy meanwhile: {', '.join(busy)}."] if busy else []
+
+
 def table(record: dict[str, Any]) -> str:
     """The whole record."""
     about, plan = record["machine"], record["plan"]
@@ -94,10 +110,11 @@ def table(record: dict[str, Any]) -> str:
              for result in record["results"] for peer, found in result["peers"].items() if found.get("note")]  # fmt: skip
     memory = ["Memory: the highest resident size during 3 steps, less the resident size before them, when model, data and optimizer are "
               "there and the libraries have made a step of a tiny model."] * any(r["part"] == "g" for r in record["results"])  # fmt: skip
+    below = [line for result in record["results"] for line in (*split(result), *limit(result))]
     return "\n".join([
         f"{about['processor']}, {about['cores']} cores, {about['system']}; {versions(record)}",
         f"{plan['threads']} threads a side, {plan['rounds']} turns each; a ratio is minilm / peer, the median over the rounds",
-        "", *aligned(lines), "", *(line for result in record["results"] for line in (*split(result), *limit(result))), *memory, *notes,
+        "", *aligned(lines), "", *below, *disturbance(record), *memory, *notes,
     ])  # fmt: skip
 
 

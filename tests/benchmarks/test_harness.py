@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.benchmarks import harness, peers, worker
+from tests.benchmarks import harness, machine, peers, worker
 from tests.benchmarks.harness import Plan, Unusable, Worker
 from tests.benchmarks.workloads import WORKLOADS, Step
 
@@ -98,9 +98,13 @@ def test_a_turn_lasts_as_long_as_asked():
 def test_memory_counts_what_steps_take_and_not_what_was_there():
     before = np.ones(20_000_000)
     np.ones(20_000_000).sum()  # a higher peak, but an earlier one
+    _ = [np.ones(400_000) for _ in range(50)]  # what malloc keeps of these, the steps would live on
+    del _
     kept = []
     try:
-        found = worker.peak(Step(lambda: kept.append(np.ones(5_000_000).sum())), 2)["bytes"]
+        found = worker.peak(Step(lambda: kept.append(sum(x[0] for x in [np.ones(500_000) for _ in range(10)]))), 2)[
+            "bytes"
+        ]
     except OSError:
         pytest.skip("this system does not tell the highest resident size")
     assert before[0] == 1
@@ -146,6 +150,30 @@ def test_a_peer_that_sits_out_says_why(monkeypatch):
     assert all(peers.skipped("torch", workload) is None for workload in WORKLOADS.values())
 
 
+def test_a_peer_for_one_workload_is_not_named_with_others(monkeypatch):
+    monkeypatch.setattr(peers, "missing", lambda name: "not installed" if name == "jax" else None)
+    assert peers.parted(["torch", "jax", "processes"], GPT) == (["torch", "processes"], {"jax": "not installed"})
+    assert peers.parted(["torch", "jax", "processes"], WORKLOADS["cnn"]) == (["torch"], {"jax": "not installed"})
+
+
+def test_other_programs_load_is_theirs_alone(monkeypatch, tmp_path):
+    """Eight seconds, in which all programs used 9 seconds of processor time, and this one and its children 6."""
+    monkeypatch.setattr(machine, "cpu_seconds", lambda: (8.0, 109.0, 56.0))
+    assert machine.other_load((0.0, 100.0, 50.0)) == pytest.approx(3 / 8)
+    assert machine.other_load((0.0, 105.0, 50.0)) == 0.0
+    assert machine.other_load(None) is None
+
+
+def test_own_work_is_no_other_load():
+    before = machine.cpu_seconds()
+    if before is None:
+        pytest.skip("this system does not tell")
+    sum(range(3_000_000))
+    after = machine.cpu_seconds()
+    assert 0 < after[2] - before[2] < 60
+    assert all(new >= old for new, old in zip(after, before, strict=True))
+
+
 def test_compiling_needs_a_compiler(monkeypatch):
     monkeypatch.setattr(peers.importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(peers.shutil, "which", lambda name: None)
@@ -156,14 +184,23 @@ def test_compiling_needs_a_compiler(monkeypatch):
 def test_entry_with_a_missing_peer(monkeypatch):
     """The whole way of one workload, at a small size: two processes' worth of protocol, and the reason in the record."""
     monkeypatch.setattr(peers, "missing", lambda name: "not installed" if name == "jax" else None)
+    monkeypatch.setattr(machine, "other_load", lambda before: 0.25)
     changes = {"n_layer": 1, "n_embd": 8, "n_head": 2, "length": 4, "batch": 2}
     found = harness.timed(GPT, ["jax"], Plan(rounds=2, seconds=0.0, least=1, threads=1), changes)
     assert found["skipped"] == {"jax": "not installed"}
+    assert found["other_load"] == 0.25
     assert len(found["peers"]["minilm"]["values"]) == 2
     assert len(found["peers"]["minilm"]["losses"]) == len(harness.CHECKED)
     assert found["options"]["n_embd"] == 8
 
 
-def test_import_is_timed_in_a_new_process():
+def test_import_is_timed_in_a_new_process(monkeypatch):
+    asked = []
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    run = harness.subprocess.run
+    monkeypatch.setattr(
+        harness.subprocess, "run", lambda *words, env, **k: asked.append(env) or run(*words, env=env, **k)
+    )
     whole, own = harness.imports([], Plan(rounds=1, threads=1))
+    assert not any("PYTHONDONTWRITEBYTECODE" in env for env in asked)
     assert 0 < own["peers"]["minilm"]["median"] < whole["peers"]["minilm"]["median"] < 30

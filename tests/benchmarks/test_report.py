@@ -41,10 +41,24 @@ def test_a_target_is_met_up_to_its_number(ours, met):
     assert list(report.rows(entry("cnn", {"minilm": [ours], "torch": [1.0]})))[1][6] == f"1.30, {met}"
 
 
+@pytest.mark.parametrize("disturbed", ["minilm", "torch"])
+def test_a_target_is_neither_met_nor_not_where_times_are_disturbed(disturbed):
+    times = {"minilm": [1.0, 1.1, 1.2], "torch": [2.0, 2.1, 2.2]}
+    times[disturbed] = [1.0, 1.6, 1.7]
+    assert list(report.rows(entry(times=times)))[1][6] == "1.00, disturbed"
+
+
+def test_other_programs_are_named_where_they_worked():
+    found = [{**entry(name), "other_load": load} for name, load in (("gpt", 0.04), ("cnn", 0.62), ("mlp-64", None))]
+    text = report.table(record(*found))
+    assert "Cores that other programs kept busy meanwhile: cnn 0.6." in text
+    assert "meanwhile" not in report.table(record(found[0]))
+
+
 def test_import_has_a_target_in_seconds():
     found = entry()
     found.update(name="import", part="h", peers=harness.summaries({"minilm": [0.25]}))
-    assert next(report.rows(found))[6] == "0.2 s, not met"
+    assert next(report.rows(found))[6] == "0.20 s, not met"
 
 
 @pytest.mark.parametrize(("values", "unit", "expected"), [
