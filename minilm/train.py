@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from minilm import random
+from minilm.backend import get_device
 from minilm.checkpoint import CheckpointError, expect_format, load_arrays, save_arrays
 from minilm.data import random_blocks
 from minilm.files import atomic_write
@@ -101,6 +102,8 @@ class Training:
             lr=self.config.learning_rate,
             betas=(self.config.beta1, self.config.beta2),
         )
+        if get_device(device).waits_to_look:
+            self.optimizer.flatten()
         self.parallel = DataParallel(self.model, self.config.processes)
 
     def update(self) -> tuple[Tensor, Any]:

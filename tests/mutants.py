@@ -441,6 +441,21 @@ OPTIMIZERS = [
     Mutant("step count not restored", "minilm/optim/optimizer.py",
            'state[params[key]] = {"step": step}', 'state[params[key]] = {"step": 0}',
            "tests/optim/test_optimizer.py::test_resumed_run_equals_an_undisturbed_one"),
+    Mutant("a flat array is updated that a parameter has left", "minilm/optim/flat.py",
+           "p.data is view and p.grad is not None", "p.grad is not None",
+           "tests/optim/test_flat.py::test_a_parameter_with_another_array tests/optim/test_flat.py::test_a_copy_goes_its_own_way"),
+    Mutant("one step count for parameters with different histories", "minilm/optim/flat.py",
+           's["step"] != first["step"] or ', "",
+           "tests/optim/test_flat.py::test_a_step_without_one_gradient"),
+    Mutant("averages in a flat array hide those that were loaded", "minilm/optim/flat.py",
+           "if flat is None or any(s[name] is not view for s, view in zip(states, views, strict=True)):", "if flat is None:",
+           "tests/optim/test_flat.py::test_a_state_loaded_after"),
+    Mutant("a flat array takes parameters out of memory that others share", "minilm/optim/optimizer.py",
+           "if p.data.base is None or any(p.data.base is array for array in own):", "if True:",
+           "tests/optim/test_flat.py::test_a_view_stays_where_it_is"),
+    Mutant("gradients of two dtypes joined in one", "minilm/optim/clip.py",
+           " or len({g.dtype for g in grads}) > 1", "",
+           "tests/optim/test_clip.py::test_gradients_of_two_dtypes_keep_them"),
 ]  # fmt: skip
 
 MODELS = [

@@ -9,6 +9,7 @@ from typing import Any
 
 from minilm.backend import Device, to_device, to_host
 from minilm.graph import enable_grad
+from minilm.optim.flat import FlatParameters
 from minilm.tensor import Tensor
 
 Array = Any
@@ -52,6 +53,7 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
         self._memory: dict[tuple[Any, ...], Array] = {}
+        self._flat: list[tuple[Group, FlatParameters]] = []
         entries = _listed(params)
         if not entries:
             raise ValueError(
@@ -107,6 +109,27 @@ class Optimizer:
             else:
                 p.grad = p.grad.detach().zero_()
 
+    def flatten(self) -> None:
+        """Moves the parameters of each group into one flat array per device and dtype, so that one call updates all of them.
+
+        Each parameter's ``data``, and each array that the rule remembers, is then a view of a flat one. All numbers stay the
+        same to the bit. It pays on a GPU, where a step starts a few kernels for each group instead of for each parameter
+        (PyTorch's ``foreach`` and ``fused`` have the same aim). On a CPU the time of a step is that of its memory traffic.
+
+        Call it before the first step; a saved state may be loaded before or after. What shared memory with a parameter, such
+        as an array taken from its ``data``, no longer does. A parameter whose array is itself a view of other memory stays
+        where it is. In a step in which one of the parameters has no gradient, or has got another array (``p.data = ...``,
+        ``model.to(...)``), those of its flat array are updated one by one; `flatten` gathers them again.
+        """
+        own = [flat.data for _, flat in self._flat]
+        self._flat = []
+        for group in self.param_groups:
+            alike: dict[tuple[str, Any], list[Tensor]] = {}
+            for p in group["params"]:
+                if p.data.base is None or any(p.data.base is array for array in own):
+                    alike.setdefault((p.device.name, p.dtype), []).append(p)
+            self._flat += [(group, FlatParameters(params)) for params in alike.values() if len(params) > 1]
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Updates every parameter that has a gradient, once; parameters without one stay as they are.
 
@@ -123,9 +146,10 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        done = {id(p) for group, flat in self._flat if self._update_flat(flat, group) for p in flat.params}
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is None:
+                if p.grad is None or id(p) in done:
                     continue
                 device, g = p.device, _gradient(p)
                 state = self.state.setdefault(p, {"step": 0})
@@ -133,6 +157,23 @@ class Optimizer:
                 self._update(device, p.data, self._penalised(device, p.data, g, group), state, group)
                 p.bump_version()
         return loss
+
+    def _update_flat(self, flat: FlatParameters, group: Group) -> bool:
+        """Updates parameters in one flat array as if they were one; False, and nothing done, where they must go one by one."""
+        if not flat.is_whole():
+            return False
+        device = flat.params[0].device
+        g = device.xp.concatenate([_gradient(p).reshape(-1) for p in flat.params])
+        states = [self.state.setdefault(p, {"step": 0}) for p in flat.params]
+        state = flat.gather(states)
+        if state is None:
+            return False
+        state["step"] += 1
+        self._update(device, flat.data, self._penalised(device, flat.data, g, group), state, group)
+        flat.scatter(state, states)
+        for p in flat.params:
+            p.bump_version()
+        return True
 
     def _update(self, device: Device, p: Array, g: Array, state: dict[str, Any], group: Group) -> None:
         """The rule: changes `p` in place from its gradient `g`, which it must not change."""

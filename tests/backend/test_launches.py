@@ -23,7 +23,7 @@ from tests.tiny import tiny_run
 pytestmark = pytest.mark.host
 
 HEADS, BATCH, LENGTH = 6, 8, 8
-ONCE, EACH_LAYER, DROPOUT_ONCE, DROPOUT_EACH_LAYER = 47, 85, 3, 8
+ONCE, EACH_LAYER, DROPOUT_ONCE, DROPOUT_EACH_LAYER = 45, 67, 3, 8
 """The most kernels that a training step starts: once, for each layer, and what dropout adds to both. One of `ONCE`, the second
 of the embedding's gradient, is started only where ids are many."""
 
@@ -50,6 +50,7 @@ def count_step(layers, dropout):
     """What the third training step does, part by part; the first two make what is kept."""
     model = gpt(layers, dropout)
     optimizer = AdamW(model.decay_groups(0.1), lr=1e-3)
+    optimizer.flatten()
     ids = np.random.default_rng(0).integers(11, size=(BATCH, LENGTH + 1))
     for _ in range(3):
         parts = {}
@@ -111,6 +112,19 @@ def test_between_two_logged_steps_training_does_not_wait(tmp_path, monkeypatch):
     assert len(seen) == steps
     assert waits[LOG_EVERY - 1] == 2  # the loss, and the gradient's norm
     assert waits.sum() == 2
+
+
+def test_a_resumed_training_updates_flat_arrays(tmp_path):
+    run, text = tiny_run(tmp_path, "run")
+    pretend.device()
+    Training(run, text, "pretend").save()
+    training = Training.resume(run, text, "pretend")
+    for _ in range(2):
+        training.update()
+    for group in training.optimizer.param_groups:
+        arrays = [p.data for p in group["params"]] + [training.optimizer.state[p]["exp_avg"] for p in group["params"]]
+        assert len({id(array.base) for array in arrays}) == 2
+        assert all(array.base is not None for array in arrays)
 
 
 # -- attention ----------------------------------------------------------------------------------------------------------

@@ -79,6 +79,7 @@ class Minilm:
     def __init__(self, options: Options, model: GPT) -> None:
         self.device, self.model = get_device(options.device), model
         self.optimizer = AdamW(model.decay_groups(WEIGHT_DECAY), lr=LEARNING_RATE, betas=BETAS)
+        self.optimizer.flatten()
         self.batches = [tuple(ml.Tensor(to_device(x, self.device)) for x in pair) for pair in options.batches()]
         self.cuda = self.device.name == "cuda"
 

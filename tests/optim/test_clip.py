@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import minilm as ml
 from minilm.optim import clip_grad_norm_, clip_grad_value_
+from tests.backend import pretend
 
 
 def with_grads(device, *grads, dtype=np.float32):
@@ -124,3 +125,15 @@ def test_limits_out_of_range(limit, device):
 def test_other_norms_are_refused(norm_type, device):
     with pytest.raises(ValueError, match="norm_type must be 2 or infinity"):
         clip_grad_norm_(with_grads(device, [1.0]), 1.0, norm_type)
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("norm_type", [2, math.inf])
+def test_gradients_of_two_dtypes_keep_them(norm_type):
+    """Also on a GPU, where gradients of one dtype are joined."""
+    device = pretend.device()
+    params = with_grads(device, [3.0]) + with_grads(device, [4.0], dtype=np.float64)
+    clip_grad_norm_(params, 1.0, norm_type)
+    assert [p.grad.dtype for p in params] == [np.float32, np.float64]
+    factor = 1 / (5 if norm_type == 2 else 4)
+    np.testing.assert_allclose(np.concatenate(grads_of(params)), [3 * factor, 4 * factor], rtol=1e-5)
