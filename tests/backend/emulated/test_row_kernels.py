@@ -504,6 +504,8 @@ def test_more_than_2_to_the_31_elements(monkeypatch):
 class _Given:
     """An array module whose only new array is given, in the shape that is asked for."""
 
+    RawModule = RawModule
+
     def __init__(self, memory):
         self.memory = memory
 
