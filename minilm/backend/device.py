@@ -16,6 +16,9 @@ from minilm.backend.threads import pool
 Array = Any  # a NumPy array, or a CuPy array: the two have no common base class
 
 
+SMALL_PRODUCT = range((1 << 18) + 1, (1 << 20) + 1)  # multiplications; for fewer OpenBLAS itself takes one thread
+
+
 class DeviceError(RuntimeError):
     """An array is on another device than the computation, or a device is not usable here."""
 
@@ -68,6 +71,15 @@ class CpuDevice(Device):
 
     def __init__(self) -> None:
         super().__init__("cpu", np, np.ndarray)
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        """A small product takes one thread.
+
+        A second one would save it some microseconds. But OpenBLAS's threads wait for their next product awake, for some 20
+        milliseconds, on cores that the pool's threads would have: a small CNN, whose last layer woke them, took half as long again.
+        """
+        multiply = super().matmul
+        return pool.on_one(multiply, a, b) if a.size * b.shape[-1] in SMALL_PRODUCT else multiply(a, b)
 
     def run(self, function: Callable[..., Any], blocks: Sequence[tuple[Any, ...]]) -> None:
         """Threads pay for long arrays. What is no array (a list of places in one) says nothing of its length: it counts as long."""

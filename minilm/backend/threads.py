@@ -70,6 +70,17 @@ class ThreadPool:
         if job.error is not None:
             raise job.error
 
+    def on_one(self, function: Callable[..., Any], *args: Any) -> Any:
+        """``function(*args)``, with BLAS on one thread; while the helpers work it is on one anyway."""
+        if not self._busy.acquire(blocking=False):
+            return function(*args)
+        before = blas_threads(1)
+        try:
+            return function(*args)
+        finally:
+            blas_threads(before)
+            self._busy.release()
+
 
 class _Job:
     """Blocks that several threads take from, one at a time."""

@@ -112,6 +112,48 @@ def test_blas_has_one_thread_inside_a_block_and_its_own_again_after():
         blas_threads(before)
 
 
+def current_blas():
+    """How many threads a product would use now."""
+    now = blas_threads(1)
+    blas_threads(now)
+    return now
+
+
+@pytest.mark.parametrize(("size", "count"), [(63, 2), (64, 2), (81, 1), (101, 1), (102, 2)])
+def test_small_products_leave_the_threads_of_blas_asleep(size, count, monkeypatch):
+    """Those of 2 ** 18 (64 ** 3) or fewer multiplications too, but that is OpenBLAS's own rule."""
+    before = blas_threads(2)
+    if not before:
+        pytest.skip("NumPy's products are not OpenBLAS's here")
+    seen, a = [], normal(size, size)
+    matmul = np.matmul
+    monkeypatch.setattr(np, "matmul", lambda *args: (seen.append(current_blas()), matmul(*args))[1])
+    try:
+        product = cpu.matmul(a, a)
+        assert (seen, current_blas()) == ([count], 2)
+        np.testing.assert_allclose(product, a @ a, rtol=1e-4, atol=1e-4)
+    finally:
+        blas_threads(before)
+
+
+def test_an_error_in_a_small_product_leaves_blas_its_threads():
+    before = blas_threads(2)
+    if not before:
+        pytest.skip("NumPy's products are not OpenBLAS's here")
+    try:
+        with pytest.raises(ValueError, match="mismatch"):
+            cpu.matmul(normal(81, 81), normal(80, 81))
+        assert current_blas() == 2
+    finally:
+        blas_threads(before)
+
+
+def test_a_small_product_does_not_wait_for_a_pool_at_work():
+    ran = []
+    ThreadPool.run(pool, lambda i: ran.append(pool.on_one(lambda: i)), [(0,), (1,)])
+    assert sorted(ran) == [0, 1]
+
+
 def normal(*shape, seed=0, dtype=np.float32):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
