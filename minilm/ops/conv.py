@@ -404,10 +404,12 @@ def add_taps(parts, out, windows):
     padded = top + bottom + left + right > 0
     shape = (*out.shape[:2], top + out.shape[2] + bottom, left + out.shape[3] + right)
     frame = device_of(out).xp.empty(shape, out.dtype) if padded else out
-    apart = all(s >= k for s, k in zip(windows.stride, windows.kernel, strict=True))  # no number lies in two windows
-    frame.fill(0)
+    sides = tuple(n * k for n, k in zip(windows.sizes, windows.kernel, strict=True))
+    tiled = windows.stride == windows.kernel and sides == frame.shape[2:]
+    if not tiled:  # a number may lie in no window, or in several
+        frame.fill(0)
     for tap, part in zip(windows.taps(), parts, strict=True):
-        if apart:
+        if tiled:
             frame[tap] = part
         else:
             frame[tap] += part

@@ -70,21 +70,18 @@ class SGD(Optimizer):
         return checked
 
     def _update(self, device: Device, p: Array, g: Array, state: dict[str, Any], group: Group) -> None:
-        xp, mu, weight = device.xp, group["momentum"], 1.0 - group["dampening"]
-        first = "momentum_buffer" not in state
-        if mu and first:
-            state["momentum_buffer"] = g.copy()
-
-        def update(p: Array, g: Array, b: Array | None = None) -> None:
-            scratch, direction = xp.empty_like(p), g
-            if b is not None:
-                if not first:
-                    b *= mu
-                    b += g if weight == 1.0 else xp.multiply(g, weight, out=scratch)
-                direction = b
-                if group["nesterov"]:
-                    direction = xp.multiply(b, mu, out=scratch)
-                    direction += g
-            p -= xp.multiply(direction, group["lr"], out=scratch)
-
-        device.run(update, device.blocks(p, g, *([state["momentum_buffer"]] if mu else ())))
+        xp, mu = device.xp, group["momentum"]
+        scratch = self._scratch(device, p, 1)
+        direction = g
+        if mu:
+            b = state.get("momentum_buffer")
+            if b is None:
+                b = state["momentum_buffer"] = g.copy()
+            else:
+                b *= mu
+                b += xp.multiply(g, 1.0 - group["dampening"], out=scratch) if group["dampening"] else g
+            direction = b
+            if group["nesterov"]:
+                direction = xp.multiply(b, mu, out=scratch)
+                direction += g
+        p -= xp.multiply(direction, group["lr"], out=scratch)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import minilm as ml
-from minilm.backend import cpu
 from minilm.optim import SGD
 
 
@@ -61,23 +60,3 @@ def test_momentum_switched_on_later(device):
         optimizer.param_groups[0]["momentum"] = 0.5
     # 1 - 0.5, then b = 1, then b = 1.5
     assert p.item() == pytest.approx(1.0 - 0.5 * (1.0 + 1.0 + 1.5))
-
-
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.9, "dampening": 0.3}, {"momentum": 0.9, "nesterov": True}])
-def test_blocks_change_no_bit(options, monkeypatch):
-    """A parameter that is a transposed view, and so has no flat blocks, among them."""
-
-    def trained(block_size):
-        monkeypatch.setattr(cpu, "block_size", block_size, raising=False)
-        rng = np.random.default_rng(0)
-        params = [ml.Tensor(rng.standard_normal(shape), requires_grad=True) for shape in ((7, 9), (), (5,))]
-        params.append(ml.Tensor(rng.standard_normal((4, 6)).T, requires_grad=True))
-        optimizer = SGD(params, lr=0.1, **options)
-        for _ in range(3):
-            for p in params:
-                p.grad = ml.Tensor(rng.standard_normal(p.shape))
-            optimizer.step()
-        return [p.numpy() for p in params]
-
-    for whole, blocks in zip(trained(1 << 16), trained(4), strict=True):
-        np.testing.assert_array_equal(whole, blocks)
