@@ -134,6 +134,20 @@ def test_nan_and_minus_infinity_are_not_hidden_by_a_maximum():
     assert np.isneginf(max_pool2d(np.full((1, 1, 2, 2), -np.inf), 2, padding=1)).all()
 
 
+@pytest.mark.parametrize("pool", [max_pool2d, avg_pool2d])
+@pytest.mark.parametrize(("kernel", "stride", "seen"), [(2, 2, (4, 6)), (2, 3, (5, 5)), (1, 2, (5, 7)), (5, 5, (5, 5))])
+def test_pixels_in_no_window_get_no_gradient(pool, kernel, stride, seen, monkeypatch):
+    """Also where new memory holds anything: here NaN."""
+    monkeypatch.setattr(np, "empty", lambda shape, dtype: np.full(shape, np.nan if dtype == np.float64 else 99, dtype))
+    x = ml.Tensor(SEED.standard_normal((1, 1, 5, 7)), requires_grad=True)
+    pool(x, kernel, stride).sum().backward()
+    gradient = x.grad.numpy()
+    assert np.isfinite(gradient).all()
+    assert not gradient[..., seen[0] :, :].any()
+    assert not gradient[..., seen[1] :].any()
+    np.testing.assert_allclose(gradient.sum(), pool(x, kernel, stride).size)
+
+
 def test_max_pool2d_with_more_places_than_a_byte_counts():
     x = np.zeros((1, 1, 17, 17))
     x[0, 0, 16, 15] = 1.0
