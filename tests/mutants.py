@@ -204,13 +204,15 @@ OPS = [
            "        if of_batch:\n", "        if False:\n",
            derivative("batch_norm-0")),
     Mutant("a mask applied after softmax", "minilm/backend/kernels.py",
-           "                p += bias\n            if shift:\n                p -= self.max_axis(p, p.ndim - 1)\n"
-           "            xp.exp(p, out=p)\n            total = self.sum_last(p)\n",
-           "                pass\n            if shift:\n                p -= self.max_axis(p, p.ndim - 1)\n"
-           "            xp.exp(p, out=p)\n            total = self.sum_last(p)\n            p *= 1.0 if bias is None else xp.exp(bias)\n",
+           "                    s += bias[..., rows, seen]\n                if shift:\n"
+           "                    s -= self.max_axis(s, s.ndim - 1)\n"
+           "                xp.exp(s, out=s)\n                total = self.sum_last(s)\n",
+           "                    pass\n                if shift:\n                    s -= self.max_axis(s, s.ndim - 1)\n"
+           "                xp.exp(s, out=s)\n                total = self.sum_last(s)\n"
+           "                s *= 1.0 if bias is None else xp.exp(bias[..., rows, seen])\n",
            "tests/ops/test_attention.py::test_it_is_its_definition"),
     Mutant("attention's scores never shifted", "minilm/backend/kernels.py",
-           "shift = learned or not self.all_between(p, -60.0, 60.0)", "shift = False",
+           "shift = learned or not self.all_between(s, -60.0, 60.0)", "shift = False",
            "tests/ops/test_attention.py::test_scores_too_large_for_exp"),
     Mutant("a query sees the next key", "minilm/backend/kernels.py",
            "keys - queries + 1)", "keys - queries + 2)",
@@ -230,11 +232,20 @@ OPS = [
     Mutant("scale forgotten in the gradient of the keys", "minilm/backend/kernels.py",
            "        dk *= scale\n", "",
            derivative("scaled_dot_product_attention-0")),
+    Mutant("a group of queries misses the keys of all but its first", "minilm/backend/kernels.py",
+           "slice(0, max(0, keys - queries + j))", "slice(0, max(0, keys - queries + i + 1))",
+           "tests/backend/test_kernels.py::test_groups_of_queries_and_keys_change_nothing"),
+    Mutant("probabilities of later keys are what the memory held", "minilm/backend/kernels.py",
+           "                p[..., rows, seen.stop :] = 0.0\n", "",
+           "tests/backend/test_kernels.py::test_groups_of_queries_and_keys_change_nothing"),
+    Mutant("a group of keys misses queries where a cache holds more", "minilm/backend/kernels.py",
+           "max(0, queries - keys + i) if causal", "i if causal",
+           "tests/backend/test_kernels.py::test_groups_of_queries_and_keys_change_nothing"),
     Mutant("attention's gradient without softmax's sum", "minilm/backend/kernels.py",
-           "        ds -= self.sum_last(g * y)\n", "",
+           "                d -= total[..., rows, :]\n", "",
            derivative("scaled_dot_product_attention-0")),
     Mutant("dropout of probabilities forgotten in attention's gradient", "minilm/backend/kernels.py",
-           "            if keep is not None:\n                ds *= keep\n", "",
+           "                    d *= keep[..., rows, seen]\n", "                    pass\n",
            derivative("scaled_dot_product_attention-8")),
     Mutant("dropout without the factor 1 / (1 - p)", "minilm/backend/kernels.py",
            "        mask *= 1.0 / (1.0 - p)\n", "",

@@ -83,7 +83,7 @@ class Accelerator(Device):
         return self.product(p if keep is None else p * keep, v, out=y), (p, keep)
 
     def attention_backward(
-        self, g: Array, q: Array, k: Array, v: Array, y: Array, scale: float, saved: Any
+        self, g: Array, q: Array, k: Array, v: Array, y: Array, scale: float, saved: Any, causal: bool = False
     ) -> tuple[Array, Array, Array, Array]:
         """As in `Kernels`: four products and one pass over the scores' gradient, which softmax's rule reads and writes once.
 

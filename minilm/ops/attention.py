@@ -77,7 +77,7 @@ class scaled_dot_product_attention(Op):
         return dev.attention(q, k, v, mask, causal, dropout_p, key, scale)
 
     def backward(self, g, y, q, k, v, mask, *, needs, causal, dropout_p, key, scale, aux):
-        return device_of(g).attention_backward(g, q, k, v, y, scale, aux)
+        return device_of(g).attention_backward(g, q, k, v, y, scale, aux, causal)
 
     def composed(self, q, k, v, mask, *, causal, dropout_p, key, scale):
         scores = matmul(q * scale, swap_last(k))

@@ -152,6 +152,35 @@ def test_the_causal_bias_lets_the_last_query_see_every_key(queries, keys):
     np.testing.assert_array_equal(seen == 0, np.arange(keys) <= np.arange(queries)[:, None] + keys - queries)
 
 
+@pytest.mark.parametrize(("queries", "keys"), [(7, 7), (3, 8), (8, 3), (1, 5), (5, 1), (6, 6)])
+@pytest.mark.parametrize("dropout_p", [0.0, 0.4])
+def test_groups_of_queries_and_keys_change_nothing(queries, keys, dropout_p, monkeypatch):
+    """Whatever new memory holds: here NaN."""
+    monkeypatch.setattr(np, "empty", lambda shape, dtype: np.full(shape, np.nan, dtype))
+    monkeypatch.setattr(np, "empty_like", lambda x: np.full(x.shape, np.nan, x.dtype))
+    q, k, v, g = (normal(2, n, 3, seed=i) for i, n in enumerate((queries, keys, keys, queries)))
+    for mask in (None, normal(queries, keys, seed=4) > -0.5):
+        found = []
+        for size in (1, 2, 3, 64):
+            monkeypatch.setattr(cpu, "group_size", size, raising=False)
+            y, saved = cpu.attention(q, k, v, mask, True, dropout_p, 5, 0.7)
+            found.append([y, saved[0], *cpu.attention_backward(g, q, k, v, y, 0.7, saved, True)])
+        *_, whole = found
+        without = cpu.attention_backward(g, q, k, v, whole[0], 0.7, saved, False)
+        for results in [*found, [*whole[:2], *without]]:
+            for a, b in zip(results, whole, strict=True):
+                np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (2, 1), (1, 4)])
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_mask_is_broadcast_to_the_scores(shape, causal):
+    q, k, v, mask = normal(3, 2, 5, seed=1), normal(3, 4, 5, seed=2), normal(3, 4, 5, seed=3), normal(*shape, seed=4)
+    whole = np.broadcast_to(mask, (2, 4)).copy()
+    for a, b in zip(*(cpu.attention(q, k, v, m, causal, 0.0, 0, 0.5)[0] for m in (mask, whole)), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-12)
+
+
 def test_a_mask_for_several_batches_of_one_query():
     out, _ = cpu.attention(normal(2, 3), normal(4, 3), normal(4, 3), np.zeros((5, 2, 4)), False, 0.0, 0, 1.0)
     assert out.shape == (5, 2, 3)
