@@ -233,7 +233,7 @@ OPS = [
            "        dk *= scale\n", "",
            derivative("scaled_dot_product_attention-0")),
     Mutant("a group of queries misses the keys of all but its first", "minilm/backend/kernels.py",
-           "slice(0, max(0, keys - queries + j))", "slice(0, max(0, keys - queries + i + 1))",
+           "slice(0, max(0, keys - queries + i + size))", "slice(0, max(0, keys - queries + i + 1))",
            "tests/backend/test_kernels.py::test_groups_of_queries_and_keys_change_nothing"),
     Mutant("probabilities of later keys are what the memory held", "minilm/backend/kernels.py",
            "                p[..., rows, seen.stop :] = 0.0\n", "",

@@ -431,16 +431,15 @@ class Kernels:
         """
         queries, keys = scores[-2:]
         size = self.group_size if causal else max(queries, 1)
-        ends = [(i, min(i + size, queries)) for i in range(0, queries, size)]
-        return [(slice(i, j), slice(0, max(0, keys - queries + j))) for i, j in ends]
+        return [(slice(i, i + size), slice(0, max(0, keys - queries + i + size))) for i in range(0, queries, size)]
 
     def key_groups(self, scores: tuple[int, ...], causal: bool) -> list[tuple[slice, slice]]:
         """Groups of keys, each after the queries of which at least one may attend to one of the group."""
         queries, keys = scores[-2:]
         size = self.group_size if causal else max(keys, 1)
-        first = [max(0, queries - keys + i) if causal else 0 for i in range(0, keys, size)]
         return [
-            (slice(n, queries), slice(i, min(i + size, keys))) for n, i in zip(first, range(0, keys, size), strict=True)
+            (slice(max(0, queries - keys + i) if causal else 0, queries), slice(i, i + size))
+            for i in range(0, keys, size)
         ]
 
     def _empty_as(self, x: Array, shape: tuple[int, ...]) -> Array:

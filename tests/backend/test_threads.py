@@ -99,17 +99,22 @@ def test_a_forked_process_computes():
     assert status == 0
 
 
-def test_blas_has_one_thread_inside_a_block_and_its_own_again_after():
+@pytest.fixture
+def two_of_blas():
+    """Two threads of BLAS, whatever there were before."""
     before = blas_threads(2)
     if not before:
         pytest.skip("NumPy's products are not OpenBLAS's here")
-    try:
-        seen = []
-        ThreadPool(2).run(lambda _: seen.append(blas_threads(1)), [(0,), (1,)])
-        assert seen == [1, 1]
-        assert blas_threads(before) == 2
-    finally:
-        blas_threads(before)
+    yield
+    blas_threads(before)
+
+
+@pytest.mark.usefixtures("two_of_blas")
+def test_blas_has_one_thread_inside_a_block_and_its_own_again_after():
+    seen = []
+    ThreadPool(2).run(lambda _: seen.append(blas_threads(1)), [(0,), (1,)])
+    assert seen == [1, 1]
+    assert current_blas() == 2
 
 
 def current_blas():
@@ -119,33 +124,23 @@ def current_blas():
     return now
 
 
+@pytest.mark.usefixtures("two_of_blas")
 @pytest.mark.parametrize(("size", "count"), [(63, 2), (64, 2), (81, 1), (101, 1), (102, 2)])
 def test_small_products_leave_the_threads_of_blas_asleep(size, count, monkeypatch):
     """Those of 2 ** 18 (64 ** 3) or fewer multiplications too, but that is OpenBLAS's own rule."""
-    before = blas_threads(2)
-    if not before:
-        pytest.skip("NumPy's products are not OpenBLAS's here")
     seen, a = [], normal(size, size)
     matmul = np.matmul
     monkeypatch.setattr(np, "matmul", lambda *args: (seen.append(current_blas()), matmul(*args))[1])
-    try:
-        product = cpu.matmul(a, a)
-        assert (seen, current_blas()) == ([count], 2)
-        np.testing.assert_allclose(product, a @ a, rtol=1e-4, atol=1e-4)
-    finally:
-        blas_threads(before)
+    product = cpu.matmul(a, a)
+    assert (seen, current_blas()) == ([count], 2)
+    np.testing.assert_allclose(product, a @ a, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.usefixtures("two_of_blas")
 def test_an_error_in_a_small_product_leaves_blas_its_threads():
-    before = blas_threads(2)
-    if not before:
-        pytest.skip("NumPy's products are not OpenBLAS's here")
-    try:
-        with pytest.raises(ValueError, match="mismatch"):
-            cpu.matmul(normal(81, 81), normal(80, 81))
-        assert current_blas() == 2
-    finally:
-        blas_threads(before)
+    with pytest.raises(ValueError, match="mismatch"):
+        cpu.matmul(normal(81, 81), normal(80, 81))
+    assert current_blas() == 2
 
 
 def test_a_small_product_does_not_wait_for_a_pool_at_work():
