@@ -116,7 +116,8 @@ def _variables(inputs: Sequence[Any]) -> list[int]:
 
 
 def _outputs(result: Any) -> list[Tensor]:
-    return [result] if isinstance(result, Tensor) else list(result)
+    """The outputs of a function that have gradients: positions and truth values beside them (as `sort` returns) have none."""
+    return [y for y in ([result] if isinstance(result, Tensor) else result) if y.dtype.kind == "f"]
 
 
 def _evaluate(f: Callable[..., Any], inputs: Sequence[Any]) -> list[Tensor]:

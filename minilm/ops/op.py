@@ -41,6 +41,12 @@ from minilm.backend import Device, DeviceError, as_array, cpu, device_of
 
 Array = Any
 REGISTRY: dict[str, Op] = {}
+SPELLINGS: dict[str, tuple[str, ...]] = {
+    "dim": ("axis",), "dims": ("axes", "axis"), "dim0": ("axis0",), "dim1": ("axis1",),
+    "keepdim": ("keepdims",), "min": ("low",), "max": ("high",), "a_min": ("low",), "a_max": ("high",), "diagonal": ("k",),
+    "unbiased": ("correction",), "ddof": ("correction",), "shifts": ("shift",),
+}  # fmt: skip
+"""Parameters of records, by the names that PyTorch's or NumPy's functions have for them."""
 _fused = True
 
 
@@ -153,6 +159,7 @@ class Op:
     view = False  # the output may share the input's memory
     has_aux = False  # forward returns (output, aux); rules receive aux=...
     multi = False  # forward returns a tuple of outputs; g is a tuple, with None where no gradient arrived
+    discrete = False  # the outputs are truth values or integers, which have no gradient
 
     composed: Callable[..., Any] | None = None
     backward: Callable[..., Any] | None = None
@@ -214,7 +221,8 @@ class Op:
         if not self.params and not kwargs and len(args) == len(self.rules):
             return args, {}
         if self.variadic:
-            inputs, extra = args, ()
+            listed = bool(args) and isinstance(args[0], list | tuple)  # concat([a, b], 1) is concat(a, b, axis=1)
+            inputs, extra = (tuple(args[0]), args[1:]) if listed else (args, ())
         else:
             inputs, extra = args[: len(self.input_names)], args[len(self.input_names) :]
         if len(inputs) >= len(self.input_names) and not (extra and kwargs) and len(extra) <= len(self.params):
@@ -227,6 +235,11 @@ class Op:
     def _bind_slowly(
         self, inputs: list[Any], extra: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        for name in [name for name in kwargs if name not in self.input_names and name not in self.params]:
+            own = self._own_name(name)
+            if own in kwargs:
+                raise TypeError(f"{self.name}() got '{own}' twice, once as '{name}': it takes {self.signature()}.")
+            kwargs[own] = kwargs.pop(name)
         for name, default in list(zip(self.input_names, self.input_defaults, strict=True))[len(inputs) :]:
             value = kwargs.pop(name, default)
             if value is inspect.Parameter.empty:
@@ -245,6 +258,12 @@ class Op:
         if missing:
             raise TypeError(f"{self.name}() is missing '{missing[0]}': it takes {self.signature()}.")
         return tuple(inputs), params
+
+    def _own_name(self, name: str) -> str:
+        """What an argument is called here that PyTorch or NumPy call `name`; `name` itself, where nothing here is meant by it."""
+        if name in ("input", "other") and len(self.input_names) > (name == "other"):
+            return self.input_names[name == "other"]
+        return next((own for own in SPELLINGS.get(name, ()) if own in self.params), name)
 
     def explain(self, error: ValueError, arrays: Iterable[Any]) -> ValueError:
         """The array module's complaint about shapes, in terms of the op."""

@@ -287,6 +287,24 @@ def cross_entropy_backward(s: Sizes) -> int:
     return ((T + 2 + soft) * s.needs[0] + (T + 5) * s.needs[1]) * s.x()
 
 
+# -- order ------------------------------------------------------------------------------------------------------------
+
+
+def sorting(s: Sizes) -> int:
+    r"""The comparisons of a sort by merging: :math:`\lceil \log_2 n \rceil` for each element."""
+    return s.x() * max(_axis_size(s) - 1, 0).bit_length()
+
+
+def running(s: Sizes) -> int:
+    """Five for each element and doubling: is either a NaN, which is larger, and so on."""
+    return 5 * sorting(s)
+
+
+def _axis_size(s: Sizes) -> int:
+    shape = s.inputs[0] or (1,)
+    return shape[s.params["axis"]]
+
+
 # -- the table --------------------------------------------------------------------------------------------------------
 
 COSTS: dict[str, Cost] = {
@@ -318,6 +336,56 @@ COSTS: dict[str, Cost] = {
     "erf": each(T, T + 4),
     "gelu": Cost(gelu, gelu_backward),
     "dropout": each(1, 1),
+    "tan": each(T, 3),
+    "asin": each(T, 5),
+    "acos": each(T, 6),
+    "atan": each(T, 3),
+    "atan2": each(T, 5, 6),
+    "sinh": each(T, T + 1),
+    "cosh": each(T, T + 1),
+    "asinh": each(T, 5),
+    "acosh": each(T, 5),
+    "atanh": each(T, 3),
+    "log1p": each(T, 2),
+    "expm1": each(T, 2),
+    "log2": each(T, 2),
+    "log10": each(T, 2),
+    "exp2": each(T, 2),
+    "square": each(1, 2),
+    "reciprocal": each(1, 3),
+    "rsqrt": each(2, 4),
+    "hypot": each(4, 2, 2),
+    "logaddexp": each(2 * T + 3, T + 2, T + 2),
+    "floor": each(1, 1),
+    "ceil": each(1, 1),
+    "trunc": each(1, 1),
+    "round": each(1, 1),
+    "floor_divide": each(2, 1, 1),
+    "trunc_divide": each(2, 1, 1),
+    "remainder": each(4, 0, 4),
+    "fmod": each(4, 0, 4),
+    "copysign": each(1, 4, 1),
+    "elu": each(T + 3, T + 4),
+    "celu": each(T + 4, T + 4),
+    "hardtanh": each(2, 3),
+    "hardswish": each(5, 5),
+    "logsigmoid": each(2 * T + 4, T + 5),
+    # Questions: one comparison for each element, two for a distance; no gradient.
+    "isnan": each(1, 0),
+    "isinf": each(1, 0),
+    "isposinf": each(1, 0),
+    "isneginf": each(1, 0),
+    "isfinite": each(1, 0),
+    "signbit": each(1, 0),
+    "isclose": each(6, 0, 0),
+    "all": reduction(1, 0),
+    "any": reduction(1, 0),
+    "count_nonzero": reduction(2, 0),
+    "argmax": reduction(1, 0),
+    "argmin": reduction(1, 0),
+    "argsort": Cost(sorting, lambda s: 0),
+    "argcummax": Cost(running, lambda s: 0),
+    "argcummin": Cost(running, lambda s: 0),
     # Products.
     "matmul": Cost(matmul, matmul_backward),
     "linear": Cost(linear, linear_backward),

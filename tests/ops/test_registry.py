@@ -25,7 +25,7 @@ def outputs(result):
 
 
 def differentiable(op, inputs):
-    return any(isinstance(x, ml.Tensor) and x.requires_grad for x in inputs)
+    return not op.discrete and any(isinstance(x, ml.Tensor) and x.requires_grad for x in inputs)
 
 
 @pytest.mark.parametrize("name", REGISTRY)
@@ -35,7 +35,18 @@ def test_record_is_complete(name):
     assert op.derivative
     assert op.domain
     assert op.samples
-    assert op.backward or op.variadic or any(op.rules) or op.composed
+    assert op.backward or op.variadic or any(op.rules) or op.composed or op.discrete
+
+
+@pytest.mark.parametrize(("op", "sample"), [case for case in CASES if case.values[0].discrete])
+def test_a_question_has_no_gradient(op, sample, device):
+    """Truth values and int64, of float inputs that require a gradient; and no rule that would never run."""
+    inputs = arguments(op, sample, device)
+    for y in outputs(op(*inputs, **sample.params)):
+        assert y.dtype in (np.bool_, np.int64)
+        assert not y.requires_grad
+    assert not op.backward
+    assert not any(op.rules)
 
 
 @pytest.mark.parametrize(("op", "sample"), CASES)
