@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from minilm.backend import (
     to_host,
 )
 from minilm.graph import Node, modes
+from minilm.operators import Operators
 from minilm.ops import REGISTRY
 from minilm.ops.op import Op, Spec, shape_of
 
@@ -67,7 +69,7 @@ def _method(name: str) -> Callable[..., Any]:
     return method
 
 
-class Tensor:
+class Tensor(Operators):
     """A multidimensional array on one device, with a place in the recorded graph.
 
     Args:
@@ -230,11 +232,16 @@ class Tensor:
         """A copy of its own memory, still in the graph."""
         return REGISTRY["cast"](self, dtype=self.dtype)
 
-    def to(self, target: Any) -> Tensor:
+    def to(self, target: Any = None, dtype: Any = None, *, device: Any = None) -> Tensor:
         """On another device (``"cpu"``, ``"cuda"``, ``"auto"``, a Device) or in another dtype; itself if nothing changes.
 
-        The gradient of a moved Tensor is moved back.
+        The gradient of a moved Tensor is moved back. ``x.to("cuda", "float16")`` does both, ``x.to(y)`` what y has.
         """
+        if isinstance(target, Tensor):
+            return self.to(target.device).to(target.dtype)
+        if dtype is not None or device is not None:
+            changes = [change for change in (target, device, dtype) if change is not None]
+            return functools.reduce(Tensor.to, changes, self)
         if isinstance(target, Device) or is_device_name(target):
             device = get_device(target)
             return self if device is self.device else REGISTRY["move"](self, device=device)
@@ -566,10 +573,9 @@ class Tensor:
     sum, mean, var, std = (_method(name) for name in ("sum", "mean", "var", "std"))
     max, min, prod, logsumexp, cumsum = (_method(name) for name in ("max", "min", "prod", "logsumexp", "cumsum"))
     swapaxes, squeeze, unsqueeze = (_method(name) for name in ("swapaxes", "squeeze", "unsqueeze"))
-    split, flip, tril, triu = (_method(name) for name in ("split", "flip", "tril", "triu"))
+    split, tril, triu = (_method(name) for name in ("split", "tril", "triu"))
     softmax, log_softmax = (_method(name) for name in ("softmax", "log_softmax"))
-    masked_fill, gather = (_method(name) for name in ("masked_fill", "gather"))
-    pow, matmul = (_method(name) for name in ("pow", "matmul"))
+    masked_fill, pow, matmul = (_method(name) for name in ("masked_fill", "pow", "matmul"))
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same numbers under another shape, given as ``reshape(2, 3)`` or ``reshape((2, 3))``; one size may be -1."""
@@ -592,20 +598,6 @@ class Tensor:
     def mT(self) -> Tensor:
         """The last two axes swapped: each matrix of a batch transposed."""
         return REGISTRY["swapaxes"](self, -1, -2)
-
-    def all(self) -> Tensor:
-        return Tensor._wrap(as_array(self._data.all()))
-
-    def any(self) -> Tensor:
-        return Tensor._wrap(as_array(self._data.any()))
-
-    def argmax(self, axis: int | None = None) -> Tensor:
-        """The index of the largest element (the first, where several tie). It has no gradient."""
-        return Tensor._wrap(as_array(self._data.argmax(axis=axis)))
-
-    def argmin(self, axis: int | None = None) -> Tensor:
-        """The index of the smallest element (the first, where several tie). It has no gradient."""
-        return Tensor._wrap(as_array(self._data.argmin(axis=axis)))
 
 
 _apply = Tensor.__minilm_op__
@@ -807,13 +799,13 @@ def tensor(
 
 
 def zeros(*shape: int, dtype: Any = None, device: str | Device = "cpu", requires_grad: bool = False) -> Tensor:
-    """Zeros, in the default float type."""
-    return Tensor(get_device(device).xp.zeros(shape, dtype or _default_dtype), requires_grad)
+    """Zeros, in the default float type: ``zeros(2, 3)`` or ``zeros((2, 3))``."""
+    return Tensor(get_device(device).xp.zeros(_one_or_many(shape), dtype or _default_dtype), requires_grad)
 
 
 def ones(*shape: int, dtype: Any = None, device: str | Device = "cpu", requires_grad: bool = False) -> Tensor:
-    """Ones, in the default float type."""
-    return Tensor(get_device(device).xp.ones(shape, dtype or _default_dtype), requires_grad)
+    """Ones, in the default float type: ``ones(2, 3)`` or ``ones((2, 3))``."""
+    return Tensor(get_device(device).xp.ones(_one_or_many(shape), dtype or _default_dtype), requires_grad)
 
 
 def arange(*bounds: float, dtype: Any = None, device: str | Device = "cpu") -> Tensor:

@@ -1,7 +1,32 @@
 """Layers, losses and initialisers, under PyTorch's names."""
 
 from minilm.nn import functional, init
-from minilm.nn.activation import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from minilm.nn.activation import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+)
 from minilm.nn.attention import MultiHeadAttention
 from minilm.nn.conv import AvgPool2d, Conv1d, Conv2d, Flatten, MaxPool2d
 from minilm.nn.dropout import DropConnect, Dropout
@@ -23,9 +48,11 @@ from minilm.nn.position import LearnedPositions, RotaryPositions, SinusoidalPosi
 from minilm.nn.recurrent import GRU, LSTM, RNN
 from minilm.nn.transformer import FeedForward, TransformerDecoderLayer, TransformerEncoderLayer
 
-__all__ = ["GELU", "GRU", "LSTM", "RNN", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv1d",
-           "Conv2d", "CrossEntropyLoss", "DropConnect", "Dropout", "Embedding", "FeedForward", "Flatten", "HuberLoss",
-           "KLDivLoss", "L1Loss", "LayerNorm", "LeakyReLU", "LearnedPositions", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d",
-           "Module", "ModuleList", "MultiHeadAttention", "NLLLoss", "Parameter", "RMSNorm", "ReLU", "RotaryPositions",
-           "Sequential", "SiLU", "Sigmoid", "SinusoidalPositions", "Softmax", "Softplus", "Tanh", "TransformerDecoderLayer",
-           "TransformerEncoderLayer", "functional", "init"]  # fmt: skip
+__all__ = ["CELU", "ELU", "GELU", "GLU", "GRU", "LSTM", "RNN", "SELU", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss",
+           "BatchNorm1d", "BatchNorm2d", "Conv1d", "Conv2d", "CrossEntropyLoss", "DropConnect", "Dropout", "Embedding",
+           "FeedForward", "Flatten", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "HuberLoss", "KLDivLoss",
+           "L1Loss", "LayerNorm", "LeakyReLU", "LearnedPositions", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss",
+           "MaxPool2d", "Mish", "Module", "ModuleList", "MultiHeadAttention", "NLLLoss", "PReLU", "Parameter", "RMSNorm",
+           "ReLU", "ReLU6", "RotaryPositions", "Sequential", "SiLU", "Sigmoid", "SinusoidalPositions", "Softmax", "Softplus",
+           "Softshrink", "Softsign", "Tanh", "Tanhshrink", "TransformerDecoderLayer", "TransformerEncoderLayer",
+           "functional", "init"]  # fmt: skip

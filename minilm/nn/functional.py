@@ -11,6 +11,10 @@ from minilm.tensor import Tensor, get_default_dtype
 linear = REGISTRY["linear"]
 tanh, sigmoid, relu, leaky_relu = (REGISTRY[name] for name in ("tanh", "sigmoid", "relu", "leaky_relu"))
 gelu, silu, softplus = (REGISTRY[name] for name in ("gelu", "silu", "softplus"))
+elu, selu, celu, hardtanh, relu6 = (REGISTRY[name] for name in ("elu", "selu", "celu", "hardtanh", "relu6"))
+hardsigmoid, hardswish, mish = (REGISTRY[name] for name in ("hardsigmoid", "hardswish", "mish"))
+logsigmoid, softsign, tanhshrink = (REGISTRY[name] for name in ("logsigmoid", "softsign", "tanhshrink"))
+hardshrink, softshrink, prelu, glu = (REGISTRY[name] for name in ("hardshrink", "softshrink", "prelu", "glu"))
 softmax, log_softmax = (REGISTRY[name] for name in ("softmax", "log_softmax"))
 layer_norm, rms_norm, batch_norm = (REGISTRY[name] for name in ("layer_norm", "rms_norm", "batch_norm"))
 conv1d, conv2d, max_pool2d, avg_pool2d = (REGISTRY[name] for name in ("conv1d", "conv2d", "max_pool2d", "avg_pool2d"))
@@ -18,6 +22,11 @@ cross_entropy, nll_loss, kl_div = (REGISTRY[name] for name in ("cross_entropy", 
 mse_loss, l1_loss, huber_loss = (REGISTRY[name] for name in ("mse", "l1", "huber"))
 binary_cross_entropy = REGISTRY["binary_cross_entropy"]
 binary_cross_entropy_with_logits = REGISTRY["binary_cross_entropy_with_logits"]
+
+
+def softmin(x: Any, axis: int = -1) -> Any:
+    """`softmax` of -x: the smallest number gets the largest probability."""
+    return softmax(-x, axis=axis)
 
 
 def embedding(ids: Any, weight: Any, padding_idx: int | None = None) -> Tensor:
@@ -76,7 +85,9 @@ def one_hot(ids: Any, num_classes: int, dtype: Any = None) -> Tensor:
     return Tensor((ids.data[..., None] == xp.arange(num_classes)).astype(dtype or get_default_dtype()))
 
 
-__all__ = ["avg_pool2d", "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "conv1d", "conv2d",
-           "cross_entropy", "dropout", "embedding", "gelu", "huber_loss", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
-           "linear", "log_softmax", "max_pool2d", "mse_loss", "nll_loss", "one_hot", "relu", "rms_norm",
-           "scaled_dot_product_attention", "sigmoid", "silu", "softmax", "softplus", "tanh"]  # fmt: skip
+__all__ = ["avg_pool2d", "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "conv1d",
+           "conv2d", "cross_entropy", "dropout", "elu", "embedding", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish",
+           "hardtanh", "huber_loss", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid",
+           "max_pool2d", "mish", "mse_loss", "nll_loss", "one_hot", "prelu", "relu", "relu6", "rms_norm",
+           "scaled_dot_product_attention", "selu", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink",
+           "softsign", "tanh", "tanhshrink"]  # fmt: skip

@@ -23,7 +23,12 @@ class tile(Op):
 
     formula = r"y_{i j \dots} = x_{i \bmod m,\, j \bmod n,\, \dots}"
     derivative = r"\bar x_{i j \dots} = \textstyle\sum_{a, b, \dots} \bar y_{i + a m,\, j + b n,\, \dots}"
-    samples = [Sample(real(2, 3), repeats=(2, 2)), Sample(real(3), repeats=(2, 1)), Sample(real(2, 1), repeats=3), Sample(real(2), repeats=0)]
+    samples = [
+        Sample(real(2, 3), repeats=(2, 2)),
+        Sample(real(3), repeats=(2, 1)),
+        Sample(real(2, 1), repeats=3),
+        Sample(real(2), repeats=0),
+    ]
 
     def check(self, x, *, repeats):
         repeats = (repeats,) if isinstance(repeats, int | np.integer) else tuple(operator.index(n) for n in repeats)
@@ -48,7 +53,11 @@ class repeat_interleave(Op):
 
     formula = r"y = (\underbrace{x_0, \dots, x_0}_{r_0}, \underbrace{x_1, \dots, x_1}_{r_1}, \dots)"
     derivative = r"\bar x_i = \sum_{k :\, y_k \text{ is } x_i} \bar y_k"
-    samples = [Sample(real(2, 3), repeats=2), Sample(real(2, 3), repeats=[2, 0, 1], axis=1), Sample(real(2, 3), repeats=3, axis=-2)]
+    samples = [
+        Sample(real(2, 3), repeats=2),
+        Sample(real(2, 3), repeats=[2, 0, 1], axis=1),
+        Sample(real(2, 3), repeats=3, axis=-2),
+    ]
 
     def check(self, x, *, repeats, axis):
         shape = shape_of(x)
@@ -123,7 +132,12 @@ class diagonal(Op):
 
     formula = r"y_i = x_{i,\, i + k}"
     derivative = r"\bar x_{i,\, i + k} = \bar y_i, \text{ and } 0 \text{ elsewhere}"
-    samples = [Sample(real(3, 3)), Sample(real(2, 3, 4), offset=1, axis1=-2, axis2=-1), Sample(real(3, 2), offset=-1), Sample(real(2, 2), offset=5)]
+    samples = [
+        Sample(real(3, 3)),
+        Sample(real(2, 3, 4), offset=1, axis1=-2, axis2=-1),
+        Sample(real(3, 2), offset=-1),
+        Sample(real(2, 2), offset=5),
+    ]
 
     def check(self, x, *, offset, axis1, axis2):
         ndim = len(shape_of(x))
@@ -171,7 +185,9 @@ class diag(Op):
 
     def check(self, x, *, k):
         if len(shape_of(x)) not in (1, 2):
-            raise ValueError(f"diag: expected a vector or a matrix, got shape {shape_of(x)}; see diagonal and diag_embed.")
+            raise ValueError(
+                f"diag: expected a vector or a matrix, got shape {shape_of(x)}; see diagonal and diag_embed."
+            )
         return {"k": operator.index(k)}
 
     def composed(self, x, *, k=0):
@@ -239,7 +255,10 @@ class tensordot(Op):
             lists = [tuple(x) if isinstance(x, tuple | list) else (x,) for x in axes]
             if len(lists) != 2 or len(lists[0]) != len(lists[1]):
                 raise ValueError(f"tensordot: axes {axes}: expected a number, or two lists of the same length.")
-            pair = tuple(tuple(normalize_axis("tensordot", i, len(s)) for i in x) for x, s in zip(lists, (first, second), strict=True))
+            pair = tuple(
+                tuple(normalize_axis("tensordot", i, len(s)) for i in x)
+                for x, s in zip(lists, (first, second), strict=True)
+            )
             normalize_axes("tensordot", pair[0], len(first)), normalize_axes("tensordot", pair[1], len(second))
         for i, j in zip(*pair, strict=True):
             if first[i] != second[j]:
@@ -263,7 +282,12 @@ class dot(Op):
 
     formula = r"y = \sum_i a_i b_i"
     derivative = r"\bar a_i = \bar y\, b_i, \quad \bar b_i = \bar y\, a_i"
-    samples = [Sample(real(3), real(3)), Sample(real(2, 3), real(3, 2)), Sample(real(2, 3), real(2, 3, 2)), Sample(real(2), real())]
+    samples = [
+        Sample(real(3), real(3)),
+        Sample(real(2, 3), real(3, 2)),
+        Sample(real(2, 3), real(2, 3, 2)),
+        Sample(real(2), real()),
+    ]
 
     def composed(self, a, b):
         if not shape_of(a) or not shape_of(b):
@@ -280,14 +304,19 @@ class moveaxis(Op):
     formula = r"y_{\dots i \dots} = x_{i \dots}"
     derivative = r"\bar x = \operatorname{moveaxis}(\bar y, \text{destination}, \text{source})"
     view = True
-    samples = [Sample(real(2, 3, 4), source=0, destination=-1), Sample(real(2, 3, 4), source=(0, 1), destination=(2, 0))]
+    samples = [
+        Sample(real(2, 3, 4), source=0, destination=-1),
+        Sample(real(2, 3, 4), source=(0, 1), destination=(2, 0)),
+    ]
 
     def check(self, x, *, source, destination):
         ndim = len(shape_of(x))
         pair = [axes if isinstance(axes, tuple | list) else (axes,) for axes in (source, destination)]
         found = [tuple(normalize_axis("moveaxis", i, ndim) for i in axes) for axes in pair]
         if len(found[0]) != len(found[1]) or any(len(set(axes)) < len(axes) for axes in found):
-            raise ValueError(f"moveaxis: source {source} and destination {destination} must be as many axes, each once.")
+            raise ValueError(
+                f"moveaxis: source {source} and destination {destination} must be as many axes, each once."
+            )
         return {"source": found[0], "destination": found[1]}
 
     def composed(self, x, *, source, destination):

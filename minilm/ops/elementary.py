@@ -88,7 +88,7 @@ class atan2(Op):
     derivative = r"\bar a = \frac{\bar y\, b}{a^2 + b^2}, \quad \bar b = -\frac{\bar y\, a}{a^2 + b^2}"
     domain = r"not a = 0, b \le 0"
     broadcasts = True
-    samples = binary(0.3, 2.0)[:4] + [Sample(real(3, low=0.3), real(3, low=-2.0, high=-0.3)), Sample(real(3), 1.5)]
+    samples = [*binary(0.3, 2.0)[:4], Sample(real(3, low=0.3), real(3, low=-2.0, high=-0.3)), Sample(real(3), 1.5)]
 
     def forward(self, dev, a, b):
         return dev.xp.arctan2(floats(a), floats(b))
@@ -339,7 +339,11 @@ class lerp(Op):
     formula = r"y = a + w\,(b - a)"
     derivative = r"\bar a = \bar y\,(1 - w), \quad \bar b = \bar y\, w, \quad \bar w = \bar y\,(b - a)"
     broadcasts = True
-    samples = [Sample(real(2, 3), real(2, 3), real(2, 3)), Sample(real(2, 1), real(3), 0.25), Sample(real(3), real(3), real())]
+    samples = [
+        Sample(real(2, 3), real(2, 3), real(2, 3)),
+        Sample(real(2, 1), real(3), 0.25),
+        Sample(real(3), real(3), real()),
+    ]
 
     def composed(self, a, b, weight):
         return a + weight * (b - a)

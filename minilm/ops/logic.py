@@ -98,7 +98,12 @@ class all(_Question):
     """Whether all elements along the axes hold (are not 0): true of none."""
 
     formula = r"y = [\forall i: x_i \neq 0]"
-    samples = [Sample(real(2, 3)), Sample(real(2, 3, 2), axis=(0, -1)), Sample(real(2, 3), axis=1, keepdims=True), Sample(real())]
+    samples = [
+        Sample(real(2, 3)),
+        Sample(real(2, 3, 2), axis=(0, -1)),
+        Sample(real(2, 3), axis=1, keepdims=True),
+        Sample(real()),
+    ]
 
     def check(self, x, *, axis, keepdims):
         return {"axis": normalize_axes("all", axis, len(shape_of(x))), "keepdims": keepdims}
@@ -112,7 +117,12 @@ class any(_Question):
     """Whether an element along the axes holds (is not 0): false of none."""
 
     formula = r"y = [\exists i: x_i \neq 0]"
-    samples = [Sample(real(2, 3)), Sample(real(2, 3, 2), axis=(0, -1)), Sample(real(2, 3), axis=1, keepdims=True), Sample(real())]
+    samples = [
+        Sample(real(2, 3)),
+        Sample(real(2, 3, 2), axis=(0, -1)),
+        Sample(real(2, 3), axis=1, keepdims=True),
+        Sample(real()),
+    ]
 
     def check(self, x, *, axis, keepdims):
         return {"axis": normalize_axes("any", axis, len(shape_of(x))), "keepdims": keepdims}
@@ -126,7 +136,12 @@ class count_nonzero(_Question):
     """How many elements along the axes are not 0."""
 
     formula = r"y = \#\{i : x_i \neq 0\}"
-    samples = [Sample(real(2, 3)), Sample(real(2, 3, 2), axis=(0, -1)), Sample(real(2, 3), axis=1, keepdims=True), Sample(real())]
+    samples = [
+        Sample(real(2, 3)),
+        Sample(real(2, 3, 2), axis=(0, -1)),
+        Sample(real(2, 3), axis=1, keepdims=True),
+        Sample(real()),
+    ]
 
     def check(self, x, *, axis, keepdims):
         return {"axis": normalize_axes("count_nonzero", axis, len(shape_of(x))), "keepdims": keepdims}

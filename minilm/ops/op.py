@@ -42,11 +42,12 @@ from minilm.backend import Device, DeviceError, as_array, cpu, device_of
 Array = Any
 REGISTRY: dict[str, Op] = {}
 SPELLINGS: dict[str, tuple[str, ...]] = {
-    "dim": ("axis",), "dims": ("axes", "axis"), "dim0": ("axis0",), "dim1": ("axis1",),
+    "dim": ("axis",), "dims": ("axes", "axis", "repeats"), "dim0": ("axis0",), "dim1": ("axis1",), "dim2": ("axis2",),
     "keepdim": ("keepdims",), "min": ("low",), "max": ("high",), "a_min": ("low",), "a_max": ("high",), "diagonal": ("k",),
-    "unbiased": ("correction",), "ddof": ("correction",), "shifts": ("shift",),
+    "unbiased": ("correction",), "ddof": ("correction",), "shifts": ("shift",), "reps": ("repeats",),
+    "indices": ("index",), "value": ("src",), "exponent": ("b",),
 }  # fmt: skip
-"""Parameters of records, by the names that PyTorch's or NumPy's functions have for them."""
+"""Arguments of records, by the names that PyTorch's or NumPy's functions have for them."""
 _fused = True
 
 
@@ -237,7 +238,7 @@ class Op:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         for name in [name for name in kwargs if name not in self.input_names and name not in self.params]:
             own = self._own_name(name)
-            if own in kwargs:
+            if own != name and own in kwargs:
                 raise TypeError(f"{self.name}() got '{own}' twice, once as '{name}': it takes {self.signature()}.")
             kwargs[own] = kwargs.pop(name)
         for name, default in list(zip(self.input_names, self.input_defaults, strict=True))[len(inputs) :]:
@@ -263,7 +264,7 @@ class Op:
         """What an argument is called here that PyTorch or NumPy call `name`; `name` itself, where nothing here is meant by it."""
         if name in ("input", "other") and len(self.input_names) > (name == "other"):
             return self.input_names[name == "other"]
-        return next((own for own in SPELLINGS.get(name, ()) if own in self.params), name)
+        return next((own for own in SPELLINGS.get(name, ()) if own in self.params or own in self.input_names), name)
 
     def explain(self, error: ValueError, arrays: Iterable[Any]) -> ValueError:
         """The array module's complaint about shapes, in terms of the op."""

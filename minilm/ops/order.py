@@ -29,7 +29,12 @@ class argsort(_Question):
     """Where the elements stand that come first, second, ... in order along an axis. Equal ones keep theirs; NaN is the largest."""
 
     formula = r"x_{y_0} \le x_{y_1} \le x_{y_2} \le \cdots"
-    samples = [Sample(distinct(2, 5)), Sample(distinct(4, 2), axis=0, descending=True), Sample(distinct()), Sample(distinct(0, 2))]
+    samples = [
+        Sample(distinct(2, 5)),
+        Sample(distinct(4, 2), axis=0, descending=True),
+        Sample(distinct()),
+        Sample(distinct(0, 2)),
+    ]
 
     def check(self, x, *, axis, descending, stable):
         return {"axis": line("argsort", axis, len(shape_of(x))), "descending": bool(descending), "stable": True}
@@ -64,7 +69,12 @@ class sort(Op):
     formula = r"y_k = x_{i(k)}, \quad y_0 \le y_1 \le y_2 \le \cdots"
     derivative = r"\bar x_{i(k)} = \bar y_k"
     domain = "kinks where elements tie, where each keeps its own gradient"
-    samples = [Sample(distinct(2, 5)), Sample(distinct(4, 2), axis=0, descending=True), Sample(distinct()), Sample(distinct(0, 2))]
+    samples = [
+        Sample(distinct(2, 5)),
+        Sample(distinct(4, 2), axis=0, descending=True),
+        Sample(distinct()),
+        Sample(distinct(0, 2)),
+    ]
 
     def check(self, x, *, axis, descending, stable):
         return argsort.check(x, axis=axis, descending=descending, stable=stable)
@@ -162,7 +172,12 @@ class _Running(Op):
 
     derivative = r"\bar x_j = \sum_{i \ge j :\, y_i \text{ is } x_j} \bar y_i"
     domain = "kinks where elements tie, where the latest receives the gradient"
-    samples = [Sample(distinct(2, 5), axis=1), Sample(distinct(4, 2), axis=0), Sample(distinct(0, 3), axis=0), Sample(distinct(), axis=0)]
+    samples = [
+        Sample(distinct(2, 5), axis=1),
+        Sample(distinct(4, 2), axis=0),
+        Sample(distinct(0, 3), axis=0),
+        Sample(distinct(), axis=0),
+    ]
 
     def check(self, x, *, axis):
         return {"axis": line(self.name, axis, len(shape_of(x)))}

@@ -41,7 +41,9 @@ class elu(Op):
 class selu(Op):
     """`elu` with a scale and a limit for which mean 0 and variance 1 are kept from layer to layer."""
 
-    formula = r"y = \lambda\,([x > 0]\,x + [x \le 0]\,\alpha (e^x - 1)), \quad \lambda \approx 1.0507,\ \alpha \approx 1.6733"
+    formula = (
+        r"y = \lambda\,([x > 0]\,x + [x \le 0]\,\alpha (e^x - 1)), \quad \lambda \approx 1.0507,\ \alpha \approx 1.6733"
+    )
     derivative = r"\bar x = \lambda \bar y\,([x > 0] + [x \le 0]\,\alpha e^x)"
     domain = r"kink at 0, where \bar x = \lambda \alpha \bar y"
     source = "Klambauer et al. (2017), Self-Normalizing Neural Networks"
@@ -225,13 +227,19 @@ class prelu(Op):
     derivative = r"\bar x = \bar y\,([x > 0] + a\,[x \le 0]), \quad \bar a = \sum \bar y\, x\,[x \le 0]"
     domain = r"kink at x = 0, where \bar x = a \bar y"
     source = "He et al. (2015), Delving Deep into Rectifiers"
-    samples = [Sample(real(2, 3, kinks=(0.0,)), real(1)), Sample(real(2, 3, 2, kinks=(0.0,)), real(3)), Sample(real(4, kinks=(0.0,)), real(1))]
+    samples = [
+        Sample(real(2, 3, kinks=(0.0,)), real(1)),
+        Sample(real(2, 3, 2, kinks=(0.0,)), real(3)),
+        Sample(real(4, kinks=(0.0,)), real(1)),
+    ]
 
     def check(self, x, weight):
         have, shape = shape_of(weight), shape_of(x)
         channels = shape[1] if len(shape) > 1 else 1
         if have not in ((), (1,), (channels,)):
-            raise ValueError(f"prelu: weight {have} does not fit x {shape}: expected 1 number, or {channels} for the channels.")
+            raise ValueError(
+                f"prelu: weight {have} does not fit x {shape}: expected 1 number, or {channels} for the channels."
+            )
         return {}
 
     def composed(self, x, weight):

@@ -30,7 +30,12 @@ class cumprod(Op):
 
     formula = r"y_i = \prod_{j \le i} x_j"
     derivative = r"\bar x_j = \sum_{i \ge j} \bar y_i \prod_{k \le i,\, k \ne j} x_k"
-    samples = [Sample(real(2, 5), axis=1), Sample(real(3, 2), axis=0), Sample(real(0, 2), axis=0), Sample(real(), axis=0)]
+    samples = [
+        Sample(real(2, 5), axis=1),
+        Sample(real(3, 2), axis=0),
+        Sample(real(0, 2), axis=0),
+        Sample(real(), axis=0),
+    ]
 
     def check(self, x, *, axis):
         return {"axis": line("cumprod", axis, len(shape_of(x)))}

@@ -22,7 +22,9 @@ def as_index(op_name, index):
     Raises:
         TypeError: it holds no integers.
     """
-    array = array_of(index) if hasattr(index, "dtype") else np.asarray(index, dtype=None if np.size(index) else np.int64)
+    array = (
+        array_of(index) if hasattr(index, "dtype") else np.asarray(index, dtype=None if np.size(index) else np.int64)
+    )
     if array.dtype.kind not in "iu":
         raise TypeError(f"{op_name}: an index holds integers, got {array.dtype}.")
     return array
@@ -47,14 +49,18 @@ def check_scatter(op_name, x, index, source, axis):
     """The axis from 0, after index and source were held against x."""
     have, index = shape_of(x), as_index(op_name, index)
     axis = line(op_name, axis, len(have))
-    fits = index.ndim == len(have) and all(m <= n for m, n in zip(drop(index.shape, axis), drop(have, axis), strict=True))
+    fits = index.ndim == len(have) and all(
+        m <= n for m, n in zip(drop(index.shape, axis), drop(have, axis), strict=True)
+    )
     if not fits:
         raise ValueError(
             f"{op_name}: index {index.shape} does not fit {have}: as many axes, and none but axis {axis} may be longer."
         )
     given = shape_of(source)
     if given and not (len(given) == index.ndim and all(m <= n for m, n in zip(index.shape, given, strict=True))):
-        raise ValueError(f"{op_name}: src {given} does not fit index {index.shape}: as many axes, and none may be shorter.")
+        raise ValueError(
+            f"{op_name}: src {given} does not fit index {index.shape}: as many axes, and none may be shorter."
+        )
     return axis
 
 
@@ -68,8 +74,11 @@ class scatter_add(Op):
 
     formula = r"y_{\dots j \dots} = x_{\dots j \dots} + \sum_{k :\, i_{\dots k \dots} = j} s_{\dots k \dots}"
     derivative = r"\bar x = \bar y, \quad \bar s_{\dots k \dots} = \bar y_{\dots i_{\dots k \dots} \dots}"
-    samples = [Sample(real(3, 4), integer(2, 4, high=3), real(2, 4), axis=0), Sample(real(2, 3), integer(2, 4, low=-3, high=3), real(2, 4), axis=-1),
-               Sample(real(3, 3), integer(2, 2, high=3), real(3, 2), axis=1)]  # fmt: skip
+    samples = [
+        Sample(real(3, 4), integer(2, 4, high=3), real(2, 4), axis=0),
+        Sample(real(2, 3), integer(2, 4, low=-3, high=3), real(2, 4), axis=-1),
+        Sample(real(3, 3), integer(2, 2, high=3), real(3, 2), axis=1),
+    ]
 
     def check(self, x, index, src, *, axis):
         return {"axis": check_scatter("scatter_add", x, index, src, axis)}
@@ -97,10 +106,15 @@ class scatter(Op):
     """
 
     formula = r"y_{\dots i_{\dots k \dots} \dots} = s_{\dots k \dots}, \quad y = x \text{ elsewhere}"
-    derivative = r"\bar s_{\dots k \dots} = \bar y_{\dots i_{\dots k \dots} \dots}, \quad \bar x = \bar y \text{ elsewhere}"
+    derivative = (
+        r"\bar s_{\dots k \dots} = \bar y_{\dots i_{\dots k \dots} \dots}, \quad \bar x = \bar y \text{ elsewhere}"
+    )
     domain = "each place named once"
-    samples = [Sample(real(1, 4), integer(1, 4, high=1), real(1, 4), axis=0), Sample(real(2, 3), integer(2, 1, high=3), real(2, 2), axis=1),
-               Sample(real(3, 2), integer(1, 2, low=-3, high=3), -1.5, axis=0)]  # fmt: skip
+    samples = [
+        Sample(real(1, 4), integer(1, 4, high=1), real(1, 4), axis=0),
+        Sample(real(2, 3), integer(2, 1, high=3), real(2, 2), axis=1),
+        Sample(real(3, 2), integer(1, 2, low=-3, high=3), -1.5, axis=0),
+    ]
 
     def check(self, x, index, src, *, axis):
         return {"axis": check_scatter("scatter", x, index, src, axis)}
@@ -128,7 +142,9 @@ def check_rows(op_name, x, index, axis, source=()):
         raise ValueError(f"{op_name}: the index is one list of places along axis {axis}, got shape {index.shape}.")
     wanted = (*have[:axis], index.size, *have[axis + 1 :])
     if source and source != wanted:
-        raise ValueError(f"{op_name}: the source has shape {source}; for {index.size} places along axis {axis} of {have} it is {wanted}.")
+        raise ValueError(
+            f"{op_name}: the source has shape {source}; for {index.size} places along axis {axis} of {have} it is {wanted}."
+        )
     return axis
 
 
@@ -138,7 +154,10 @@ class index_select(Op):
 
     formula = r"y_{\dots k \dots} = x_{\dots i_k \dots}"
     derivative = r"\bar x_{\dots j \dots} = \sum_{k :\, i_k = j} \bar y_{\dots k \dots}"
-    samples = [Sample(real(3, 2), integer(4, high=3), axis=0), Sample(real(2, 3, 2), integer(2, low=-3, high=3), axis=-2)]
+    samples = [
+        Sample(real(3, 2), integer(4, high=3), axis=0),
+        Sample(real(2, 3, 2), integer(2, low=-3, high=3), axis=-2),
+    ]
 
     def check(self, x, index, *, axis):
         return {"axis": check_rows("index_select", x, index, axis)}
@@ -154,7 +173,10 @@ class index_add(Op):
 
     formula = r"y_{\dots j \dots} = x_{\dots j \dots} + \alpha \sum_{k :\, i_k = j} s_{\dots k \dots}"
     derivative = r"\bar x = \bar y, \quad \bar s_{\dots k \dots} = \alpha\, \bar y_{\dots i_k \dots}"
-    samples = [Sample(real(3, 2), integer(4, high=3), real(4, 2), axis=0), Sample(real(2, 3), integer(2, high=3), real(2, 2), axis=1, alpha=-0.5)]
+    samples = [
+        Sample(real(3, 2), integer(4, high=3), real(4, 2), axis=0),
+        Sample(real(2, 3), integer(2, high=3), real(2, 2), axis=1, alpha=-0.5),
+    ]
 
     def check(self, x, index, source, *, axis, alpha):
         return {"axis": check_rows("index_add", x, index, axis, shape_of(source)), "alpha": alpha}
@@ -172,7 +194,10 @@ class index_copy(Op):
     formula = r"y_{\dots i_k \dots} = s_{\dots k \dots}, \quad y = x \text{ elsewhere}"
     derivative = r"\bar s_{\dots k \dots} = \bar y_{\dots i_k \dots}, \quad \bar x = \bar y \text{ elsewhere}"
     domain = "each place named once"
-    samples = [Sample(real(3, 2), integer(1, high=3), real(1, 2), axis=0), Sample(real(2, 3), integer(1, high=3), real(2, 1), axis=-1)]
+    samples = [
+        Sample(real(3, 2), integer(1, high=3), real(1, 2), axis=0),
+        Sample(real(2, 3), integer(1, high=3), real(2, 1), axis=-1),
+    ]
 
     def check(self, x, index, source, *, axis):
         return {"axis": check_rows("index_copy", x, index, axis, shape_of(source))}
@@ -187,7 +212,10 @@ class index_fill(Op):
 
     formula = r"y_{\dots i_k \dots} = v, \quad y = x \text{ elsewhere}"
     derivative = r"\bar x = \bar y, \text{ and } 0 \text{ at the places}"
-    samples = [Sample(real(3, 2), integer(2, high=3), axis=0, value=-1.5), Sample(real(2, 3), integer(1, high=3), axis=-1, value=0.0)]
+    samples = [
+        Sample(real(3, 2), integer(2, high=3), axis=0, value=-1.5),
+        Sample(real(2, 3), integer(1, high=3), axis=-1, value=0.0),
+    ]
 
     def check(self, x, index, *, axis, value):
         return {"axis": check_rows("index_fill", x, index, axis), "value": value}

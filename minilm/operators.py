@@ -1,0 +1,360 @@
+"""`Operators`: the methods that Tensor has because PyTorch and NumPy have them.
+
+Nearly all are one of three kinds: an op of the registry as a method, a line of `minilm.ops.spellings` as a method, or either in
+place. The rest change the type, choose elements, or draw random numbers. `dim` and `axis`, `keepdim` and `keepdims` mean the
+same everywhere. Where one name means two things, it has one meaning here:
+
+================== ============================================= =====================================================
+name               here                                          the other library's meaning is
+================== ============================================= =====================================================
+``x.size``         the number of elements (NumPy)                ``x.shape``
+``x.max(dim=1)``   the values (NumPy's ``max``, PyTorch's amax)  ``x.topk(1, dim=1)``, or ``x.argmax(dim=1)`` beside it
+``x.transpose``    all axes in a given order (NumPy)             ``x.swapaxes(0, 1)``
+``x.split(2)``     two parts (NumPy)                             ``x.chunk``, or sizes: ``x.split([2, 2])``
+``x.repeat(2, 3)`` the whole tensor along each axis (PyTorch)    ``x.repeat(2, axis=0)``, ``x.repeat_interleave``
+``x.sort()``       a sorted copy and its indices (PyTorch)       ``x.sort().values``
+``x.std()``        divided by n - 1 (PyTorch)                    ``x.std(correction=0)``
+``ml.equal``       one bool for all elements (PyTorch)           ``ml.eq``
+``ml.trace``       the step-through                              ``x.trace()``
+================== ============================================= =====================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minilm import random
+from minilm.backend import to_device
+from minilm.ops import REGISTRY, spellings
+from minilm.ops.spellings import one_or_many
+
+Method = Callable[..., Any]
+
+
+def _op(name: str) -> Method:
+    """The op of that name as a method: ``x.tan()`` is ``tan(x)``, with the same further arguments."""
+    call = REGISTRY[name].__call__
+
+    def method(self: Any, *arguments: Any, **named: Any) -> Any:
+        return call(self, *arguments, **named)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"The op `{name}` of this tensor; see ``minilm.ops.REGISTRY['{name}']``."
+    return method
+
+
+def _ops(*names: str) -> list[Method]:
+    return [_op(name) for name in names]
+
+
+def _in_place(name: str) -> Method:
+    """``x.exp_()``: what ``x.exp()`` returns, in the place of x. Refused while it would falsify the recorded graph."""
+
+    def method(self: Any, *arguments: Any, **named: Any) -> Any:
+        result = getattr(self.detach(), name)(*arguments, **named)
+        if result.dtype.kind == "f" and self.dtype.kind != "f":
+            raise TypeError(
+                f"{name}_: the result is {result.dtype} and does not fit into {self.dtype}; use x = x.{name}(...)."
+            )
+        if result.shape != self.shape:
+            raise ValueError(f"{name}_: the result has shape {result.shape} and does not fit into {self.shape}.")
+        return self.copy_(result)
+
+    method.__name__ = method.__qualname__ = f"{name}_"
+    method.__doc__ = f"What ``x.{name}(...)`` returns, in the place of x; returns x."
+    return method
+
+
+def _cast(dtype: Any) -> Method:
+    def method(self: Any) -> Any:
+        return self.to(np.dtype(dtype))
+
+    method.__doc__ = f"In {np.dtype(dtype)}; itself, if it is."
+    return method
+
+
+class Operators:
+    """The base of Tensor; see the module. ``self`` is a Tensor in every method."""
+
+    __slots__ = ()
+
+    # -- operators ----------------------------------------------------------------------------------------------------
+
+    def __mod__(self, other: Any) -> Any:
+        return REGISTRY["remainder"](self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return REGISTRY["remainder"](other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return REGISTRY["floor_divide"](self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return REGISTRY["floor_divide"](other, self)
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
+    def __imod__(self: Any, other: Any) -> Any:
+        return self.remainder_(other)
+
+    def __ifloordiv__(self: Any, other: Any) -> Any:
+        return self.floor_divide_(other)
+
+    def __ipow__(self: Any, other: Any) -> Any:
+        return self.pow_(other)
+
+    def __round__(self: Any, decimals: int | None = None) -> Any:
+        return self.round(decimals or 0)
+
+    def __floor__(self: Any) -> Any:
+        return self.floor()
+
+    def __ceil__(self: Any) -> Any:
+        return self.ceil()
+
+    def __trunc__(self: Any) -> Any:
+        return self.trunc()
+
+    # -- ops as methods -----------------------------------------------------------------------------------------------
+
+    tan, asin, acos, atan, atan2 = _ops("tan", "asin", "acos", "atan", "atan2")
+    sinh, cosh, asinh, acosh, atanh = _ops("sinh", "cosh", "asinh", "acosh", "atanh")
+    log1p, expm1, log2, log10, exp2 = _ops("log1p", "expm1", "log2", "log10", "exp2")
+    square, reciprocal, rsqrt, hypot, logaddexp = _ops("square", "reciprocal", "rsqrt", "hypot", "logaddexp")
+    lerp, sign, neg, mul, erf = _ops("lerp", "sign", "neg", "mul", "erf")
+    floor, ceil, trunc, round, frac = _ops("floor", "ceil", "trunc", "round", "frac")
+    remainder, fmod, floor_divide, copysign = _ops("remainder", "fmod", "floor_divide", "copysign")
+    maximum, minimum = _ops("maximum", "minimum")
+
+    isnan, isinf, isfinite, isclose, signbit = _ops("isnan", "isinf", "isfinite", "isclose", "signbit")
+    isposinf, isneginf = _ops("isposinf", "isneginf")
+    all, any, count_nonzero, argmax, argmin = _ops("all", "any", "count_nonzero", "argmax", "argmin")
+    sort, argsort, topk, cummax, cummin = _ops("sort", "argsort", "topk", "cummax", "cummin")
+    cumprod, logcumsumexp, amax, amin = _ops("cumprod", "logcumsumexp", "max", "min")
+
+    leaky_relu, silu, softplus, gelu = _ops("leaky_relu", "silu", "softplus", "gelu")
+    elu, selu, celu, hardtanh, relu6 = _ops("elu", "selu", "celu", "hardtanh", "relu6")
+    hardsigmoid, hardswish, mish, logsigmoid = _ops("hardsigmoid", "hardswish", "mish", "logsigmoid")
+    softsign, tanhshrink, hardshrink, softshrink = _ops("softsign", "tanhshrink", "hardshrink", "softshrink")
+    prelu, glu = _ops("prelu", "glu")
+
+    repeat_interleave, roll, diagonal, diag, diag_embed = _ops(
+        "repeat_interleave", "roll", "diagonal", "diag", "diag_embed"
+    )
+    trace, outer, tensordot, dot, moveaxis = _ops("trace", "outer", "tensordot", "dot", "moveaxis")
+
+    # -- under their other names --------------------------------------------------------------------------------------
+
+    arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
+    arcsinh, arccosh, arctanh = asinh, acosh, atanh
+    absolute, negative, multiply, fix = _op("abs"), neg, mul, trunc
+    clamp, movedim, swapdims, ger, mm, bmm, mv = (
+        _op("clip"),
+        moveaxis,
+        _op("swapaxes"),
+        outer,
+        *_ops("matmul", "matmul", "matmul"),
+    )
+
+    # -- spellings as methods -----------------------------------------------------------------------------------------
+
+    add, sub, div = spellings.add, spellings.sub, spellings.div
+    subtract, divide, true_divide = sub, div, div
+    eq, ne, lt, le, gt, ge = spellings.eq, spellings.ne, spellings.lt, spellings.le, spellings.gt, spellings.ge
+    logical_not, logical_and = spellings.logical_not, spellings.logical_and
+    logical_or, logical_xor = spellings.logical_or, spellings.logical_xor
+    allclose, equal, nan_to_num = spellings.allclose, spellings.equal, spellings.nan_to_num
+    ravel, t, unflatten, flatten = spellings.ravel, spellings.t, spellings.unflatten, spellings.flatten
+    chunk, tensor_split, unbind, narrow = spellings.chunk, spellings.tensor_split, spellings.unbind, spellings.narrow
+    select, diff, inner, fliplr, flipud = (
+        spellings.select,
+        spellings.diff,
+        spellings.inner,
+        spellings.fliplr,
+        spellings.flipud,
+    )
+    rot90 = spellings.rot90
+    gather, scatter, scatter_add = spellings.gather, spellings.scatter, spellings.scatter_add
+    index_select, index_add = spellings.index_select, spellings.index_add
+    index_copy, index_fill = spellings.index_copy, spellings.index_fill
+    take, take_along_axis, masked_select = spellings.take, spellings.take_along_axis, spellings.masked_select
+    take_along_dim = take_along_axis
+
+    # -- shapes -------------------------------------------------------------------------------------------------------
+
+    def dim(self: Any) -> Any:
+        """The number of axes: PyTorch's name for ``ndim``."""
+        return self.ndim
+
+    def numel(self: Any) -> Any:
+        """The number of elements: PyTorch's name for ``size``."""
+        return self.size
+
+    nelement = numel
+
+    def view(self: Any, *shape: Any) -> Any:
+        """`reshape`: every tensor can be viewed under every shape here, if need be through a copy."""
+        return self.reshape(*shape)
+
+    def view_as(self: Any, other: Any) -> Any:
+        """The same numbers under the shape of `other`."""
+        return self.reshape(other.shape)
+
+    reshape_as = view_as
+
+    def expand_as(self: Any, other: Any) -> Any:
+        """Axes of size 1, and new leading axes, repeated to the shape of `other`, without copying."""
+        return self.expand(other.shape)
+
+    def broadcast_to(self: Any, *shape: Any) -> Any:
+        """`expand`, under NumPy's name."""
+        return self.expand(*shape)
+
+    def permute(self: Any, *dims: Any, **named: Any) -> Any:
+        """The axes in the order given: ``x.permute(2, 0, 1)``."""
+        return REGISTRY["transpose"](self, **named) if named else REGISTRY["transpose"](self, axes=one_or_many(dims))
+
+    def flip(self: Any, *dims: Any, **named: Any) -> Any:
+        """The elements backwards along one axis, several, or all: ``x.flip(0, 1)``, ``x.flip((0, 1))``, ``x.flip()``."""
+        return REGISTRY["flip"](self, one_or_many(dims), **named) if dims else REGISTRY["flip"](self, **named)
+
+    def tile(self: Any, *repeats: Any, **named: Any) -> Any:
+        """The whole tensor, so often along each axis: ``x.tile(2, 3)``; see `repeat`."""
+        return REGISTRY["tile"](self, one_or_many(repeats), **named) if repeats else REGISTRY["tile"](self, **named)
+
+    def repeat(self: Any, *repeats: Any, axis: int | None = None, dim: int | None = None) -> Any:
+        """The whole tensor, so often along each axis: ``x.repeat(2, 3)``, as in PyTorch, where it needs a number for each axis.
+
+        With an axis it is NumPy's, each element several times in a row: ``x.repeat(2, axis=0)``, which is `repeat_interleave`.
+        """
+        where = axis if axis is not None else dim
+        if where is not None:
+            return REGISTRY["repeat_interleave"](self, repeats[0] if len(repeats) == 1 else repeats, axis=where)
+        counts = one_or_many(repeats)
+        if len(counts) < self.ndim:
+            raise ValueError(
+                f"repeat: {len(counts)} numbers {counts} for the {self.ndim} axes of {self.shape}: it takes one for each, as "
+                "PyTorch's; for NumPy's use repeat_interleave, or name the axis."
+            )
+        return REGISTRY["tile"](self, counts)
+
+    def contiguous(self: Any) -> Any:
+        """Itself: no op here asks how a tensor lies in memory."""
+        return self
+
+    # -- elements -----------------------------------------------------------------------------------------------------
+
+    def nonzero(self: Any, as_tuple: bool = False) -> Any:
+        """Where the elements are not 0: a row of numbers for each, ``(count, ndim)``, or a tensor for each axis with `as_tuple`.
+
+        On a GPU this waits: how many are they?
+        """
+        places = self.device.xp.nonzero(self.detach().data)
+        if as_tuple:
+            return tuple(self._wrap(place) for place in places)
+        if not places:
+            return self._wrap(self.device.xp.zeros((self.size, 0), np.int64))
+        return self._wrap(self.device.xp.stack(places, axis=1))
+
+    def where(self: Any, condition: Any, other: Any) -> Any:
+        """Its elements where the condition holds, those of `other` elsewhere."""
+        return REGISTRY["where"](condition, self, other)
+
+    def new_zeros(self: Any, *shape: Any, dtype: Any = None) -> Any:
+        """Zeros of another shape, with this dtype and on this device."""
+        return self._wrap(self.device.xp.zeros(one_or_many(shape), dtype or self.dtype))
+
+    def new_ones(self: Any, *shape: Any, dtype: Any = None) -> Any:
+        """Ones of another shape, with this dtype and on this device."""
+        return self._wrap(self.device.xp.ones(one_or_many(shape), dtype or self.dtype))
+
+    def new_full(self: Any, shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+        """One number in every place of another shape, with this dtype and on this device."""
+        return self._wrap(self.device.xp.full(tuple(shape), fill_value, dtype or self.dtype))
+
+    # -- in place -----------------------------------------------------------------------------------------------------
+
+    def add_(self: Any, other: Any, alpha: Any = 1) -> Any:
+        """Adds ``alpha * other``; returns itself."""
+        self += other if alpha == 1 else other * alpha
+        return self
+
+    def sub_(self: Any, other: Any, alpha: Any = 1) -> Any:
+        """Subtracts ``alpha * other``; returns itself."""
+        self -= other if alpha == 1 else other * alpha
+        return self
+
+    def mul_(self: Any, other: Any) -> Any:
+        """Multiplies by `other`; returns itself."""
+        self *= other
+        return self
+
+    def div_(self: Any, other: Any, rounding_mode: str | None = None) -> Any:
+        """Divides by `other`; returns itself."""
+        if rounding_mode is not None:
+            return self._divide_whole_(other, rounding_mode)
+        self /= other
+        return self
+
+    _divide_whole_ = _in_place("div")
+    abs_, neg_, sign_, exp_, log_, sqrt_ = (_in_place(name) for name in ("abs", "neg", "sign", "exp", "log", "sqrt"))
+    sin_, cos_, tan_, tanh_, sigmoid_ = (_in_place(name) for name in ("sin", "cos", "tan", "tanh", "sigmoid"))
+    relu_, square_, reciprocal_, rsqrt_ = (_in_place(name) for name in ("relu", "square", "reciprocal", "rsqrt"))
+    floor_, ceil_, round_, trunc_ = (_in_place(name) for name in ("floor", "ceil", "round", "trunc"))
+    pow_, remainder_, fmod_ = (_in_place(name) for name in ("pow", "remainder", "fmod"))
+    floor_divide_, lerp_ = (_in_place(name) for name in ("floor_divide", "lerp"))
+    clip_, clamp_, masked_fill_ = (_in_place(name) for name in ("clip", "clamp", "masked_fill"))
+    tril_, triu_, cumsum_, cumprod_ = (_in_place(name) for name in ("tril", "triu", "cumsum", "cumprod"))
+    scatter_, scatter_add_ = (_in_place(name) for name in ("scatter", "scatter_add"))
+    index_add_, index_copy_, index_fill_ = (_in_place(name) for name in ("index_add", "index_copy", "index_fill"))
+
+    def uniform_(self: Any, low: Any = 0.0, high: Any = 1.0) -> Any:
+        """Numbers between `low` and `high`, from `minilm.random`, in its place; returns itself."""
+        return self._draw(random.generator().uniform(low, high, self.shape))
+
+    def normal_(self: Any, mean: Any = 0.0, std: Any = 1.0) -> Any:
+        """Normal numbers with this mean and standard deviation, from `minilm.random`, in its place; returns itself."""
+        return self._draw(random.generator().normal(mean, std, self.shape))
+
+    def _draw(self: Any, numbers: Any) -> Any:
+        return self.copy_(self._wrap(to_device(np.asarray(numbers, self.dtype), self.device)))
+
+    # -- types and devices --------------------------------------------------------------------------------------------
+    # (last, since within the class the names float, int and bool stand for these methods from here on)
+
+    def type(self: Any, dtype: Any) -> Any:
+        """In another dtype."""
+        return self.to(np.dtype(dtype))
+
+    def type_as(self: Any, other: Any) -> Any:
+        """In the dtype of `other`."""
+        return self.to(other.dtype)
+
+    def is_floating_point(self: Any) -> Any:
+        """Whether the numbers are floats."""
+        return self.dtype.kind == "f"
+
+    def cpu(self: Any) -> Any:
+        """On the CPU."""
+        return self.to("cpu")
+
+    def cuda(self: Any) -> Any:
+        """On the GPU."""
+        return self.to("cuda")
+
+    def copy(self: Any) -> Any:
+        """A copy of its own memory, still in the graph: NumPy's name for `clone`."""
+        return self.clone()
+
+    half, float, long, short = (_cast(kind) for kind in (np.float16, np.float32, np.int64, np.int16))
+    char, byte, int, bool = (_cast(kind) for kind in (np.int8, np.uint8, np.int32, np.bool_))
+
+
+__all__ = ["Operators"]
