@@ -153,6 +153,7 @@ cumsum, cumprod, logcumsumexp, mean, var = (
 )
 std, prod, logsumexp = (REGISTRY[name] for name in ("std", "prod", "logsumexp"))
 sigmoid, relu, softmax, log_softmax = (REGISTRY[name] for name in ("sigmoid", "relu", "softmax", "log_softmax"))
+selu, celu, prelu, hardshrink = (REGISTRY[name] for name in ("selu", "celu", "prelu", "hardshrink"))
 cat, concatenate, clamp, movedim, swapdims, take_along_dim = concat, concat, clip, moveaxis, swapaxes, take_along_axis
 amax, amin = REGISTRY["max"], REGISTRY["min"]
 arcsin, arccos, arctan, arctan2, arcsinh, arccosh, arctanh = asin, acos, atan, atan2, asinh, acosh, atanh
@@ -193,24 +194,25 @@ __all__ = [
     "AnomalyError", "DeviceError", "GradcheckError", "Tensor", "absolute", "acos", "acosh", "add", "allclose", "amax", "amin",
     "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin",
     "argsort", "as_tensor", "asin", "asinh", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "bernoulli", "bmm", "book",
-    "bool_", "broadcast_to", "cat", "ceil", "chunk", "clamp", "clip", "column_stack", "concat", "concatenate", "copysign",
-    "cos", "cosh", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "data", "detect_anomaly", "diag", "diag_embed",
-    "diagonal", "diff", "div", "divide", "dot", "double", "dstack", "e", "einsum", "empty", "empty_like", "enable_grad", "eq",
-    "equal", "erf", "exp", "exp2", "expand", "expand_dims", "expm1", "eye", "fix", "flatten", "flip", "fliplr", "flipud",
-    "float16", "float32", "float64", "floor", "floor_divide", "fmod", "frac", "from_numpy", "full", "full_like", "gather",
-    "ge", "ger", "get_default_dtype", "get_device", "get_num_threads", "grad", "gradcheck", "gradgradcheck", "greater",
-    "greater_equal", "gt", "half", "hstack", "hypot", "index_add", "index_copy", "index_fill", "index_select", "inf", "inner",
-    "int8", "int16", "int32", "int64", "is_grad_enabled", "is_tensor", "isclose", "isfinite", "isinf", "isnan", "isneginf",
-    "isposinf", "le", "lerp", "less", "less_equal", "linspace", "log", "log1p", "log2", "log10", "log_softmax", "logaddexp",
-    "logcumsumexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logspace", "logsumexp", "long", "lt",
-    "manual_seed", "masked_fill", "masked_select", "matmul", "maximum", "mean", "meshgrid", "minimum", "mm", "mod", "models",
-    "moveaxis", "movedim", "mul", "multinomial", "multiply", "mv", "nan", "nan_to_num", "narrow", "ne", "neg", "negative",
-    "newaxis", "nn", "no_grad", "normal", "not_equal", "observe", "ones", "ones_like", "ops", "optim", "outer", "parallel",
-    "permute", "pi", "power", "prod", "profile", "rand", "rand_like", "randint", "randn", "randn_like", "random", "randperm",
-    "ravel", "reciprocal", "relu", "remainder", "repeat", "repeat_interleave", "reshape", "roll", "rot90", "rsqrt", "scatter",
-    "scatter_add", "select", "set_default_dtype", "set_num_threads", "short", "sigmoid", "sign", "signbit", "sin", "sinh",
-    "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "swapaxes", "swapdims", "t",
-    "take", "take_along_axis", "take_along_dim", "tan", "tanh", "tensor", "tensor_split", "tensordot", "text", "tile", "topk",
-    "trace", "train", "transpose", "tril", "tril_indices", "triu", "triu_indices", "true_divide", "trunc", "uint8", "unbind",
-    "unflatten", "unsqueeze", "use_fused", "var", "vstack", "where", "zeros", "zeros_like",
+    "bool_", "broadcast_to", "cat", "ceil", "celu", "chunk", "clamp", "clip", "column_stack", "concat", "concatenate",
+    "copysign", "cos", "cosh", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "data", "detect_anomaly", "diag",
+    "diag_embed", "diagonal", "diff", "div", "divide", "dot", "double", "dstack", "e", "einsum", "empty", "empty_like",
+    "enable_grad", "eq", "equal", "erf", "exp", "exp2", "expand", "expand_dims", "expm1", "eye", "fix", "flatten", "flip",
+    "fliplr", "flipud", "float16", "float32", "float64", "floor", "floor_divide", "fmod", "frac", "from_numpy", "full",
+    "full_like", "gather", "ge", "ger", "get_default_dtype", "get_device", "get_num_threads", "grad", "gradcheck",
+    "gradgradcheck", "greater", "greater_equal", "gt", "half", "hardshrink", "hstack", "hypot", "index_add", "index_copy",
+    "index_fill", "index_select", "inf", "inner", "int8", "int16", "int32", "int64", "is_grad_enabled", "is_tensor",
+    "isclose", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "le", "lerp", "less", "less_equal", "linspace", "log",
+    "log1p", "log2", "log10", "log_softmax", "logaddexp", "logcumsumexp", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "logspace", "logsumexp", "long", "lt", "manual_seed", "masked_fill", "masked_select", "matmul", "maximum",
+    "mean", "meshgrid", "minimum", "mm", "mod", "models", "moveaxis", "movedim", "mul", "multinomial", "multiply", "mv",
+    "nan", "nan_to_num", "narrow", "ne", "neg", "negative", "newaxis", "nn", "no_grad", "normal", "not_equal", "observe",
+    "ones", "ones_like", "ops", "optim", "outer", "parallel", "permute", "pi", "power", "prelu", "prod", "profile", "rand",
+    "rand_like", "randint", "randn", "randn_like", "random", "randperm", "ravel", "reciprocal", "relu", "remainder", "repeat",
+    "repeat_interleave", "reshape", "roll", "rot90", "rsqrt", "scatter", "scatter_add", "select", "selu", "set_default_dtype",
+    "set_num_threads", "short", "sigmoid", "sign", "signbit", "sin", "sinh", "softmax", "sort", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "sub", "subtract", "swapaxes", "swapdims", "t", "take", "take_along_axis", "take_along_dim",
+    "tan", "tanh", "tensor", "tensor_split", "tensordot", "text", "tile", "topk", "trace", "train", "transpose", "tril",
+    "tril_indices", "triu", "triu_indices", "true_divide", "trunc", "uint8", "unbind", "unflatten", "unsqueeze", "use_fused",
+    "var", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

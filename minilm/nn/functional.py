@@ -6,6 +6,7 @@ from typing import Any
 
 from minilm import random
 from minilm.ops import REGISTRY
+from minilm.ops.spellings import by_dim_or_axis
 from minilm.tensor import Tensor, get_default_dtype
 
 linear = REGISTRY["linear"]
@@ -24,6 +25,7 @@ binary_cross_entropy = REGISTRY["binary_cross_entropy"]
 binary_cross_entropy_with_logits = REGISTRY["binary_cross_entropy_with_logits"]
 
 
+@by_dim_or_axis
 def softmin(x: Any, axis: int = -1) -> Any:
     """`softmax` of -x: the smallest number gets the largest probability."""
     return softmax(-x, axis=axis)

@@ -293,6 +293,12 @@ class where(Op):
         Sample(mask(4), -1.0, real(4)),
     ]
 
+    def __call__(self, *args, **kwargs):
+        """``where(c)`` alone is, as in PyTorch and NumPy, ``c.nonzero(as_tuple=True)``: where the condition holds."""
+        if len(args) == 1 and not kwargs and hasattr(args[0], "nonzero"):
+            return args[0].nonzero(as_tuple=True) if hasattr(type(args[0]), "__minilm_op__") else args[0].nonzero()
+        return super().__call__(*args, **kwargs)
+
     def forward(self, dev, condition, a, b):
         return dev.xp.where(condition, a, b)
 

@@ -34,7 +34,7 @@ class elu(Op):
         return dev.xp.where(x > 0, x, alpha * dev.xp.expm1(below_zero(dev.xp, x)))
 
     def grad_x(self, g, _y, x, *, alpha):
-        return g * where(x > 0, 1.0, alpha * exp(minimum(x, 0.0)))
+        return g * where(x <= 0, alpha * exp(minimum(x, 0.0)), 1.0)
 
 
 @op
@@ -71,7 +71,7 @@ class celu(Op):
         return dev.xp.where(x > 0, x, alpha * dev.xp.expm1(below_zero(dev.xp, x) / alpha))
 
     def grad_x(self, g, _y, x, *, alpha):
-        return g * where(x > 0, 1.0, exp(minimum(x, 0.0) / alpha))
+        return g * where(x <= 0, exp(minimum(x, 0.0) / alpha), 1.0)
 
 
 @op
@@ -92,7 +92,7 @@ class hardtanh(Op):
         return dev.xp.clip(x, min_val, max_val)
 
     def grad_x(self, g, _y, x, *, min_val, max_val):
-        return g * ((x > min_val) & (x < max_val))
+        return where((x <= min_val) | (x >= max_val), 0.0, g)
 
 
 @op

@@ -217,8 +217,8 @@ class index_fill(Op):
         Sample(real(2, 3), integer(1, high=3), axis=-1, value=0.0),
     ]
 
-    def check(self, x, index, *, axis, value):
-        return {"axis": check_rows("index_fill", x, index, axis), "value": value}
+    def check(self, x, index, *, value, axis):
+        return {"value": value, "axis": check_rows("index_fill", x, index, axis)}
 
-    def composed(self, x, index, *, axis, value):
+    def composed(self, x, index, *, value, axis):
         return put(x, along(axis, as_index("index_fill", index).reshape(-1)), value)

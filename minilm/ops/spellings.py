@@ -75,7 +75,9 @@ def div(a, b, rounding_mode=None):
 
 def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
     """x with other numbers for NaN and the infinities; default: 0, and the largest and the lowest number of the type."""
-    limits = np.finfo(x.dtype) if x.dtype.kind == "f" else np.finfo(np.float64)
+    if x.dtype.kind != "f":
+        return x
+    limits = np.finfo(x.dtype)
     x = where(isnan(x), float(nan or 0.0), x)
     x = where(isposinf(x), float(limits.max if posinf is None else posinf), x)
     return where(isneginf(x), float(limits.min if neginf is None else neginf), x)
