@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from minilm.ops.arithmetic import binary, exp, where
+from minilm.ops.activation import sigmoid
+from minilm.ops.arithmetic import abs, binary, where
 from minilm.ops.op import Op, Sample, op, real
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
@@ -309,27 +310,27 @@ class hypot(Op):
 class logaddexp(Op):
     r"""The logarithm of a sum of two exponentials, which cannot overflow.
 
-    The conventions of `logsumexp`: gradient 0 where both are :math:`-\infty`, NaN where one is :math:`+\infty`.
+    Where both are :math:`-\infty`, as in `logsumexp`, the gradient is 0; where both are :math:`+\infty` it is NaN.
     """
 
     formula = r"y = \ln (e^a + e^b)"
-    derivative = r"\bar a = \bar y\, e^{a - y}, \quad \bar b = \bar y\, e^{b - y}"
+    derivative = r"\bar a = \bar y\,\sigma(a - b), \quad \bar b = \bar y\,\sigma(b - a)"
     broadcasts = True
     samples = [*binary()[:4], Sample(real(3, low=-300.0, high=300.0), real(3))]
 
     def forward(self, dev, a, b):
         return dev.xp.logaddexp(floats(a), floats(b))
 
-    def grad_a(self, g, y, a, _b):
-        return g * exp(a - finite_base(y))
+    def grad_a(self, g, y, a, b):
+        return where(y == -math.inf, 0.0, g * sigmoid(difference(a, b)))
 
-    def grad_b(self, g, y, _a, b):
-        return g * exp(b - finite_base(y))
+    def grad_b(self, g, y, a, b):
+        return where(y == -math.inf, 0.0, g * sigmoid(difference(b, a)))
 
 
-def finite_base(y):
-    r"""What is subtracted in an exponent: y, but 0 for :math:`-\infty` and NaN for :math:`+\infty`, whose own difference is none."""
-    return where(y == -math.inf, 0.0, where(y == math.inf, math.nan, y))
+def difference(a, b):
+    """a - b; of equal infinities NaN, without NumPy's warning."""
+    return where((a == b) & (abs(a) == math.inf), math.nan, a) - b
 
 
 @op

@@ -355,7 +355,7 @@ COSTS: dict[str, Cost] = {
     "reciprocal": each(1, 3),
     "rsqrt": each(2, 4),
     "hypot": each(4, 2, 2),
-    "logaddexp": each(2 * T + 3, T + 2, T + 2),
+    "logaddexp": each(2 * T + 3, T + 5, T + 5),
     "floor": each(1, 1),
     "ceil": each(1, 1),
     "trunc": each(1, 1),

@@ -171,7 +171,7 @@ OTHERWISE = {
     "T.minimum(a, b)": "of NaN: tests/ops/test_arithmetic.py",
     "T.nn.functional.hardsigmoid(a)": "PyTorch passes NaN's gradient on in hardtanh, but not here",
     "T.hypot(a, b)": "PyTorch's gradient at the origin is NaN, ours 0",
-    "T.logaddexp(a, b)": "the conventions of logsumexp hold at infinity",
+    "T.logaddexp(a, b)": "of two of minus infinity PyTorch's gradient is NaN, ours 0, as that of logsumexp in both",
     "T.copysign(a, b)": "PyTorch's gradient at infinity is infinity divided by itself",
 }
 """Where minilm differs at one of these points, and why."""
