@@ -256,12 +256,12 @@ class Operators:
 
         On a GPU this waits: how many are they?
         """
-        places = self.device.xp.nonzero(self.detach().data)
+        array, xp = self.data, self.device.xp
+        places = xp.nonzero(xp.reshape(array, -1) if array.ndim == 0 else array)
         if as_tuple:
             return tuple(self._wrap(place) for place in places)
-        if not places:
-            return self._wrap(self.device.xp.zeros((self.size, 0), np.int64))
-        return self._wrap(self.device.xp.stack(places, axis=1))
+        rows = xp.stack(places, axis=1)
+        return self._wrap(rows if array.ndim else rows[:, :0])
 
     def where(self: Any, condition: Any, other: Any) -> Any:
         """Its elements where the condition holds, those of `other` elsewhere."""

@@ -11,7 +11,9 @@ from hypothesis.extra import numpy as hnp
 import minilm as ml
 
 SPECIAL = np.array([-math.inf, -1.0, -0.0, 0.0, 2.0, math.inf, math.nan])
-small = hnp.arrays(np.int64, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3), elements=st.integers(-1, 1))
+small = hnp.arrays(
+    np.int64, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3), elements=st.integers(-1, 1)
+)
 
 
 @pytest.mark.parametrize("name", ["isnan", "isinf", "isfinite", "isposinf", "isneginf", "signbit", "logical_not"])
@@ -31,7 +33,10 @@ def axes_of(data, x):
 def test_over_axes(name, x, data, keepdims):
     axis = axes_of(data, x)
     expected = (np.sum if name == "count_nonzero" else getattr(np, name))(x != 0, axis=axis, keepdims=keepdims)
-    for found in (getattr(ml.tensor(x), name)(axis=axis, keepdims=keepdims), getattr(ml, name)(ml.tensor(x), dim=axis, keepdim=keepdims)):
+    for found in (
+        getattr(ml.tensor(x), name)(axis=axis, keepdims=keepdims),
+        getattr(ml, name)(ml.tensor(x), dim=axis, keepdim=keepdims),
+    ):
         np.testing.assert_array_equal(found.numpy(), expected)
         assert found.dtype == expected.dtype
 
@@ -63,7 +68,10 @@ def test_near_and_equal():
     assert ml.allclose(x, x) is False
     assert ml.equal(x[:2], ml.tensor([1.0, 2.0])) is True
     assert ml.equal(x[:2], ml.tensor([[1.0, 2.0]])) is False
-    assert ml.tensor(np.array([3, 250], np.uint8)).isclose(ml.tensor(np.array([4, 250], np.uint8))).tolist() == [False, True]
+    assert ml.tensor(np.array([3, 250], np.uint8)).isclose(ml.tensor(np.array([4, 250], np.uint8))).tolist() == [
+        False,
+        True,
+    ]
 
 
 def test_truth_of_numbers():

@@ -7,14 +7,33 @@ import pytest
 
 import minilm as ml
 
-PAIRS = [(7, 3), (-7, 3), (7, -3), (-7, -3), (6, 3), (-6, 3), (0, 5), (5.5, 2), (-5.5, 2), (5.5, -2), (-0.25, 1.0), (1e9, 7)]
+PAIRS = [
+    (7, 3),
+    (-7, 3),
+    (7, -3),
+    (-7, -3),
+    (6, 3),
+    (-6, 3),
+    (0, 5),
+    (5.5, 2),
+    (-5.5, 2),
+    (5.5, -2),
+    (-0.25, 1.0),
+    (1e9, 7),
+]
 
 
 @pytest.mark.parametrize(("a", "b"), PAIRS)
 def test_quotient_and_remainder_are_pythons(a, b):
     x, y = ml.tensor(a, dtype="float64"), ml.tensor(b, dtype="float64")
     expected = divmod(float(a), float(b))
-    for q, r in (divmod(x, y), divmod(x, b), divmod(a, y), (x // y, x % y), (ml.floor_divide(x, y), ml.remainder(x, y))):
+    for q, r in (
+        divmod(x, y),
+        divmod(x, b),
+        divmod(a, y),
+        (x // y, x % y),
+        (ml.floor_divide(x, y), ml.remainder(x, y)),
+    ):
         assert (q.item(), r.item()) == expected
     assert x.fmod(y).item() == math.fmod(a, b)
     assert ml.div(x, y, rounding_mode="trunc").item() == math.trunc(a / b)
@@ -57,7 +76,11 @@ def test_the_remainder_of_a_remainder():
 def test_halves_go_to_the_even_number():
     assert ml.tensor([-1.5, -0.5, 0.5, 1.5, 2.5]).round().tolist() == [-2.0, 0.0, 0.0, 2.0, 2.0]
     assert round(ml.tensor(2.66, dtype="float64"), 1).item() == 2.7
-    assert (math.floor(ml.tensor(-1.5)).item(), math.ceil(ml.tensor(-1.5)).item(), math.trunc(ml.tensor(-1.5)).item()) == (-2.0, -1.0, -1.0)
+    assert (
+        math.floor(ml.tensor(-1.5)).item(),
+        math.ceil(ml.tensor(-1.5)).item(),
+        math.trunc(ml.tensor(-1.5)).item(),
+    ) == (-2.0, -1.0, -1.0)
 
 
 def test_frac_and_copysign():

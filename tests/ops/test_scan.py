@@ -24,7 +24,9 @@ def test_cumprod(x, data):
 @given(arrays, st.data())
 def test_logcumsumexp(x, data):
     axis = data.draw(st.integers(-x.ndim, x.ndim - 1))
-    np.testing.assert_allclose(ml.tensor(x).logcumsumexp(axis).numpy(), np.logaddexp.accumulate(x, axis=axis), rtol=1e-12)
+    np.testing.assert_allclose(
+        ml.tensor(x).logcumsumexp(axis).numpy(), np.logaddexp.accumulate(x, axis=axis), rtol=1e-12
+    )
 
 
 def test_cumprod_with_zeros():
