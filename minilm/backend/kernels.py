@@ -92,10 +92,11 @@ class Kernels:
 
         In float64 where more than `long_sum` numbers come to a place on average: they are added one by one.
         """
-        if values.size > self.long_sum * math.prod(shape):
-            values = values.astype(np.float64, copy=False)
-        out = self.xp.zeros(shape, values.dtype)
-        self.xp.add.at(out, index, values)
+        dtype = wide = sum_dtype(dtype)
+        if dtype.kind == "f" and values.size > self.long_sum * math.prod(shape):
+            wide = np.float64
+        out = self.xp.zeros(shape, wide)
+        self.xp.add.at(out, index, values.astype(wide, copy=False))
         return out.astype(dtype, copy=False)
 
     long_sum = 1024
@@ -107,17 +108,16 @@ class Kernels:
         NumPy adds neighbours in memory in pairs, whose error grows as the logarithm of their number; but rows to rows one by one.
         Where that would be more than `long_sum` rows, it is done in float64.
         """
-        kind = x.dtype.kind
-        if kind != "f":
-            return self.xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype if x.dtype == np.uint64 else np.int64)
+        if x.dtype.kind != "f":
+            return self.xp.sum(x, axis=axis, keepdims=keepdims, dtype=sum_dtype(x.dtype))
         if x.size <= self.long_sum or x.dtype.itemsize >= 8 or added_one_by_one(x, axis) <= self.long_sum:
             return self.xp.sum(x, axis=axis, keepdims=keepdims)
         return self.xp.sum(x, axis=axis, keepdims=keepdims, dtype=np.float64).astype(x.dtype)
 
     def cumsum(self, x: Array, axis: int) -> Array:
         """The sums of the first 1, 2, ... numbers along an axis. They are added one by one: float32 in float64; integers in int64."""
-        wide = np.float64 if x.dtype.kind == "f" else x.dtype if x.dtype == np.uint64 else np.int64
-        return self.xp.cumsum(x, axis=axis, dtype=wide).astype(x.dtype if x.dtype.kind == "f" else wide, copy=False)
+        wide = np.float64 if x.dtype.kind == "f" else sum_dtype(x.dtype)
+        return self.xp.cumsum(x, axis=axis, dtype=wide).astype(sum_dtype(x.dtype), copy=False)
 
     def sum_leading(self, x: Array) -> Array:
         """The sum over all axes but the last: a bias's gradient. A product with ones is BLAS, faster than a reduction.
@@ -530,13 +530,16 @@ class Kernels:
         Sorting brings equal ids together, so that each run is one sum: `ufunc.at` would take six times as long.
         """
         xp, g, ids = self.xp, g.reshape(ids.size, g.shape[-1]), ids.reshape(-1)
-        out = xp.zeros((rows, g.shape[1]), g.dtype)
+        dtype = sum_dtype(g.dtype)
+        out = xp.zeros((rows, g.shape[1]), dtype)
         if ids.size == 0:
             return out
         order = xp.argsort(ids, kind="stable")
         ordered = ids[order]
         starts = xp.flatnonzero(xp.concatenate([xp.ones(1, bool), ordered[1:] != ordered[:-1]]))
-        wide = np.float64 if ids.size > self.long_sum * rows else g.dtype  # a run is added one by one
+        wide = (
+            np.float64 if dtype.kind == "f" and ids.size > self.long_sum * rows else dtype
+        )  # one by one, as in `scatter_add`
         out[ordered[starts]] = xp.add.reduceat(g[order], starts, axis=0, dtype=wide)
         return out
 
@@ -649,6 +652,12 @@ class Kernels:
             p -= s
 
         self.run(update, self.blocks(p, g, m, v, *(() if v_max is None else (v_max,))))
+
+
+def sum_dtype(dtype: Any) -> np.dtype[Any]:
+    """The type of a sum: of floats their own, of integers int64, which holds more of them (of uint64 uint64)."""
+    dtype = np.dtype(dtype)
+    return dtype if dtype.kind == "f" or dtype == np.uint64 else np.dtype(np.int64)
 
 
 def added_one_by_one(x: Array, axis: tuple[int, ...]) -> int:

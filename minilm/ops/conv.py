@@ -12,7 +12,9 @@ without an underscore: they must be kept.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from typing import NamedTuple
 
 import numpy as np
@@ -68,11 +70,11 @@ class conv2d(Op):
     def composed(self, x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
         windows = Windows(x.shape[2:], weight.shape[2:], stride, padding, dilation)
         (batch, channels), filters, width = x.shape[:2], weight.shape[0], windows.kernel[1]
-        x, y = windows.frame(x), 0.0
+        x, parts = windows.frame(x), []
         for k, tap in enumerate(windows.taps()):
             w = reshape(weight[:, :, k // width, k % width], (groups, filters // groups, channels // groups))
-            y = y + matmul(w, reshape(x[tap], (batch, groups, channels // groups, windows.total)))
-        y = reshape(y, (batch, filters, *windows.sizes))
+            parts.append(matmul(w, reshape(x[tap], (batch, groups, channels // groups, windows.total))))
+        y = reshape(functools.reduce(operator.add, parts), (batch, filters, *windows.sizes))
         return y if bias is None else y + reshape(bias, (filters, 1, 1))
 
     def forward(self, dev, x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minilm.backend import cpu
+from minilm.backend.kernels import sum_dtype
 from minilm.ops.arithmetic import cast, exp, where
 from minilm.ops.op import Op, Sample, distinct, normalize_axes, normalize_axis, op, real, shape_of
 from minilm.ops.shape import concat, expand, flip, reshape, transpose
@@ -243,8 +244,8 @@ class prod(Op):
         n, rest = count(x.shape, axis), tuple(i for i in range(x.ndim) if i not in axis)
         if n == 0:
             return sum(x, axis, keepdims) + 1
-        if x.dtype.kind != "f" and x.dtype != np.uint64:
-            x = cast(x, np.int64)
+        if x.dtype.kind != "f":
+            x = cast(x, sum_dtype(x.dtype))
         if x.dtype == np.float32 and n > cpu.long_sum:  # each multiplication rounds
             return cast(prod(cast(x, np.float64), axis=axis, keepdims=keepdims), np.float32)
         left = tuple(x.shape[i] for i in rest)
