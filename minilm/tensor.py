@@ -25,11 +25,11 @@ from minilm.backend import (
 from minilm.graph import Node, modes
 from minilm.operators import Operators
 from minilm.ops import REGISTRY
+from minilm.ops.dtypes import FLOAT32, FLOAT64, set_default_float, settle
 from minilm.ops.op import Op, Spec, shape_of
 
 Array = Any
 _new = object.__new__
-_FLOAT64 = np.dtype(np.float64)
 _default_dtype = np.dtype(np.float32)
 
 
@@ -49,6 +49,7 @@ def set_default_dtype(dtype: Any) -> None:
     if new.kind != "f":
         raise TypeError(f"the default dtype must be a float type, got {new}.")
     _default_dtype = new
+    set_default_float(new)
 
 
 def get_default_dtype() -> np.dtype[Any]:
@@ -324,7 +325,8 @@ class Tensor(Operators):
         """
         arrays: list[Any] = []
         device: Device = cpu
-        kind, record = None, False
+        kind = dtype = None
+        record = mixed = False
         for x in inputs:
             if isinstance(x, Tensor):
                 array = x._data
@@ -345,6 +347,13 @@ class Tensor(Operators):
                         f"{op.name}: inputs are on {device.name} and on {here.name}; move one with .to(...)."
                     )
                 device, kind = here, type(array)
+            if array.dtype is not dtype:
+                mixed, dtype = mixed or dtype is not None, array.dtype
+        if mixed or (dtype is not FLOAT32 and dtype is not FLOAT64):
+            plan = op.plan(arrays)
+            if plan is not None:
+                known = [x if isinstance(x, Tensor) else array for x, array in zip(inputs, arrays, strict=True)]
+                return plan.run(lambda *xs: _apply(op, xs, params), known)
         observers = modes.observers
         if observers:
             graph.announce(op, "forward")
@@ -358,9 +367,11 @@ class Tensor(Operators):
         if op.has_aux:
             out, aux = out
         if op.multi:
-            results = [Tensor._wrap(_settle(y, arrays, params)) for y in out]
+            results = [Tensor._wrap(settle(as_array(y), arrays, params)) for y in out]
+        elif type(out) is kind and out.dtype is dtype and not mixed:
+            results = [Tensor._wrap(out)]
         else:
-            results = [Tensor._wrap(_settle(out, arrays, params))]
+            results = [Tensor._wrap(settle(as_array(out), arrays, params))]
         if op.view:
             for result in results:
                 result._version = next(x._version for x in inputs if isinstance(x, Tensor))
@@ -655,15 +666,6 @@ def plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(plain_index(i) for i in index)
     return index._data if isinstance(index, Tensor) else index
-
-
-def _settle(y: Array, inputs: Sequence[Any], params: dict[str, Any]) -> Array:
-    """An op's result as an array; float64 comes only from float64 (NumPy makes it from integers too), or on request."""
-    y = as_array(y)
-    if y.dtype is _default_dtype or y.dtype != _FLOAT64 or "dtype" in params:
-        return y
-    given = any(x.dtype == _FLOAT64 for x in inputs if hasattr(x, "dtype"))
-    return y if given else y.astype(_default_dtype)
 
 
 def _record(

@@ -88,25 +88,60 @@ class Kernels:
         return self.xp.matmul(a, b)
 
     def scatter_add(self, shape: tuple[int, ...], dtype: Any, index: Any, values: Array) -> Array:
-        r"""Zeros of `shape`, to which ``out[index] += values`` adds repeated indices too (`ufunc.at`)."""
-        out = self.xp.zeros(shape, dtype)
-        self.xp.add.at(out, index, values)
-        return out
+        r"""Zeros of `shape`, to which ``out[index] += values`` adds repeated indices too (`ufunc.at`).
+
+        In float64 where more than `long_sum` numbers come to a place on average: they are added one by one.
+        """
+        dtype = wide = sum_dtype(dtype)
+        if dtype.kind == "f" and values.size > self.long_sum * math.prod(shape):
+            wide = np.float64
+        out = self.xp.zeros(shape, wide)
+        self.xp.add.at(out, index, values.astype(wide, copy=False))
+        return out.astype(dtype, copy=False)
+
+    long_sum = 1024
+    """So many float32 are added one by one, no more: each addition rounds, and a million of 0.1 would make 100,958."""
+
+    def sum(self, x: Array, axis: tuple[int, ...], keepdims: bool = False) -> Array:
+        """The sums over some axes (counted from 0); of integers, in int64.
+
+        NumPy adds neighbours in memory in pairs, whose error grows as the logarithm of their number; but rows to rows one by one.
+        Where that would be more than `long_sum` rows, it is done in float64.
+        """
+        if x.dtype.kind != "f":
+            return self.xp.sum(x, axis=axis, keepdims=keepdims, dtype=sum_dtype(x.dtype))
+        if x.size <= self.long_sum or x.dtype.itemsize >= 8 or added_one_by_one(x, axis) <= self.long_sum:
+            return self.xp.sum(x, axis=axis, keepdims=keepdims)
+        return self.xp.sum(x, axis=axis, keepdims=keepdims, dtype=np.float64).astype(x.dtype)
+
+    def cumsum(self, x: Array, axis: int) -> Array:
+        """The sums of the first 1, 2, ... numbers along an axis. They are added one by one: float32 in float64; integers in int64."""
+        wide = np.float64 if x.dtype.kind == "f" else sum_dtype(x.dtype)
+        return self.xp.cumsum(x, axis=axis, dtype=wide).astype(sum_dtype(x.dtype), copy=False)
 
     def sum_leading(self, x: Array) -> Array:
-        """The sum over all axes but the last: a bias's gradient. A product with ones is BLAS, faster than a reduction."""
-        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        """The sum over all axes but the last: a bias's gradient. A product with ones is BLAS, faster than a reduction.
+
+        BLAS adds one by one: many rows are added in parts of `long_sum`, then the sums of the parts.
+        """
+        rows, size = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), self.long_sum
         if math.prod(rows.shape) == 0:
             return rows.sum(axis=0)
-        return self.xp.matmul(self.xp.ones((1, rows.shape[0]), x.dtype), rows).reshape(-1)
+        while len(rows) > 2 * size:
+            parts, rest = rows[: len(rows) // size * size], rows[len(rows) // size * size :]
+            sums = self.xp.matmul(self.xp.ones((1, size), x.dtype), parts.reshape(-1, size, x.shape[-1]))
+            rows = self.xp.concatenate([sums.reshape(-1, x.shape[-1]), rest])
+        return self.xp.matmul(self.xp.ones((1, len(rows)), x.dtype), rows).reshape(-1)
 
     def sum_last(self, x: Array) -> Array:
-        """The sums over the last axis, which stays with size 1: a product with a column of ones, as in `sum_leading`."""
+        """The sums over the last axis, which stays with size 1: of short rows a product with a column of ones, as in `sum_leading`."""
+        if x.shape[-1] > 4 * self.long_sum:
+            return self.sum(x, (x.ndim - 1,), keepdims=True)
         return self.xp.matmul(x, self.xp.ones((x.shape[-1], 1), x.dtype))
 
     def sum_axis(self, x: Array, axis: int) -> Array:
         """The sums over one axis (counted from 0), which stays with size 1."""
-        return self.sum_last(x) if axis == x.ndim - 1 else x.sum(axis=axis, keepdims=True)
+        return self.sum_last(x) if axis == x.ndim - 1 else self.sum(x, (axis,), keepdims=True)
 
     def max_axis(self, x: Array, axis: int) -> Array:
         """The largest elements along one axis, which stays with size 1; where all are -infinity, the lowest finite number.
@@ -224,8 +259,11 @@ class Kernels:
 
     def batch_statistics(self, x: Array) -> tuple[Array, Array]:
         """Mean and (biased) variance of each channel, which is axis 1, over all other axes."""
-        axes = (0, *range(2, x.ndim))
-        return x.mean(axis=axes), x.var(axis=axes)
+        axes, count = (0, *range(2, x.ndim)), x.size // x.shape[1]
+        mean = self.sum(x, axes, keepdims=True) / count
+        d = x - mean
+        d *= d
+        return mean.reshape(-1), self.sum(d, axes) / count
 
     def batch_norm(
         self, x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float
@@ -245,7 +283,7 @@ class Kernels:
         axes, rstd = (0, *range(2, x.ndim)), (var + eps) ** -0.5
         normed = x - self.as_channels(mean, x.ndim)
         normed *= self.as_channels(rstd, x.ndim)
-        dweight, dbias = (g * normed).sum(axis=axes), g.sum(axis=axes)
+        dweight, dbias = self.sum(g * normed, axes), self.sum(g, axes)
         scale = rstd if weight is None else rstd * weight
         dx = g
         if of_batch:
@@ -492,13 +530,17 @@ class Kernels:
         Sorting brings equal ids together, so that each run is one sum: `ufunc.at` would take six times as long.
         """
         xp, g, ids = self.xp, g.reshape(ids.size, g.shape[-1]), ids.reshape(-1)
-        out = xp.zeros((rows, g.shape[1]), g.dtype)
+        dtype = sum_dtype(g.dtype)
+        out = xp.zeros((rows, g.shape[1]), dtype)
         if ids.size == 0:
             return out
         order = xp.argsort(ids, kind="stable")
         ordered = ids[order]
         starts = xp.flatnonzero(xp.concatenate([xp.ones(1, bool), ordered[1:] != ordered[:-1]]))
-        out[ordered[starts]] = xp.add.reduceat(g[order], starts, axis=0)
+        wide = (
+            np.float64 if dtype.kind == "f" and ids.size > self.long_sum * rows else dtype
+        )  # one by one, as in `scatter_add`
+        out[ordered[starts]] = xp.add.reduceat(g[order], starts, axis=0, dtype=wide)
         return out
 
     # -- activations ---------------------------------------------------------------------------------------------------
@@ -610,6 +652,22 @@ class Kernels:
             p -= s
 
         self.run(update, self.blocks(p, g, m, v, *(() if v_max is None else (v_max,))))
+
+
+def sum_dtype(dtype: Any) -> np.dtype[Any]:
+    """The type of a sum: of floats their own, of integers int64, which holds more of them (of uint64 uint64)."""
+    dtype = np.dtype(dtype)
+    return dtype if dtype.kind == "f" or dtype == np.uint64 else np.dtype(np.int64)
+
+
+def added_one_by_one(x: Array, axis: tuple[int, ...]) -> int:
+    """How many numbers NumPy adds one by one in a sum over axes: what is left of them behind those that are neighbours in memory."""
+    count, neighbours, width = math.prod(x.shape[i] for i in axis), 1, x.itemsize
+    for i in sorted((i for i, n in enumerate(x.shape) if n > 1), key=lambda i: abs(x.strides[i])):
+        if i not in axis or (neighbours > 1 and abs(x.strides[i]) != width):
+            break
+        neighbours, width = neighbours * x.shape[i], abs(x.strides[i]) * x.shape[i]
+    return count // neighbours
 
 
 def _common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:

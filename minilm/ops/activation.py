@@ -17,6 +17,7 @@ from minilm.ops.op import Op, Sample, op, real
 class tanh(Op):
     formula = r"y = \tanh x"
     derivative = r"\bar x = \bar y\,(1 - y^2)"
+    integers = "floats"
     samples = unary()
 
     def forward(self, dev, x):
@@ -32,6 +33,7 @@ class sigmoid(Op):
 
     formula = r"y = \frac{1}{1 + e^{-x}}"
     derivative = r"\bar x = \bar y\, y\,(1 - y)"
+    integers = "floats"
     samples = [*unary(), Sample(real(4, low=-40.0, high=40.0))]
 
     def forward(self, dev, x):
@@ -65,6 +67,7 @@ class leaky_relu(Op):
     derivative = r"\bar x = \bar y\,([x > 0] + \alpha [x \le 0])"
     domain = r"kink at 0, where \bar x = \alpha \bar y"
     source = "Maas, Hannun and Ng (2013), Rectifier Nonlinearities Improve Neural Network Acoustic Models, section 2"
+    integers = "floats"
     samples = [*unary(kinks=(0.0,)), Sample(real(5, kinks=(0.0,)), negative_slope=0.3)]
 
     def forward(self, dev, x, *, negative_slope=0.01):
@@ -81,6 +84,7 @@ class silu(Op):
     formula = r"y = x\,\sigma(x)"
     derivative = r"\bar x = \bar y\,\sigma(x)\,(1 + x\,(1 - \sigma(x)))"
     source = "Hendrycks and Gimpel (2016), Gaussian Error Linear Units, section 2; Elfwing, Uchibe and Doya (2018)"
+    integers = "floats"
     samples = unary()
 
     def forward(self, dev, x):
@@ -101,6 +105,7 @@ class softplus(Op):
 
     formula = r"y = \tfrac1\beta \ln(1 + e^{\beta x})"
     derivative = r"\bar x = \bar y\,\sigma(\beta x)"
+    integers = "floats"
     samples = [*unary(), Sample(real(4, low=-40.0, high=40.0)), Sample(real(2, 3), beta=2.5)]
 
     def check(self, x, *, beta):
@@ -152,6 +157,7 @@ class clip(Op):
 class erf(Op):
     formula = r"y = \operatorname{erf} x = \frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt"
     derivative = r"\bar x = \frac{2}{\sqrt\pi}\, \bar y\, e^{-x^2}"
+    integers = "floats"
     samples = unary()
 
     def forward(self, dev, x):
@@ -176,6 +182,8 @@ class gelu(Op):
     formula = r"y = x\,\Phi(x) = \tfrac12 x\,\bigl(1 + \operatorname{erf}(x / \sqrt 2)\bigr)"
     derivative = r"\bar x = \bar y\,\bigl(\Phi(x) + x\,\tfrac{1}{\sqrt{2\pi}} e^{-x^2/2}\bigr)"
     source = "Hendrycks and Gimpel (2016), Gaussian Error Linear Units, section 2"
+    integers = "floats"
+    wide = True
     samples = [*unary(), *(Sample(*s.inputs, approximate="tanh") for s in unary())]
 
     def check(self, x, *, approximate):

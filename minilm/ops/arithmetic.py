@@ -49,6 +49,7 @@ class sub(Op):
     formula = r"y = a - b"
     derivative = r"\bar a = \bar y, \quad \bar b = -\bar y"
     broadcasts = True
+    integers = "no booleans"
     samples = binary()
 
     def forward(self, dev, a, b):
@@ -84,6 +85,7 @@ class div(Op):
     derivative = r"\bar a = \frac{\bar y}{b}, \quad \bar b = -\frac{\bar y\, y}{b}"
     domain = r"b \neq 0"
     broadcasts = True
+    integers = "floats"
     samples = [*binary(0.5, 2.0), Sample(real(3), real(3, low=-2.0, high=-0.5))]
 
     def forward(self, dev, a, b):
@@ -100,6 +102,7 @@ class div(Op):
 class neg(Op):
     formula = r"y = -x"
     derivative = r"\bar x = -\bar y"
+    integers = "no booleans"
     samples = unary()
 
     def forward(self, dev, x):
@@ -156,7 +159,7 @@ class sign(Op):
     samples = unary(kinks=(0.0,))
 
     def forward(self, dev, x):
-        return dev.xp.sign(x)
+        return x.copy() if hasattr(x, "dtype") and x.dtype.kind == "b" else dev.xp.sign(x)
 
     def grad_x(self, g, _y, _x):
         return g * 0.0
@@ -167,6 +170,7 @@ class sqrt(Op):
     formula = r"y = \sqrt{x}"
     derivative = r"\bar x = \frac{\bar y}{2 y}"
     domain = r"x > 0"
+    integers = "floats"
     samples = unary(0.3, 3.0)
 
     def forward(self, dev, x):
@@ -180,6 +184,7 @@ class sqrt(Op):
 class exp(Op):
     formula = r"y = e^x"
     derivative = r"\bar x = \bar y\, y"
+    integers = "floats"
     samples = unary()
 
     def forward(self, dev, x):
@@ -194,6 +199,7 @@ class log(Op):
     formula = r"y = \ln x"
     derivative = r"\bar x = \frac{\bar y}{x}"
     domain = r"x > 0"
+    integers = "floats"
     samples = unary(0.3, 3.0)
 
     def forward(self, dev, x):
@@ -207,6 +213,7 @@ class log(Op):
 class sin(Op):
     formula = r"y = \sin x"
     derivative = r"\bar x = \bar y \cos x"
+    integers = "floats"
     samples = unary()
 
     def forward(self, dev, x):
@@ -220,6 +227,7 @@ class sin(Op):
 class cos(Op):
     formula = r"y = \cos x"
     derivative = r"\bar x = -\bar y \sin x"
+    integers = "floats"
     samples = unary()
 
     def forward(self, dev, x):

@@ -47,6 +47,8 @@ class scaled_dot_product_attention(Op):
     source = "Vaswani et al. (2017), Attention Is All You Need, section 3.2.1"
     has_aux = True
     broadcasts = True
+    integers = "floats"
+    wide = True
     samples = [
         Sample(real(2, 3, 4), real(2, 5, 4), real(2, 5, 2)),
         Sample(real(2, 3), real(2, 3), real(2, 3), causal=True),

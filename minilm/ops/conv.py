@@ -12,7 +12,9 @@ without an underscore: they must be kept.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +49,7 @@ class conv2d(Op):
         r"\quad \bar w_{ocuv} = \sum_{n,i,j} \bar y_{noij}\, x_{n, c, s i + d u - p, s j + d v - p};"
         r"\quad \bar b_o = \sum_{n,i,j} \bar y_{noij}"
     )
+    wide = True
     samples = [
         Sample(real(2, 1, 3, 4), real(2, 1, 2, 3), real(2)),
         Sample(real(1, 2, 3, 2), real(1, 2, 3, 2), stride=(2, 1), padding=(1, 2)),
@@ -67,11 +70,11 @@ class conv2d(Op):
     def composed(self, x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
         windows = Windows(x.shape[2:], weight.shape[2:], stride, padding, dilation)
         (batch, channels), filters, width = x.shape[:2], weight.shape[0], windows.kernel[1]
-        x, y = windows.frame(x), 0.0
+        x, parts = windows.frame(x), []
         for k, tap in enumerate(windows.taps()):
             w = reshape(weight[:, :, k // width, k % width], (groups, filters // groups, channels // groups))
-            y = y + matmul(w, reshape(x[tap], (batch, groups, channels // groups, windows.total)))
-        y = reshape(y, (batch, filters, *windows.sizes))
+            parts.append(matmul(w, reshape(x[tap], (batch, groups, channels // groups, windows.total))))
+        y = reshape(functools.reduce(operator.add, parts), (batch, filters, *windows.sizes))
         return y if bias is None else y + reshape(bias, (filters, 1, 1))
 
     def forward(self, dev, x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
@@ -82,7 +85,7 @@ class conv2d(Op):
         dev, windows = device_of(g), Windows(x.shape[2:], weight.shape[2:], stride, padding, dilation)
         dx = correlate_backward(dev, g, x.shape, weight, windows, groups) if needs[0] else None
         dw = filter_gradient(dev, g, x, windows, groups).reshape(weight.shape) if needs[1] else None
-        return dx, dw, g.sum(axis=(0, 2, 3)) if needs[2] else None
+        return dx, dw, dev.sum(g, (0, 2, 3)) if needs[2] else None
 
 
 @op
@@ -127,6 +130,8 @@ class max_pool2d(Op):
     derivative = r"\bar x_{nchw} = \sum_{(i,j) :\, (h, w) \text{ is the largest of window } (i,j)} \bar y_{ncij}"
     domain = r"tie between places of a window, where the first in row-major order receives all"
     has_aux = True
+    integers = "refused"
+    wide = True
     samples = [
         Sample(distinct(2, 2, 4, 4), kernel_size=2),
         Sample(distinct(1, 2, 5, 4), kernel_size=(3, 2), stride=(1, 2), padding=(1, 0)),
@@ -188,6 +193,8 @@ class avg_pool2d(Op):
 
     formula = r"y_{ncij} = \frac{1}{m_{ij}} \sum_{u,v} x_{n,\, c,\, s i + u - p,\, s j + v - p}"
     derivative = r"\bar x_{nchw} = \sum_{(i,j) :\, (h, w) \text{ in window } (i,j)} \frac{\bar y_{ncij}}{m_{ij}}"
+    integers = "floats"
+    wide = True
     samples = [
         Sample(real(2, 2, 4, 4), kernel_size=2),
         Sample(real(1, 2, 5, 4), kernel_size=(3, 2), stride=(1, 2), padding=(1, 0)),

@@ -58,6 +58,7 @@ class embedding_grad(Op):
     formula = r"y_r = \sum_{i :\, t_i = r} g_i"
     derivative = r"\bar g_i = \bar y_{t_i}"
     domain = r"t_i \in \{0, \dots, \text{rows} - 1\}"
+    wide = True
     samples = [Sample(real(5, 3), integer(5, high=4), rows=4), Sample(real(2, 3, 2), integer(2, 3, high=3), rows=5),
                Sample(real(2), integer(high=3), rows=3), Sample(real(0, 2), integer(0, high=3), rows=3)]  # fmt: skip
 

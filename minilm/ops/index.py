@@ -127,6 +127,7 @@ class accumulate(Op):
 
     formula = r"y_j = \sum_{k :\, i(k) = j} x_k"
     derivative = r"\bar x_k = \bar y_{i(k)}"
+    wide = True
     samples = [
         Sample(real(3, 2), shape=(3, 2), index=(np.array([0, 2, 0]),)),
         Sample(real(2), shape=(3,), index=(np.array([2, 0]),), distinct=True),

@@ -157,6 +157,7 @@ class _einsum(Op):
         r"\bar y_{\text{out}} \prod_{l \neq k} (x_l)_{\text{term } l}"
     )
     broadcasts = True
+    wide = True
     samples = [
         Sample(real(2, 3), real(3, 4), subscripts="ij,jk->ik"),
         Sample(real(2, 2, 3), real(2, 3, 2), subscripts="bij,bjk->kbi"),
@@ -190,7 +191,7 @@ class _einsum(Op):
             factors.append(contract(dev, a, left, b, right, {*output, *"".join(term for _, term in factors)}))
         x, term = factors[0]
         gone = tuple(i for i, letter in enumerate(term) if letter not in output)
-        y = dev.xp.sum(x, axis=gone) if gone else x.copy() if len(xs) == 1 else x  # never the memory of an input
+        y = dev.sum(x, gone) if gone else x.copy() if len(xs) == 1 else x  # never the memory of an input
         rest = [letter for letter in term if letter in output]
         return dev.xp.transpose(y, [rest.index(letter) for letter in output])
 
@@ -306,8 +307,8 @@ def contract(dev, a, left, b, right, keep):
 
     With letters that only one side has, and letters to sum over, it is a batch of matrix products.
     """
-    a, left = sum_alone(a, left, keep, right)
-    b, right = sum_alone(b, right, keep, left)
+    a, left = sum_alone(dev, a, left, keep, right)
+    b, right = sum_alone(dev, b, right, keep, left)
     batch = [c for c in left if c in right and c in keep]
     inner = [c for c in left if c in right and c not in keep]
     rows, columns = [c for c in left if c not in right], [c for c in right if c not in left]
@@ -319,11 +320,11 @@ def contract(dev, a, left, b, right, keep):
     return product.reshape([sizes[c] for c in term]), term
 
 
-def sum_alone(x, term, keep, other):
+def sum_alone(dev, x, term, keep, other):
     """A factor, summed over the letters that nothing else has."""
     alone = tuple(i for i, letter in enumerate(term) if letter not in keep and letter not in other)
     rest = "".join(letter for i, letter in enumerate(term) if i not in alone)
-    return (x.sum(axis=alone) if alone else x), rest
+    return (dev.sum(x, alone) if alone else x), rest
 
 
 def as_axes(x, term, batch, rows, columns):

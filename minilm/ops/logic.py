@@ -15,7 +15,7 @@ class _Question(Op):
 
     derivative = r"\bar x = 0"
     domain = "no gradient: the results are truth values or integers"
-    discrete = True
+    answers = True
 
 
 @op

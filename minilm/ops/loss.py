@@ -51,6 +51,8 @@ class cross_entropy(Op):
     )
     source = "Szegedy et al. (2016), Rethinking the Inception Architecture, section 7, for label smoothing"
     has_aux = True
+    integers = "refused"
+    wide = True
     samples = [
         Sample(real(4, 3), integer(4, high=3)),
         Sample(real(3), integer(high=3)),
@@ -118,6 +120,8 @@ class nll(Op):
 
     formula = r"\ell_i = -w_{t_i}\, x_{i t_i}, \quad L = \frac{\sum_i \ell_i}{\sum_i w_{t_i}}"
     derivative = r"\bar x_{ic} = -\bar\ell_i\, w_c\, [c = t_i]"
+    integers = "refused"
+    wide = True
     samples = [
         Sample(real(4, 3), integer(4, high=3)),
         Sample(real(3), integer(high=3), reduction="none"),
@@ -188,7 +192,7 @@ def check_classes(op_name, what, x, target, weight, ignore_index, distributions)
         raise ValueError(
             f"{op_name}: {what} must be (C,), (N, C) or (N, C, d1, ...) with C > 0 classes, got shape {shape}."
         )
-    rest, kind = shape[:1] * (len(shape) > 1) + shape[2:], getattr(getattr(target, "dtype", None), "kind", None)
+    rest, kind = shape[:1] * (len(shape) > 1) + shape[2:], kind_of(target)
     if kind == "f" and distributions and have == shape:
         if target.dtype != x.dtype:
             raise TypeError(
@@ -228,6 +232,8 @@ class mse(Op):
 
     formula = r"\ell = (x - t)^2"
     derivative = r"\bar x = 2\, \bar\ell\, (x - t), \quad \bar t = -\bar x"
+    integers = "refused"
+    wide = True
     samples = pairs()
 
     def check(self, input, target, *, reduction):
@@ -251,6 +257,8 @@ class l1(Op):
     formula = r"\ell = |x - t|"
     derivative = r"\bar x = \bar\ell\, \operatorname{sign}(x - t), \quad \bar t = -\bar x"
     domain = r"kink at x = t, where \bar x = 0"
+    integers = "refused"
+    wide = True
     samples = pairs()
 
     def check(self, input, target, *, reduction):
@@ -281,6 +289,8 @@ class huber(Op):
     derivative = r"\bar x = \bar\ell \max(-\delta, \min(\delta, x - t)), \quad \bar t = -\bar x"
     domain = r"smooth; kinks of the first derivative at |d| = \delta"
     source = "Huber (1964), Robust Estimation of a Location Parameter"
+    integers = "refused"
+    wide = True
     samples = [*pairs(), *pairs(delta=0.4)]
 
     def check(self, input, target, *, delta, reduction):
@@ -314,6 +324,8 @@ class binary_cross_entropy(Op):
     formula = r"\ell = -t \ln x - (1 - t) \ln(1 - x)"
     derivative = r"\bar x = \bar\ell\, \frac{x - t}{x (1 - x)}, \quad \bar t = \bar\ell\, (\ln(1 - x) - \ln x)"
     domain = r"0 < x < 1; at 0 and 1 logarithms are held at -100, and x (1 - x) at 10^{-12}"
+    integers = "refused"
+    wide = True
     samples = pairs(low=0.1, high=0.9)
 
     def check(self, input, target, *, reduction):
@@ -354,6 +366,8 @@ class binary_cross_entropy_with_logits(Op):
         r"\bar t = \bar\ell\, \bigl(p \ln(1 + e^{-x}) - \ln(1 + e^x)\bigr), \quad \bar p = \bar\ell\, t \ln(1 + e^{-x})"
     )
     broadcasts = True
+    integers = "refused"
+    wide = True
     samples = [*pairs(), *pairs(real(3, low=0.5)), Sample(real(2, 3, low=-40, high=40), real(2, 3, low=0.0, high=1.0))]
 
     def check(self, input, target, pos_weight, *, reduction):
@@ -400,6 +414,8 @@ class kl_div(Op):
     )
     domain = r"t \ge 0; at t = 0 the loss is 0, and \bar t is set to 0 (its limit is infinite)"
     source = "Kullback and Leibler (1951), On Information and Sufficiency"
+    integers = "refused"
+    wide = True
     samples = [
         *pairs(target=lambda *shape: real(*shape, low=0.1, high=1.0)),
         *pairs(log_target=True),
@@ -456,24 +472,31 @@ def check_reduction(op_name, reduction, allowed=REDUCTIONS):
         raise ValueError(f"{op_name}: reduction must be one of {', '.join(map(repr, allowed))}, got {reduction!r}.")
 
 
+def kind_of(x):
+    """The kind of x's dtype as NumPy writes it, "f" for floats; None for what is no tensor."""
+    return getattr(getattr(x, "dtype", None), "kind", None)
+
+
 def check_float(op_name, what, x):
     """Raises unless x holds floats."""
     dtype = getattr(x, "dtype", None)
-    if dtype is None or dtype.kind != "f":
+    if kind_of(x) != "f":
         raise TypeError(f"{op_name}: {what} must hold floats, got {type(x).__name__ if dtype is None else dtype}.")
 
 
 def check_pair(op_name, input, target, reduction, allowed=REDUCTIONS):
     """The parameters of an elementwise loss, once predictions and targets are known to fit each other."""
     check_reduction(op_name, reduction, allowed)
-    check_float(op_name, "the input", input)
-    check_float(op_name, "the target", target)
+    integers = [kind_of(x) in ("i", "u", "b") for x in (input, target)]
+    for what, x, is_integer in zip(("input", "target"), (input, target), integers, strict=True):
+        if not is_integer or all(integers):
+            check_float(op_name, f"the {what}", x)
     if shape_of(input) != shape_of(target):
         raise ValueError(
             f"{op_name}: the input has shape {shape_of(input)}, the target {shape_of(target)}: they must be equal "
             "(reshape one: broadcasting them would compare every prediction with every target)."
         )
-    if input.dtype != target.dtype:
+    if input.dtype != target.dtype and not any(integers):
         raise TypeError(
             f"{op_name}: the input is {input.dtype}, the target {target.dtype}; convert one with .astype(...)."
         )

@@ -32,6 +32,8 @@ class softmax(Op):
     derivative = r"\bar x_i = y_i \Bigl(\bar y_i - \sum_j \bar y_j\, y_j\Bigr)"
     domain = r"all real numbers, and -\infty; zeros where every x_j = -\infty"
     source = "Bridle (1990), Probabilistic Interpretation of Feedforward Classification Network Outputs"
+    integers = "refused"
+    wide = True
     samples = [Sample(real(2, 3)), Sample(real(2, 3, 2), axis=1), Sample(real(4), axis=0), Sample(real(2, 1)),
                Sample(real(0, 3)), Sample(real(2, 0)), Sample(real(2, 3, low=300, high=304))]  # fmt: skip
 
@@ -60,6 +62,8 @@ class log_softmax(Op):
     formula = r"y_i = x_i - \ln \sum_j e^{x_j}"
     derivative = r"\bar x_i = \bar y_i - e^{y_i} \sum_j \bar y_j"
     domain = r"all real numbers, and -\infty"
+    integers = "refused"
+    wide = True
     samples = softmax.samples
 
     def check(self, x, *, axis):
@@ -99,6 +103,8 @@ class layer_norm(Op):
     )
     source = "Ba, Kiros and Hinton (2016), Layer Normalization, eq. 3"
     has_aux = True
+    integers = "refused"
+    wide = True
     samples = [
         Sample(real(2, 4), real(4), real(4)), Sample(real(2, 3, 4)), Sample(real(4), real(4)), Sample(real(2, 4), None, real(4)),
         Sample(real(2, 4), real(4), real(4), eps=0.1), Sample(real(0, 4), real(4), real(4)), Sample(real(3, 1), eps=0.5),
@@ -135,6 +141,8 @@ class rms_norm(Op):
     )
     source = "Zhang and Sennrich (2019), Root Mean Square Layer Normalization, eq. 4"
     has_aux = True
+    integers = "refused"
+    wide = True
     samples = [Sample(real(2, 4), real(4)), Sample(real(2, 3, 4)), Sample(real(4), real(4)), Sample(real(2, 4), real(4), eps=0.1),
                Sample(real(0, 4), real(4)), Sample(real(3, 1), eps=0.5)]  # fmt: skip
 
@@ -164,6 +172,9 @@ class batch_statistics(Op):
     formula = r"\mu_c = \frac1N \sum_{i} x_{ic}, \quad \sigma^2_c = \frac1N \sum_i (x_{ic} - \mu_c)^2"
     derivative = r"\bar x_{ic} = \frac1N \bar\mu_c + \frac2N (x_{ic} - \mu_c)\, \overline{\sigma^2_c}"
     multi = True
+    narrows = False  # the variance of numbers that float16 holds may be too large for it
+    integers = "refused"
+    wide = True
     samples = [Sample(real(4, 3)), Sample(real(3, 2, 4)), Sample(real(2, 2, 2, 3)), Sample(real(1, 2))]
 
     def check(self, x):
@@ -209,6 +220,9 @@ class batch_norm(Op):
     domain = r"\sigma^2 \ge 0"
     source = "Ioffe and Szegedy (2015), Batch Normalization, algorithm 1"
     has_aux = True
+    follows = ("mean", "var")
+    integers = "refused"
+    wide = True
     samples = [
         Sample(real(4, 3), real(3), real(3)), Sample(real(3, 2, 4)), Sample(real(2, 2, 2, 3), real(2)), Sample(real(3, 2), None, real(2)),
         Sample(real(4, 3), real(3), real(3), real(3), real(3, low=0.5)), Sample(real(2, 2, 3), None, None, real(2), real(2, low=0.5)),

@@ -31,6 +31,7 @@ and nothing of such an output (``g`` has its shape and dtype), so the array can 
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -38,6 +39,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minilm.backend import Device, DeviceError, as_array, cpu, device_of
+from minilm.ops import dtypes
 
 Array = Any
 REGISTRY: dict[str, Op] = {}
@@ -48,6 +50,8 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "indices": ("index",), "value": ("src",), "exponent": ("b",),
 }  # fmt: skip
 """Arguments of records, by the names that PyTorch's or NumPy's functions have for them."""
+DISCRETE = frozenset({"integer", "mask"})  # kinds of `Arg` that are no numbers to compute with
+_NUMBERS = (bool, int, float, np.generic)
 _fused = True
 
 
@@ -146,6 +150,7 @@ class Op:
       arguments are parameters; ``dev`` is the device, ``dev.xp`` its array module;
     - ``grad_NAME(self, g, y, *inputs, **params)`` for each differentiable input NAME, or one
       ``backward(self, g, y, *inputs, needs, **params)`` that returns a tuple with one gradient per input;
+    - ``integers``, ``wide``, ``follows``: which dtype it computes in (`minilm.ops.dtypes`);
     - ``composed(self, *inputs, **params)``, for an op that is fused from others: the same function written with those,
       which is its specification and its second derivative. The backward rule of such an op sees arrays only.
     """
@@ -157,10 +162,17 @@ class Op:
     source: str = ""
     samples: Sequence[Sample] = ()
     broadcasts = False  # the engine sums a gradient back to the shape of an input that was broadcast
+    integers = (
+        "kept"  # what integers alone become: "kept", "floats" (the default float type), "refused", or "no booleans"
+    )
+    wide = False  # float16 is computed in float32, forward and backward, and rounded once
+    narrows = True  # the results of such an op are float16 again
+    follows: Sequence[str] = ()  # inputs whose dtype does not decide that of the result
+    numbers: Sequence[str] = ()  # inputs to compute with, though samples draw integers or masks: no indices
     view = False  # the output may share the input's memory
     has_aux = False  # forward returns (output, aux); rules receive aux=...
     multi = False  # forward returns a tuple of outputs; g is a tuple, with None where no gradient arrived
-    discrete = False  # the outputs are truth values or integers, which have no gradient
+    answers = False  # the outputs are truth values or integers, which have no gradient
 
     composed: Callable[..., Any] | None = None
     backward: Callable[..., Any] | None = None
@@ -182,6 +194,10 @@ class Op:
         self.all_differentiable = self.variadic or self.backward is not None or None not in self.rules
         self.only_composed = type(self).forward is Op.forward
         self._saves: dict[tuple[bool, ...], tuple[bool, tuple[bool, ...]]] = {}
+        self._plans: dict[tuple[Any, ...], dtypes.Plan | None] = {}
+        self._kinds = [self._drawn(i) for i in range(len(self.input_names))]
+        count = sum(not self.discrete(i) for i in range(len(self.input_names)))
+        self.plain = count < 2 and not self.variadic and not self.wide and self.integers == "kept"  # nothing to cast
         self.__doc__ = type(self).__doc__
         self.__name__ = self.name
 
@@ -195,16 +211,55 @@ class Op:
     def __repr__(self) -> str:
         return f"<op {self.name}: {self.formula}>"
 
+    def _drawn(self, i: int) -> set[str]:
+        """What the samples draw for input i: the kinds of their `Arg`."""
+        return {s.inputs[i].kind for s in self.samples if i < len(s.inputs) and isinstance(s.inputs[i], Arg)}
+
+    def discrete(self, i: int) -> bool:
+        """Whether input i holds indices, class labels or a mask, which are no numbers to compute with, where it holds no floats."""
+        return not self.variadic and self.input_names[i] not in self.numbers and bool(self._kinds[i] & DISCRETE)
+
+    def is_number(self, i: int, dtype: Any) -> bool:
+        """Whether input i, of this dtype, takes part in promotion. A mask of floats that are added does, say."""
+        return not self.discrete(i) or (dtype.kind == "f" and not self._kinds[i] <= DISCRETE)
+
+    def plan(self, inputs: Sequence[Any]) -> dtypes.Plan | None:
+        """What is to be cast (`minilm.ops.dtypes`), looked up by the inputs' dtypes; None for nothing.
+
+        Raises:
+            TypeError: the op refuses integers, and was given nothing else.
+        """
+        if self.plain:
+            return None
+        key = (dtypes.default_float(), *[getattr(x, "dtype", type(x)) for x in inputs])
+        plan = self._plans.get(key, self)
+        if plan is self:
+            plan = self._plans[key] = dtypes.make_plan(self, inputs)
+        return plan
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         inputs, params = self.bind(args, kwargs)
         if self.check is not None:
             params = self.check(*inputs, **params)
         if self.composed is not None and (self.only_composed or not _fused):
+            plan = self.plan(inputs)
+            if plan is not None:
+                return plan.run(functools.partial(self.composed, **params), inputs)
             return self.composed(*inputs, **params)
         for x in inputs:
             apply = getattr(type(x), "__minilm_op__", None)
             if apply is not None:
                 return apply(self, inputs, params)
+        even = dtypes.are_even(inputs)
+        if not even:
+            inputs = dtypes.weak_scalars(self, inputs)
+            plan = self.plan(inputs)
+            if plan is not None:
+                return plan.run(functools.partial(self._on_arrays, params), inputs)
+        out = self._on_arrays(params, *inputs)
+        return out if even or self.multi else dtypes.settle(out, inputs, params)
+
+    def _on_arrays(self, params: dict[str, Any], *inputs: Any) -> Any:
         out = self.forward(common_device(self, inputs), *inputs, **params)
         if self.has_aux:
             out = out[0]
@@ -318,7 +373,7 @@ def common_device(op: Op, inputs: Iterable[Any]) -> Device:
     """
     device = None
     for x in inputs:
-        if x is None or isinstance(x, bool | int | float | np.generic):
+        if x is None or isinstance(x, _NUMBERS):
             continue
         here = device_of(x)
         if device is not None and here is not device:

@@ -28,6 +28,7 @@ class dropout(Op):
     derivative = r"\bar x_i = \frac{m_i}{1 - p}\, \bar y_i"
     source = "Srivastava et al. (2014), Dropout: A Simple Way to Prevent Neural Networks from Overfitting"
     has_aux = True
+    integers = "floats"
     samples = [Sample(real(3, 4), p=0.5, key=1), Sample(real(2, 2, 3), p=0.1, key=2**64 - 1), Sample(real(2), p=0.0, key=3),
                Sample(real(2, 3), p=1.0, key=4), Sample(real(3), p=0.5, key=5, training=False), Sample(real(), p=0.3, key=6),
                Sample(real(0, 2), p=0.5, key=7)]  # fmt: skip

@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minilm.ops.arithmetic import exp, where
+import numpy as np
+
+from minilm.backend import cpu
+from minilm.backend.kernels import sum_dtype
+from minilm.ops.arithmetic import cast, exp, where
 from minilm.ops.op import Op, Sample, distinct, normalize_axes, normalize_axis, op, real, shape_of
 from minilm.ops.shape import concat, expand, flip, reshape, transpose
 
@@ -42,13 +46,14 @@ def spread(g, shape, axis):
 class sum(Op):
     formula = r"y = \sum_i x_i"
     derivative = r"\bar x_i = \bar y"
+    wide = True
     samples = [*reduction_samples(), Sample(real(0, 3), axis=0), Sample(real(2, 0))]
 
     def check(self, x, *, axis, keepdims):
         return {"axis": normalize_axes("sum", axis, x.ndim), "keepdims": keepdims}
 
     def forward(self, dev, x, *, axis=None, keepdims=False):
-        return dev.xp.sum(x, axis=axis, keepdims=keepdims)
+        return dev.sum(x, axis, keepdims)
 
     def grad_x(self, g, _y, _x, *, axis, keepdims):
         return spread(g, _x.shape, axis)
@@ -84,13 +89,15 @@ class mean(Op):
 
     formula = r"y = \frac1n \sum_i x_i"
     derivative = r"\bar x_i = \frac{\bar y}{n}"
+    integers = "floats"
+    wide = True
     samples = reduction_samples()
 
     def check(self, x, *, axis, keepdims):
         return {"axis": normalize_axes("mean", axis, x.ndim), "keepdims": keepdims}
 
     def forward(self, dev, x, *, axis=None, keepdims=False):
-        return over(dev.xp.sum(x, axis=axis, keepdims=keepdims), count(x.shape, axis))
+        return over(dev.sum(x, axis, keepdims), count(x.shape, axis))
 
     def grad_x(self, g, _y, _x, *, axis, keepdims):
         return spread(over(g, count(_x.shape, axis)), _x.shape, axis)
@@ -105,6 +112,8 @@ class var(Op):
 
     formula = r"y = \frac{1}{n - c} \sum_i (x_i - \mu)^2, \quad \mu = \tfrac1n \sum_i x_i"
     derivative = r"\bar x_i = \frac{2 \bar y}{n - c} (x_i - \mu)"
+    integers = "floats"
+    wide = True
     samples = [Sample(*s.inputs, **s.params, correction=0) for s in reduction_samples()] + reduction_samples()[:4]
 
     def check(self, x, *, axis, keepdims, correction):
@@ -112,8 +121,8 @@ class var(Op):
 
     def forward(self, dev, x, *, axis=None, keepdims=False, correction=1):
         n = count(x.shape, axis)
-        d = x - over(dev.xp.sum(x, axis=axis, keepdims=True), n)
-        return over(dev.xp.sum(d * d, axis=axis, keepdims=keepdims), n - correction)
+        d = x - over(dev.sum(x, axis, True), n)
+        return over(dev.sum(d * d, axis, keepdims), n - correction)
 
     def grad_x(self, g, _y, x, *, axis, keepdims, correction):
         g = over(g * 2.0, count(x.shape, axis) - correction)
@@ -130,6 +139,8 @@ class std(Op):
     formula = r"y = \sqrt{\operatorname{var}(x)}"
     derivative = r"\bar x_i = \frac{\bar y}{y} \frac{x_i - \mu}{n - c}"
     domain = r"kink at y = 0, where \bar x = 0"
+    integers = "floats"
+    wide = True
     samples = reduction_samples()[:4]
 
     def check(self, x, *, axis, keepdims, correction):
@@ -153,6 +164,7 @@ class _Extreme(Op):
     """
 
     domain = "ties share the gradient equally"
+    wide = True
     samples = [
         Sample(distinct(2, 3, 4)), Sample(distinct(2, 3, 4), axis=1), Sample(distinct(2, 3, 4), axis=(0, 2)),
         Sample(distinct(2, 3), axis=-1, keepdims=True), Sample(distinct()), Sample(distinct(1, 1), axis=0),
@@ -195,6 +207,7 @@ class min(_Extreme):
 class cumsum(Op):
     formula = r"y_i = \sum_{j \le i} x_j"
     derivative = r"\bar x_j = \sum_{i \ge j} \bar y_i"
+    wide = True
     samples = [
         Sample(real(2, 3, 4), axis=1),
         Sample(real(5), axis=0),
@@ -206,7 +219,7 @@ class cumsum(Op):
         return {"axis": normalize_axis("cumsum", axis, x.ndim)}
 
     def forward(self, dev, x, *, axis):
-        return dev.xp.cumsum(x, axis=axis)
+        return dev.cumsum(x, axis)
 
     def grad_x(self, g, _y, _x, *, axis):
         return flip(cumsum(flip(g, axis), axis), axis)
@@ -221,6 +234,7 @@ class prod(Op):
 
     formula = r"y = \prod_i x_i"
     derivative = r"\bar x_i = \bar y \prod_{j \ne i} x_j"
+    wide = True
     samples = [*reduction_samples(), Sample(real(2, 5), axis=1), Sample(real(2, 0), axis=1)]
 
     def check(self, x, *, axis, keepdims):
@@ -230,6 +244,10 @@ class prod(Op):
         n, rest = count(x.shape, axis), tuple(i for i in range(x.ndim) if i not in axis)
         if n == 0:
             return sum(x, axis, keepdims) + 1
+        if x.dtype.kind != "f":
+            x = cast(x, sum_dtype(x.dtype))
+        if x.dtype == np.float32 and n > cpu.long_sum:  # each multiplication rounds
+            return cast(prod(cast(x, np.float64), axis=axis, keepdims=keepdims), np.float32)
         left = tuple(x.shape[i] for i in rest)
         rows = reshape(transpose(x, (*rest, *axis)), (*left, n))
         while n > 1:
@@ -251,6 +269,8 @@ class logsumexp(Op):
     formula = r"y = \ln \sum_i e^{x_i} = m + \ln \sum_i e^{x_i - m}, \quad m = \max_i x_i"
     derivative = r"\bar x_i = \bar y\, e^{x_i - y} = \bar y\, \operatorname{softmax}(x)_i"
     domain = r"all real numbers, and -\infty"
+    integers = "floats"
+    wide = True
     samples = [*reduction_samples(), Sample(real(3, 4, low=-300.0, high=300.0), axis=1)]
 
     def check(self, x, *, axis, keepdims):
@@ -259,10 +279,10 @@ class logsumexp(Op):
     def forward(self, dev, x, *, axis=None, keepdims=False):
         xp = dev.xp
         if count(x.shape, axis) == 0:
-            return xp.sum(x, axis=axis, keepdims=keepdims) - math.inf
+            return dev.sum(x, axis, keepdims) - math.inf
         top = max.forward(dev, x, axis=axis, keepdims=True)
         base = xp.where(xp.isfinite(top), top, 0)  # infinity minus infinity is not a number
-        total = xp.sum(xp.exp(xp.minimum(x - base, 0)), axis=axis, keepdims=True)
+        total = dev.sum(xp.exp(xp.minimum(x - base, 0)), axis, True)
         y = top + xp.log(xp.where(total == 0, 1, total))
         return xp.reshape(y, reduced(x.shape, axis, keepdims))
 

@@ -181,8 +181,8 @@ def test_predictions_and_targets_must_fit(loss):
     column, row = ml.tensor([[0.5], [0.5]]), ml.tensor([0.5, 0.5])
     with pytest.raises(ValueError, match=r"input has shape \(2, 1\), the target \(2,\).*must be equal"):
         loss(column, row)
-    with pytest.raises(TypeError, match="the target must hold floats, got int64"):
-        loss(row, ml.tensor([0, 1]))
+    with pytest.raises(TypeError, match="the input must hold floats, got int64"):
+        loss(ml.tensor([0, 1]), ml.tensor([0, 1]))
     with pytest.raises(TypeError, match="the input must hold floats, got list"):
         loss([0.5], row)
     with pytest.raises(TypeError, match="the input is float32, the target float64"):

@@ -25,7 +25,7 @@ def outputs(result):
 
 
 def differentiable(op, inputs):
-    return not op.discrete and any(isinstance(x, ml.Tensor) and x.requires_grad for x in inputs)
+    return not op.answers and any(isinstance(x, ml.Tensor) and x.requires_grad for x in inputs)
 
 
 @pytest.mark.parametrize("name", REGISTRY)
@@ -35,10 +35,10 @@ def test_record_is_complete(name):
     assert op.derivative
     assert op.domain
     assert op.samples
-    assert op.backward or op.variadic or any(op.rules) or op.composed or op.discrete
+    assert op.backward or op.variadic or any(op.rules) or op.composed or op.answers
 
 
-@pytest.mark.parametrize(("op", "sample"), [case for case in CASES if case.values[0].discrete])
+@pytest.mark.parametrize(("op", "sample"), [case for case in CASES if case.values[0].answers])
 def test_a_question_has_no_gradient(op, sample, device):
     """Truth values and int64, of float inputs that require a gradient; and no rule that would never run."""
     inputs = arguments(op, sample, device)
