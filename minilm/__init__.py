@@ -109,7 +109,7 @@ from minilm.tensor import Tensor, arange, get_default_dtype, grad, ones, set_def
 from minilm.trace import trace
 
 if TYPE_CHECKING:
-    from minilm import book, data, models, nn, ops, optim, parallel, random, text, train
+    from minilm import book, data, linalg, models, nn, ops, optim, parallel, random, text, train
 
 __version__ = "0.1.0"
 
@@ -180,7 +180,7 @@ half, double, short, long, bool_ = float16, float64, int16, int64, np.dtype("boo
 float, int, bool = float32, int32, bool_
 inf, nan, pi, e, newaxis = np.inf, np.nan, np.pi, np.e, None
 
-_PACKAGES = ("book", "data", "models", "nn", "ops", "optim", "parallel", "random", "text", "train")
+_PACKAGES = ("book", "data", "linalg", "models", "nn", "ops", "optim", "parallel", "random", "text", "train")
 
 
 def __getattr__(name: str) -> Any:
@@ -202,7 +202,7 @@ __all__ = [
     "full_like", "gather", "ge", "ger", "get_default_dtype", "get_device", "get_num_threads", "grad", "gradcheck",
     "gradgradcheck", "greater", "greater_equal", "gt", "half", "hardshrink", "hstack", "hypot", "index_add", "index_copy",
     "index_fill", "index_select", "inf", "inner", "int8", "int16", "int32", "int64", "is_grad_enabled", "is_tensor",
-    "isclose", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "le", "lerp", "less", "less_equal", "linspace", "log",
+    "isclose", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "le", "lerp", "less", "less_equal", "linalg", "linspace", "log",
     "log1p", "log2", "log10", "log_softmax", "logaddexp", "logcumsumexp", "logical_and", "logical_not", "logical_or",
     "logical_xor", "logspace", "logsumexp", "long", "lt", "manual_seed", "masked_fill", "masked_select", "matmul", "maximum",
     "mean", "meshgrid", "minimum", "mm", "mod", "models", "moveaxis", "movedim", "mul", "multinomial", "multiply", "mv",

@@ -6,6 +6,7 @@ from typing import Any
 
 from minilm import random
 from minilm.ops import REGISTRY
+from minilm.ops.op import shape_of
 from minilm.ops.spellings import by_dim_or_axis
 from minilm.tensor import Tensor, get_default_dtype
 
@@ -18,7 +19,11 @@ logsigmoid, softsign, tanhshrink = (REGISTRY[name] for name in ("logsigmoid", "s
 hardshrink, softshrink, prelu, glu = (REGISTRY[name] for name in ("hardshrink", "softshrink", "prelu", "glu"))
 softmax, log_softmax = (REGISTRY[name] for name in ("softmax", "log_softmax"))
 layer_norm, rms_norm, batch_norm = (REGISTRY[name] for name in ("layer_norm", "rms_norm", "batch_norm"))
-conv1d, conv2d, max_pool2d, avg_pool2d = (REGISTRY[name] for name in ("conv1d", "conv2d", "max_pool2d", "avg_pool2d"))
+conv1d, conv2d = (REGISTRY[name] for name in ("conv1d", "conv2d"))
+conv_transpose1d, conv_transpose2d = (REGISTRY[name] for name in ("conv_transpose1d", "conv_transpose2d"))
+max_pool1d, max_pool2d, avg_pool1d, avg_pool2d = (
+    REGISTRY[name] for name in ("max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d")
+)
 cross_entropy, nll_loss, kl_div = (REGISTRY[name] for name in ("cross_entropy", "nll", "kl_div"))
 mse_loss, l1_loss, huber_loss = (REGISTRY[name] for name in ("mse", "l1", "huber"))
 binary_cross_entropy = REGISTRY["binary_cross_entropy"]
@@ -34,6 +39,69 @@ def softmin(x: Any, axis: int = -1) -> Any:
 def embedding(ids: Any, weight: Any, padding_idx: int | None = None) -> Tensor:
     """The rows of `weight` at the ids; see `minilm.ops.embedding.embedding`. The row of padding_idx gets no gradient."""
     y: Tensor = REGISTRY["embedding"](weight, ids, padding_idx=padding_idx)
+    return y
+
+
+def pad(x: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
+    """The input in a frame, with PyTorch's arguments.
+
+    Args:
+        pad: pairs (before, after) as one flat sequence, for the last axis first: ``(left, right, top, bottom)``. Axes that are not
+            named stay as they are. A negative number cuts off.
+        mode: ``"constant"`` (a frame of `value`, 0 by default), ``"reflect"``, ``"replicate"`` or ``"circular"``
+            (`minilm.ops.padding`).
+
+    Raises:
+        ValueError: an odd number of widths, more pairs than axes, an unknown mode, or a value for another mode than constant.
+    """
+    widths, ndim = tuple(pad), len(shape_of(x))
+    if len(widths) % 2 or len(widths) > 2 * ndim:
+        raise ValueError(f"pad: {widths} must be pairs (before, after), at most one for each of {ndim} axes, the last one first.")
+    pairs = tuple(widths[2 * i : 2 * i + 2] for i in range(len(widths) // 2))
+    pairs = ((0, 0),) * (ndim - len(pairs)) + pairs[::-1]
+    if mode == "constant":
+        y: Tensor = REGISTRY["pad"](x, widths=pairs, value=0.0 if value is None else value)
+        return y
+    if value is not None:
+        raise ValueError(f"pad: mode {mode!r} takes no value, got {value!r}.")
+    y = REGISTRY["pad_with_own"](x, widths=pairs, mode=mode)
+    return y
+
+
+def interpolate(
+    x: Any,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+) -> Tensor:
+    """Lines ``(N, C, L)`` or images ``(N, C, H, W)`` in another size, with PyTorch's arguments; see `minilm.ops.interpolate`.
+
+    Args:
+        size: the new size: one number for all axes, or one for each.
+        scale_factor: instead of it, by how much it grows; the size is rounded down.
+        mode: ``"nearest"``, ``"nearest-exact"``, ``"linear"`` for lines or ``"bilinear"`` for images.
+        align_corners: whether the centers of the corners stay in place, for the linear modes; default: False.
+        recompute_scale_factor: use the ratio of the sizes in place of `scale_factor`.
+
+    Raises:
+        ValueError: neither or both of size and scale_factor, or what `minilm.ops.interpolate.resize` refuses.
+    """
+    shape = shape_of(x)
+    axes = max(len(shape) - 2, 0)
+    if (size is None) == (scale_factor is None):
+        raise ValueError("interpolate: give either size or scale_factor.")
+    scales = None
+    if size is None:
+        scales = tuple(scale_factor) if isinstance(scale_factor, tuple | list) else (scale_factor,) * axes
+        if len(scales) != axes or not all(0 < c < float("inf") for c in scales):
+            raise ValueError(f"interpolate: scale_factor must be positive, one number or {axes}, got {scale_factor!r}.")
+        size = tuple(int(n * c) for n, c in zip(shape[2:], scales, strict=True))
+    size = tuple(size) if isinstance(size, tuple | list) else (size,) * axes
+    y: Tensor = REGISTRY["resize"](
+        x, size=size, mode=mode, align_corners=bool(align_corners), scales=None if recompute_scale_factor else scales
+    )
     return y
 
 
@@ -87,9 +155,9 @@ def one_hot(ids: Any, num_classes: int, dtype: Any = None) -> Tensor:
     return Tensor((ids.data[..., None] == xp.arange(num_classes)).astype(dtype or get_default_dtype()))
 
 
-__all__ = ["avg_pool2d", "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "conv1d",
-           "conv2d", "cross_entropy", "dropout", "elu", "embedding", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish",
-           "hardtanh", "huber_loss", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid",
-           "max_pool2d", "mish", "mse_loss", "nll_loss", "one_hot", "prelu", "relu", "relu6", "rms_norm",
+__all__ = ["avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "conv1d",
+           "conv2d", "conv_transpose1d", "conv_transpose2d", "cross_entropy", "dropout", "elu", "embedding", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish",
+           "hardtanh", "huber_loss", "interpolate", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid",
+           "max_pool1d", "max_pool2d", "mish", "mse_loss", "nll_loss", "one_hot", "pad", "prelu", "relu", "relu6", "rms_norm",
            "scaled_dot_product_attention", "selu", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink",
            "softsign", "tanh", "tanhshrink"]  # fmt: skip

@@ -26,11 +26,22 @@ from minilm.ops.op import Op, Sample, distinct, op, real, shape_of
 from minilm.ops.shape import array_of, home_of, pad, reshape, squeeze, unsqueeze
 
 
+class Batched(Op):
+    """An op on a batch: where its first input has one axis too few, it is a batch of one."""
+
+    batch_axes = 4
+
+    def __call__(self, x, *args, **kwargs):
+        if len(shape_of(x)) != self.batch_axes - 1:
+            return super().__call__(x, *args, **kwargs)
+        return squeeze(super().__call__(unsqueeze(x, 0), *args, **kwargs), 0)
+
+
 @op
-class conv2d(Op):
+class conv2d(Batched):
     r"""The cross-correlation of images with a bank of filters, plus a bias (what deep learning calls convolution).
 
-    Shapes: x ``(N, C, H, W)``, weight ``(O, C / groups, kh, kw)``, bias ``(O,)`` or None, output ``(N, O, H', W')`` with
+    Shapes: x ``(N, C, H, W)`` or ``(C, H, W)``, weight ``(O, C / groups, kh, kw)``, bias ``(O,)`` or None, output ``(N, O, H', W')`` with
     :math:`H' = \lfloor (H + p - d (k_h - 1) - 1) / s \rfloor + 1`, where p counts the padding on both sides.
 
     Args:
@@ -89,9 +100,10 @@ class conv2d(Op):
 
 
 @op
-class conv1d(Op):
+class conv1d(Batched):
     r"""`conv2d` along one axis: x ``(N, C, L)``, weight ``(O, C / groups, k)``, bias ``(O,)`` or None, output ``(N, O, L')``."""
 
+    batch_axes = 3
     formula = r"y_{noi} = b_o + \sum_{c,u} w_{ocu}\, x_{n,\, c,\, s i + d u - p}"
     derivative = (
         r"\bar x_{ncl} = \sum_{o,u} w_{ocu}\, \bar y_{noi} \text{ over } i \text{ with } s i + d u - p = l;"
@@ -117,16 +129,20 @@ class conv1d(Op):
 
 
 @op
-class max_pool2d(Op):
+class max_pool2d(Batched):
     r"""The largest number in each window, x ``(N, C, H, W)`` to ``(N, C, H', W')``.
 
     Args:
         kernel_size, padding: one number, or (vertical, horizontal). The padding, at most half the window, counts as
             :math:`-\infty`.
         stride: likewise; default: `kernel_size`, so that windows lie side by side.
+        dilation: likewise; steps between the places of a window.
+        ceil_mode: one more window where some numbers would be left over, if it begins before the end of the image; what it lacks
+            counts as padding.
+        return_indices: give a second result, where in their images the largest numbers stand (row by row).
     """
 
-    formula = r"y_{ncij} = \max_{u,v} x_{n,\, c,\, s i + u - p,\, s j + v - p}"
+    formula = r"y_{ncij} = \max_{u,v} x_{n,\, c,\, s i + d u - p,\, s j + d v - p}"
     derivative = r"\bar x_{nchw} = \sum_{(i,j) :\, (h, w) \text{ is the largest of window } (i,j)} \bar y_{ncij}"
     domain = r"tie between places of a window, where the first in row-major order receives all"
     has_aux = True
@@ -137,25 +153,29 @@ class max_pool2d(Op):
         Sample(distinct(1, 2, 5, 4), kernel_size=(3, 2), stride=(1, 2), padding=(1, 0)),
         Sample(distinct(1, 1, 3, 3), kernel_size=3, stride=2, padding=1),
         Sample(distinct(0, 2, 2, 2), kernel_size=2),
+        Sample(distinct(1, 2, 5, 4), kernel_size=2, stride=1, dilation=(2, 1)),
+        Sample(distinct(1, 1, 5, 6), kernel_size=2, stride=(2, 4), ceil_mode=True),
     ]
 
-    def check(self, x, *, kernel_size, stride, padding):
+    def check(self, x, *, kernel_size, stride, padding, dilation, ceil_mode):
         if x.dtype.kind != "f":
             raise TypeError(f"max_pool2d: x is {x.dtype}, expected floats: its padding is minus infinity.")
-        return check_pool("max_pool2d", x, kernel_size, stride, padding)
+        return check_pool("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode)
 
-    def composed(self, x, *, kernel_size, stride=None, padding=0):
-        windows = Windows(x.shape[2:], kernel_size, stride, padding)
-        _, place = self.forward(home_of(x), array_of(x), kernel_size=kernel_size, stride=stride, padding=padding)
-        x, xp, place = windows.frame(x, -np.inf), home_of(x).xp, place.astype(np.int64)
-        rows = xp.arange(place.shape[2])[:, None] * stride[0] + place // kernel_size[1]
-        columns = xp.arange(place.shape[3]) * stride[1] + place % kernel_size[1]
-        index = (rows * x.shape[3] + columns).reshape(*place.shape[:2], windows.total)
+    def __call__(self, x, *args, return_indices=False, **kwargs):
+        y = super().__call__(x, *args, **kwargs)
+        return (y, max_pool2d_indices(x, *args, **kwargs)) if return_indices else y
+
+    def composed(self, x, *, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+        windows = Windows(x.shape[2:], kernel_size, stride, padding, dilation)
+        options = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
+        _, place = self.forward(home_of(x), array_of(x), **options)
+        x, index = windows.frame(x, -np.inf), windows.place_in_frame(home_of(x).xp, place)
         pixels = reshape(x, (*x.shape[:2], x.shape[2] * x.shape[3]))
-        return reshape(gather(pixels, index, -1), place.shape)
+        return reshape(gather(pixels, index.reshape(*place.shape[:2], windows.total), -1), place.shape)
 
-    def forward(self, dev, x, *, kernel_size, stride=None, padding=0):
-        windows, xp = Windows(x.shape[2:], kernel_size, stride, padding), dev.xp
+    def forward(self, dev, x, *, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+        windows, xp = Windows(x.shape[2:], kernel_size, stride, padding, dilation), dev.xp
         first, *others = windows.taps()
         y = xp.empty((*x.shape[:2], *windows.sizes), x.dtype)
         place = xp.empty(y.shape, np.uint8 if len(others) < 256 else np.int32)
@@ -171,8 +191,8 @@ class max_pool2d(Op):
         dev.run(block, [(x[cut], y[cut], place[cut]) for cut in image_cuts(dev, x, windows)])
         return y, place
 
-    def grad_x(self, g, _y, x, *, kernel_size, stride, padding, aux):
-        windows, places = Windows(x.shape[2:], kernel_size, stride, padding), range(kernel_size[0] * kernel_size[1])
+    def grad_x(self, g, _y, x, *, kernel_size, stride, padding, dilation, ceil_mode, aux):
+        windows, places = Windows(x.shape[2:], kernel_size, stride, padding, dilation), range(math.prod(kernel_size))
         dx = device_of(g).xp.empty(x.shape, g.dtype)
 
         def block(g, aux, dx):
@@ -184,11 +204,32 @@ class max_pool2d(Op):
 
 
 @op
-class avg_pool2d(Op):
+class max_pool2d_indices(Batched):
+    """Where the largest numbers of `max_pool2d` stand in their images, numbered row by row: int64, of the output's shape."""
+
+    formula = r"y_{ncij} = (s i + d u - p)\, W + s j + d v - p, \quad (u, v) = \arg\max_{u,v} x_{n,\, c,\, s i + d u - p,\, s j + d v - p}"
+    derivative = r"\bar x = 0"
+    domain = "no gradient: the results are integers"
+    answers = True
+    samples = [Sample(distinct(1, 2, 4, 4), kernel_size=2), Sample(distinct(1, 1, 5, 4), kernel_size=3, stride=2, padding=1, dilation=2)]
+
+    def check(self, x, *, kernel_size, stride, padding, dilation, ceil_mode):
+        return check_pool(self.name, x, kernel_size, stride, padding, dilation, ceil_mode)
+
+    def forward(self, dev, x, *, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+        windows = Windows(x.shape[2:], kernel_size, stride, padding, dilation)
+        _, place = max_pool2d.forward(dev, x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation)
+        framed, width = windows.place_in_frame(dev.xp, place), x.shape[3] + sum(padding[1])
+        return (framed // width - padding[0][0]) * x.shape[3] + framed % width - padding[1][0]
+
+
+@op
+class avg_pool2d(Batched):
     r"""The mean of each window, x ``(N, C, H, W)`` to ``(N, C, H', W')``; windows as in `max_pool2d`, the padding zeros.
 
     Args:
-        count_include_pad: divide by the size of the window; False: by how many of its numbers lie in the image.
+        count_include_pad: divide by the size of the window, padding included; False: by how many of its numbers lie in the image.
+        ceil_mode: as in `max_pool2d`; what lies beyond the padding is never counted.
     """
 
     formula = r"y_{ncij} = \frac{1}{m_{ij}} \sum_{u,v} x_{n,\, c,\, s i + u - p,\, s j + v - p}"
@@ -200,18 +241,21 @@ class avg_pool2d(Op):
         Sample(real(1, 2, 5, 4), kernel_size=(3, 2), stride=(1, 2), padding=(1, 0)),
         Sample(real(1, 1, 3, 3), kernel_size=3, stride=2, padding=1, count_include_pad=False),
         Sample(real(0, 2, 2, 2), kernel_size=2),
+        Sample(real(1, 1, 4, 5), kernel_size=3, stride=2, padding=1, ceil_mode=True),
     ]
 
-    def check(self, x, *, kernel_size, stride, padding, count_include_pad):
-        return {**check_pool("avg_pool2d", x, kernel_size, stride, padding), "count_include_pad": count_include_pad}
+    def check(self, x, *, kernel_size, stride, padding, ceil_mode, count_include_pad):
+        found = check_pool("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode)
+        del found["dilation"]
+        return {**found, "count_include_pad": count_include_pad}
 
-    def composed(self, x, *, kernel_size, stride=None, padding=0, count_include_pad=True):
+    def composed(self, x, *, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
         windows = Windows(x.shape[2:], kernel_size, stride, padding)
         framed = windows.frame(x)
         total = sum(framed[tap] for tap in windows.taps())
         return total * mean_weight(home_of(x), x.dtype, windows, count_include_pad)
 
-    def forward(self, dev, x, *, kernel_size, stride=None, padding=0, count_include_pad=True):
+    def forward(self, dev, x, *, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
         windows = Windows(x.shape[2:], kernel_size, stride, padding)
         framed = windows.frame(x)
         first, *others = (framed[tap] for tap in windows.taps())
@@ -221,12 +265,79 @@ class avg_pool2d(Op):
         y *= mean_weight(dev, y.dtype, windows, count_include_pad)
         return y
 
-    def grad_x(self, g, _y, x, *, kernel_size, stride, padding, count_include_pad):
+    def grad_x(self, g, _y, x, *, kernel_size, stride, padding, ceil_mode, count_include_pad):
         windows = Windows(x.shape[2:], kernel_size, stride, padding)
         part = g * mean_weight(device_of(g), g.dtype, windows, count_include_pad)
         dx = device_of(g).xp.empty(x.shape, g.dtype)
         add_taps([part] * len(windows.taps()), dx, windows)
         return dx
+
+
+class _AlongOneAxis(Batched):
+    """A pooling of lines (N, C, L): that of images of height 1."""
+
+    batch_axes = 3
+    integers = "refused"
+    wide = True
+
+    def check(self, x, *, kernel_size, stride, padding, **others):
+        if len(shape_of(x)) != 3:
+            raise ValueError(f"{self.name}: x has shape {shape_of(x)}, expected (N, C, L) or (C, L).")
+        sizes = {"kernel_size": (kernel_size, 1), "stride": (kernel_size if stride is None else stride, 1), "padding": (padding, 0)}
+        sizes |= {"dilation": (others["dilation"], 1)} if "dilation" in others else {}
+        for what, (value, least) in sizes.items():
+            if as_pair(self.name, what, (1, value), least)[1] != value:
+                raise ValueError(f"{self.name}: {what} must be one integer, got {value!r}.")
+        return {**{what: value for what, (value, _) in sizes.items()}, **others}
+
+    def on_images(self, pool, x, sizes, **others):
+        """Each size of a line as that of an image: with 1 vertically, and no padding there."""
+        pairs = {what: (0 if what == "padding" else 1, value) for what, value in sizes.items()}
+        return squeeze(pool(unsqueeze(x, -2), **pairs, **others), -2)
+
+
+@op
+class max_pool1d(_AlongOneAxis):
+    r"""`max_pool2d` along one axis: x ``(N, C, L)`` or ``(C, L)``."""
+
+    formula = r"y_{nci} = \max_u x_{n,\, c,\, s i + d u - p}"
+    derivative = r"\bar x_{ncl} = \sum_{i :\, l \text{ is the largest of window } i} \bar y_{nci}"
+    domain = max_pool2d.domain
+    samples = [
+        Sample(distinct(2, 2, 6), kernel_size=2),
+        Sample(distinct(1, 2, 7), kernel_size=3, stride=2, padding=1, ceil_mode=True),
+        Sample(distinct(1, 1, 6), kernel_size=2, stride=1, dilation=3),
+    ]
+
+    def __call__(self, x, *args, return_indices=False, **kwargs):
+        y = super().__call__(x, *args, **kwargs)
+        if not return_indices:
+            return y
+        (line,), params = self.bind((x, *args), kwargs)
+        params = self.check(line if len(shape_of(line)) == 3 else line[None], **params)
+        ceil_mode = params.pop("ceil_mode")
+        return y, self.on_images(max_pool2d_indices, line, params, ceil_mode=ceil_mode)
+
+    def composed(self, x, *, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+        sizes = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
+        return self.on_images(max_pool2d, x, sizes, ceil_mode=ceil_mode)
+
+
+@op
+class avg_pool1d(_AlongOneAxis):
+    r"""`avg_pool2d` along one axis: x ``(N, C, L)`` or ``(C, L)``."""
+
+    formula = r"y_{nci} = \frac{1}{m_i} \sum_u x_{n,\, c,\, s i + u - p}"
+    derivative = r"\bar x_{ncl} = \sum_{i :\, l \text{ in window } i} \frac{\bar y_{nci}}{m_i}"
+    samples = [
+        Sample(real(2, 2, 6), kernel_size=2),
+        Sample(real(1, 2, 7), kernel_size=3, stride=2, padding=1, ceil_mode=True),
+        Sample(real(1, 1, 5), kernel_size=2, padding=1, count_include_pad=False),
+    ]
+
+    def composed(self, x, *, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+        sizes = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+        return self.on_images(avg_pool2d, x, sizes, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
 
 
 class Windows(NamedTuple):
@@ -257,6 +368,13 @@ class Windows(NamedTuple):
         )
         return [(Ellipsis, row, column) for row in rows for column in columns]
 
+    def place_in_frame(self, xp, place):
+        """Where in the framed images, numbered row by row, the numbers at these places (in row-major order) of each window lie."""
+        (rows, columns), (sh, sw), (dh, dw) = self.sizes, self.stride, self.dilation
+        u, v = place.astype(np.int64) // self.kernel[1], place.astype(np.int64) % self.kernel[1]
+        width = self.image[1] + sum(self.padding[1])
+        return (xp.arange(rows)[:, None] * sh + u * dh) * width + xp.arange(columns) * sw + v * dw
+
     def frame(self, x, value=0.0):
         """Images with their padding; the images themselves where there is none."""
         return pad(x, ((0, 0), (0, 0), *self.padding), value) if any(map(any, self.padding)) else x
@@ -270,6 +388,15 @@ class Windows(NamedTuple):
         """
         framed = self.image[1] + sum(self.padding[1])
         return framed if self.stride == (1, 1) and filters < columns else self.sizes[1]
+
+    def rounded_up(self):
+        """The padding with as much more behind the image as one more window needs, where numbers are left over."""
+        frames = []
+        for n, k, s, (before, after), d, count in zip(*self, self.sizes, strict=True):
+            left = n + before + after - ((count - 1) * s + d * (k - 1) + 1)
+            more = left > 0 and count * s < n + before
+            frames.append((before, after + s - left if more else after))
+        return tuple(frames)
 
     def check(self, op_name):
         """Raises ValueError where not even one window fits."""
@@ -412,7 +539,7 @@ def add_taps(parts, out, windows):
     shape = (*out.shape[:2], top + out.shape[2] + bottom, left + out.shape[3] + right)
     frame = device_of(out).xp.empty(shape, out.dtype) if padded else out
     sides = tuple(n * k for n, k in zip(windows.sizes, windows.kernel, strict=True))
-    tiled = windows.stride == windows.kernel and sides == frame.shape[2:]
+    tiled = windows.stride == windows.kernel and windows.dilation == (1, 1) and sides == frame.shape[2:]
     if not tiled:  # a number may lie in no window, or in several
         frame.fill(0)
     for tap, part in zip(windows.taps(), parts, strict=True):
@@ -430,14 +557,17 @@ def by_group(x, groups):
 
 
 def mean_weight(dev, dtype, windows, count_include_pad):
-    """1 / (how many numbers count in a window): one number, or one for each window."""
-    if count_include_pad or not any(map(any, windows.padding)):
+    """1 / (how many numbers count in a window): one number, or one for each window.
+
+    The padding before an image is what was asked for; after it there may be more, for the last window (`ceil_mode`).
+    """
+    if all(after == (before if count_include_pad else 0) for before, after in windows.padding):
         return 1.0 / math.prod(windows.kernel)
-    rows, columns = (
-        np.minimum(start + k, n) - np.maximum(start, 0)
-        for n, k, start in zip(windows.image, windows.kernel, starts(windows), strict=True)
-    )
-    return to_device((1.0 / np.outer(rows, columns)).astype(dtype), dev)
+    sides = []
+    for n, k, (before, _), start in zip(windows.image, windows.kernel, windows.padding, starts(windows), strict=True):
+        end = start + k
+        sides.append(np.minimum(end, n + before) - start if count_include_pad else np.minimum(end, n) - np.maximum(start, 0))
+    return to_device((1.0 / np.outer(*sides)).astype(dtype), dev)
 
 
 def starts(windows):
@@ -493,15 +623,18 @@ def check_filters(op_name, x_axes, weight_axes, x, weight, bias, groups):
         raise ValueError(f"{op_name}: bias has shape {shape_of(bias)}, expected one number a filter, {filters[:1]}.")
 
 
-def check_pool(op_name, x, kernel_size, stride, padding):
+def check_pool(op_name, x, kernel_size, stride, padding, dilation, ceil_mode):
     """The parameters of a pooling as pairs. Raises ValueError where they do not fit the input, or each other."""
     if len(shape_of(x)) != 4:
-        raise ValueError(f"{op_name}: x has shape {shape_of(x)}, expected (N, C, H, W).")
+        raise ValueError(f"{op_name}: x has shape {shape_of(x)}, expected (N, C, H, W) or (C, H, W).")
     kernel = as_pair(op_name, "kernel_size", kernel_size, 1)
     step = kernel if stride is None else as_pair(op_name, "stride", stride, 1)
-    rows, columns = as_pair(op_name, "padding", padding, 0)
-    if 2 * rows > kernel[0] or 2 * columns > kernel[1]:
-        raise ValueError(f"{op_name}: padding {(rows, columns)} is more than half of the window {kernel}.")
-    frame = ((rows, rows), (columns, columns))
-    Windows(shape_of(x)[2:], kernel, step, frame).check(op_name)
-    return {"kernel_size": kernel, "stride": step, "padding": frame}
+    around, apart = as_pair(op_name, "padding", padding, 0), as_pair(op_name, "dilation", dilation, 1)
+    if any(2 * p > k for p, k in zip(around, kernel, strict=True)):
+        raise ValueError(f"{op_name}: padding {around} is more than half of the window {kernel}.")
+    frame = tuple((p, p) for p in around)
+    windows = Windows(shape_of(x)[2:], kernel, step, frame, apart)
+    windows.check(op_name)
+    if ceil_mode:
+        frame = windows.rounded_up()
+    return {"kernel_size": kernel, "stride": step, "padding": frame, "dilation": apart, "ceil_mode": bool(ceil_mode)}

@@ -77,9 +77,9 @@ class Arg(NamedTuple):
     low: float = -2.0
     high: float = 2.0
     kinks: tuple[float, ...] = ()
-    kind: str = (
-        "real"  # "real", "integer" (low <= n < high), "mask", "distinct" (no two equal), "simplex" (rows sum to 1)
-    )
+    kind: str = "real"
+    """"real", "integer" (low <= n < high), "mask", "distinct" (no two equal), "simplex" (rows sum to 1), or matrices: "invertible",
+    and "positive" (definite and symmetric), both far from singular."""
 
     def draw(self, rng: np.random.Generator, dtype: Any = np.float64) -> np.ndarray[Any, Any]:
         if self.kind == "integer":
@@ -94,6 +94,9 @@ class Arg(NamedTuple):
         if self.kind == "simplex":
             return rng.dirichlet(np.ones(self.shape[-1]), self.shape[:-1]).astype(dtype)
         x = np.asarray(rng.uniform(self.low, self.high, self.shape))
+        if self.kind in ("invertible", "positive"):
+            x = x @ np.swapaxes(x, -1, -2) if self.kind == "positive" else x
+            return (x + 2 * self.high * np.eye(self.shape[-1])).astype(dtype)
         for kink in self.kinks:
             x = np.where(np.abs(x - kink) < 0.05, x + np.where(x < kink, -0.05, 0.05), x)
         return x.astype(dtype)
@@ -122,6 +125,16 @@ def distinct(*shape: int, low: float = -2.0, high: float = 2.0) -> Arg:
 def simplex(*shape: int) -> Arg:
     """A float input whose rows are probabilities."""
     return Arg(shape, kind="simplex")
+
+
+def invertible(*shape: int) -> Arg:
+    """Square matrices that have an inverse."""
+    return Arg(shape, -1.0, 1.0, kind="invertible")
+
+
+def positive(*shape: int) -> Arg:
+    """Symmetric positive definite matrices."""
+    return Arg(shape, -1.0, 1.0, kind="positive")
 
 
 class Sample:

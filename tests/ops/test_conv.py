@@ -191,7 +191,7 @@ def test_an_empty_batch():
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda x, w: conv2d(x[0], w), r"conv2d: x has shape \(2, 4, 5\), expected \(N, C, H, W\)"),
+        (lambda x, w: conv2d(x[0, 0], w), r"conv2d: x has shape \(4, 5\), expected \(N, C, H, W\)"),
         (lambda x, w: conv2d(x, w[0]), r"weight has shape \(2, 3, 3\), expected \(O, C / groups, kh, kw\)"),
         (lambda x, w: conv2d(x, w[:, :1]), r"has 2 channels in 1 groups, so weight .* with 2 in its second place"),
         (lambda x, w: conv2d(x, w, groups=3), "3 groups do not divide 2 channels and 3 filters"),
@@ -203,7 +203,7 @@ def test_an_empty_batch():
         (lambda x, w: conv2d(x, w, padding="full"), "'full' is unknown: expected numbers, 'same' or 'valid'"),
         (lambda x, w: conv2d(x, w, padding="same", stride=2), r"'same' keeps the size, which stride \(2, 2\) does not"),
         (lambda x, w: conv1d(x, w), r"conv1d: x has shape \(1, 2, 4, 5\), expected \(N, C, L\)"),
-        (lambda x, w: max_pool2d(x[0], 2), r"max_pool2d: x has shape \(2, 4, 5\), expected \(N, C, H, W\)"),
+        (lambda x, w: max_pool2d(x[0, 0], 2), r"max_pool2d: x has shape \(4, 5\), expected \(N, C, H, W\)"),
         (lambda x, w: avg_pool2d(x, 2, padding=2), r"padding \(2, 2\) is more than half of the window \(2, 2\)"),
         (lambda x, w: max_pool2d(x, 6), r"a window of \(6, 6\) does not fit"),
         (lambda x, w: avg_pool2d(x, (2, 2, 2)), r"kernel_size must be one integer or two, at least 1, got \(2, 2, 2\)"),
