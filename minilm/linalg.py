@@ -24,7 +24,9 @@ def slogdet(x: Any) -> SignAndLog:
     r"""Sign and :math:`\ln |\det X|` of square matrices ``(..., n, n)``, where the determinant itself may be too large or too small."""
     sign, _ = x.device.xp.linalg.slogdet(x.data)
     whole = Tensor(sign.astype(x.dtype)).detach()
-    first = REGISTRY["where"](whole.reshape((*whole.shape, 1)) < 0, -1.0, 1.0)  # one row's sign turned makes the determinant positive
+    first = REGISTRY["where"](
+        whole.reshape((*whole.shape, 1)) < 0, -1.0, 1.0
+    )  # one row's sign turned makes the determinant positive
     rows = REGISTRY["concat"](x[..., :1, :] * first.unsqueeze(-1), x[..., 1:, :], axis=-2)
     return SignAndLog(whole, REGISTRY["logdet"](rows))
 

@@ -56,7 +56,9 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float | None = None) ->
     """
     widths, ndim = tuple(pad), len(shape_of(x))
     if len(widths) % 2 or len(widths) > 2 * ndim:
-        raise ValueError(f"pad: {widths} must be pairs (before, after), at most one for each of {ndim} axes, the last one first.")
+        raise ValueError(
+            f"pad: {widths} must be pairs (before, after), at most one for each of {ndim} axes, the last one first."
+        )
     pairs = tuple(widths[2 * i : 2 * i + 2] for i in range(len(widths) // 2))
     pairs = ((0, 0),) * (ndim - len(pairs)) + pairs[::-1]
     if mode == "constant":

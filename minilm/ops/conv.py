@@ -211,14 +211,19 @@ class max_pool2d_indices(Batched):
     derivative = r"\bar x = 0"
     domain = "no gradient: the results are integers"
     answers = True
-    samples = [Sample(distinct(1, 2, 4, 4), kernel_size=2), Sample(distinct(1, 1, 5, 4), kernel_size=3, stride=2, padding=1, dilation=2)]
+    samples = [
+        Sample(distinct(1, 2, 4, 4), kernel_size=2),
+        Sample(distinct(1, 1, 5, 4), kernel_size=3, stride=2, padding=1, dilation=2),
+    ]
 
     def check(self, x, *, kernel_size, stride, padding, dilation, ceil_mode):
         return check_pool(self.name, x, kernel_size, stride, padding, dilation, ceil_mode)
 
     def forward(self, dev, x, *, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
         windows = Windows(x.shape[2:], kernel_size, stride, padding, dilation)
-        _, place = max_pool2d.forward(dev, x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation)
+        _, place = max_pool2d.forward(
+            dev, x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation
+        )
         framed, width = windows.place_in_frame(dev.xp, place), x.shape[3] + sum(padding[1])
         return (framed // width - padding[0][0]) * x.shape[3] + framed % width - padding[1][0]
 
@@ -283,7 +288,11 @@ class _AlongOneAxis(Batched):
     def check(self, x, *, kernel_size, stride, padding, **others):
         if len(shape_of(x)) != 3:
             raise ValueError(f"{self.name}: x has shape {shape_of(x)}, expected (N, C, L) or (C, L).")
-        sizes = {"kernel_size": (kernel_size, 1), "stride": (kernel_size if stride is None else stride, 1), "padding": (padding, 0)}
+        sizes = {
+            "kernel_size": (kernel_size, 1),
+            "stride": (kernel_size if stride is None else stride, 1),
+            "padding": (padding, 0),
+        }
         sizes |= {"dilation": (others["dilation"], 1)} if "dilation" in others else {}
         for what, (value, least) in sizes.items():
             if as_pair(self.name, what, (1, value), least)[1] != value:
@@ -566,7 +575,9 @@ def mean_weight(dev, dtype, windows, count_include_pad):
     sides = []
     for n, k, (before, _), start in zip(windows.image, windows.kernel, windows.padding, starts(windows), strict=True):
         end = start + k
-        sides.append(np.minimum(end, n + before) - start if count_include_pad else np.minimum(end, n) - np.maximum(start, 0))
+        sides.append(
+            np.minimum(end, n + before) - start if count_include_pad else np.minimum(end, n) - np.maximum(start, 0)
+        )
     return to_device((1.0 / np.outer(*sides)).astype(dtype), dev)
 
 

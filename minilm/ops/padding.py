@@ -40,7 +40,9 @@ class pad_with_own(Op):
     def check(self, x, *, widths, mode):
         shape = shape_of(x)
         if mode not in MODES:
-            raise ValueError(f"pad: mode {mode!r} is unknown: expected 'constant', 'reflect', 'replicate' or 'circular'.")
+            raise ValueError(
+                f"pad: mode {mode!r} is unknown: expected 'constant', 'reflect', 'replicate' or 'circular'."
+            )
         mode = mode if mode in ("reflect", "replicate", "circular") else MODES[mode]
         pairs = tuple(tuple(int(w) for w in pair) for pair in widths)
         if len(pairs) != len(shape) or any(len(pair) != 2 for pair in pairs):
@@ -55,15 +57,15 @@ class pad_with_own(Op):
     def composed(self, x, *, widths, mode):
         for axis, (n, (before, after)) in enumerate(zip(shape_of(x), widths, strict=True)):
             if before or after:
-                places = source(np.arange(-before, n + after), n, mode)
+                places = source(np.arange(-before, n + after), max(-before, 0), n - max(-after, 0), n, mode)
                 x = x[along(axis, to_device(places, home_of(x)))]
         return x
 
 
-def source(i, n, mode):
-    """Where in an axis of size n the number at place i is taken from; places before it are negative."""
+def source(i, start, stop, n, mode):
+    """Where in an axis of size n, of which `start` to `stop` are left, the number at place i is taken from; places before it are negative."""
     if mode == "replicate":
         return np.clip(i, 0, n - 1)
     if mode == "circular":
-        return i % max(n, 1)
+        return start + (i - start) % max(stop - start, 1)
     return (n - 1) - np.abs((n - 1) - np.abs(i))

@@ -29,7 +29,9 @@ class conv_transpose2d(Batched):
         ValueError: shapes or numbers that do not fit each other; the sentence says which.
     """
 
-    formula = r"y_{n,\, o,\, s i + d u - p,\, s j + d v - p} \mathrel{+}= \sum_c x_{ncij}\, w_{couv}, \quad \text{from } b_o"
+    formula = (
+        r"y_{n,\, o,\, s i + d u - p,\, s j + d v - p} \mathrel{+}= \sum_c x_{ncij}\, w_{couv}, \quad \text{from } b_o"
+    )
     derivative = (
         r"\bar x_{ncij} = \sum_{o,u,v} w_{couv}\, \bar y_{n,\, o,\, s i + d u - p,\, s j + d v - p};"
         r"\quad \bar w_{couv} = \sum_{n,i,j} x_{ncij}\, \bar y_{n,\, o,\, s i + d u - p,\, s j + d v - p};"
@@ -40,14 +42,19 @@ class conv_transpose2d(Batched):
         Sample(real(2, 2, 2, 3), real(2, 1, 2, 2), real(1)),
         Sample(real(1, 2, 2, 2), real(2, 2, 3, 2), stride=(2, 1), padding=(1, 0), output_padding=(1, 0)),
         Sample(real(1, 4, 2, 2), real(4, 1, 2, 2), real(2), groups=2, stride=2),
-        Sample(real(1, 1, 3, 2), real(1, 1, 2, 2), dilation=(2, 3), padding=2),
+        Sample(real(1, 1, 3, 2), real(1, 1, 2, 2), dilation=(2, 3), padding=(0, 2), output_padding=(1, 1)),
         Sample(real(0, 1, 2, 2), real(1, 1, 2, 2)),
     ]
 
     def check(self, x, weight, bias, *, stride, padding, output_padding, groups, dilation):
         have, filters = shape_of(x), shape_of(weight)
         check_shapes("conv_transpose2d", "(N, C, H, W)", "(C, O / groups, kh, kw)", x, weight, bias, groups)
-        sizes = {"stride": (stride, 1), "padding": (padding, 0), "output_padding": (output_padding, 0), "dilation": (dilation, 1)}
+        sizes = {
+            "stride": (stride, 1),
+            "padding": (padding, 0),
+            "output_padding": (output_padding, 0),
+            "dilation": (dilation, 1),
+        }
         pairs = {what: as_pair("conv_transpose2d", what, value, least) for what, (value, least) in sizes.items()}
         for r, s, d in zip(pairs["output_padding"], pairs["stride"], pairs["dilation"], strict=True):
             if r >= max(s, d):
@@ -81,13 +88,17 @@ class conv_transpose2d(Batched):
         windows = transposed_windows(x, weight, stride, padding, output_padding, dilation)
         shape = (len(x), weight.shape[1] * groups, *windows.image)
         y = correlate_backward(dev, x, shape, weight, windows, groups)
+        beyond = [max(r - p, 0) for r, p in zip(output_padding, padding, strict=True)]
+        if any(beyond):  # rows and columns that no filter reaches
+            y = pad(y, ((0, 0), (0, 0), *((0, n) for n in beyond)))
         return y if bias is None else y + bias.reshape(-1, 1, 1)
 
     def backward(self, g, _y, x, weight, bias, *, needs, stride, padding, output_padding, groups, dilation):
         dev, windows = device_of(g), transposed_windows(x, weight, stride, padding, output_padding, dilation)
-        filters = weight.reshape(groups, len(weight) // groups, -1)
-        dx = correlate(dev, g, filters, None, windows) if needs[0] else None
-        dw = filter_gradient(dev, x, g, windows, groups).reshape(weight.shape) if needs[1] else None
+        filters, (height, width) = weight.reshape(groups, len(weight) // groups, -1), windows.image
+        reached = dev.xp.ascontiguousarray(g[:, :, :height, :width])
+        dx = correlate(dev, reached, filters, None, windows) if needs[0] else None
+        dw = filter_gradient(dev, x, reached, windows, groups).reshape(weight.shape) if needs[1] else None
         return dx, dw, dev.sum(g, (0, 2, 3)) if needs[2] else None
 
 
@@ -113,7 +124,13 @@ class conv_transpose1d(Batched):
         for what, value, least in (("stride", stride, 1), ("padding", padding, 0), ("output_padding", output_padding, 0),
                                    ("dilation", dilation, 1)):  # fmt: skip
             as_pair("conv_transpose1d", what, (1, value), least)
-        return {"stride": stride, "padding": padding, "output_padding": output_padding, "groups": groups, "dilation": dilation}
+        return {
+            "stride": stride,
+            "padding": padding,
+            "output_padding": output_padding,
+            "groups": groups,
+            "dilation": dilation,
+        }
 
     def composed(self, x, weight, bias=None, *, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
         y = conv_transpose2d(
@@ -132,9 +149,14 @@ def output_size(sizes, kernel, stride, padding, output_padding, dilation):
 
 
 def transposed_windows(x, weight, stride, padding, output_padding, dilation):
-    """The windows of the convolution that is transposed: they lie on the output, one for each number of x."""
-    image = output_size(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
-    return Windows(image, weight.shape[2:], stride, tuple((p, p) for p in padding), dilation)
+    """The windows of the convolution that is transposed: they lie on the output, one for each number of x.
+
+    What `output_padding` adds is first what the padding cut off at the end; only beyond that no window reaches.
+    """
+    size = output_size(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
+    image = tuple(n - max(r - p, 0) for n, r, p in zip(size, output_padding, padding, strict=True))
+    around = tuple((p, max(p - r, 0)) for p, r in zip(padding, output_padding, strict=True))
+    return Windows(image, weight.shape[2:], stride, around, dilation)
 
 
 def check_shapes(op_name, x_axes, weight_axes, x, weight, bias, groups):
@@ -151,4 +173,6 @@ def check_shapes(op_name, x_axes, weight_axes, x, weight, bias, groups):
             f"{have[1]} in its first place, which the groups divide."
         )
     if bias is not None and shape_of(bias) != (filters[1] * groups,):
-        raise ValueError(f"{op_name}: bias has shape {shape_of(bias)}, expected one number a filter, {(filters[1] * groups,)}.")
+        raise ValueError(
+            f"{op_name}: bias has shape {shape_of(bias)}, expected one number a filter, {(filters[1] * groups,)}."
+        )
