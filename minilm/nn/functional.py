@@ -61,12 +61,10 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float | None = None) ->
         )
     pairs = tuple(widths[2 * i : 2 * i + 2] for i in range(len(widths) // 2))
     pairs = ((0, 0),) * (ndim - len(pairs)) + pairs[::-1]
-    if mode == "constant":
-        y: Tensor = REGISTRY["pad"](x, widths=pairs, value=0.0 if value is None else value)
-        return y
-    if value is not None:
+    if mode != "constant" and value is not None:
         raise ValueError(f"pad: mode {mode!r} takes no value, got {value!r}.")
-    y = REGISTRY["pad_with_own"](x, widths=pairs, mode=mode)
+    options = {"value": 0.0 if value is None else value} if mode == "constant" else {"mode": mode}
+    y: Tensor = REGISTRY["pad" if mode == "constant" else "pad_with_own"](x, widths=pairs, **options)
     return y
 
 
@@ -158,7 +156,8 @@ def one_hot(ids: Any, num_classes: int, dtype: Any = None) -> Tensor:
 
 
 __all__ = ["avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "conv1d",
-           "conv2d", "conv_transpose1d", "conv_transpose2d", "cross_entropy", "dropout", "elu", "embedding", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish",
+           "conv2d", "conv_transpose1d", "conv_transpose2d",
+           "cross_entropy", "dropout", "elu", "embedding", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish",
            "hardtanh", "huber_loss", "interpolate", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid",
            "max_pool1d", "max_pool2d", "mish", "mse_loss", "nll_loss", "one_hot", "pad", "prelu", "relu", "relu6", "rms_norm",
            "scaled_dot_product_attention", "selu", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink",

@@ -17,20 +17,23 @@ class resize(Op):
     r"""Lines ``(N, C, L)`` or images ``(N, C, H, W)`` in another size; `nn.functional.interpolate` has PyTorch's arguments.
 
     A place i of the output corresponds to a place :math:`s_i` between those of the input. With ``align_corners`` the centers of the
-    corners lie on each other, :math:`s_i = i \frac{n - 1}{m - 1}`; without, the outer edges do: :math:`s_i = \frac{i + 1/2}{c} - \frac12`,
-    with the scale :math:`c = m / n`.
+    corners lie on each other, :math:`s_i = i \frac{n - 1}{m - 1}`; without, the outer edges do:
+    :math:`s_i = \frac{i + 1/2}{c} - \frac12`, with the scale :math:`c = m / n`.
 
     Args:
         size: one number for each axis after the first two.
-        mode: ``"nearest"`` (PyTorch's: the place at :math:`\lfloor i / c \rfloor`), ``"nearest-exact"`` (:math:`\lfloor (i + 1/2) / c \rfloor`),
-            ``"linear"`` for lines, ``"bilinear"`` for images.
+        mode: ``"nearest"`` (PyTorch's: the place at :math:`\lfloor i / c \rfloor`), ``"nearest-exact"``
+            (:math:`\lfloor (i + 1/2) / c \rfloor`), ``"linear"`` for lines, ``"bilinear"`` for images.
         scales: c for each axis, where it is not to be m / n.
 
     Raises:
         ValueError: the mode is unknown or not for such an input, or a size is not positive.
     """
 
-    formula = r"y_i = (1 - \lambda_i)\, x_{\lfloor s_i \rfloor} + \lambda_i\, x_{\lfloor s_i \rfloor + 1}, \quad \lambda_i = s_i - \lfloor s_i \rfloor"
+    formula = (
+        r"y_i = (1 - \lambda_i)\, x_{\lfloor s_i \rfloor} + \lambda_i\, x_{\lfloor s_i \rfloor + 1}, \quad "
+        r"\lambda_i = s_i - \lfloor s_i \rfloor"
+    )
     derivative = r"\bar x_j = \sum_{i :\, \lfloor s_i \rfloor = j} (1 - \lambda_i)\, \bar y_i + \sum_{i :\, \lfloor s_i \rfloor = j - 1} \lambda_i\, \bar y_i"
     integers = "refused"
     wide = True

@@ -63,7 +63,7 @@ class pad_with_own(Op):
 
 
 def source(i, start, stop, n, mode):
-    """Where in an axis of size n, of which `start` to `stop` are left, the number at place i is taken from; places before it are negative."""
+    """Where in an axis of size n, of which `start` to `stop` are left, the number at place i (before it: negative) is taken from."""
     if mode == "replicate":
         return np.clip(i, 0, n - 1)
     if mode == "circular":

@@ -69,7 +69,7 @@ class conv_transpose2d(Batched):
 
     def composed(self, x, weight, bias=None, *, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
         """A convolution of x with zeros between its numbers, with the filters turned by 180 degrees."""
-        (batch, channels, *sizes), (_, filters, *kernel) = x.shape, weight.shape
+        (_, channels, *sizes), (_, filters, *kernel) = x.shape, weight.shape
         for axis, (n, s, k, d, p, r) in enumerate(
             zip(sizes, stride, kernel, dilation, padding, output_padding, strict=True), 2
         ):
