@@ -70,7 +70,7 @@ def test_compressed(tmp_path):
         ("a,b\n1,2\n3,\n", "line 3, column b: '' is no number"),
         ("a,b\n1,2\n3\n", "line 3: 1 cells, expected 2"),
         ("1,2\n3,4,5\n", "line 2: 3 cells, expected 2"),
-        ("a,b,c\n1,2\n3,4\n", "the first line has 3 cells, the rows have 2"),
+        ("a,b,c\n1,2\n3,4\n", "line 2: 2 cells, expected 3 as in the first line"),
         ("a" * 200_000 + "\n1\n", "line 1: field larger than field limit"),
     ],
 )
