@@ -170,7 +170,10 @@ def _are_counts(values: Any) -> bool:
 
 
 def _read_array(file: BinaryIO, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    array = np.empty(shape, _DTYPES[dtype])
+    try:
+        array = np.empty(shape, _DTYPES[dtype])
+    except ValueError:  # sizes whose product does not fit 64 bits, with a 0 among them
+        raise JSONFault(f"has an array of shape {shape}, which NumPy cannot hold") from None
     view = array.reshape(-1).view(np.uint8)
     if view.nbytes and file.readinto(view) != view.nbytes:  # type: ignore[attr-defined]
         raise EOFError

@@ -42,7 +42,8 @@ def object_from(content: bytes) -> dict[str, Any]:
         place = f"line {error.lineno}, column {error.colno}"
         raise JSONFault(f"is not valid JSON ({error.msg}, {place}); it may be cut short") from None
     if not isinstance(document, dict):
-        raise JSONFault(f"holds a JSON {type(document).__name__} where an object was expected")
+        kind = "null" if document is None else type(document).__name__
+        raise JSONFault(f"holds a JSON {kind} where an object was expected")
     return document
 
 

@@ -43,7 +43,7 @@ def get(name: str) -> Path:
         return _write_generated(entry, path)
     if is_the_file(path, entry.sha256, entry.size):
         return path
-    if path.is_file():
+    if os.path.isfile(path):  # unlike Path.is_file, answers for names that are no names, too
         warnings.warn(f"{path} is damaged (its SHA-256 is not the table's); fetching it again", stacklevel=2)
     return _installed(entry) or _fetch(entry, path)
 
@@ -52,7 +52,7 @@ def is_here(name: str) -> bool:
     """Whether `get(name)` needs no network."""
     entry = find(name)
     folder = cache_dir() / entry.name
-    if entry.client == "python" or (entry.member and (folder / entry.archive).is_file()):
+    if entry.client == "python" or (entry.member and os.path.isfile(folder / entry.archive)):
         return True
     path = folder / entry.filename
     return is_the_file(path, entry.sha256, entry.size) or _installed(entry) is not None
@@ -136,7 +136,7 @@ def _fetch(entry: DataSet, path: Path) -> Path:
     by_hand = folder / entry.archive
     # Inside the cache, so that the last step is a rename within one file system.
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder, ignore_cleanup_errors=True) as temporary:
-        placed = by_hand.is_file() and (by_hand != path)
+        placed = os.path.isfile(by_hand) and (by_hand != path)
         archive = by_hand if placed else _download(entry, folder, Path(temporary))
         _verify(archive, entry.archive_sha256, entry, entry.archive_size)
         data = _extract(entry, archive, Path(temporary) / "data") if entry.member else archive

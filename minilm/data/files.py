@@ -87,10 +87,10 @@ def open_data(path: str | os.PathLike[str], max_bytes: int | None = MAX_BYTES) -
     with open_regular(path, DataError) as file:
         packing = packed_as(file.read(16))
         file.seek(0)
+        size = os.fstat(file.fileno()).st_size
+        if max_bytes is not None and size > max_bytes:
+            raise _too_large(path, f"has {size:,} bytes", max_bytes)
         if packing is None:
-            size = os.fstat(file.fileno()).st_size
-            if max_bytes is not None and size > max_bytes:
-                raise _too_large(path, f"has {size:,} bytes", max_bytes)
             yield file
         elif packing == "gzip":
             try:
@@ -98,8 +98,9 @@ def open_data(path: str | os.PathLike[str], max_bytes: int | None = MAX_BYTES) -
                     counting = _Counting(cast(BinaryIO, unpacked), path, max_bytes)
                     yield cast(BinaryIO, io.BufferedReader(counting, CHUNK_BYTES))
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                fault = str(error).removeprefix("Error -3 while decompressing data: ")
                 raise DataError(
-                    f"{shown(path)} is no complete gzip file ({error}): it was cut short or damaged, copy it again"
+                    f"{shown(path)} is no complete gzip file ({fault}): it was cut short or damaged, copy it again"
                 ) from None
         else:
             hint = " (an Excel workbook is a zip file: save it as CSV)" if packing == "zip" else ""

@@ -197,7 +197,7 @@ def _json_lines(path: Path, field: str, max_bytes: int | None) -> Iterator[str]:
     with open_data(path, max_bytes) as file:
         while line := _line(file, path, offset):
             number += 1
-            text = decode_utf8(line, path, offset)
+            text = decode_utf8(line, path, offset) if line != b"\n" else ""
             offset += len(line)
             if text.strip():
                 yield _json_field(text.rstrip("\r\n"), field, f"{shown(path)}, line {number}")
@@ -215,13 +215,15 @@ def _json_field(line: str, field: str, where: str) -> str:
     except ValueError as error:
         raise DataError(f"{where}: no valid JSON ({error})") from None
     if not isinstance(record, dict):
-        raise DataError(f'{where}: expected a JSON object such as {{"{field}": "..."}}, found {type(record).__name__}')
+        found = "null" if record is None else type(record).__name__
+        raise DataError(f'{where}: expected a JSON object such as {{"{field}": "..."}}, found {found}')
     if field not in record:
         names = ", ".join(map(repr, record))[:200] or "none"
         raise DataError(f"{where}: no field {field!r}; it has {names}")
     value = record[field]
     if not isinstance(value, str):
-        raise DataError(f"{where}: the field {field!r} holds {type(value).__name__}, expected a string")
+        found = "null" if value is None else type(value).__name__
+        raise DataError(f"{where}: the field {field!r} holds {found}, expected a string")
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise DataError(f"{where}: the field {field!r} holds half of a surrogate pair, which is no text")
     return value

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from minilm.files import read_regular
+from minilm.files import read_regular, shown
 
 from .errors import DataError
 
@@ -42,9 +42,13 @@ def python_docstrings(root: str | Path | None = None) -> str:
     first is kept. Raises DataError if there are none.
     """
     folder = Path(sysconfig.get_path("stdlib")) if root is None else Path(root)
-    different = dict.fromkeys(doc for path in _source_files(folder) for doc in _docstrings(path))
+    try:
+        paths = _source_files(folder)
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot look into {shown(folder)}: {error}") from None
+    different = dict.fromkeys(doc for path in paths for doc in _docstrings(path))
     if not different:
-        raise DataError(f"no docstrings under {folder}: the standard library's .py files are not there")
+        raise DataError(f"no docstrings under {shown(folder)}: the standard library's .py files are not there")
     return "\n\n".join(different)
 
 

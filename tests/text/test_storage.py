@@ -88,7 +88,7 @@ def test_a_file_that_is_too_large(tmp_path, monkeypatch):
         (b'{"a": "\xff"}', r"is not UTF-8 text \(byte 7\)"),
         (b"\xef\xbb\xbf{}", "is not valid JSON"),
         (b"[1]", "holds a JSON list where an object was expected"),
-        (b"null", "holds a JSON NoneType"),
+        (b"null", "holds a JSON null"),
         (b'{"a": 1, "b": 2, "a": 3}', "has the field 'a' 2 times"),
         (b'{"x": {"b": 1, "b": 1}}', "has the field 'b' 2 times"),
         (b'{"a": NaN}', "has the value NaN"),
