@@ -49,12 +49,12 @@ def load_json(path: Pathish) -> dict[str, Any]:
 
     Raises:
         CheckpointError: the file is missing, cannot be read, is not UTF-8 JSON, or holds something else than an object, a name
-            twice, NaN, or an integer of more than 18 digits.
+            twice, NaN, or an integer of more than 1,000 digits.
     """
     remedy = "it is no config of minilm; if it is one, raise minilm.checkpoint.MAX_JSON_BYTES"
     content = read_regular(path, CheckpointError, max_bytes=MAX_JSON_BYTES, remedy=remedy)
     try:
-        return object_from(content)
+        return object_from(content, max_digits=1000)  # seeds may be long
     except JSONFault as fault:
         raise CheckpointError(f"{shown(path)} {fault}. Restore it from a copy, or train again.") from None
 
@@ -70,7 +70,7 @@ def save_arrays(path: Pathish, arrays: Mapping[str, np.ndarray[Any, Any]], about
         file.write(content)
 
 
-def load_arrays(path: Pathish, *, max_bytes: int = MAX_ARRAY_BYTES) -> tuple[Arrays, dict[str, Any]]:
+def load_arrays(path: Pathish, *, max_bytes: int | None = MAX_ARRAY_BYTES) -> tuple[Arrays, dict[str, Any]]:
     """The arrays of a safetensors file, and the values about them.
 
     Format: Hugging Face, safetensors, "Format": 8 bytes with the length of a header of JSON, the header (name -> dtype, shape,
@@ -79,7 +79,7 @@ def load_arrays(path: Pathish, *, max_bytes: int = MAX_ARRAY_BYTES) -> tuple[Arr
 
     Args:
         path: the file. BF16 comes as float32, which holds each of its values exactly; F16 as float16.
-        max_bytes: the largest file that is read (default: 4 GiB).
+        max_bytes: the largest file that is read (default: 4 GiB); None: any.
 
     Returns:
         The arrays by name, and the values by key. Values that `save_arrays` wrote come back; a string of another program's
@@ -89,6 +89,8 @@ def load_arrays(path: Pathish, *, max_bytes: int = MAX_ARRAY_BYTES) -> tuple[Arr
         CheckpointError: the file is missing, cannot be read, is larger than `max_bytes`, truncated, no safetensors file, or has
             an array of a type that NumPy does not have.
     """
+    if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 1):
+        raise CheckpointError(f"max_bytes = {max_bytes!r} must be a whole number of at least 1, or None.")
     name = shown(path)
     with open_regular(path, CheckpointError) as file:
         size = os.fstat(file.fileno()).st_size
@@ -100,7 +102,7 @@ def load_arrays(path: Pathish, *, max_bytes: int = MAX_ARRAY_BYTES) -> tuple[Arr
                 f"{name} is not a whole safetensors file: it {fault}. It was not written by minilm, or was damaged on the way: "
                 "copy it again, or train again."
             ) from None
-        if size > max_bytes:
+        if max_bytes is not None and size > max_bytes:
             raise CheckpointError(
                 f"{name} is larger than {counted(max_bytes)}: pass a larger max_bytes to load_arrays, and mind the memory."
             )

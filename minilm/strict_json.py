@@ -1,11 +1,12 @@
 """JSON that is read as if an enemy had written it.
 
 Stricter than `json.loads`: UTF-8 only, an object on the outside, no name twice, no NaN or Infinity, no integer of more
-than 18 digits (it would not fit 64 bits).
+digits than the caller allows.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from typing import Any, NoReturn
@@ -17,8 +18,8 @@ class JSONFault(ValueError):
     """What is wrong with a JSON text, as the rest of a sentence that begins with the file's name."""
 
 
-def object_from(content: bytes) -> dict[str, Any]:
-    """The JSON object in `content`.
+def object_from(content: bytes, *, max_digits: int = 18) -> dict[str, Any]:
+    """The JSON object in `content`; its integers have at most `max_digits` digits, which for 18 fit 64 bits.
 
     Raises:
         JSONFault: it is not UTF-8, not JSON, not an object, or breaks a rule of this module.
@@ -30,7 +31,7 @@ def object_from(content: bytes) -> dict[str, Any]:
             content.decode("utf-8"),
             object_pairs_hook=_no_duplicates,
             parse_constant=_no_constant,
-            parse_int=_short_integer,
+            parse_int=functools.partial(_integer, max_digits=max_digits),
         )
     except UnicodeDecodeError as error:
         raise JSONFault(no_text(content) or f"is not UTF-8 text (byte {error.start})") from None
@@ -61,8 +62,8 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _short_integer(digits: str) -> int:
-    if len(digits) > 18:
+def _integer(digits: str, max_digits: int) -> int:
+    if len(digits) > max_digits:
         raise JSONFault(f"has an integer of {len(digits)} digits")
     return int(digits)
 

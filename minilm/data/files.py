@@ -8,6 +8,7 @@ argument `max_bytes` says otherwise.
 import gzip
 import hashlib
 import io
+import operator
 import os
 import sys
 import zlib
@@ -107,7 +108,7 @@ def open_data(path: str | os.PathLike[str], max_bytes: int | None = MAX_BYTES) -
             raise DataError(f"{shown(path)} is compressed with {packing}{hint}: unpack it first, only gzip is read")
 
 
-def refuse_bomb(path: str | os.PathLike[str], max_bytes: int) -> None:
+def refuse_bomb(path: str | os.PathLike[str], max_bytes: int | None) -> None:
     """Unpacks a file that is compressed, keeps nothing, and raises what `open_data` raises."""
     with open_regular(path, DataError) as file:
         packed = packed_as(file.read(16)) is not None
@@ -142,6 +143,10 @@ def _too_large(path: str | os.PathLike[str], found: str, max_bytes: int) -> Data
 
 
 def check_count(name: str, value: int) -> None:
-    """Raises DataError unless the argument called `name` is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    """Raises DataError unless the argument called `name` is a whole number of at least 1, of Python's or NumPy's."""
+    try:
+        valid = operator.index(value) >= 1 and not isinstance(value, bool)
+    except TypeError:
+        valid = False
+    if not valid:
         raise DataError(f"{name} = {value!r} must be a whole number of at least 1")

@@ -23,10 +23,10 @@ _MAX_DIMENSIONS = 32
 _CODES = {np.dtype(text).newbyteorder("="): code for code, text in _TYPES.items()}
 
 
-def read_idx(path: str | Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
+def read_idx(path: str | Path, *, max_bytes: int | None = MAX_BYTES) -> NDArray[Any]:
     """The array in an idx file, which may be compressed with gzip, in the byte order of this machine.
 
-    `max_bytes` is the largest content that is accepted (default: 1 GiB), after unpacking. Raises DataError if the file
+    `max_bytes` is the largest content that is accepted (default: 1 GiB), after unpacking; None: no limit. Raises DataError if the file
     cannot be read, if its magic number is none of idx, if it is shorter or longer than its sizes say, or larger than
     `max_bytes`.
     """
@@ -34,7 +34,7 @@ def read_idx(path: str | Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
         return _read(file, shown(path), max_bytes)
 
 
-def _read(file: BinaryIO, name: str, max_bytes: int) -> NDArray[Any]:
+def _read(file: BinaryIO, name: str, max_bytes: int | None) -> NDArray[Any]:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or not 1 <= magic[3] <= _MAX_DIMENSIONS:
         raise DataError(
@@ -48,7 +48,9 @@ def _read(file: BinaryIO, name: str, max_bytes: int) -> NDArray[Any]:
     shape = struct.unpack(f">{dimensions}I", sizes)
     expected = math.prod(shape) * dtype.itemsize
     content = file.read(min(expected + 1, CHUNK_BYTES))
-    if expected > max_bytes and len(content) == CHUNK_BYTES:  # where fewer are there, the file is damaged: see below
+    if (
+        max_bytes is not None and expected > max_bytes and len(content) == CHUNK_BYTES
+    ):  # where fewer are there, the file is damaged: see below
         raise DataError(
             f"{name} holds an array of shape {shape} of {dtype.name}, which is more than {counted(max_bytes)}: "
             "pass a larger max_bytes if you trust the file"

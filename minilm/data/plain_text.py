@@ -152,14 +152,14 @@ def iter_lines(path: Path, max_bytes: int | None) -> Iterator[str]:
         while block := file.read(PIECE_BYTES):
             _refuse_other_content(block, path, offset)  # before a file without a line end is read to its limit
             if not block.endswith(b"\n"):
-                block += _line(file, path, offset + len(block))
+                block += _rest_of_line(file, path, offset + len(block))
             # A newline byte is never part of a longer UTF-8 sequence, so every piece decodes by itself.
             text = decode_utf8(block, path, offset)
             offset += len(block)
             yield text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _line(file: BinaryIO, path: Path, offset: int) -> bytes:
+def _rest_of_line(file: BinaryIO, path: Path, offset: int) -> bytes:
     line = file.readline(MAX_LINE_BYTES + 1)
     if len(line) > MAX_LINE_BYTES:
         _refuse_other_content(line, path, offset)
@@ -193,14 +193,12 @@ def _refuse_other_content(block: bytes, path: Path, offset: int) -> None:
 
 
 def _json_lines(path: Path, field: str, max_bytes: int | None) -> Iterator[str]:
-    offset, number = 0, 0
-    with open_data(path, max_bytes) as file:
-        while line := _line(file, path, offset):
-            number += 1
-            text = decode_utf8(line, path, offset) if line != b"\n" else ""
-            offset += len(line)
-            if text.strip():
-                yield _json_field(text.rstrip("\r\n"), field, f"{shown(path)}, line {number}")
+    before = 0
+    for piece in iter_lines(path, max_bytes):
+        for number, line in enumerate(piece.split("\n"), start=before + 1):
+            if line and not line.isspace():
+                yield _json_field(line, field, f"{shown(path)}, line {number}")
+        before += piece.count("\n")
 
 
 def _json_field(line: str, field: str, where: str) -> str:

@@ -41,7 +41,9 @@ def python_docstrings(root: str | Path | None = None) -> str:
     more than 16 MiB (`MAX_SOURCE_BYTES`) is skipped, as is a docstring that is no valid Unicode. Of equal docstrings the
     first is kept. Raises DataError if there are none.
     """
-    folder = Path(sysconfig.get_path("stdlib")) if root is None else Path(root)
+    name = sysconfig.get_path("stdlib") if root is None else root
+    shown(name)  # refuses what is no name
+    folder = Path(name)
     try:
         paths = _source_files(folder)
     except (OSError, ValueError) as error:

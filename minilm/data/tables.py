@@ -29,7 +29,6 @@ from .plain_text import iter_lines
 
 _NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?[0-9]+")
-_MAX_DIGITS = 400  # more than any float64 needs before its point; Python converts longer ones slowly
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def load_table(
     header: bool | None = None,
     delimiter: str = ",",
     dtype: DTypeLike = np.float32,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int | None = MAX_BYTES,
 ) -> Table:
     """Read a table of numbers from a .csv file in UTF-8, which may be compressed with gzip.
 
@@ -62,18 +61,17 @@ def load_table(
     Without names the columns are called "0", "1", ... Empty lines are skipped. `dtype` is a type of whole numbers or
     float16, float32, float64. Fractions are rounded to it; a whole number that it changes (16777217 as float32) is
     read, with a warning that names the first one of the column; a number outside its range is an error. `max_bytes` is
-    the largest content of the file, after unpacking.
+    the largest content of the file, after unpacking; None: no limit.
 
     Raises DataError that names the line and column of a cell that is no number or does not fit, a line with more or
     fewer cells than the first, an empty table, a file that cannot be read, and an argument out of range.
     """
-    path = Path(path)
     form = _Form(shown(path), _checked_delimiter(delimiter), _checked_dtype(dtype))
     if header not in (None, True, False):
         raise DataError(f"header = {header!r} must be True, False or None")
     refuse_bomb(path, max_bytes)  # numbers take more memory than text, so the limit has to be met before
     blocks = []
-    for text, lines_before in _pieces(path, max_bytes):
+    for text, lines_before in _pieces(Path(path), max_bytes):
         if not form.names:
             text, lines_before = form.read_names(text, lines_before, header)
         if text and not text.isspace():
@@ -107,7 +105,7 @@ def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     return checked.newbyteorder("=")
 
 
-def _pieces(path: Path, max_bytes: int) -> Iterator[tuple[str, int]]:
+def _pieces(path: Path, max_bytes: int | None) -> Iterator[tuple[str, int]]:
     """The text of a table in pieces of whole rows, each with the number of lines before it.
 
     A line end may stand between quotes. Within them the number of quotes so far is odd, as one inside is written twice.
@@ -212,15 +210,15 @@ class _Form:
                 self.fail(
                     line, column, cell, f"is no whole number: read it with dtype=np.float32 instead of {self.dtype}"
                 )
-            if len(text) > _MAX_DIGITS or not limits.min <= int(text) <= limits.max:
+            if not limits.min <= (value := _whole_number(text)) <= limits.max:
                 self.fail(line, column, cell, f"does not fit {self.dtype}, which holds {limits.min} to {limits.max}")
-            return self.dtype.type(int(text))
+            return self.dtype.type(value)
         with np.errstate(over="ignore", under="ignore"):
             number = self.dtype.type(float(text))
         if math.isinf(number) and "inf" not in text.lower():
             largest = np.finfo(self.dtype).max
             self.fail(line, column, cell, f"does not fit {self.dtype}, which holds numbers up to {largest:.4g}")
-        if whole and column not in self.changed and len(text) <= _MAX_DIGITS and int(number) != int(text):
+        if whole and column not in self.changed and int(number) != _whole_number(text):
             self.changed[column] = f"{self.names[column]} (line {line}: {text} became {int(number)})"
         return number
 
@@ -237,6 +235,12 @@ class _Form:
                 f"column{'s' * (len(self.changed) > 1)}: {columns}. To keep them, pass dtype={wider}.",
                 stacklevel=3,
             )
+
+
+def _whole_number(text: str) -> int:
+    """The number that a sign and digits stand for; of more than 400 digits, more than any type holds, the first 400."""
+    digits = text.lstrip("+-").lstrip("0")[:400] or "0"  # Python converts long ones slowly, and refuses very long ones
+    return -int(digits) if text.startswith("-") else int(digits)
 
 
 def _is_number_to_python(cell: str) -> bool:

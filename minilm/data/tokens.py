@@ -47,7 +47,8 @@ def write_tokens(path: str | Path, pieces: Iterable[NDArray[Any] | Sequence[int]
     `write_tokens(path, map(encode, iter_text(source)), vocab_size)`. The file appears when it is complete. Raises
     DataError for an id outside 0 .. vocab_size - 1, ids that are not whole numbers, and if there are none.
     """
-    if not 1 <= vocab_size <= 2**32:
+    check_count("vocab_size", vocab_size)
+    if vocab_size > 2**32:
         raise DataError(f"vocab_size = {vocab_size} must lie between 1 and 2**32")
     dtype = _dtype_for(vocab_size)
     digest, count = hashlib.sha256(), 0

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from minilm.files import atomic_write
 
@@ -23,13 +23,7 @@ def fetch_url(url: str, sha256: str | None, *, timeout: float = 30.0, max_bytes:
     another kind of address, a missing or wrong hash, a file too large, and when the download fails; then nothing is
     kept.
     """
-    try:
-        address = urlsplit(url)
-        url.encode("ascii")
-    except (ValueError, AttributeError, TypeError) as error:
-        raise DataError(
-            f"cannot fetch {url!r}: it is no web address ({error}); characters beyond ASCII are written as %XX"
-        ) from None
+    address = _split(url)
     check_count("max_bytes", max_bytes)
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < 1e6:
         raise DataError(f"timeout = {timeout!r} must be a number of seconds above 0")
@@ -41,6 +35,17 @@ def fetch_url(url: str, sha256: str | None, *, timeout: float = 30.0, max_bytes:
     if not is_the_file(path, expected, max_bytes):
         _download(url, path, expected, timeout, max_bytes)
     return path
+
+
+def _split(url: str) -> SplitResult:
+    if not isinstance(url, str):
+        raise DataError(f"cannot fetch {url!r}: an address is a string")
+    if not url.isascii():
+        raise DataError(f"cannot fetch {url!r}: in an address, characters beyond ASCII are written as %XX")
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise DataError(f"cannot fetch {url!r}: it is no web address ({error})") from None
 
 
 def _valid_hash(url: str, sha256: str | None) -> str:
