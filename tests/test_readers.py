@@ -12,10 +12,20 @@ import pytest
 import minilm.data
 from minilm import checkpoint, text
 from minilm.checkpoint import CheckpointError, load_arrays, load_json
-from minilm.data import DataError, fetch_url, iter_text, load_table, load_text, open_tokens, read_idx, write_tokens
+from minilm.data import (
+    DataError,
+    fetch_url,
+    iter_text,
+    load_table,
+    load_text,
+    open_tokens,
+    plain_text,
+    read_idx,
+    write_tokens,
+)
 from minilm.files import no_text, open_regular, shown
 from minilm.text import TokenizerError, load_tokenizer
-from tests.readers import PLACES, READERS, damages_of, outcome
+from tests.readers import PLACES, READERS, bomb, bounded, damages_of, outcome
 
 SOURCES = Path(minilm.data.__file__).parents[1]
 pytestmark = [
@@ -206,6 +216,27 @@ def test_mapped_tokens_stay_those_of_the_file_that_was_opened(tmp_path):
     write_tokens(path, [[7]], 5000)
     np.testing.assert_array_equal(tokens, np.arange(5000))
     assert open_tokens(path).tolist() == [7]
+
+
+def test_tokens_are_mapped_from_the_file_whose_header_was_read(tmp_path, monkeypatch):
+    path = tmp_path / "t.tokens"
+    write_tokens(path, [range(500)], 5000)
+    write_tokens(tmp_path / "other", [range(500, 1500)], 5000)
+    plain = np.memmap
+
+    def replaced_first(*arguments):
+        os.replace(tmp_path / "other", path)
+        return plain(*arguments)
+
+    monkeypatch.setattr(np, "memmap", replaced_first)
+    np.testing.assert_array_equal(open_tokens(path, verify=True), np.arange(500))
+
+
+def test_a_line_of_300_mb_does_not_fill_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(plain_text, "MAX_LINE_BYTES", 8 << 20)
+    (tmp_path / "t.txt").write_bytes(bomb(b"x"))
+    with bounded(), pytest.raises(DataError, match=r"t\.txt has a line of more than 8 MiB at offset 1048576"):
+        list(iter_text(tmp_path / "t.txt"))
 
 
 def test_a_name_is_shown_so_that_any_terminal_takes_it():
