@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from minilm.files import atomic_write, counted, open_regular, read_regular, shown
+from minilm.files import atomic_write, counted, open_regular, packed_as, read_regular, shown
 from minilm.strict_json import JSONFault, object_from, short
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -119,7 +119,15 @@ def load_arrays(path: Pathish, *, max_bytes: int | None = MAX_ARRAY_BYTES) -> tu
 
 def _read_header(file: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
     """The header, and where the arrays begin."""
-    length = int.from_bytes(file.read(8), "little")
+    head = file.read(8)
+    if (packing := packed_as(head)) is not None:
+        hint = (
+            ", as torch.save and numpy.savez write: save it as safetensors there"
+            if packing == "zip"
+            else ": unpack it first"
+        )
+        raise JSONFault(f"is a {packing} file{hint}")
+    length = int.from_bytes(head, "little")
     if size < 8 + length or length < 2:
         raise JSONFault(f"has {size:,} bytes and promises a header of {length:,}")
     if length > _MAX_HEADER_BYTES:

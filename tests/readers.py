@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import socket
@@ -574,6 +573,7 @@ class TooLate(BaseException):
 @contextlib.contextmanager
 def bounded():
     """Raises TooLate or MemoryError in place of waiting for ever or taking all memory."""
+    import resource  # not on Windows, where this module can be imported all the same
 
     def too_late(*_: Any) -> None:
         raise TooLate(f"hangs for {HANG} s")

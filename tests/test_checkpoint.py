@@ -1,6 +1,7 @@
 """Files of a run: written whole or not at all, and read with suspicion."""
 
 import errno
+import gzip
 import json
 import os
 import pickle
@@ -191,6 +192,19 @@ def test_a_type_that_numpy_does_not_have_is_named(tmp_path, dtype):
     with pytest.raises(
         CheckpointError, match=f"x: dtype {dtype} of tensor 'x' is not supported: expected one of BOOL, U8"
     ):
+        load_arrays(tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\x03\x04" + bytes(40), "is a zip file, as torch.save and numpy.savez write"),
+        (gzip.compress(b"x" * 99), "is a gzip file: unpack it"),
+    ],
+)
+def test_other_programs_files_are_called_by_their_names(tmp_path, content, words):
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"x is not a whole safetensors file: it {words}"):
         load_arrays(tmp_path / "x")
 
 

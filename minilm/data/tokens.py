@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from minilm.files import atomic_write, open_regular, shown
+from minilm.files import atomic_write, open_regular, packed_as, shown
 from minilm.strict_json import JSONFault, object_from
 
 from .errors import DataError
@@ -88,6 +88,8 @@ def read_token_header(path: str | Path) -> TokenHeader:
 
 def _header_of(file: BinaryIO, name: str) -> TokenHeader:
     head = file.read(_HEADER_BYTES)
+    if (packing := packed_as(head)) is not None:
+        raise DataError(f"{name} is compressed with {packing}: unpack it first, as it is read in place")
     if len(head) < _HEADER_BYTES or not head.startswith(_MAGIC):
         raise DataError(
             f"{name} is no token file: expected it to begin with {_MAGIC.decode().strip()!r}; make one with write_tokens"
