@@ -1,11 +1,11 @@
 """Tables of numbers in .csv files.
 
-A file is read in pieces of whole rows, up to 1 GiB of it after unpacking, more with a larger `max_bytes`. What stands in
-a cell is a number as in the program: digits 0 to 9, an optional sign, point and exponent, or nan, inf, infinity in any
-case; blanks around it are ignored. `1_000`, `1,5` and digits of other scripts are no numbers here.
+A file is read in pieces of whole rows, up to 1 GiB of it after unpacking, more with a larger `max_bytes`. A number is
+written with the digits 0 to 9, an optional sign, point and exponent, or as nan, inf, infinity in any case; blanks around
+it are ignored. `1_000`, `1,5` and digits of other scripts are no numbers here.
 
-Each piece goes through NumPy's reader, and where that fails or may have changed a value, through `_exact_rows`: slower,
-cell by cell, and exact in what it accepts and in what it says.
+Each piece goes through NumPy's reader, and where that fails or may have changed a value, through `_Form.exact_rows`:
+slower, cell by cell, and exact in what it accepts and in what it says.
 """
 
 import csv
