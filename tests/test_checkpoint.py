@@ -1,6 +1,7 @@
 """Files of a run: written whole or not at all, and read with suspicion."""
 
 import errno
+import gzip
 import json
 import os
 import pickle
@@ -131,3 +132,96 @@ def test_json_round_trip(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         save_json(tmp_path / "c.json", {"x": float("nan")})
     assert load_json(tmp_path / "c.json") == {"ü": 1}
+
+
+# -- files of other programs -----------------------------------------------------------------------------------------------
+
+NUMPY_DTYPES = ["bool", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"]
+
+
+def test_every_type_reads_as_the_library_reads_it(tmp_path):
+    from safetensors.numpy import load, save
+
+    rng = np.random.default_rng(0)
+    arrays = {dtype: rng.integers(0, 2, (3, 2)).astype(dtype) for dtype in NUMPY_DTYPES}
+    arrays |= {"scalar": np.array(5.0), "none": np.zeros((2, 0, 3), np.float32), "ü": np.arange(4)}
+    content = save(arrays, {"format": "pt", "n": "5", "name": "a b"})
+    (tmp_path / "x").write_bytes(content)
+    found, about = load_arrays(tmp_path / "x")
+    assert about == {"format": "pt", "n": 5, "name": "a b"}
+    for name, array in load(content).items():
+        assert found[name].dtype == array.dtype
+        assert found[name].dtype.isnative
+        assert found[name].flags.writeable
+        np.testing.assert_array_equal(found[name], array)
+    assert set(found) == set(arrays)
+
+
+def raw(path, dtype, data, **about):
+    header = json.dumps(
+        {"x": {"dtype": dtype, "shape": [len(data) // 2], "data_offsets": [0, len(data)]}, **about}
+    ).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + data)
+
+
+def test_each_bfloat16_is_read_exactly(tmp_path):
+    """bfloat16 is the upper half of float32 (sign, 8 bits of exponent, 7 of fraction)."""
+    bits = np.arange(1 << 16, dtype="<u2")
+    raw(tmp_path / "x", "BF16", bits.tobytes(), __metadata__={"format": "pt"})
+    arrays, about = load_arrays(tmp_path / "x")
+    assert about == {"format": "pt"}
+    assert arrays["x"].dtype == np.float32
+    for i in (0, 1, 0x3F80, 0x4049, 0x7F7F, 0x7F80, 0x7FC0, 0x8000, 0xC2F7, 0xFFFF):
+        np.testing.assert_array_equal(arrays["x"][i], struct.unpack("<f", b"\0\0" + struct.pack("<H", i))[0])
+    assert arrays["x"][0x3F80] == 1
+    finite = (bits & 0x7F80) != 0x7F80
+    sign, exponent, fraction = bits >> 15, (bits >> 7 & 0xFF).astype(int), bits & 0x7F
+    value = np.where(exponent > 0, np.ldexp(1 + fraction / 128, exponent - 127), np.ldexp(fraction / 128, -126))
+    np.testing.assert_array_equal(arrays["x"][finite], np.where(sign, -value, value)[finite])
+
+
+def test_float16_stays_float16(tmp_path):
+    raw(tmp_path / "x", "F16", np.array([1.5, -2, np.inf], "<f2").tobytes())
+    assert load_arrays(tmp_path / "x")[0]["x"].dtype == np.float16
+    np.testing.assert_array_equal(load_arrays(tmp_path / "x")[0]["x"], [1.5, -2, np.inf])
+
+
+@pytest.mark.parametrize("dtype", ["F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "C64", "Q9"])
+def test_a_type_that_numpy_does_not_have_is_named(tmp_path, dtype):
+    raw(tmp_path / "x", dtype, bytes(4))
+    with pytest.raises(
+        CheckpointError, match=f"x: dtype {dtype} of tensor 'x' is not supported: expected one of BOOL, U8"
+    ):
+        load_arrays(tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\x03\x04" + bytes(40), "is a zip file, as torch.save and numpy.savez write"),
+        (gzip.compress(b"x" * 99), "is a gzip file: unpack it"),
+    ],
+)
+def test_other_programs_files_are_called_by_their_names(tmp_path, content, words):
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"x is not a whole safetensors file: it {words}"):
+        load_arrays(tmp_path / "x")
+
+
+def test_arrays_have_a_limit_with_its_option(tmp_path):
+    save_arrays(tmp_path / "x", {"a": np.zeros(1000, np.float32)}, {})
+    with pytest.raises(CheckpointError, match=r"x is larger than 4,000 bytes: pass a larger max_bytes to load_arrays"):
+        load_arrays(tmp_path / "x", max_bytes=4000)
+    assert load_arrays(tmp_path / "x", max_bytes=5000)[0]["a"].shape == (1000,)
+
+
+def test_strict_json_keeps_what_is_json(tmp_path):
+    (tmp_path / "c.json").write_text(
+        '{"a": 1.5e300, "b": [true, null, -5], "c": {"a": ""}, "": "\\u00e9"}\n\n', encoding="utf-8"
+    )
+    assert load_json(tmp_path / "c.json") == {"a": 1.5e300, "b": [True, None, -5], "c": {"a": ""}, "": "é"}
+    save_json(tmp_path / "c.json", {"seed": 2**200})
+    assert load_json(tmp_path / "c.json") == {"seed": 2**200}
+    with pytest.raises(CheckpointError, match="integer of 1001 digits"):
+        save_json(tmp_path / "c.json", {"seed": 10**1000})
+        load_json(tmp_path / "c.json")

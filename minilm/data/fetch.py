@@ -17,10 +17,10 @@ import warnings
 import zipfile
 from pathlib import Path
 
-from minilm.files import atomic_write
+from minilm.files import atomic_write, shown
 
 from .errors import DataError
-from .files import CHUNK_BYTES, cache_dir, make_cache_folder, sha256_of
+from .files import CHUNK_BYTES, cache_dir, far_larger, is_the_file, make_cache_folder, sha256_of
 from .python_text import python_docs, python_docstrings
 from .table import TABLE, DataSet, find
 
@@ -41,9 +41,9 @@ def get(name: str) -> Path:
     path = cache_dir() / entry.name / entry.filename
     if entry.client == "python":
         return _write_generated(entry, path)
-    if path.is_file():
-        if sha256_of(path) == entry.sha256:
-            return path
+    if is_the_file(path, entry.sha256, entry.size):
+        return path
+    if os.path.isfile(path):  # unlike Path.is_file, answers for names that are no names, too
         warnings.warn(f"{path} is damaged (its SHA-256 is not the table's); fetching it again", stacklevel=2)
     return _installed(entry) or _fetch(entry, path)
 
@@ -52,10 +52,10 @@ def is_here(name: str) -> bool:
     """Whether `get(name)` needs no network."""
     entry = find(name)
     folder = cache_dir() / entry.name
-    if entry.client == "python" or (entry.member and (folder / entry.archive).is_file()):
+    if entry.client == "python" or (entry.member and os.path.isfile(folder / entry.archive)):
         return True
     path = folder / entry.filename
-    return (path.is_file() and sha256_of(path) == entry.sha256) or _installed(entry) is not None
+    return is_the_file(path, entry.sha256, entry.size) or _installed(entry) is not None
 
 
 def list_datasets() -> list[dict[str, str]]:
@@ -97,9 +97,19 @@ def fetch_command(entry: DataSet, folder: Path | str) -> list[str]:
 
 def _write_generated(entry: DataSet, path: Path) -> Path:
     make_cache_folder(path.parent)
-    with atomic_write(path) as file:
-        file.write(GENERATORS[entry.name]().encode("utf-8"))
+    try:
+        with atomic_write(path) as file:
+            file.write(GENERATORS[entry.name]().encode("utf-8"))
+    except OSError as error:
+        raise _cannot_write(path, error) from None
     return path
+
+
+def _cannot_write(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"cannot write {shown(path)} ({error.strerror or error}): remove what stands there, make room, or set the environment "
+        "variable MINILM_CACHE to a folder that you may write to"
+    )
 
 
 def _installed(entry: DataSet) -> Path | None:
@@ -115,7 +125,7 @@ def _installed(entry: DataSet) -> Path | None:
     for file in listed:
         if file.as_posix() == entry.member:
             path = Path(str(file.locate()))
-            if path.is_file() and sha256_of(path) == entry.sha256:
+            if is_the_file(path, entry.sha256, entry.size):
                 return path
     return None
 
@@ -126,11 +136,11 @@ def _fetch(entry: DataSet, path: Path) -> Path:
     by_hand = folder / entry.archive
     # Inside the cache, so that the last step is a rename within one file system.
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder, ignore_cleanup_errors=True) as temporary:
-        placed = by_hand.is_file() and (by_hand != path)
+        placed = os.path.isfile(by_hand) and (by_hand != path)
         archive = by_hand if placed else _download(entry, folder, Path(temporary))
-        _verify(archive, entry.archive_sha256, entry)
+        _verify(archive, entry.archive_sha256, entry, entry.archive_size)
         data = _extract(entry, archive, Path(temporary) / "data") if entry.member else archive
-        _verify(data, entry.sha256, entry)
+        _verify(data, entry.sha256, entry, entry.size)
         _move_into_place(data, path, entry.sha256)
     return path
 
@@ -174,8 +184,9 @@ def _cannot_fetch(entry: DataSet, folder: Path, reason: str) -> DataError:
     )
 
 
-def _verify(path: Path, expected: str, entry: DataSet) -> None:
-    found = sha256_of(path)
+def _verify(path: Path, expected: str, entry: DataSet, size: int) -> None:
+    too_large = far_larger(path, size)
+    found = f"not computed: it has more than {size:,} bytes" if too_large else sha256_of(path)
     if found != expected:
         raise DataError(
             f"{path.name} for the data set {entry.name} is not the file of the table.\n"
@@ -203,3 +214,5 @@ def _move_into_place(data: Path, path: Path, sha256: str) -> None:
             if sha256_of(path) == sha256:
                 return
         raise
+    except OSError as error:
+        raise _cannot_write(path, error) from None

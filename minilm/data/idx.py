@@ -7,60 +7,64 @@ for the type of the values, a byte for the number of dimensions, a 4-byte size f
 import gzip
 import math
 import struct
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minilm.files import atomic_write
+from minilm.files import atomic_write, counted, shown
 
 from .errors import DataError
-from .files import CHUNK_BYTES
+from .files import CHUNK_BYTES, MAX_BYTES, open_data
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_DIMENSIONS = 32
 _CODES = {np.dtype(text).newbyteorder("="): code for code, text in _TYPES.items()}
 
 
-def read_idx(path: str | Path) -> NDArray[Any]:
-    """The array in an idx file, which may be compressed (.gz), in the byte order of this machine.
+def read_idx(path: str | Path, *, max_bytes: int | None = MAX_BYTES) -> NDArray[Any]:
+    """The array in an idx file, which may be compressed with gzip, in the byte order of this machine.
 
-    Raises DataError if the magic number is none of idx, or if the file is shorter or longer than its sizes say.
+    `max_bytes` is the largest content that is accepted (default: 1 GiB), after unpacking; None: no limit. Raises DataError if the file
+    cannot be read, if its magic number is none of idx, if it is shorter or longer than its sizes say, or larger than
+    `max_bytes`.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"there is no file {path}")
-    opener: Any = gzip.open if path.suffix.lower() == ".gz" else open
-    try:
-        with opener(path, "rb") as file:
-            return _read(file, path)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path} is no complete gzip file: {error}") from error
+    with open_data(path, max_bytes) as file:
+        return _read(file, shown(path), max_bytes)
 
 
-def _read(file: BinaryIO, path: Path) -> NDArray[Any]:
+def _read(file: BinaryIO, name: str, max_bytes: int | None) -> NDArray[Any]:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or not 1 <= magic[3] <= _MAX_DIMENSIONS:
         raise DataError(
-            f"{path} is no idx file: it begins with {magic.hex(' ') or 'nothing'}, expected 00 00, a type "
+            f"{name} is no idx file: it begins with {magic.hex(' ') or 'nothing'}, expected 00 00, a type "
             f"({', '.join(f'{code:02x}' for code in _TYPES)}) and a number of dimensions"
         )
     dtype, dimensions = np.dtype(_TYPES[magic[2]]), magic[3]
     sizes = file.read(4 * dimensions)
     if len(sizes) < 4 * dimensions:
-        raise DataError(f"{path} is truncated: it ends within the sizes of its {dimensions} dimensions")
+        raise DataError(f"{name} is truncated: it ends within the sizes of its {dimensions} dimensions")
     shape = struct.unpack(f">{dimensions}I", sizes)
     expected = math.prod(shape) * dtype.itemsize
-    content = _read_at_most(file, expected + 1)
+    content = file.read(min(expected + 1, CHUNK_BYTES))
+    if (
+        max_bytes is not None and expected > max_bytes and len(content) == CHUNK_BYTES
+    ):  # where fewer are there, the file is damaged: see below
+        raise DataError(
+            f"{name} holds an array of shape {shape} of {dtype.name}, which is more than {counted(max_bytes)}: "
+            "pass a larger max_bytes if you trust the file"
+        )
+    content += _read_at_most(file, expected + 1 - len(content))
     if len(content) != expected:
         found = "more" if len(content) > expected else f"{len(content):,}"
-        raise DataError(f"{path} is damaged: shape {shape} of {dtype.name} needs {expected:,} bytes, there are {found}")
+        raise DataError(
+            f"{name} is damaged: shape {shape} of {dtype.name} needs {expected:,} bytes, there are {found}; copy it again"
+        )
     try:
         return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
-    except ValueError as error:
-        raise DataError(f"{path} is damaged: no array has the shape {shape}") from error
+    except ValueError:
+        raise DataError(f"{name} is damaged: no array has the shape {shape}") from None
 
 
 def _read_at_most(file: BinaryIO, limit: int) -> bytes:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.files import shown
+
 from .errors import DataError
 from .fetch import get
 from .idx import read_idx
@@ -52,9 +54,11 @@ def load_images(source: str | Path, labels: str | Path | None = None) -> tuple[N
         )
     images, answers = read_idx(source), read_idx(labels)
     if images.ndim != 3:
-        raise DataError(f"{source} holds an array of shape {images.shape}, expected images (n, height, width)")
+        raise DataError(f"{shown(source)} holds an array of shape {images.shape}, expected images (n, height, width)")
     if answers.ndim != 1 or answers.dtype.kind not in "iu":
-        raise DataError(f"{labels} holds {answers.dtype} of shape {answers.shape}, expected one whole number an image")
+        raise DataError(
+            f"{shown(labels)} holds {answers.dtype} of shape {answers.shape}, expected one whole number an image"
+        )
     if len(images) != len(answers):
-        raise DataError(f"{source} holds {len(images)} images, but {labels} holds {len(answers)} labels")
+        raise DataError(f"{shown(source)} holds {len(images)} images, but {shown(labels)} holds {len(answers)} labels")
     return images, answers.astype(np.int64)

@@ -6,8 +6,11 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from minilm.files import read_regular, shown
+
 from .errors import DataError
 
+MAX_SOURCE_BYTES = 1 << 24
 # Tests say little in words. The others are installed on some systems and missing on others, and would make the text
 # of one Python version differ from machine to machine.
 _LEFT_OUT = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"} | {
@@ -31,16 +34,23 @@ def python_docs() -> str:
     return "\n".join(topics[name] for name in sorted(topics))
 
 
-def python_docstrings(root: Path | None = None) -> str:
+def python_docstrings(root: str | Path | None = None) -> str:
     """Every different docstring under `root` (default: the standard library), a blank line between two.
 
-    Files are taken in the order of their paths and parsed, never imported; a file that does not parse is skipped, as is
-    a docstring that is no valid Unicode. Of equal docstrings the first is kept. Raises DataError if there are none.
+    Files are taken in the order of their paths and parsed, never imported; one that cannot be read, does not parse or has
+    more than 16 MiB (`MAX_SOURCE_BYTES`) is skipped, as is a docstring that is no valid Unicode. Of equal docstrings the
+    first is kept. Raises DataError if there are none.
     """
-    folder = root or Path(sysconfig.get_path("stdlib"))
-    different = dict.fromkeys(doc for path in _source_files(folder) for doc in _docstrings(path))
+    name = sysconfig.get_path("stdlib") if root is None else root
+    shown(name)  # refuses what is no name
+    folder = Path(name)
+    try:
+        paths = _source_files(folder)
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot look into {shown(folder)}: {error}") from None
+    different = dict.fromkeys(doc for path in paths for doc in _docstrings(path))
     if not different:
-        raise DataError(f"no docstrings under {folder}: the standard library's .py files are not there")
+        raise DataError(f"no docstrings under {shown(folder)}: the standard library's .py files are not there")
     return "\n\n".join(different)
 
 
@@ -53,8 +63,9 @@ def _docstrings(path: Path) -> Iterator[str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of invalid escapes in old sources
-            tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
+            content = read_regular(path, DataError, max_bytes=MAX_SOURCE_BYTES, remedy="it is skipped")
+            tree = ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last: the parser's word for too deep
         return
     nodes = [node for node in ast.walk(tree) if isinstance(node, _DOCUMENTED)]
     for node in sorted(nodes, key=lambda node: getattr(node, "lineno", 0)):

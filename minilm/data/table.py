@@ -215,6 +215,8 @@ TABLE: dict[str, DataSet] = {entry.name: entry for entry in _ENTRIES}
 
 def find(name: str) -> DataSet:
     """The entry called `name`; raises DataError with the nearest names if there is none."""
+    if not isinstance(name, str):
+        raise DataError(f"the name of a data set is a string, got {name!r}. There are: {', '.join(TABLE)}.")
     if name in TABLE:
         return TABLE[name]
     near = difflib.get_close_matches(name, TABLE, n=2)

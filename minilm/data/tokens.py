@@ -3,22 +3,27 @@
 A token file is a header of 256 bytes, readable by eye (a line that names the format, then a line of JSON padded with
 blanks), and the ids, little-endian, 2 bytes each if the vocabulary has at most 65,536 entries and 4 otherwise. It is
 read through a memory map: the system brings in the pages that are looked at and no more.
+
+The map stays what it was when another file is renamed to its name, as `write_tokens` does. A file must not be shortened
+in place while it is mapped: the system then ends the process that touches what is gone, and no error can be raised.
 """
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minilm.files import atomic_write
+from minilm.files import atomic_write, open_regular, packed_as, shown
+from minilm.strict_json import JSONFault, object_from
 
 from .errors import DataError
-from .files import CHUNK_BYTES
+from .files import CHUNK_BYTES, check_count
 
 _MAGIC = b"minilm tokens 1\n"
 _HEADER_BYTES = 256
@@ -42,9 +47,10 @@ def write_tokens(path: str | Path, pieces: Iterable[NDArray[Any] | Sequence[int]
     `write_tokens(path, map(encode, iter_text(source)), vocab_size)`. The file appears when it is complete. Raises
     DataError for an id outside 0 .. vocab_size - 1, ids that are not whole numbers, and if there are none.
     """
-    if not 1 <= vocab_size <= 2**32:
+    check_count("vocab_size", vocab_size)
+    if vocab_size > 2**32:
         raise DataError(f"vocab_size = {vocab_size} must lie between 1 and 2**32")
-    dtype = "uint16" if vocab_size <= 2**16 else "uint32"
+    dtype = _dtype_for(vocab_size)
     digest, count = hashlib.sha256(), 0
     with atomic_write(path) as file:
         file.write(b" " * _HEADER_BYTES)
@@ -76,30 +82,45 @@ def _checked(piece: NDArray[Any] | Sequence[int], number: int, vocab_size: int) 
 
 def read_token_header(path: str | Path) -> TokenHeader:
     """The header of a token file; raises DataError if it is none, or if the file is shorter or longer than it says."""
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"there is no token file {path}")
-    with open(path, "rb") as file:
-        head = file.read(_HEADER_BYTES)
+    with open_regular(path, DataError, "token file") as file:
+        return _header_of(file, shown(path))
+
+
+def _header_of(file: BinaryIO, name: str) -> TokenHeader:
+    head = file.read(_HEADER_BYTES)
+    if (packing := packed_as(head)) is not None:
+        raise DataError(f"{name} is compressed with {packing}: unpack it first, as it is read in place")
     if len(head) < _HEADER_BYTES or not head.startswith(_MAGIC):
-        raise DataError(f"{path} is no token file: expected it to begin with {_MAGIC.decode().strip()!r}")
-    header = _parse(head[len(_MAGIC) :], path)
-    expected = _HEADER_BYTES + header.count * _ITEM_BYTES[header.dtype]
-    if path.stat().st_size != expected:
-        raise DataError(f"{path} is damaged: its header promises {expected:,} bytes, it has {path.stat().st_size:,}")
+        raise DataError(
+            f"{name} is no token file: expected it to begin with {_MAGIC.decode().strip()!r}; make one with write_tokens"
+        )
+    header = _parse(head[len(_MAGIC) :], name)
+    expected, size = _HEADER_BYTES + header.count * _ITEM_BYTES[header.dtype], os.fstat(file.fileno()).st_size
+    if size != expected:
+        raise DataError(
+            f"{name} is damaged: its header promises {expected:,} bytes, it has {size:,}; copy it or write it again"
+        )
     return header
 
 
-def _parse(text: bytes, path: Path) -> TokenHeader:
+def _parse(text: bytes, name: str) -> TokenHeader:
     try:
-        header = TokenHeader(**json.loads(text))
-        numbers = (header.count, header.vocab_size)
-        valid = header.dtype in _ITEM_BYTES and all(type(n) is int and n > 0 for n in numbers)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise DataError(f"{path} is damaged: its header is not readable ({error})") from error
-    if not valid or not isinstance(header.sha256, str):
-        raise DataError(f"{path} is damaged: its header says {header}")
+        values = object_from(text)
+    except JSONFault as error:
+        raise DataError(f"{name} is damaged: its header {error}") from None
+    expected = [field.name for field in fields(TokenHeader)]
+    if sorted(values) != sorted(expected):
+        raise DataError(f"{name} is damaged: its header has the fields {sorted(values)}, expected {expected}")
+    header = TokenHeader(**values)
+    numbers = (header.count, header.vocab_size)
+    valid = isinstance(header.sha256, str) and all(type(n) is int and 0 < n < 2**63 for n in numbers)
+    if not valid or header.dtype != _dtype_for(header.vocab_size):
+        raise DataError(f"{name} is damaged: its header says {str(header)[:300]}")
     return header
+
+
+def _dtype_for(vocab_size: int) -> str:
+    return "uint16" if vocab_size <= 2**16 else "uint32"
 
 
 def open_tokens(path: str | Path, *, vocab_size: int | None = None, verify: bool = False) -> NDArray[Any]:
@@ -109,16 +130,21 @@ def open_tokens(path: str | Path, *, vocab_size: int | None = None, verify: bool
     whole file once and compares its SHA-256. Raises DataError if the file is none, is damaged, or was made with a
     larger vocabulary.
     """
-    header = read_token_header(path)
-    if vocab_size is not None and header.vocab_size > vocab_size:
-        raise DataError(
-            f"{path} was made with a vocabulary of {header.vocab_size} tokens, the model has {vocab_size}: "
-            "encode the text with the model's own tokenizer"
-        )
-    dtype = np.dtype(header.dtype).newbyteorder("<")
-    tokens = np.memmap(path, dtype, mode="r", offset=_HEADER_BYTES, shape=(header.count,))
-    if verify and _sha256_of(tokens) != header.sha256:
-        raise DataError(f"{path} is damaged: its tokens do not have the SHA-256 of its header")
+    if vocab_size is not None:
+        check_count("vocab_size", vocab_size)
+    with open_regular(path, DataError, "token file") as file:
+        header = _header_of(file, shown(path))
+        if vocab_size is not None and header.vocab_size > vocab_size:
+            raise DataError(
+                f"{shown(path)} was made with a vocabulary of {header.vocab_size} tokens, the model has {vocab_size}: "
+                "encode the text with the model's own tokenizer"
+            )
+        # Mapped from the open file: by its name it might be another one by now.
+        tokens = np.memmap(file, np.dtype(header.dtype).newbyteorder("<"), "r", _HEADER_BYTES, (header.count,))
+        if verify and _sha256_of(tokens) != header.sha256:
+            raise DataError(
+                f"{shown(path)} is damaged: its tokens do not have the SHA-256 of its header; write it again"
+            )
     return tokens
 
 

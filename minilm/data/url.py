@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from minilm.files import atomic_write
 
 from .errors import DataError
-from .files import CHUNK_BYTES, cache_dir, make_cache_folder, sha256_of
+from .files import CHUNK_BYTES, cache_dir, check_count, is_the_file, make_cache_folder, sha256_of
 
 # http and urllib.request are imported where they are used: with ssl they would double the time to import this package.
 if TYPE_CHECKING:
@@ -23,15 +23,29 @@ def fetch_url(url: str, sha256: str | None, *, timeout: float = 30.0, max_bytes:
     another kind of address, a missing or wrong hash, a file too large, and when the download fails; then nothing is
     kept.
     """
-    address = urlsplit(url)
+    address = _split(url)
+    check_count("max_bytes", max_bytes)
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < 1e6:
+        raise DataError(f"timeout = {timeout!r} must be a number of seconds above 0")
     if address.scheme not in ("http", "https") or not address.netloc:
         raise DataError(f"cannot fetch {url!r}: expected an address that begins with http:// or https://")
     expected = _valid_hash(url, sha256)
-    suffix = re.search(r"[.]\w+$", address.path)
+    suffix = re.search(r"(?:[.]jsonl)?[.]\w{1,10}$", address.path)  # it tells readers what the file holds
     path = make_cache_folder(cache_dir() / "url") / (expected + (suffix.group() if suffix else ""))
-    if not path.is_file() or sha256_of(path) != expected:
+    if not is_the_file(path, expected, max_bytes):
         _download(url, path, expected, timeout, max_bytes)
     return path
+
+
+def _split(url: str) -> SplitResult:
+    if not isinstance(url, str):
+        raise DataError(f"cannot fetch {url!r}: an address is a string")
+    if not url.isascii():
+        raise DataError(f"cannot fetch {url!r}: in an address, characters beyond ASCII are written as %XX")
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise DataError(f"cannot fetch {url!r}: it is no web address ({error})") from None
 
 
 def _valid_hash(url: str, sha256: str | None) -> str:
@@ -40,7 +54,7 @@ def _valid_hash(url: str, sha256: str | None) -> str:
             f"the file at {url} needs sha256=..., so that a run can be repeated on the same bytes. Download it "
             "once, look at it, compute its hash (sha256sum FILE; on Windows: certutil -hashfile FILE SHA256), pass it."
         )
-    if not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+    if not isinstance(sha256, str) or not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise DataError(f"sha256={sha256!r} is no SHA-256: expected 64 hexadecimal digits")
     return sha256.lower()
 

@@ -1,20 +1,19 @@
 """Tokenizer files: JSON in UTF-8, written atomically, and read as if an enemy had written them.
 
 Nothing in a file is ever executed. `read_tokenizer` puts the file's name before every complaint, so that the functions
-that check single fields need not know where the fields came from.
+that check single fields need not know where the fields came from. A file of more than 64 MiB (`MAX_FILE_BYTES`) is refused.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections import Counter
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
-from minilm.files import atomic_write
+from minilm.files import atomic_write, read_regular, shown
+from minilm.strict_json import JSONFault, object_from, short
 
 VERSION = 1
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -46,64 +45,21 @@ def read_tokenizer(path: str | PathLike[str], build: Callable[[dict[str, Any]], 
         return build(_parse(content))
     except TokenizerError as error:
         raise TokenizerError(
-            f"tokenizer file {os.fspath(path)!r}: {error}. If the file is damaged, save or train the tokenizer again."
+            f"tokenizer file {shown(path)}: {error}. If the file is damaged, save or train the tokenizer again."
         ) from None
 
 
 def read_limited(path: str | PathLike[str]) -> bytes:
     """The content of a regular file of at most MAX_FILE_BYTES. Raises TokenizerError."""
-    name = os.fspath(path)
-    try:
-        if not Path(path).is_file():
-            raise TokenizerError(f"there is no file {name!r}; give the path of an existing tokenizer or vocabulary")
-        with open(path, "rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise TokenizerError(f"file {name!r} cannot be read ({error.strerror}); check its permissions") from None
-    if len(content) > MAX_FILE_BYTES:
-        raise TokenizerError(
-            f"file {name!r} is larger than {MAX_FILE_BYTES >> 20} MiB, so it is no tokenizer; check it"
-        )
-    return content
+    remedy = "it is no tokenizer or vocabulary; if it is one, raise minilm.text.storage.MAX_FILE_BYTES"
+    return read_regular(path, TokenizerError, max_bytes=MAX_FILE_BYTES, remedy=remedy)
 
 
 def _parse(content: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(
-            content.decode("utf-8"),
-            object_pairs_hook=_no_duplicates,
-            parse_constant=_no_constant,
-            parse_int=_short_integer,
-        )
-    except UnicodeDecodeError as error:
-        raise TokenizerError(f"is not UTF-8 text (byte {error.start})") from None
-    except RecursionError:
-        raise TokenizerError("is nested too deeply") from None
-    except TokenizerError:
-        raise
-    except ValueError as error:
-        raise TokenizerError(f"is not valid JSON ({error}); it may be cut short") from None
-    if not isinstance(document, dict):
-        raise TokenizerError(f"holds a JSON {type(document).__name__} where an object was expected")
-    return document
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        [(name, times)] = Counter(name for name, _ in pairs).most_common(1)
-        raise TokenizerError(f"has the field {_short(name)} {times} times")
-    return fields
-
-
-def _short_integer(digits: str) -> int:
-    if len(digits) > 18:
-        raise TokenizerError(f"has an integer of {len(digits)} digits")
-    return int(digits)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise TokenizerError(f"has the value {name}, which JSON does not allow")
+        return object_from(content)
+    except JSONFault as fault:
+        raise TokenizerError(str(fault)) from None
 
 
 def check_header(fields: dict[str, Any], type_name: str, names: set[str]) -> None:
@@ -111,7 +67,7 @@ def check_header(fields: dict[str, Any], type_name: str, names: set[str]) -> Non
     found = field(fields, "type", str)
     if found != type_name:
         raise TokenizerError(
-            f"holds a tokenizer of type {_short(found)}, not {type_name!r}; open it with load_tokenizer()"
+            f"holds a tokenizer of type {short(found)}, not {type_name!r}; open it with load_tokenizer()"
         )
     version = field(fields, "version", int)
     if version != VERSION:
@@ -121,7 +77,7 @@ def check_header(fields: dict[str, Any], type_name: str, names: set[str]) -> Non
     if missing or surplus:
         raise TokenizerError(
             f"must have exactly the fields {sorted(expected)}; "
-            f"missing: {sorted(missing)}, unexpected: {_short(sorted(surplus))}"
+            f"missing: {sorted(missing)}, unexpected: {short(sorted(surplus))}"
         )
 
 
@@ -131,7 +87,7 @@ def field(fields: dict[str, Any], name: str, expected: type[FieldType]) -> Field
         raise TokenizerError(f"has no field {name!r}")
     value = fields[name]
     if type(value) is not expected:
-        raise TokenizerError(f"field {name!r} must be of type {expected.__name__}, got {_short(value)}")
+        raise TokenizerError(f"field {name!r} must be of type {expected.__name__}, got {short(value)}")
     return value
 
 
@@ -140,10 +96,5 @@ def string_list(fields: dict[str, Any], name: str) -> list[str]:
     values = field(fields, name, list)
     for position, value in enumerate(values):
         if type(value) is not str:
-            raise TokenizerError(f"field {name!r} must hold strings, got {_short(value)} at position {position}")
+            raise TokenizerError(f"field {name!r} must hold strings, got {short(value)} at position {position}")
     return values
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

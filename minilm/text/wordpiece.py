@@ -14,12 +14,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, pairwise
-from os import PathLike, fspath
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.files import no_text, shown
 from minilm.text.base import (
     Texts,
     Tokenizer,
@@ -293,16 +294,18 @@ class WordPieceTokenizer(Tokenizer):
         The special tokens are those of BERT_SPECIAL_TOKENS that the file has; [UNK] must be one of them.
         Raises TokenizerError, naming the file, if it cannot be read, has an empty line, or has a token twice.
         """
-        content = read_limited(path)
+        content = read_limited(path).removeprefix(b"\xef\xbb\xbf")
         try:
+            if (reason := no_text(content)) is not None:
+                raise TokenizerError(reason)
             lines = content.decode("utf-8").removesuffix("\n").split("\n")
             tokens = [line.removesuffix("\r") for line in lines]
             special_tokens = [name for name in BERT_SPECIAL_TOKENS if name in tokens]
             return cls(tokens, special_tokens=special_tokens, lower_case=lower_case, strip_accents=strip_accents)
         except UnicodeDecodeError as error:
-            raise TokenizerError(f"vocabulary file {fspath(path)!r}: is not UTF-8 text (byte {error.start})") from None
+            raise TokenizerError(f"vocabulary file {shown(path)}: is not UTF-8 text (byte {error.start})") from None
         except TokenizerError as error:
-            raise TokenizerError(f"vocabulary file {fspath(path)!r}: {error}") from None
+            raise TokenizerError(f"vocabulary file {shown(path)}: {error}") from None
 
     def decode(self, ids: Iterable[int]) -> str:
         """The words of a sequence of ids, with one space between them; pieces with "##" join the word before.

@@ -69,9 +69,18 @@ def test_what_is_no_idx_file_is_refused(tmp_path, content, message):
 def test_files_that_are_not_there_or_not_gzip(tmp_path):
     with pytest.raises(DataError, match="there is no file"):
         read_idx(tmp_path / "none")
-    (tmp_path / "a.gz").write_bytes(b"\0\0\x08\x01\0\0\0\0")
+    (tmp_path / "a.gz").write_bytes(b"\x1f\x8b\x08\x01\0\0\0\0")
     with pytest.raises(DataError, match="no complete gzip file"):
         read_idx(tmp_path / "a.gz")
+
+
+def test_what_is_compressed_is_told_by_content_and_not_by_name(tmp_path):
+    array = np.arange(6, dtype=np.int16).reshape(2, 3)
+    write_idx(tmp_path / "plain", array)
+    (tmp_path / "unpacked-by-a-browser.gz").write_bytes((tmp_path / "plain").read_bytes())
+    (tmp_path / "packed").write_bytes(gzip.compress((tmp_path / "plain").read_bytes()))
+    for name in ("unpacked-by-a-browser.gz", "packed"):
+        np.testing.assert_array_equal(read_idx(tmp_path / name), array)
 
 
 @pytest.mark.parametrize("array", [np.zeros(2, np.int64), np.zeros(2, bool), np.zeros((), np.uint8)])

@@ -1,4 +1,5 @@
 import codecs
+import gzip
 import hashlib
 import json
 
@@ -11,7 +12,7 @@ from minilm.data.errors import DataError
 from minilm.data.plain_text import iter_text, load_text
 from minilm.data.python_text import python_docs
 
-TEXTS = st.text(st.characters(codec="utf-8"), min_size=1)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)  # no text has a NUL
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +164,55 @@ def test_a_web_address_is_read_from_the_cache(cache):
     (cache / "url").mkdir(parents=True)
     (cache / "url" / f"{sha256}.jsonl").write_bytes(body)
     assert load_text("https://host.invalid/x.jsonl?download=1", sha256=sha256) == "one\n\ntwo"
+
+
+def test_a_cut_json_line_has_one_position(tmp_path):
+    path = tmp_path / "file.jsonl"
+    path.write_text('{"text": "one"}\n{"text": "tw')
+    with pytest.raises(DataError) as raised:
+        load_text(path)
+    assert str(raised.value) == (
+        f"{path}, line 2: no valid JSON at column 10 (Unterminated string starting at); it may be cut short"
+    )
+
+
+@pytest.mark.parametrize("name", ["t.txt", "t.txt.gz", "t.jsonl", "t.jsonl.gz", "t", "t.JSONL.GZ"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_gzip_is_told_by_content_and_json_lines_by_name(tmp_path, name, packed):
+    content = b'{"text": "one"}\n{"text": "two"}\n'
+    (tmp_path / name).write_bytes(gzip.compress(content) if packed else content)
+    expected = "one\n\ntwo" if "jsonl" in name.lower() else content.decode()
+    assert load_text(tmp_path / name) == expected
+    if "." in name:
+        assert load_text(tmp_path) == expected
+
+
+def test_gzip_and_other_content_is_limited(tmp_path):
+    (tmp_path / "a.txt").write_bytes(gzip.compress(b"words\n" * 1000))
+    (tmp_path / "b.txt").write_bytes(b"words\n" * 1000)
+    assert len(load_text(tmp_path / "a.txt", max_bytes=6000)) == 6000
+    with pytest.raises(DataError, match=r"a\.txt is unpacked to more than 5,999 bytes, the limit is max_bytes = 5,999"):
+        load_text(tmp_path / "a.txt", max_bytes=5999)
+    with pytest.raises(
+        DataError, match="holds more than max_bytes = 11,000 bytes of text: pass a larger max_bytes, or read it"
+    ):
+        load_text(tmp_path, max_bytes=11_000)
+    assert sum(map(len, iter_text(tmp_path, max_bytes=6000))) == 12_002  # of one file; pieces need no limit in all
+
+
+def test_a_line_without_end_is_an_error_and_not_a_full_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(plain_text, "PIECE_BYTES", 100)
+    monkeypatch.setattr(plain_text, "MAX_LINE_BYTES", 1000)
+    (tmp_path / "t.txt").write_text("short\n" * 100 + "x" * 1000 + "\n")
+    assert len(load_text(tmp_path / "t.txt")) == 1601
+    (tmp_path / "t.txt").write_text("short\n" * 100 + "x" * 1200 + "\n")
+    with pytest.raises(DataError, match=r"t\.txt has a line of more than 1,000 bytes at offset \d+: is it text\?"):
+        load_text(tmp_path / "t.txt")
+
+
+def test_utf16_without_a_mark_is_not_trained_on(tmp_path):
+    (tmp_path / "t.txt").write_bytes("To be, or not to be\n".encode("utf-16-le") * 100)
+    with pytest.raises(
+        DataError, match=r"t\.txt is UTF-16 \(little-endian, without a mark\) by its pattern of NUL bytes: save it"
+    ):
+        load_text(tmp_path / "t.txt")

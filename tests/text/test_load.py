@@ -59,6 +59,7 @@ def test_any_cut_of_a_file_is_noticed(tokenizer, tmp_path):
         ({"type": "sentencepiece"}, "type 'sentencepiece'; this minilm knows"),
         ({"type": 3}, "field 'type' must be of type str, got 3"),
         ({"type": ["bpe"]}, "field 'type' must be of type str"),
+        ({"version": 99}, "format version 99, this minilm reads version 1; update minilm"),
         ({"version": 2}, "format version 2, this minilm reads version 1; update minilm"),
         ({"version": True}, "field 'version' must be of type int, got True"),
         ({"version": 1.0}, "field 'version' must be of type int"),
@@ -123,6 +124,56 @@ def test_bad_fields_of_one_tokenizer(tokenizer, change, message, tmp_path):
     with pytest.raises(TokenizerError, match=message) as raised:
         load_tokenizer(path)
     assert str(path) in str(raised.value)
+
+
+WRONG = [
+    None,
+    True,
+    5,
+    1.5,
+    "x",
+    [],
+    {},
+    [5],
+    [None],
+    [[]],
+    [{}],
+    [True],
+    ["a", 5],
+    -1,
+    "",
+    ["a", "a"],
+    [[1, 2], [1, 2]],
+    [[5, 9999]],
+]
+
+
+@every_tokenizer
+def test_any_field_with_a_value_of_another_type_is_named(tokenizer, tmp_path):
+    path, fields = tmp_path / "tokenizer.json", tokenizer.to_dict()
+    taken = {"unk_token": [None], "special_tokens": [[]], "merges": [[]]}
+    tried = 0
+    for name in fields:
+        for value in WRONG:
+            if type(value) is type(fields[name]) and name in (
+                "max_input_chars_per_word",
+                "lower_case",
+                "strip_accents",
+            ):
+                continue
+            path.write_text(json.dumps(fields | {name: value}), "utf-8")
+            try:
+                load_tokenizer(path)
+            except TokenizerError as error:
+                words = str(error).replace("_", " ")
+                # "merge 0", "token 3", "a special token": the place says more than the field
+                assert name.replace("_", " ").removesuffix("s") in words or "vocabulary" in words, (name, value, words)
+                assert str(path) in str(error)
+                assert words.count("tokenizer file") == 1
+            else:
+                assert value in taken.get(name, []) or type(value) is type(fields[name]), (name, value)
+            tried += 1
+    assert tried > 80
 
 
 json_values = st.recursive(
