@@ -235,7 +235,8 @@ def test_products_are_written_in_one_place():
 @pytest.mark.parametrize(
     ("left", "right"),
     [((40, 8), (8, 30)), ((3, 8), (8, 100)), ((100, 8), (8, 3)), ((1, 8), (8, 1)), ((2, 5, 8), (8, 33)), ((8,), (8, 4)),
-     ((4, 8), (8,)), ((0, 8), (8, 4)), ((4, 0), (0, 5)), ((7, 4, 8), (7, 8, 5)), ((2, 3, 4, 8), (2, 3, 8, 5)), ((1, 4, 8), (6, 8, 5)), ((17, 16), (16, 17))],
+     ((4, 8), (8,)), ((0, 8), (8, 4)), ((4, 0), (0, 5)), ((7, 4, 8), (7, 8, 5)),
+     ((2, 3, 4, 8), (2, 3, 8, 5)), ((1, 4, 8), (6, 8, 5)), ((17, 16), (16, 17))],
 )  # fmt: skip
 def test_products_in_parts_are_the_product(left, right, dtype, monkeypatch):
     for name, value in (("LARGE_PRODUCT", 64), ("SMALL_PRODUCT", 8), ("HEAD_START", 50), ("CUT", 4)):
