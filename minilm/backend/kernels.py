@@ -28,7 +28,7 @@ class Kernels:
 
     block_size = 1 << 16
     """How many elements a function of many passes works on at once: few enough to stay in the cache between the passes."""
-    thread_size = 1 << 18
+    thread_size = 1 << 17
     """How many where there are several threads' worth: the longer each call, the less often two threads meet at Python's lock."""
 
     group_size = 64
@@ -80,12 +80,20 @@ class Kernels:
 
     # -- products and sums ---------------------------------------------------------------------------------------------
 
+    def multiply(self, a: Array, b: Array, out: Array | None = None) -> Array:
+        """The array module's own ``a @ b``: every product of the kernels and ops comes here, or to `matmul`."""
+        return self.xp.matmul(a, b) if out is None else self.xp.matmul(a, b, out=out)
+
     def matmul(self, a: Array, b: Array) -> Array:
         """``a @ b``. A batch of row vectors times one matrix is one flat product: one call of BLAS instead of many."""
         if a.ndim > 2 and b.ndim == 2 and a.size:
             rows = a.reshape(-1, a.shape[-1])
-            return self.xp.matmul(rows, b).reshape(*a.shape[:-1], b.shape[-1])
-        return self.xp.matmul(a, b)
+            return self.multiply(rows, b).reshape(*a.shape[:-1], b.shape[-1])
+        return self.multiply(a, b)
+
+    def products(self, *pairs: tuple[Array, Array]) -> list[Array]:
+        """``a @ b`` of each pair; none of them needs another's result."""
+        return [self.matmul(a, b) for a, b in pairs]
 
     def scatter_add(self, shape: tuple[int, ...], dtype: Any, index: Any, values: Array) -> Array:
         r"""Zeros of `shape`, to which ``out[index] += values`` adds repeated indices too (`ufunc.at`).
@@ -129,15 +137,15 @@ class Kernels:
             return rows.sum(axis=0)
         while len(rows) > 2 * size:
             parts, rest = rows[: len(rows) // size * size], rows[len(rows) // size * size :]
-            sums = self.xp.matmul(self.xp.ones((1, size), x.dtype), parts.reshape(-1, size, x.shape[-1]))
+            sums = self.multiply(self.xp.ones((1, size), x.dtype), parts.reshape(-1, size, x.shape[-1]))
             rows = self.xp.concatenate([sums.reshape(-1, x.shape[-1]), rest])
-        return self.xp.matmul(self.xp.ones((1, len(rows)), x.dtype), rows).reshape(-1)
+        return self.multiply(self.xp.ones((1, len(rows)), x.dtype), rows).reshape(-1)
 
     def sum_last(self, x: Array) -> Array:
         """The sums over the last axis, which stays with size 1: of short rows a product with a column of ones, as in `sum_leading`."""
         if x.shape[-1] > 4 * self.long_sum:
             return self.sum(x, (x.ndim - 1,), keepdims=True)
-        return self.xp.matmul(x, self.xp.ones((x.shape[-1], 1), x.dtype))
+        return self.multiply(x, self.xp.ones((x.shape[-1], 1), x.dtype))
 
     def sum_axis(self, x: Array, axis: int) -> Array:
         """The sums over one axis (counted from 0), which stays with size 1."""
@@ -225,8 +233,8 @@ class Kernels:
             normed *= rstd
             product = g * normed
             sums[0], sums[1] = self.sum_leading(product), self.sum_leading(g)
-            normed *= xp.matmul(product, to_mean)
-            normed += xp.matmul(g, to_mean)
+            normed *= self.multiply(product, to_mean)
+            normed += self.multiply(g, to_mean)
             xp.subtract(g if weight is None else xp.multiply(g, weight, out=product), normed, out=dx)
             dx *= rstd
 
@@ -247,7 +255,7 @@ class Kernels:
         normed = x * saved
         product = g * normed
         dweight = self.sum_leading(product)
-        normed *= self.xp.matmul(product, self.mean_column(weight, x))
+        normed *= self.multiply(product, self.mean_column(weight, x))
         dx = self.xp.subtract(g if weight is None else self.xp.multiply(g, weight, out=product), normed, out=normed)
         dx *= saved
         return dx, dweight
@@ -334,7 +342,7 @@ class Kernels:
         if smoothing:
             each = xp.ones(classes, x.dtype) if weight is None else weight.astype(x.dtype)
             loss *= 1.0 - smoothing
-            loss += counts * (log_total * each.sum() - xp.matmul(z, each)) * (smoothing / classes)
+            loss += counts * (log_total * each.sum() - self.multiply(z, each)) * (smoothing / classes)
         return loss, share, (top, total)
 
     def cross_entropy_backward(
@@ -408,9 +416,9 @@ class Kernels:
                 s = p[..., rows, seen]
                 factors = q[..., rows, :] * scale, xp.swapaxes(k[..., seen, :], -1, -2)
                 if p.ndim == max(q.ndim, k.ndim):
-                    xp.matmul(*factors, out=s)
+                    self.multiply(*factors, out=s)
                 else:
-                    s[...] = xp.matmul(*factors)
+                    s[...] = self.multiply(*factors)
                 shift = learned or not self.all_between(s, -60.0, 60.0)  # else exp neither overflows nor vanishes
                 if bias is not None:
                     s += bias[..., rows, seen]
@@ -420,7 +428,7 @@ class Kernels:
                 total = self.sum_last(s)
                 total += total == 0  # a query that may attend to nothing: all of its terms are zero
                 s /= total
-                xp.matmul(s if keep is None else s * keep[..., rows, seen], v[..., seen, :], out=y[..., rows, :])
+                self.multiply(s if keep is None else s * keep[..., rows, seen], v[..., seen, :], out=y[..., rows, :])
                 p[..., rows, seen.stop :] = 0.0
 
         self.run(part, self.batch_blocks(p.size, q, k, v, bias, keep, p, y))
@@ -445,17 +453,19 @@ class Kernels:
             total = self.sum_last(g * y)
             for rows, seen in by_query:
                 d = ds[..., rows, seen]
-                xp.matmul(g[..., rows, :], xp.swapaxes(v[..., seen, :], -1, -2), out=d)
+                self.multiply(g[..., rows, :], xp.swapaxes(v[..., seen, :], -1, -2), out=d)
                 if keep is not None:
                     d *= keep[..., rows, seen]
                 d -= total[..., rows, :]
                 d *= p[..., rows, seen]
-                xp.matmul(d, k[..., seen, :], out=dq[..., rows, :])
+                self.multiply(d, k[..., seen, :], out=dq[..., rows, :])
                 ds[..., rows, seen.stop :] = 0.0
             dropped = p if keep is None else p * keep
             for rows, columns in by_key:
-                xp.matmul(xp.swapaxes(dropped[..., rows, columns], -1, -2), g[..., rows, :], out=dv[..., columns, :])
-                xp.matmul(xp.swapaxes(ds[..., rows, columns], -1, -2), q[..., rows, :], out=dk[..., columns, :])
+                self.multiply(
+                    xp.swapaxes(dropped[..., rows, columns], -1, -2), g[..., rows, :], out=dv[..., columns, :]
+                )
+                self.multiply(xp.swapaxes(ds[..., rows, columns], -1, -2), q[..., rows, :], out=dk[..., columns, :])
             dq *= scale
             dk *= scale
 

@@ -1,9 +1,15 @@
-"""Threads for what NumPy computes on one: everything but matrix products.
+"""Threads for what NumPy computes on one, and for matrix products in place of BLAS's own.
 
 NumPy lets go of the interpreter's lock inside its loops, so that two Python threads compute at once. Each time a thread finds the
 lock taken it sleeps, and waking costs 10 to 50 microseconds, as much as a pass over 200,000 numbers: threads pay only
 where each NumPy call is longer than that. So only large arrays are handed out, in blocks of `Kernels.thread_size`, whose
-number never depends on that of the threads; no sum crosses a block. Results have the same bits on one thread and on many.
+number never depends on that of the threads; no sum crosses a block. Such results have the same bits on one thread and on many.
+
+OpenBLAS multiplies on threads of its own. They wait for each other awake, several times in a product, and for the next product
+for some 20 milliseconds. Where any other program keeps a core busy, a training step on two of them took 1.7 to 7 times as long as on
+one. The pool's threads sleep until there is work, and work that nobody has begun is done by whoever handed it out: the same step
+took as long as on one thread. On an idle machine a thread that has to be woken costs 20 to 80 microseconds a product. So every product of
+minilm keeps BLAS on one thread (`CpuDevice.multiply`), and a large one is cut over the pool (`CpuDevice.matmul`).
 """
 
 from __future__ import annotations
@@ -26,6 +32,11 @@ def available_threads() -> int:
         value = os.environ.get(name, "")
         if value.isdigit() and int(value) > 0:
             return int(value)
+    return _processors()
+
+
+def _processors() -> int:
+    """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -52,7 +63,7 @@ class ThreadPool:
         """
         if len(blocks) < 2 or self.threads < 2 or not self._busy.acquire(blocking=False):
             for block in blocks:
-                function(*block)
+                self.on_one(function, *block)
             return
         before = blas_threads(1)  # a product inside a block would otherwise wait for all threads of BLAS
         try:
@@ -154,6 +165,11 @@ def blas_threads(count: int) -> int:
     if before != count:
         _set_blas_threads(count)
     return before
+
+
+def can_limit_blas() -> bool:
+    """Whether NumPy's products can be kept on one thread: only then do threads of our own not compete with BLAS's."""
+    return _set_blas_threads is not None
 
 
 pool = ThreadPool(available_threads())

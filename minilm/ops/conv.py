@@ -428,10 +428,10 @@ def correlate(dev, x, filters, bias, windows):
     def block(cut):
         y, matrices = out[cut], im2col(dev, x[cut], windows, width, groups)
         if width == y.shape[3]:
-            xp.matmul(filters, matrices, out=by_group(y, groups))
+            dev.multiply(filters, matrices, out=by_group(y, groups))
             product = y
         else:
-            product = xp.matmul(filters, matrices).reshape(*y.shape[:3], width)[..., : y.shape[3]]
+            product = dev.multiply(filters, matrices).reshape(*y.shape[:3], width)[..., : y.shape[3]]
         if bias is not None:
             xp.add(product, bias.reshape(-1, 1, 1), out=y)
         elif product is not y:
@@ -457,7 +457,7 @@ def correlate_backward(dev, g, shape, weight, windows, groups):
     dx = xp.empty(shape, g.dtype)
 
     def block(g, dx):
-        dx[...] = col2im(dev, xp.matmul(filters, by_group(g, groups)), dx.shape, windows)
+        dx[...] = col2im(dev, dev.multiply(filters, by_group(g, groups)), dx.shape, windows)
 
     dev.run(block, [(g[cut], dx[cut]) for cut in image_cuts(dev, dx, windows)])
     return dx
@@ -477,7 +477,7 @@ def filter_gradient(dev, g, x, windows, groups):
     def block(share, cuts):
         for cut in cuts:
             rows = swap_last(gradient_rows(xp, g[cut], width, groups))
-            share += xp.matmul(im2col(dev, x[cut], windows, width, groups), rows).sum(axis=0)
+            share += dev.multiply(im2col(dev, x[cut], windows, width, groups), rows).sum(axis=0)
 
     dev.run(block, [(share, cuts[i :: len(shares)]) for i, share in enumerate(shares)])
     return swap_last(shares.sum(axis=0))

@@ -34,7 +34,10 @@ class resize(Op):
         r"y_i = (1 - \lambda_i)\, x_{\lfloor s_i \rfloor} + \lambda_i\, x_{\lfloor s_i \rfloor + 1}, \quad "
         r"\lambda_i = s_i - \lfloor s_i \rfloor"
     )
-    derivative = r"\bar x_j = \sum_{i :\, \lfloor s_i \rfloor = j} (1 - \lambda_i)\, \bar y_i + \sum_{i :\, \lfloor s_i \rfloor = j - 1} \lambda_i\, \bar y_i"
+    derivative = (
+        r"\bar x_j = \sum_{i :\, \lfloor s_i \rfloor = j} (1 - \lambda_i)\, \bar y_i "
+        r"+ \sum_{i :\, \lfloor s_i \rfloor = j - 1} \lambda_i\, \bar y_i"
+    )
     integers = "refused"
     wide = True
     samples = [

@@ -113,11 +113,14 @@ class linear(Op):
 
     def backward(self, g, _y, x, weight, bias, *, needs):
         dev, (outputs, inputs) = device_of(g), weight.shape
-        dw = None
-        if needs[1]:
-            rows = math.prod(g.shape[:-1])
-            dw = dev.matmul(g.reshape(rows, outputs).T, x.reshape(rows, inputs))
-        return dev.matmul(g, weight) if needs[0] else None, dw, dev.sum_leading(g) if needs[2] else None
+        rows = math.prod(g.shape[:-1])
+        flat = g.reshape(rows, outputs)
+        pairs = [(flat, weight)] if needs[0] else []
+        pairs += [(flat.T, x.reshape(rows, inputs))] if needs[1] else []
+        found = dev.products(*pairs)
+        dw = found.pop() if needs[1] else None
+        dx = found.pop().reshape(x.shape) if needs[0] else None
+        return dx, dw, dev.sum_leading(g) if needs[2] else None
 
     def composed(self, x, weight, bias=None):
         y = matmul(x, transpose(weight))

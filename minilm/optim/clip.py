@@ -45,7 +45,8 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     one_by_one = not grads[0].device.waits_to_look or len({g.dtype for g in grads}) > 1
     arrays = [g.data for g in grads] if one_by_one else [join(grads)]
     if norm_type == 2:
-        squares = [xp.dot(a.reshape(-1), a.reshape(-1)) for a in arrays]
+        multiply = grads[0].device.multiply
+        squares = [multiply(a.reshape(-1), a.reshape(-1)) for a in arrays]
         norm = as_array(xp.sqrt(xp.stack(squares).sum()))
     else:
         norm = as_array(xp.stack([xp.abs(a).max() for a in arrays]).max())
