@@ -696,10 +696,6 @@ PROFILE = [
 ]  # fmt: skip
 
 PARALLEL = [
-    Mutant("float64 made from integers", "minilm/tensor.py",
-           "any(x.dtype == _FLOAT64 for x in inputs if hasattr(x, \"dtype\"))",
-           "any(getattr(x, \"dtype\", None) == _FLOAT64 for x in inputs)",
-           "tests/test_tensor.py::test_integers_become_the_default_float"),
     Mutant("parts of a batch of unequal size weighted alike", "minilm/parallel.py",
            "scale * len(piece[0]) / rows for piece in pieces", "scale / len(pieces) for piece in pieces",
            "tests/test_parallel.py::test_gradients_are_those_of_the_whole_batch"),
@@ -717,4 +713,57 @@ PARALLEL = [
            "tests/test_parallel.py::test_an_error_is_raised_and_the_next_batch_computed"),
 ]  # fmt: skip
 
-MUTANTS = [*ENGINE, *OPS, *LAYERS, *OPTIMIZERS, *MODELS, *TRAINING, *TRACE, *ACCELERATOR, *PROFILE, *PARALLEL]
+D = "tests/ops/test_dtypes.py::"
+MIXED, ALONE, WIDEST = (
+    D + "test_an_integer_input_beside_floats_is_the_float_that_it_stands_for", D + "test_integers_alone_stay_or_become_the_default_float_or_are_refused",
+    D + "test_the_widest_float_wins_and_each_gradient_has_the_type_of_its_input",
+)  # fmt: skip
+DTYPES = [
+    Mutant("float64 made from integers", "minilm/ops/dtypes.py",
+           "return y if y.dtype in given else y.astype(_default)", "return y",
+           "tests/test_tensor.py::test_integers_become_the_default_float"),
+    Mutant("inputs of two types seen only where the last is no float", "minilm/tensor.py",
+           "mixed, dtype = mixed or dtype is not None, array.dtype", "dtype = array.dtype", MIXED + "[mul]"),
+    Mutant("arrays not promoted as Tensors are", "minilm/ops/op.py",
+           "            if plan is not None:\n                return plan.run(functools.partial(self._on_arrays",
+           "            if plan is not None and plan.narrow:\n                return plan.run(functools.partial(self._on_arrays",
+           MIXED + "[mul]"),
+    Mutant("ids and class labels cast to floats", "minilm/ops/op.py",
+           "return not self.discrete(i) or (", "return True or (", D + "test_a_learned_mask_of_another_float_type " + WIDEST + "[where]"),
+    Mutant("a mask of floats left out of promotion", "minilm/ops/op.py",
+           "not self._kinds[i] <= DISCRETE)", "False)", D + "test_a_learned_mask_of_another_float_type"),
+    Mutant("the widest type of all, integers too", "minilm/ops/dtypes.py",
+           "for some in (deciding or floats.values(), floats.values()))", "for some in (arrays.values(), arrays.values()))",
+           MIXED + "[mul]"),
+    Mutant("functions of small integers in NumPy's half precision", "minilm/ops/arithmetic.py",
+           'derivative = r"\\bar x = \\bar y\\, y"\n    integers = "floats"\n', 'derivative = r"\\bar x = \\bar y\\, y"\n',
+           D + "test_a_functions_of_integers_is_computed_in_the_default_float"),
+    Mutant("functions of integers in float32, whatever the default", "minilm/tensor.py",
+           "    set_default_float(new)\n", "", D + "test_a_functions_of_integers_is_computed_in_the_default_float"),
+    Mutant("sums of small integers that wrap around", "minilm/backend/kernels.py",
+           'return dtype if dtype.kind == "f" or dtype == np.uint64 else np.dtype(np.int64)', "return dtype",
+           D + "test_sums_and_products_of_small_integers_do_not_wrap_around[uint8-sum]"),
+    Mutant("softmax of integers", "minilm/ops/dtypes.py",
+           'if arrays and op.integers == "refused":', "if False:", ALONE + "[softmax]"),
+    Mutant("float16 added in float16", "minilm/ops/dtypes.py",
+           "if op.wide and to == FLOAT16:", "if False:", D + "test_the_largest_of_70_000_ties_in_float16"),
+    Mutant("results of float16 left in float32", "minilm/ops/dtypes.py",
+           "if op.narrows and to != common:", "if False:", D + "test_70_000_numbers_in_float16[sum]"),
+    Mutant("statistics of a batch too large for float16", "minilm/ops/normalize.py",
+           "    narrows = False", "    narrows = True", D + "test_a_float16_batch_norm_layer"),
+    Mutant("running statistics decide the dtype of a layer's output", "minilm/ops/normalize.py",
+           'follows = ("mean", "var")', "follows = ()", D + "test_a_float16_batch_norm_layer"),
+    Mutant("a cumulative sum in float32", "minilm/backend/kernels.py",
+           'wide = np.float64 if x.dtype.kind == "f" else sum_dtype(x.dtype)', "wide = sum_dtype(x.dtype)",
+           D + "test_a_cumulative_sum_of_a_million_in_float32"),
+    Mutant("rows added to rows one by one", "minilm/backend/kernels.py",
+           "or added_one_by_one(x, axis) <= self.long_sum:", "or True:",
+           D + "test_a_gradient_of_what_was_broadcast_a_million_times[shape1]"),
+    Mutant("a bias's gradient added one by one", "minilm/backend/kernels.py",
+           "while len(rows) > 2 * size:", "while False:", D + "test_a_gradient_of_a_bias_of_many_rows[250000]"),
+    Mutant("the rows beyond whole parts forgotten in a gradient of a bias", "minilm/backend/kernels.py",
+           "parts, rest = rows[: len(rows) // size * size], rows[len(rows) // size * size :]",
+           "parts, rest = rows[: len(rows) // size * size], rows[:0]", D + "test_a_gradient_of_a_bias_of_many_rows[2049]"),
+]  # fmt: skip
+
+MUTANTS = [*DTYPES, *ENGINE, *OPS, *LAYERS, *OPTIMIZERS, *MODELS, *TRAINING, *TRACE, *ACCELERATOR, *PROFILE, *PARALLEL]

@@ -92,9 +92,8 @@ class Kernels:
 
         In float64 where more than `long_sum` numbers come to a place on average: they are added one by one.
         """
-        dtype = wide = sum_dtype(dtype)
-        if dtype.kind == "f" and values.size > self.long_sum * math.prod(shape):
-            wide = np.float64
+        dtype = sum_dtype(dtype)
+        wide = np.float64 if dtype.kind == "f" and values.size > self.long_sum * math.prod(shape) else dtype
         out = self.xp.zeros(shape, wide)
         self.xp.add.at(out, index, values.astype(wide, copy=False))
         return out.astype(dtype, copy=False)
