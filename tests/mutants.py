@@ -714,22 +714,20 @@ PARALLEL = [
 ]  # fmt: skip
 
 D = "tests/ops/test_dtypes.py::"
-MIXED, ALONE, WIDEST = (
-    D + "test_an_integer_input_beside_floats_is_the_float_that_it_stands_for", D + "test_integers_alone_stay_or_become_the_default_float_or_are_refused",
-    D + "test_the_widest_float_wins_and_each_gradient_has_the_type_of_its_input",
-)  # fmt: skip
+MIXED = D + "test_an_integer_input_beside_floats_is_the_float_that_it_stands_for"
+ALONE = D + "test_integers_alone_stay_or_become_the_default_float_or_are_refused"
 DTYPES = [
     Mutant("float64 made from integers", "minilm/ops/dtypes.py",
            "return y if y.dtype in given else y.astype(_default)", "return y",
-           "tests/test_tensor.py::test_integers_become_the_default_float"),
+           ALONE + "[clip]"),
     Mutant("inputs of two types seen only where the last is no float", "minilm/tensor.py",
            "mixed, dtype = mixed or dtype is not None, array.dtype", "dtype = array.dtype", MIXED + "[mul]"),
     Mutant("arrays not promoted as Tensors are", "minilm/ops/op.py",
            "            if plan is not None:\n                return plan.run(functools.partial(self._on_arrays",
            "            if plan is not None and plan.narrow:\n                return plan.run(functools.partial(self._on_arrays",
-           MIXED + "[mul]"),
+           D + "test_promotion[float16-int64-float16]"),
     Mutant("ids and class labels cast to floats", "minilm/ops/op.py",
-           "return not self.discrete(i) or (", "return True or (", D + "test_a_learned_mask_of_another_float_type " + WIDEST + "[where]"),
+           "return not self.discrete(i) or (", "return True or (", derivative("nll-0")),
     Mutant("a mask of floats left out of promotion", "minilm/ops/op.py",
            "not self._kinds[i] <= DISCRETE)", "False)", D + "test_a_learned_mask_of_another_float_type"),
     Mutant("the widest type of all, integers too", "minilm/ops/dtypes.py",
@@ -742,7 +740,7 @@ DTYPES = [
            "    set_default_float(new)\n", "", D + "test_a_functions_of_integers_is_computed_in_the_default_float"),
     Mutant("sums of small integers that wrap around", "minilm/backend/kernels.py",
            'return dtype if dtype.kind == "f" or dtype == np.uint64 else np.dtype(np.int64)', "return dtype",
-           D + "test_sums_and_products_of_small_integers_do_not_wrap_around[uint8-sum]"),
+           D + "test_sums_and_products_of_small_integers_do_not_wrap_around[sum-uint8]"),
     Mutant("softmax of integers", "minilm/ops/dtypes.py",
            'if arrays and op.integers == "refused":', "if False:", ALONE + "[softmax]"),
     Mutant("float16 added in float16", "minilm/ops/dtypes.py",
