@@ -123,6 +123,8 @@ class Kernels:
 
         BLAS adds one by one: many rows are added in parts of `long_sum`, then the sums of the parts.
         """
+        if x.dtype == np.float16:
+            return self.sum_leading(x.astype(np.float32)).astype(x.dtype)
         rows, size = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), self.long_sum
         if math.prod(rows.shape) == 0:
             return rows.sum(axis=0)

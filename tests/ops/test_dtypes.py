@@ -410,9 +410,12 @@ def test_a_gradient_of_what_was_broadcast_a_million_times(shape, tensor):
     np.testing.assert_allclose(bias.grad.numpy(), np.full(shape[1:], shape[0] * float(np.float32(0.1))), rtol=1e-6)
 
 
-@pytest.mark.parametrize("rows", [2048, 2049, 250_000])
-def test_a_gradient_of_a_bias_of_many_rows(rows, tensor):
-    bias = tensor(np.zeros(3, np.float32), requires_grad=True)
-    y = REGISTRY["linear"](tensor(np.ones((rows, 2), np.float32)), tensor(np.ones((3, 2), np.float32)), bias)
-    y.backward(tensor(np.full((rows, 3), 0.1, np.float32)))
-    np.testing.assert_allclose(bias.grad.numpy(), np.full(3, rows * float(np.float32(0.1))), rtol=2e-5)
+@pytest.mark.parametrize(
+    ("rows", "dtype"), [(2048, "float32"), (2049, "float32"), (250_000, "float32"), (70_000, "float16")]
+)
+def test_a_gradient_of_a_bias_of_many_rows(rows, dtype, tensor):
+    bias = tensor(np.zeros(3, dtype), requires_grad=True)
+    y = REGISTRY["linear"](tensor(np.ones((rows, 2), dtype)), tensor(np.ones((3, 2), dtype)), bias)
+    y.backward(tensor(np.full((rows, 3), 0.1, dtype)))
+    exact = np.full(3, rows * float(np.dtype(dtype).type(0.1)))
+    np.testing.assert_allclose(bias.grad.numpy(), exact, rtol=max(2e-5, np.finfo(dtype).eps / 2))
