@@ -100,9 +100,8 @@ class Kernels:
 
         In float64 where more than `long_sum` numbers come to a place on average: they are added one by one.
         """
-        dtype = wide = sum_dtype(dtype)
-        if dtype.kind == "f" and values.size > self.long_sum * math.prod(shape):
-            wide = np.float64
+        dtype = sum_dtype(dtype)
+        wide = np.float64 if dtype.kind == "f" and values.size > self.long_sum * math.prod(shape) else dtype
         out = self.xp.zeros(shape, wide)
         self.xp.add.at(out, index, values.astype(wide, copy=False))
         return out.astype(dtype, copy=False)
@@ -132,6 +131,8 @@ class Kernels:
 
         BLAS adds one by one: many rows are added in parts of `long_sum`, then the sums of the parts.
         """
+        if x.dtype == np.float16:
+            return self.sum_leading(x.astype(np.float32)).astype(x.dtype)
         rows, size = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), self.long_sum
         if math.prod(rows.shape) == 0:
             return rows.sum(axis=0)

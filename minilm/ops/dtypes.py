@@ -141,4 +141,4 @@ def settle(y: Any, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     if y.dtype.kind != "f" or y.dtype == _default or "dtype" in params:
         return y
     given = [x.dtype for x in inputs if hasattr(x, "dtype") and x.dtype.kind == "f"]
-    return y if y.dtype in given or (given and y.dtype != FLOAT64) else y.astype(_default)
+    return y if y.dtype in given else y.astype(_default)

@@ -226,7 +226,8 @@ class Op:
 
     def _drawn(self, i: int) -> set[str]:
         """What the samples draw for input i: the kinds of their `Arg`."""
-        return {s.inputs[i].kind for s in self.samples if i < len(s.inputs) and isinstance(s.inputs[i], Arg)}
+        drawn = [s.inputs[i] for s in self.samples if i < len(s.inputs)]
+        return {a.kind for a in drawn if isinstance(a, Arg)}
 
     def discrete(self, i: int) -> bool:
         """Whether input i holds indices, class labels or a mask, which are no numbers to compute with, where it holds no floats."""
@@ -245,7 +246,7 @@ class Op:
         if self.plain:
             return None
         key = (dtypes.default_float(), *[getattr(x, "dtype", type(x)) for x in inputs])
-        plan = self._plans.get(key, self)
+        plan: Any = self._plans.get(key, self)
         if plan is self:
             plan = self._plans[key] = dtypes.make_plan(self, inputs)
         return plan
