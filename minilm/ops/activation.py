@@ -45,7 +45,7 @@ class sigmoid(Op):
 class relu(Op):
     formula = r"y = \max(0, x)"
     derivative = r"\bar x = \bar y\,[x > 0]"
-    domain = r"kink at 0, where \bar x = 0"
+    domain = r"kink at 0, where \bar x = 0; \bar x = \bar y where x is NaN"
     samples = unary(kinks=(0.0,))
 
     def forward(self, dev, x):
@@ -54,7 +54,7 @@ class relu(Op):
         return dev.xp.clip(x, 0.0, math.inf)  # a third of the time: NumPy's maximum is slow beside one number
 
     def grad_x(self, g, y, _x):
-        return g * (y > 0)
+        return g * (y != 0)  # y is never below 0, and NaN differs from 0: it lets the gradient through
 
 
 @op
@@ -126,7 +126,7 @@ class clip(Op):
 
     formula = r"y = \min(\max(x, l), h)"
     derivative = r"\bar x = \bar y\,[l \le x \le h]"
-    domain = r"kinks at l and h, where \bar x = \bar y"
+    domain = r"kinks at l and h, where \bar x = \bar y; y = NaN where x is, and \bar x = 0"
     samples = [
         Sample(real(3, 4, kinks=(-1.0, 0.5)), low=-1.0, high=0.5),
         Sample(real(5, kinks=(0.0,)), low=0.0),

@@ -31,6 +31,7 @@ class softmax(Op):
     formula = r"y_i = \frac{e^{x_i}}{\sum_j e^{x_j}}"
     derivative = r"\bar x_i = y_i \Bigl(\bar y_i - \sum_j \bar y_j\, y_j\Bigr)"
     domain = r"all real numbers, and -\infty; zeros where every x_j = -\infty"
+    lifts = True
     source = "Bridle (1990), Probabilistic Interpretation of Feedforward Classification Network Outputs"
     samples = [Sample(real(2, 3)), Sample(real(2, 3, 2), axis=1), Sample(real(4), axis=0), Sample(real(2, 1)),
                Sample(real(0, 3)), Sample(real(2, 0)), Sample(real(2, 3, low=300, high=304))]  # fmt: skip
@@ -60,6 +61,7 @@ class log_softmax(Op):
     formula = r"y_i = x_i - \ln \sum_j e^{x_j}"
     derivative = r"\bar x_i = \bar y_i - e^{y_i} \sum_j \bar y_j"
     domain = r"all real numbers, and -\infty"
+    lifts = True
     samples = softmax.samples
 
     def check(self, x, *, axis):

@@ -41,6 +41,7 @@ from minilm.backend import Device, DeviceError, as_array, cpu, device_of
 
 Array = Any
 REGISTRY: dict[str, Op] = {}
+USUAL = (TypeError, ValueError, LookupError, AttributeError, OverflowError)  # what wrong arguments raise
 _fused = True
 
 
@@ -150,7 +151,9 @@ class Op:
     source: str = ""
     samples: Sequence[Sample] = ()
     broadcasts = False  # the engine sums a gradient back to the shape of an input that was broadcast
+    lifts = False  # what works along one axis takes a tensor without axes for a vector of one element, as PyTorch does
     view = False  # the output may share the input's memory
+    speaks_as = ""  # the op that a user calls, where errors shall name that one
     has_aux = False  # forward returns (output, aux); rules receive aux=...
     multi = False  # forward returns a tuple of outputs; g is a tuple, with None where no gradient arrived
 
@@ -189,18 +192,29 @@ class Op:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         inputs, params = self.bind(args, kwargs)
-        if self.check is not None:
-            params = self.check(*inputs, **params)
-        if self.composed is not None and (self.only_composed or not _fused):
-            return self.composed(*inputs, **params)
-        for x in inputs:
-            apply = getattr(type(x), "__minilm_op__", None)
-            if apply is not None:
-                return apply(self, inputs, params)
-        out = self.forward(common_device(self, inputs), *inputs, **params)
+        try:
+            if self.check is not None:
+                if self.lifts and shape_of(inputs[0]) == ():
+                    return self._lifted(inputs, params)
+                params = self.check(*inputs, **params)
+            if self.composed is not None and (self.only_composed or not _fused):
+                return self.composed(*inputs, **params)
+            for x in inputs:
+                apply = getattr(type(x), "__minilm_op__", None)
+                if apply is not None:
+                    return apply(self, inputs, params)
+            out = self.forward(common_device(self, inputs), *inputs, **params)
+        except USUAL as error:
+            raise self.explain(error, inputs, params)  # noqa: B904  (explain decides what the traceback shows)
         if self.has_aux:
             out = out[0]
         return out if self.multi else as_array(out)
+
+    def _lifted(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """The op on inputs without axes: as on vectors of one element, along that axis."""
+        reshape = REGISTRY["reshape"]
+        out = self(*(reshape(x, (1,)) if shape_of(x) == () and hasattr(x, "shape") else x for x in inputs), **params)
+        return tuple(reshape(y, ()) for y in out) if self.multi else reshape(out, ())
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sorts a call's arguments into inputs and parameters, with defaults filled in.
@@ -246,11 +260,55 @@ class Op:
             raise TypeError(f"{self.name}() is missing '{missing[0]}': it takes {self.signature()}.")
         return tuple(inputs), params
 
-    def explain(self, error: ValueError, arrays: Iterable[Any]) -> ValueError:
-        """The array module's complaint about shapes, in terms of the op."""
-        shapes = ", ".join(str(shape_of(x)) for x in arrays)
-        why = "do not broadcast together: sizes must be equal or 1, compared from the last axis"
-        return ValueError(f"{self.name}: shapes {shapes} {why} ({error}).")
+    def explain(self, error: Exception, inputs: Sequence[Any], params: dict[str, Any]) -> Exception:
+        """An error in terms of the op: itself if it names the op, else a new one with the first of these that is at fault.
+
+        Python and the array module complain of attributes, loops and operands; what a user can mend is an input's type, shapes
+        that do not fit, dtypes, or a parameter. What none of these explains keeps its own text, with all arguments.
+        """
+        text, name = str(error), self.speaks_as or self.name
+        new = self._wrong_type(name, error, inputs)
+        if new is None and text.startswith(name):
+            return error
+        new = new or self._misfit(name, error, inputs)
+        if new is None:
+            kind: type[Exception] = ValueError
+            if isinstance(error, TypeError | AttributeError):
+                kind = TypeError
+            elif isinstance(error, OverflowError) or (isinstance(error, IndexError) and name == "getitem"):
+                kind = type(error)
+            given = [f"{self.input_name(i)}: {describe(x)}" for i, x in enumerate(inputs)]
+            given += [f"{key}={value!r}" for key, value in params.items()]
+            why = "the arguments do not fit" if _is_numpys(error) else text.rstrip(".")
+            new = kind(f"{name}: {why}. It was given {', '.join(given)}.")
+            new.__cause__ = error
+        new.__suppress_context__ = True
+        return new
+
+    def _wrong_type(self, name: str, error: Exception, inputs: Sequence[Any]) -> Exception | None:
+        """The error that names an input which is no tensor."""
+        inside = isinstance(
+            error, AttributeError
+        )  # a rule asked something for its shape: here numbers and lists will not do
+        for i, x in enumerate(inputs):
+            optional = x is None and not self.variadic and self.input_defaults[i] is None
+            if hasattr(x, "shape") or optional or (isinstance(x, bool | int | float | list | tuple) and not inside):
+                continue
+            wanted = "a tensor or a number" if self.broadcasts and not inside else "a tensor"
+            return TypeError(f"{name}: input '{self.input_name(i)}' is {describe(x)}, expected {wanted}.")
+        return None
+
+    def _misfit(self, name: str, error: Exception, inputs: Sequence[Any]) -> Exception | None:
+        """The error that names shapes that do not broadcast, or dtypes that the op is not defined for."""
+        if self.broadcasts and not _broadcast([shape_of(x) for x in inputs]):
+            shapes = ", ".join(str(shape_of(x)) for x in inputs)
+            why = "do not broadcast together: sizes must be equal or 1, compared from the last axis"
+            return ValueError(f"{name}: shapes {shapes} {why} ({error}).")
+        kinds = {x.dtype.kind for x in inputs if hasattr(x, "dtype")}
+        if (_is_numpys(error) or "numpy boolean" in str(error)) and kinds - {"f"}:
+            dtypes = " and ".join(describe(x) for x in inputs)
+            return TypeError(f"{name}: it is not defined for {dtypes}; cast first, with .to('float32').")
+        return None
 
     def signature(self) -> str:
         """The arguments, as a reader would write them."""
@@ -316,6 +374,27 @@ def op(cls: type[Op]) -> Any:
     return record
 
 
+def describe(x: Any) -> str:
+    """An argument in an error: dtype and shape of an array, a number as it is, the type of anything else."""
+    if hasattr(x, "shape") and hasattr(x, "dtype"):
+        return f"{x.dtype} {shape_of(x)}"
+    return str(x) if x is None or isinstance(x, bool | int | float) else f"a {type(x).__name__}"
+
+
+def _is_numpys(error: Exception) -> bool:
+    """Whether it is NumPy's own kind of TypeError: it has no loop for these dtypes."""
+    return isinstance(error, TypeError) and type(error) is not TypeError
+
+
+def _broadcast(shapes: Iterable[tuple[int, ...]]) -> bool:
+    """Whether arrays of these shapes broadcast together."""
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        return False
+    return True
+
+
 def shape_of(x: Any) -> tuple[int, ...]:
     """The shape of an array or Tensor; () for a scalar."""
     return tuple(getattr(x, "shape", ()))
@@ -347,6 +426,8 @@ def is_fused() -> bool:
 def normalize_axes(op_name: str, axis: Any, ndim: int) -> tuple[int, ...]:
     """`axis` (None for all, a number, or several) as a sorted tuple of numbers from 0.
 
+    A tensor without axes is taken to have one of a single element, as in PyTorch: 0 and -1 name it, and the tuple is empty.
+
     Raises:
         ValueError: an axis does not exist, or is named twice.
     """
@@ -355,22 +436,23 @@ def normalize_axes(op_name: str, axis: Any, ndim: int) -> tuple[int, ...]:
     axes = axis if isinstance(axis, tuple | list) else (axis,)
     found = []
     for a in axes:
-        if not isinstance(a, int | np.integer):
+        if not isinstance(a, int | np.integer) or isinstance(a, bool):
             raise TypeError(f"{op_name}: axis must be an integer, a tuple of integers or None, got {axis!r}.")
-        if not -ndim <= a < ndim:
+        n = ndim or 1
+        if not -n <= a < n:
             raise ValueError(
-                f"{op_name}: axis {a} does not exist in a tensor with {ndim} axes (expected {-ndim} to {ndim - 1})."
+                f"{op_name}: axis {a} does not exist in a tensor with {ndim} axes (expected {-n} to {n - 1})."
             )
-        found.append(int(a) % ndim)
+        found.append(int(a) % n)
     if len(set(found)) < len(found):
         raise ValueError(f"{op_name}: axis {axis} names an axis twice.")
-    return tuple(sorted(found))
+    return tuple(sorted(found)) if ndim else ()
 
 
 def normalize_axis(op_name: str, axis: Any, ndim: int) -> int:
-    """One axis as a number from 0. Raises as `normalize_axes` does."""
+    """One axis as a number from 0, which is 0 for a tensor without axes. Raises as `normalize_axes` does."""
     if type(axis) is int and -ndim <= axis < ndim:
         return axis % ndim
     if axis is None or isinstance(axis, tuple | list):
         raise TypeError(f"{op_name}: axis must be one integer, got {axis!r}.")
-    return normalize_axes(op_name, axis, ndim)[0]
+    return normalize_axes(op_name, axis, ndim or 1)[0]

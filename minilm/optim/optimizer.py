@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any
 
-from minilm.backend import Device, to_device, to_host
+from minilm.backend import Device, quiet, to_device, to_host
 from minilm.graph import enable_grad
 from minilm.optim.flat import FlatParameters
+from minilm.signals import hold_signals
 from minilm.tensor import Tensor
 
 Array = Any
@@ -133,6 +134,11 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Updates every parameter that has a gradient, once; parameters without one stay as they are.
 
+        A step is whole: gradients that do not fit are refused before anything is changed, and Ctrl-C (or another signal with a
+        handler in Python) waits for its end (`minilm.signals`). What cannot be promised is a step in which memory runs out or
+        another error comes from the arithmetic itself: parameters before that place have been updated then, and those after
+        it not. Go on from a checkpoint.
+
         Args:
             closure: computes the loss and its gradients; called first.
 
@@ -146,12 +152,13 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        done = {id(p) for group, flat in self._flat if self._update_flat(flat, group) for p in flat.params}
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None or id(p) in done:
+        todo = [(group, p, _gradient(p)) for group in self.param_groups for p in group["params"] if p.grad is not None]
+        with hold_signals(), quiet():
+            done = {id(p) for group, flat in self._flat if self._update_flat(flat, group) for p in flat.params}
+            for group, p, g in todo:
+                if id(p) in done:
                     continue
-                device, g = p.device, _gradient(p)
+                device = p.device
                 state = self.state.setdefault(p, {"step": 0})
                 state["step"] += 1
                 self._update(device, p.data, self._penalised(device, p.data, g, group), state, group)
@@ -163,7 +170,7 @@ class Optimizer:
         if not flat.is_whole():
             return False
         device = flat.params[0].device
-        g = device.xp.concatenate([_gradient(p).reshape(-1) for p in flat.params])
+        g = device.xp.concatenate([p.grad.data.reshape(-1) for p in flat.params])
         states = [self.state.setdefault(p, {"step": 0}) for p in flat.params]
         state = flat.gather(states)
         if state is None:
@@ -245,11 +252,12 @@ class Optimizer:
             raise ValueError(f"this is the state of {options.get('optimizer')!r}, not of {type(self).__name__}.")
         groups = self._checked_groups(_field(options, "param_groups", list, "options"))
         state = self._checked_state(_field(options, "state", Mapping, "options"), arrays)
-        for group, new in zip(self.param_groups, groups, strict=True):
-            params = group["params"]
-            group.clear()
-            group.update({"params": params, **new})
-        self.state = state
+        with hold_signals():
+            for group, new in zip(self.param_groups, groups, strict=True):
+                params = group["params"]
+                group.clear()
+                group.update({"params": params, **new})
+            self.state = state
 
     def _checked_groups(self, saved: list[Any]) -> list[dict[str, Any]]:
         sizes = [len(group["params"]) for group in self.param_groups]
