@@ -167,7 +167,8 @@ class gelu(Op):
 
     ``approximate="tanh"`` is the paper's approximation, which GPT-2 was trained with:
     :math:`\tfrac12 x\,(1 + \tanh(\sqrt{2/\pi}\,(x + 0.044715\,x^3)))`. Its gradient is that of the approximation.
-    At :math:`-\infty` both are :math:`-\infty \cdot 0`, NaN, as in PyTorch.
+    At :math:`-\infty` both are :math:`-\infty \cdot 0`, NaN, as in PyTorch; the gradients at :math:`\pm\infty` are the limits 1 and
+    0, where PyTorch has NaN.
 
     Raises:
         ValueError: `approximate` is neither "none" nor "tanh".

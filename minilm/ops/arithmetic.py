@@ -113,7 +113,8 @@ class neg(Op):
 class pow(Op):
     r"""a to the power b, where :math:`x^0 = 1` for every x, infinity and NaN included.
 
-    The special values are those of IEEE 754's pow, and the gradients PyTorch's: where b = 0 that of a is 0; where a = 0 and
+    The special values are those of IEEE 754's pow, but for the numbers 1/2 and -1/2, which stand for the square root and its
+    reciprocal: NaN for every a < 0. The gradients are PyTorch's: where b = 0 that of a is 0; where a = 0 and
     :math:`b \ge 0` that of b is 0 (the limit for b > 0); where a < 0 that of b is NaN, and where a = 0 > b it is infinite.
 
     Raises:
@@ -130,6 +131,9 @@ class pow(Op):
     def forward(self, dev, a, b):
         if type(b) is int and b < 0 and dev.owns(a) and a.dtype.kind in "iu":
             raise ValueError("negative integer powers")  # NumPy says the same of an array b; a GPU would say nothing
+        if type(b) is float and (b == 0.5 or b == -0.5):
+            root = dev.xp.sqrt(a)  # some NumPys do this by themselves, and -inf ** 0.5 is another number then
+            return root if b > 0 else 1.0 / root
         return dev.xp.power(a, b)
 
     def explain(self, error, inputs, params):
@@ -144,8 +148,8 @@ class pow(Op):
 
     def grad_a(self, g, _y, a, b):
         if isinstance(b, int | float):
-            return g * (b * a ** (b - 1)) if b != 0 else g * 0.0
-        return g * (b * where(b == 0, 1.0, a) ** (b - 1))  # 0 times the infinity 0 ** -1, or times NaN, would be NaN
+            return g * (b * pow(a, b - 1)) if b != 0 else g * 0.0
+        return g * (b * pow(where(b == 0, 1.0, a), b - 1))  # 0 times the infinity 0 ** -1, or times NaN, would be NaN
 
     def grad_b(self, g, y, a, b):
         if not isinstance(a, int | float):

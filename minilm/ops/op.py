@@ -32,6 +32,7 @@ and nothing of such an output (``g`` has its shape and dtype), so the array can 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -271,12 +272,14 @@ class Op:
         if new is None and text.startswith(name):
             return error
         new = new or self._misfit(name, error, inputs)
+        if new is None and re.split(r"\W", text, maxsplit=1)[0] in REGISTRY:  # an op within this one has explained it
+            new = type(error)(f"{name}: {text}")
         if new is None:
             kind: type[Exception] = ValueError
             if isinstance(error, TypeError | AttributeError):
                 kind = TypeError
-            elif isinstance(error, OverflowError) or (isinstance(error, IndexError) and name == "getitem"):
-                kind = type(error)
+            elif isinstance(error, OverflowError):
+                kind = OverflowError
             given = [f"{self.input_name(i)}: {describe(x)}" for i, x in enumerate(inputs)]
             given += [f"{key}={value!r}" for key, value in params.items()]
             why = "the arguments do not fit" if _is_numpys(error) else text.rstrip(".")
