@@ -27,7 +27,7 @@ from minilm.backend import (
 )
 from minilm.graph import Node, modes
 from minilm.ops import REGISTRY
-from minilm.ops.op import USUAL, Op, Spec, describe, shape_of
+from minilm.ops.op import USUAL, Op, Spec, describe, number_dtype, shape_of
 
 Array = Any
 _new = object.__new__
@@ -276,7 +276,7 @@ class Tensor:
         if isinstance(target, Device) or is_device_name(target):
             device = get_device(target)
             return self if device is self.device else REGISTRY["move"](self, device=device)
-        return self if np.dtype(target) == self.dtype else REGISTRY["cast"](self, dtype=target)
+        return self if number_dtype(target) == self.dtype else REGISTRY["cast"](self, dtype=target)
 
     def astype(self, dtype: Any) -> Tensor:
         """In another dtype, as NumPy says it."""
@@ -365,7 +365,11 @@ class Tensor:
             if isinstance(x, Tensor):
                 array = x._data
                 record = record or x._requires_grad
-            elif x is None or type(x) in (bool, int, float):
+            elif type(x) in (bool, int, float):
+                arrays.append(x)
+                continue
+            elif x is None:
+                op.check_absent(len(arrays))
                 arrays.append(x)
                 continue
             elif isinstance(x, np.generic):  # NumPy's scalars would turn float32 into float64; Python's do not
@@ -766,7 +770,7 @@ def _as_array(data: Any, dtype: Any) -> Array:
     if isinstance(data, Tensor):
         data = data._data
     if dtype is not None:
-        dtype = _number_dtype(dtype)
+        dtype = number_dtype(dtype)
     try:
         device = device_of(data)
     except TypeError:
@@ -780,17 +784,6 @@ def _as_array(data: Any, dtype: Any) -> Array:
     if device is cpu and type(data) is not np.ndarray:
         data = np.asarray(data)
     return data if dtype is None else data.astype(dtype, copy=False)
-
-
-def _number_dtype(dtype: Any) -> np.dtype[Any]:
-    """A dtype that a Tensor can have."""
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        raise TypeError(f"{dtype!r} is no dtype; expected one such as 'float32', 'int64' or 'bool'.") from None
-    if found.kind not in "fiub":
-        raise TypeError(f"a tensor holds floats, integers or booleans; got dtype {found}.")
-    return found
 
 
 def _from_numbers(data: Any) -> np.ndarray[Any, Any]:

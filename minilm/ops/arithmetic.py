@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minilm.ops.op import Op, Sample, distinct, mask, op, real
+from minilm.ops.op import Op, Sample, distinct, mask, number_dtype, op, real
 
 
 def binary(low: float = -2.0, high: float = 2.0) -> list[Sample]:
@@ -340,7 +340,7 @@ class cast(Op):
     samples = [Sample(real(2, 3), dtype="float64")]
 
     def check(self, x, *, dtype):
-        return {"dtype": np.dtype(dtype)}
+        return {"dtype": number_dtype(dtype)}
 
     def forward(self, dev, x, *, dtype):
         return x.astype(dtype)

@@ -188,6 +188,11 @@ class Op:
         """What input i is called in the formula; the inputs of an op that takes any number have only numbers."""
         return self.input_names[i] if self.input_names else f"input {i}"
 
+    def check_absent(self, i: int) -> None:
+        """Raises TypeError where input i may not be None."""
+        if self.variadic or self.input_defaults[i] is not None:
+            raise TypeError(f"{self.name}: input '{self.input_name(i)}' is None, expected a tensor.")
+
     def __repr__(self) -> str:
         return f"<op {self.name}: {self.formula}>"
 
@@ -195,7 +200,7 @@ class Op:
         inputs, params = self.bind(args, kwargs)
         try:
             if self.check is not None:
-                if self.lifts and shape_of(inputs[0]) == ():
+                if self.lifts and getattr(inputs[0], "shape", None) == ():
                     return self._lifted(inputs, params)
                 params = self.check(*inputs, **params)
             if self.composed is not None and (self.only_composed or not _fused):
@@ -282,7 +287,8 @@ class Op:
                 kind = OverflowError
             given = [f"{self.input_name(i)}: {describe(x)}" for i, x in enumerate(inputs)]
             given += [f"{key}={value!r}" for key, value in params.items()]
-            why = "the arguments do not fit" if _is_numpys(error) else text.rstrip(".")
+            inside = _is_numpys(error) or isinstance(error, AttributeError | KeyError)
+            why = "the arguments do not fit" if inside else text.rstrip(".")
             new = kind(f"{name}: {why}. It was given {', '.join(given)}.")
             new.__cause__ = error
         new.__suppress_context__ = True
@@ -303,7 +309,7 @@ class Op:
 
     def _misfit(self, name: str, error: Exception, inputs: Sequence[Any]) -> Exception | None:
         """The error that names shapes that do not broadcast, or dtypes that the op is not defined for."""
-        if self.broadcasts and not _broadcast([shape_of(x) for x in inputs]):
+        if self.broadcasts and "broadcast" in str(error) and not _broadcast([shape_of(x) for x in inputs]):
             shapes = ", ".join(str(shape_of(x)) for x in inputs)
             why = "do not broadcast together: sizes must be equal or 1, compared from the last axis"
             return ValueError(f"{name}: shapes {shapes} {why} ({error}).")
@@ -356,10 +362,14 @@ def common_device(op: Op, inputs: Iterable[Any]) -> Device:
 
     Raises:
         DeviceError: the inputs live on different devices.
+        TypeError: an input is no array.
     """
     device = None
-    for x in inputs:
-        if x is None or isinstance(x, bool | int | float | np.generic):
+    for i, x in enumerate(inputs):
+        if x is None:
+            op.check_absent(i)
+            continue
+        if isinstance(x, bool | int | float | np.generic):
             continue
         here = device_of(x)
         if device is not None and here is not device:
@@ -375,6 +385,21 @@ def op(cls: type[Op]) -> Any:
     record = cls()
     REGISTRY[cls.name] = record
     return record
+
+
+def number_dtype(dtype: Any) -> np.dtype[Any]:
+    """A dtype that tensors can have.
+
+    Raises:
+        TypeError: it is none, or not one of floats, integers or booleans.
+    """
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"{dtype!r} is no dtype; expected one such as 'float32', 'int64' or 'bool'.") from None
+    if found.kind not in "fiub":
+        raise TypeError(f"a tensor holds floats, integers or booleans; got dtype {found}.")
+    return found
 
 
 def describe(x: Any) -> str:
