@@ -280,7 +280,7 @@ class Tensor:
 
     def astype(self, dtype: Any) -> Tensor:
         """In another dtype, as NumPy says it."""
-        return self.to(np.dtype(dtype))
+        return self.to(number_dtype(dtype))
 
     def double(self) -> Tensor:
         """In float64, as gradient checks need it."""
@@ -902,10 +902,12 @@ def _operand(x: Any, device: Device, what: str) -> Any:
     elif isinstance(x, np.generic) and x.dtype.kind in "fiub":
         return x.item()
     else:
+        listed = isinstance(x, list | tuple)  # which is on no device yet
         try:
             x = _as_array(x, None)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{what}: {error}") from None
+        x = to_device(x, device) if listed else x
     if not device.owns(x):
         raise DeviceError(
             f"{what}: this tensor is on {device.name}, the other operand on {device_of(x).name}; move one with .to(...)."

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-
 from minilm.ops.op import Op, Sample, distinct, mask, number_dtype, op, real
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any
 
-from minilm.backend import Device, quiet, to_device, to_host
+from minilm.backend import Device, quiet, to_device, to_host, writable
 from minilm.graph import enable_grad
 from minilm.optim.flat import FlatParameters
 from minilm.signals import hold_signals
@@ -40,7 +40,7 @@ class Optimizer:
         state: for each parameter that has been updated, its ``"step"`` count and the arrays that its rule remembers.
 
     Raises:
-        ValueError: there is no parameter, one is no leaf or appears twice, or an option is unknown or out of its range.
+        ValueError: there is no parameter, one is no leaf, read-only or there twice, or an option is unknown or out of its range.
         TypeError: `params` holds something that is no Tensor.
     """
 
@@ -313,6 +313,10 @@ def _check_param(p: Any, where: str, seen: bool) -> None:
         raise ValueError(
             f"{name} is the result of an op, no leaf: changing it would change nothing that it was computed from. "
             "Pass the tensors it was computed from, or x.detach().requires_grad_()."
+        )
+    if writable(p.data) is not p.data:
+        raise ValueError(
+            f"{name} lies in memory that is read-only, as an array of numpy() does: make it with ml.tensor(...)."
         )
     if seen:
         raise ValueError(f"{name} appears twice: it would be updated twice in each step.")
