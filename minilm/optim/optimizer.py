@@ -152,25 +152,26 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        todo = [(group, p, _gradient(p)) for group in self.param_groups for p in group["params"] if p.grad is not None]
+        todo = [(group, p) for group in self.param_groups for p in group["params"] if p.grad is not None]
+        grads = {p: _gradient(p) for _, p in todo}
         with hold_signals(), quiet():
-            done = {id(p) for group, flat in self._flat if self._update_flat(flat, group) for p in flat.params}
-            for group, p, g in todo:
+            done = {id(p) for group, flat in self._flat if self._update_flat(flat, group, grads) for p in flat.params}
+            for group, p in todo:
                 if id(p) in done:
                     continue
-                device = p.device
+                device, g = p.device, grads[p]
                 state = self.state.setdefault(p, {"step": 0})
                 state["step"] += 1
                 self._update(device, p.data, self._penalised(device, p.data, g, group), state, group)
                 p.bump_version()
         return loss
 
-    def _update_flat(self, flat: FlatParameters, group: Group) -> bool:
+    def _update_flat(self, flat: FlatParameters, group: Group, grads: Mapping[Tensor, Array]) -> bool:
         """Updates parameters in one flat array as if they were one; False, and nothing done, where they must go one by one."""
         if not flat.is_whole():
             return False
         device = flat.params[0].device
-        g = device.xp.concatenate([p.grad.data.reshape(-1) for p in flat.params])
+        g = device.xp.concatenate([grads[p].reshape(-1) for p in flat.params])
         states = [self.state.setdefault(p, {"step": 0}) for p in flat.params]
         state = flat.gather(states)
         if state is None:
