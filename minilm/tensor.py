@@ -31,6 +31,7 @@ from minilm.ops.op import USUAL, Op, Spec, describe, number_dtype, shape_of
 
 Array = Any
 _new = object.__new__
+_PLAIN = frozenset({bool, int, float})
 _FLOAT64 = np.dtype(np.float64)
 _default_dtype = np.dtype(np.float32)
 
@@ -124,7 +125,10 @@ class Tensor:
     def _wrap(array: Array, node: Node | None = None, index: int = 0) -> Tensor:
         """A Tensor around an array of a device, without any check: what ops return."""
         self: Tensor = _new(Tensor)
-        self._set(array, node, index)
+        self._data, self._node, self._index = array, node, index  # as _set, whose call would take a while in a small op
+        self._requires_grad = node is not None
+        self._version, self._hooks = [0], None
+        self._grad = self.name = None
         return self
 
     # -- what it is ---------------------------------------------------------------------------------------------------
@@ -547,7 +551,7 @@ class Tensor:
 
     def _compare(self, ufunc: str, other: Any) -> Any:
         device = self.device
-        if not isinstance(other, Tensor | bool | int | float) and not _is_numeric(other):
+        if type(other) not in _PLAIN and not isinstance(other, Tensor) and not _is_numeric(other):
             return NotImplemented
         x = _operand(other, device, ufunc)
         try:
@@ -576,7 +580,7 @@ class Tensor:
     # Bitwise operators: on booleans they are the logical ones; on integers they work on each bit of two's complement.
 
     def _bitwise(self, symbol: str, other: Any, reflected: bool = False) -> Any:
-        if not isinstance(other, Tensor | bool | int | float) and not _is_numeric(other):
+        if type(other) not in _PLAIN and not isinstance(other, Tensor) and not _is_numeric(other):
             return NotImplemented
         device = self.device
         x = _operand(other, device, symbol)
@@ -588,7 +592,7 @@ class Tensor:
             raise _misfit(symbol, self, x, error) from None
 
     def _bitwise_update(self, symbol: str, other: Any) -> Any:
-        if not isinstance(other, Tensor | bool | int | float) and not _is_numeric(other):
+        if type(other) not in _PLAIN and not isinstance(other, Tensor) and not _is_numeric(other):
             return NotImplemented
         _check_bitwise(symbol, self._data, _operand(other, self.device, symbol))
         return self._update(_BITWISE[symbol], other)
@@ -895,6 +899,8 @@ def _holds_arrays(data: Any) -> bool:
 
 def _operand(x: Any, device: Device, what: str) -> Any:
     """The other operand of a comparison, a bitwise operator or an in-place update."""
+    if type(x) in _PLAIN:
+        return x
     if isinstance(x, Tensor):
         x = x._data
     elif isinstance(x, bool | int | float):
