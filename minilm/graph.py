@@ -22,7 +22,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from minilm.backend import as_array, device_of, held_once
+from minilm.backend import as_array, device_of, held_once, quiet_call
 from minilm.ops.op import REGISTRY, Op, Spec, shape_of
 from minilm.ops.reduce import sum_to
 from minilm.ops.shape import array_of
@@ -35,6 +35,9 @@ class _Modes(threading.local):
 
     grad = True
     observers: tuple[Any, ...] = ()
+
+    def __init__(self) -> None:
+        self.quietly = quiet_call()
 
 
 modes = _Modes()
@@ -104,6 +107,15 @@ class AnomalyError(ArithmeticError):
     """An op made a NaN or an infinity under `detect_anomaly`."""
 
 
+class Walk:
+    """One walk back. The nodes that it frees know it, and so how it ended: `error` says what stopped it on its way, if anything did."""
+
+    __slots__ = ("error",)
+
+    def __init__(self) -> None:
+        self.error = ""
+
+
 class Node:
     """One recorded op.
 
@@ -113,6 +125,7 @@ class Node:
             output None: the gradient that arrives has its shape and dtype.
         versions: for each array in `inputs` and `outputs` that may change in place, its counter, the count at saving time, and
             its place in the one list that both make.
+        freed: the walk that has let go of what was saved; None while it is there.
         site: "file:line" of the user's call, recorded under `detect_anomaly`.
         hooks, retained: by output index, the gradient hooks, and a reference to the Tensor whose gradient is kept.
     """
@@ -134,7 +147,7 @@ class Node:
     ) -> None:
         self.op, self.params, self.parents, self.needs = op, params, parents, needs
         self.inputs, self.outputs, self.versions, self.aux = inputs, outputs, versions, aux
-        self.freed = False
+        self.freed: Walk | None = None
         self.hooks: dict[int, list[Callable[[Any], Any]]] | None = None
         self.retained: dict[int, weakref.ref[Any]] | None = None
         self.site: str | None = None
@@ -143,10 +156,10 @@ class Node:
     def __repr__(self) -> str:
         return f"<{self.op.name} {'freed' if self.freed else 'of ' + ', '.join(str(shape_of(x)) for x in self.inputs)}>"
 
-    def free(self) -> None:
+    def free(self, walk: Walk) -> None:
         """Lets go of the saved arrays. The node's place in the graph stays, for the error of a second backward()."""
         self.inputs = self.outputs = ()
-        self.versions, self.aux, self.freed = [], None, True
+        self.versions, self.aux, self.freed = [], None, walk
 
     def check_versions(self) -> None:
         for cell, version, i in self.versions:
@@ -302,7 +315,28 @@ def run_backward(
 
     Raises:
         RuntimeError: the graph was freed by an earlier walk, or a saved array was modified in place.
+
+    Whatever a rule, a hook or Ctrl-C raises ends the walk there. Leaves that were reached have their whole gradient, the others
+    none of it. Nodes behind the place keep what they saved; those before it have been freed, unless `retain_graph`: the error of
+    the next walk then names this one's. A walk that stops before it has freed a node leaves the graph as it was.
     """
+    walk = Walk()
+    try:
+        return _run(walk, roots, targets, create_graph, retain_graph, wrap, deposit)
+    except BaseException as error:
+        walk.error = f"{type(error).__name__}{f': {error}' if str(error) else ''}"
+        raise
+
+
+def _run(
+    walk: Walk,
+    roots: Sequence[tuple[Any, int, Any]],
+    targets: Sequence[tuple[Any, int]] | None,
+    create_graph: bool,
+    retain_graph: bool,
+    wrap: Callable[..., Any],
+    deposit: Callable[[Any, dict[int, Any]], None],
+) -> dict[tuple[int, int], Any]:
     oldest = 0
     if targets and all(isinstance(item, Node) for item, _ in targets):
         oldest = min(item.seq for item, _ in targets)
@@ -330,7 +364,7 @@ def run_backward(
             continue
         gradients.send(item, _apply_rule(item, arrived, create_graph, wrap, useful))
         if not (retain_graph or create_graph):
-            item.free()
+            item.free(walk)
     return found
 
 
@@ -355,10 +389,7 @@ def _run_hooks(item: Any, arrived: dict[int, Any], create_graph: bool, wrap: Cal
             g = arrived[index] if create_graph else wrap(arrived[index])
             new = hook(g)
             if new is not None:
-                if shape_of(new) != shape_of(g):
-                    raise ValueError(
-                        f"a gradient hook returned shape {shape_of(new)} for a gradient of shape {shape_of(g)}."
-                    )
+                new = replacement(new, g)
                 arrived[index] = new if create_graph else new.data
         if index in retained:
             tensor = retained[index]()
@@ -366,12 +397,36 @@ def _run_hooks(item: Any, arrived: dict[int, Any], create_graph: bool, wrap: Cal
                 tensor._accumulate(arrived[index] if create_graph else wrap(arrived[index].copy()))
 
 
+def replacement(new: Any, g: Any) -> Any:
+    """What a gradient hook returned for the gradient `g`: a Tensor of its dtype, on its device.
+
+    Raises:
+        TypeError: it is no Tensor, array or number.
+        ValueError: its shape is not the gradient's.
+    """
+    try:
+        new = new if isinstance(new, type(g)) else type(g)(new)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"a gradient hook returned a {type(new).__name__}, expected a Tensor or an array of shape {g.shape}, or None "
+            f"({error})"
+        ) from None
+    if new.shape != g.shape:
+        raise ValueError(f"a gradient hook returned shape {new.shape} for a gradient of shape {g.shape}.")
+    return new.to(g.device).to(g.dtype)
+
+
 def _apply_rule(
     node: Node, arrived: dict[int, Any], create_graph: bool, wrap: Callable[..., Any], useful: set[int] | None
 ) -> list[Any]:
     """The gradients of a node's inputs, each with the shape and dtype of its input."""
     op, inputs = node.op, node.inputs
-    if node.freed:
+    if node.freed is not None:
+        if node.freed.error:
+            raise RuntimeError(
+                f"backward through {op.name}: its saved arrays were freed by a backward() that was stopped by an error, "
+                f"{node.freed.error!r}. Compute the output again, and clear the gradients that it has left (zero_grad)."
+            )
         raise RuntimeError(
             f"backward through {op.name} a second time, but its saved arrays were freed by the first. "
             "Pass retain_graph=True to the first backward(), or compute the output again."

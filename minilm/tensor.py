@@ -19,17 +19,22 @@ from minilm.backend import (
     get_device,
     held_once,
     is_device_name,
+    is_nested,
+    quiet,
+    read_only,
     to_device,
     to_host,
+    writable,
 )
 from minilm.graph import Node, modes
 from minilm.operators import Operators
 from minilm.ops import REGISTRY
 from minilm.ops.dtypes import FLOAT32, FLOAT64, set_default_float, settle
-from minilm.ops.op import Op, Spec, shape_of
+from minilm.ops.op import USUAL, Op, Spec, describe, number_dtype, shape_of
 
 Array = Any
 _new = object.__new__
+_PLAIN = frozenset({bool, int, float})
 _default_dtype = np.dtype(np.float32)
 
 
@@ -74,7 +79,8 @@ class Tensor(Operators):
     """A multidimensional array on one device, with a place in the recorded graph.
 
     Args:
-        data: a NumPy or CuPy array (shared, not copied), numbers, or nested lists of numbers.
+        data: numbers, nested lists of numbers, or a NumPy or CuPy array. An array is shared, not copied: what is written into it
+            later is seen here, but not by a graph that has saved it, whose gradients are then wrong. `tensor` copies.
         requires_grad: whether ops on it are recorded and ``backward()`` gives it a ``grad``. Float dtypes only.
         dtype: default: an array's own; float32 (`set_default_dtype`) for Python floats; int64 for ints; bool for bools.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``; default: where the data is.
@@ -85,14 +91,14 @@ class Tensor(Operators):
         DeviceError: the device is unknown or not usable; the sentence says why.
     """
 
-    __slots__ = ("__weakref__", "_data", "_hooks", "_index", "_node", "_requires_grad", "_version", "grad", "name")
+    __slots__ = ("__weakref__", "_data", "_grad", "_hooks", "_index", "_node", "_requires_grad", "_version", "name")
     __array_ufunc__ = None  # NumPy and CuPy arrays on the left of an operator ask this class
     _data: Array
     _node: Node | None
     _index: int
     _version: list[int]
     _hooks: list[Callable[[Any], Any]] | None
-    grad: Tensor | None
+    _grad: Tensor | None
     name: str | None
 
     def __init__(
@@ -116,20 +122,26 @@ class Tensor(Operators):
         self._data, self._node, self._index = array, node, index
         self._requires_grad = node is not None
         self._version, self._hooks = [0], None
-        self.grad = self.name = None
+        self._grad = self.name = None
 
     @staticmethod
     def _wrap(array: Array, node: Node | None = None, index: int = 0) -> Tensor:
         """A Tensor around an array of a device, without any check: what ops return."""
         self: Tensor = _new(Tensor)
-        self._set(array, node, index)
+        self._data, self._node, self._index = array, node, index  # as _set, whose call would take a while in a small op
+        self._requires_grad = node is not None
+        self._version, self._hooks = [0], None
+        self._grad = self.name = None
         return self
 
     # -- what it is ---------------------------------------------------------------------------------------------------
 
     @property
     def data(self) -> Array:
-        """The array itself. After changing it in place by hand, call `bump_version`; ``x.data -= ...`` does so itself."""
+        """The array itself. After changing it in place by hand, call `bump_version`; ``x.data -= ...`` does so itself.
+
+        An array that is assigned is taken as it is, but for one that is read-only (such as that of `numpy`), which is copied.
+        """
         return self._data
 
     @data.setter
@@ -138,8 +150,33 @@ class Tensor(Operators):
             raise ValueError(
                 f"data: expected an array of shape {self.shape} on {self.device.name}, got {type(array).__name__} {shape_of(array)}."
             )
-        self._data = array
+        self._data = writable(array)
         self.bump_version()
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward() has added up for this leaf (or for a result, by `retain_grad`); None before.
+
+        Raises:
+            TypeError, ValueError, DeviceError: what is assigned is no Tensor (nor None), or has not this Tensor's shape and
+                dtype, or is on another device.
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, g: Tensor | None) -> None:
+        if g is not None:
+            if not isinstance(g, Tensor):
+                raise TypeError(f"grad: expected a Tensor or None, got a {type(g).__name__}; wrap it: Tensor(...).")
+            if g._data.shape != self._data.shape or g._data.dtype != self._data.dtype:
+                raise ValueError(
+                    f"grad: expected {describe(self)} as the tensor, got {describe(g)}; see reshape and to({str(self.dtype)!r})."
+                )
+            if g.device is not self.device:
+                raise DeviceError(
+                    f"grad: it is on {g.device.name}, the tensor on {self.device.name}; move it with .to(...)."
+                )
+        self._grad = g
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -217,8 +254,13 @@ class Tensor(Operators):
         return out
 
     def numpy(self) -> np.ndarray[Any, Any]:
-        """The numbers as a NumPy array. On the CPU it shares memory."""
-        return to_host(self._data)
+        """The numbers as a NumPy array that can be read and not written.
+
+        On the CPU it shares this Tensor's memory, and shows what becomes of it. Written to, it would change numbers that a
+        recorded graph has saved, without its knowing: gradients would be wrong in silence. ``x.numpy().copy()`` can be written;
+        ``x[...] = value`` and `copy_` change the Tensor.
+        """
+        return read_only(to_host(self._data))
 
     def item(self) -> Any:
         """The number of a Tensor with one element, as a Python scalar. On a GPU this waits."""
@@ -246,11 +288,11 @@ class Tensor(Operators):
         if isinstance(target, Device) or is_device_name(target):
             device = get_device(target)
             return self if device is self.device else REGISTRY["move"](self, device=device)
-        return self if np.dtype(target) == self.dtype else REGISTRY["cast"](self, dtype=target)
+        return self if number_dtype(target) == self.dtype else REGISTRY["cast"](self, dtype=target)
 
     def astype(self, dtype: Any) -> Tensor:
         """In another dtype, as NumPy says it."""
-        return self.to(np.dtype(dtype))
+        return self.to(number_dtype(dtype))
 
     def double(self) -> Tensor:
         """In float64, as gradient checks need it."""
@@ -269,9 +311,11 @@ class Tensor(Operators):
         Raises:
             RuntimeError: nothing here requires a gradient, the graph was freed, or a saved array was changed in place.
             ValueError: `gradient` is missing or has another shape.
+
+        After an error on the way, such as a hook's, each leaf has all of its gradient or none; see `minilm.graph.run_backward`.
         """
         roots = [_root(self, gradient)]
-        with graph.enable_grad() if create_graph else graph.no_grad():
+        with graph.enable_grad() if create_graph else graph.no_grad(), quiet():
             graph.run_backward(
                 _arrays(roots, create_graph),
                 None,
@@ -304,6 +348,9 @@ class Tensor(Operators):
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
         """Calls ``hook(gradient)`` when this Tensor's gradient is complete; what it returns (unless None) replaces it.
 
+        That may be a Tensor, an array or a number of the gradient's shape: it is converted to the gradient's dtype and device.
+        Anything else, and any error of the hook itself, ends the walk (see `minilm.graph.run_backward` for what is left then).
+
         Returns:
             A function that removes the hook.
         """
@@ -331,14 +378,18 @@ class Tensor(Operators):
             if isinstance(x, Tensor):
                 array = x._data
                 record = record or x._requires_grad
-            elif x is None or type(x) in (bool, int, float):
+            elif type(x) in (bool, int, float):
+                arrays.append(x)
+                continue
+            elif x is None:
+                op.check_absent(len(arrays))
                 arrays.append(x)
                 continue
             elif isinstance(x, np.generic):  # NumPy's scalars would turn float32 into float64; Python's do not
                 arrays.append(x.item())
                 continue
             else:
-                array = _as_array(x, None)
+                array = _as_input(op, x, inputs)
             arrays.append(array)
             if type(array) is not kind:
                 here = device_of(array)
@@ -358,11 +409,17 @@ class Tensor(Operators):
         if observers:
             graph.announce(op, "forward")
         try:
-            out = op.forward(device, *arrays, **params) if params else op.forward(device, *arrays)
-        except ValueError as error:
-            if not op.broadcasts:
+            out = (
+                modes.quietly(op.forward, device, *arrays, **params)
+                if params
+                else modes.quietly(op.forward, device, *arrays)
+            )
+        except RuntimeError as error:
+            if not is_nested(error):
                 raise
-            raise op.explain(error, arrays) from None
+            out = op.forward(device, *arrays, **params)
+        except USUAL as error:
+            raise op.explain(error, arrays, params)  # noqa: B904  (explain decides what the traceback shows)
         aux = None
         if op.has_aux:
             out, aux = out
@@ -391,26 +448,48 @@ class Tensor(Operators):
                 f"{what} in place on a tensor that requires a gradient would not be recorded: use 'with no_grad():' to change "
                 "a parameter, or the out-of-place form (x = x + y) to differentiate through it."
             )
-        self.bump_version()
         return self._data
+
+    def _written(self, what: str, other: Any, write: Callable[[Array, Any], Any]) -> Tensor:
+        """``write(array, operand)`` in place; returns itself. An error leaves everything as it was.
+
+        Raises:
+            RuntimeError: the recorded graph forbids it, or the memory is read-only.
+            TypeError, ValueError: `other` is no number, has a type that this dtype does not hold, or does not broadcast here.
+        """
+        array = self._in_place(what, other)
+        x = _operand(other, self.device, what)
+        try:
+            with quiet():
+                write(array, x)
+        except (TypeError, ValueError, OverflowError, IndexError) as error:
+            if not getattr(array.flags, "writeable", True):  # a GPU's arrays always can be written
+                raise RuntimeError(
+                    f"{what} in place: this tensor's memory is read-only, as that of an expanded tensor or of an array from "
+                    "numpy() is; change a copy (.clone(), or ml.tensor(array))."
+                ) from None
+            if isinstance(error, IndexError) or str(error).startswith("getitem"):
+                raise
+            raise _misfit(what, self, x, error) from None
+        self.bump_version()
+        return self
 
     def copy_(self, other: Any) -> Tensor:
         """Overwrites the numbers with those of `other` (broadcast, cast to this dtype); returns itself."""
-        array = self._in_place("copy_", other)
-        array[...] = _operand(other, self.device)
-        return self
+        return self._written("copy_", other, _overwrite)
 
     def fill_(self, value: Any) -> Tensor:
-        self._in_place("fill_").fill(value)
-        return self
+        """Overwrites all numbers with one; returns itself."""
+        if isinstance(value, list | tuple) or shape_of(value):
+            raise ValueError(f"fill_: expected one number, got {describe(value)}; use copy_ for several.")
+        return self._written("fill_", value, _overwrite)
 
     def zero_(self) -> Tensor:
         return self.fill_(0.0)
 
     def _update(self, ufunc: str, other: Any) -> Tensor:
-        array = self._in_place(ufunc, other)
-        getattr(self.device.xp, ufunc)(array, _operand(other, self.device), out=array)
-        return self
+        operate = getattr(self.device.xp, ufunc)
+        return self._written(ufunc, other, lambda array, x: operate(array, x, out=array))
 
     def __iadd__(self, other: Any) -> Tensor:
         return self._update("add", other)
@@ -425,8 +504,16 @@ class Tensor(Operators):
         return self._update("true_divide", other)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        array = self._in_place("assignment", value)
-        array[plain_index(index)] = _operand(value, self.device)
+        where = plain_index(index)
+
+        def assign(array: Array, x: Any) -> None:
+            try:
+                array[where] = x
+            except (IndexError, TypeError, ValueError):
+                self.detach()[index]  # an index that does not fit is named as it is where elements are read
+                raise
+
+        self._written("assignment", value, assign)
 
     # -- operators ----------------------------------------------------------------------------------------------------
 
@@ -477,9 +564,18 @@ class Tensor(Operators):
     def __abs__(self) -> Tensor:
         return REGISTRY["abs"](self)
 
-    def _compare(self, ufunc: str, other: Any) -> Tensor:
+    # Comparisons answer with a boolean Tensor. Beside what is no number (None, a string, an object) == is False and != True,
+    # as Python has it for strangers, so that `x in [None, "a"]` and `x == None` can be asked; the others raise TypeError.
+
+    def _compare(self, ufunc: str, other: Any) -> Any:
         device = self.device
-        return Tensor._wrap(as_array(getattr(device.xp, ufunc)(self._data, _operand(other, device))))
+        if type(other) not in _PLAIN and not isinstance(other, Tensor) and not _is_numeric(other):
+            return NotImplemented
+        x = _operand(other, device, ufunc)
+        try:
+            return Tensor._wrap(as_array(getattr(device.xp, ufunc)(self._data, x)))
+        except ValueError as error:
+            raise _misfit(ufunc, self, x, error) from None
 
     def __lt__(self, other: Any) -> Tensor:
         return self._compare("less", other)
@@ -493,20 +589,80 @@ class Tensor(Operators):
     def __ge__(self, other: Any) -> Tensor:
         return self._compare("greater_equal", other)
 
-    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
+    def __eq__(self, other: Any) -> Any:
         return self._compare("equal", other)
 
-    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
+    def __ne__(self, other: Any) -> Any:
         return self._compare("not_equal", other)
 
+    # Bitwise operators: on booleans they are the logical ones; on integers they work on each bit of two's complement.
+
+    def _bitwise(self, symbol: str, other: Any, reflected: bool = False) -> Any:
+        if type(other) not in _PLAIN and not isinstance(other, Tensor) and not _is_numeric(other):
+            return NotImplemented
+        device = self.device
+        x = _operand(other, device, symbol)
+        _check_bitwise(symbol, self._data, x)
+        function = getattr(device.xp, _BITWISE[symbol])
+        try:
+            return Tensor._wrap(as_array(function(x, self._data) if reflected else function(self._data, x)))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise _misfit(symbol, self, x, error) from None
+
+    def _bitwise_update(self, symbol: str, other: Any) -> Any:
+        if type(other) not in _PLAIN and not isinstance(other, Tensor) and not _is_numeric(other):
+            return NotImplemented
+        _check_bitwise(symbol, self._data, _operand(other, self.device, symbol))
+        return self._update(_BITWISE[symbol], other)
+
     def __and__(self, other: Any) -> Tensor:
-        return self._compare("logical_and", other)
+        return self._bitwise("&", other)
+
+    def __rand__(self, other: Any) -> Tensor:
+        return self._bitwise("&", other, reflected=True)
+
+    def __iand__(self, other: Any) -> Tensor:
+        return self._bitwise_update("&", other)
 
     def __or__(self, other: Any) -> Tensor:
-        return self._compare("logical_or", other)
+        return self._bitwise("|", other)
+
+    def __ror__(self, other: Any) -> Tensor:
+        return self._bitwise("|", other, reflected=True)
+
+    def __ior__(self, other: Any) -> Tensor:
+        return self._bitwise_update("|", other)
+
+    def __xor__(self, other: Any) -> Tensor:
+        return self._bitwise("^", other)
+
+    def __rxor__(self, other: Any) -> Tensor:
+        return self._bitwise("^", other, reflected=True)
+
+    def __ixor__(self, other: Any) -> Tensor:
+        return self._bitwise_update("^", other)
+
+    def __lshift__(self, other: Any) -> Tensor:
+        return self._bitwise("<<", other)
+
+    def __rlshift__(self, other: Any) -> Tensor:
+        return self._bitwise("<<", other, reflected=True)
+
+    def __ilshift__(self, other: Any) -> Tensor:
+        return self._bitwise_update("<<", other)
+
+    def __rshift__(self, other: Any) -> Tensor:
+        return self._bitwise(">>", other)
+
+    def __rrshift__(self, other: Any) -> Tensor:
+        return self._bitwise(">>", other, reflected=True)
+
+    def __irshift__(self, other: Any) -> Tensor:
+        return self._bitwise_update(">>", other)
 
     def __invert__(self) -> Tensor:
-        return Tensor._wrap(as_array(self.device.xp.logical_not(self._data)))
+        _check_bitwise("~", self._data, 0)
+        return Tensor._wrap(as_array(self.device.xp.invert(self._data)))
 
     def __hash__(self) -> int:
         return id(self)
@@ -545,7 +701,8 @@ class Tensor(Operators):
             raise RuntimeError("this tensor requires a gradient, which NumPy would lose: use x.detach().numpy().")
         if self.device is not cpu:
             raise DeviceError(f"this tensor is on {self.device.name}: use x.numpy() or x.to('cpu').")
-        return np.array(self._data, dtype=dtype, copy=copy)
+        array = np.array(self._data, dtype=dtype, copy=copy)
+        return read_only(array) if np.may_share_memory(array, self._data) else array
 
     def __repr__(self) -> str:
         numbers = np.array2string(to_host(self._data), precision=4, separator=", ", prefix="tensor(", threshold=100)
@@ -612,18 +769,19 @@ class Tensor(Operators):
 
 
 _apply = Tensor.__minilm_op__
+_BITWISE = {"&": "bitwise_and", "|": "bitwise_or", "^": "bitwise_xor", "<<": "left_shift", ">>": "right_shift"}
 
 
 def _as_array(data: Any, dtype: Any) -> Array:
     """The array in (or made from) what a user gave as data."""
     if isinstance(data, Tensor):
         data = data._data
+    if dtype is not None:
+        dtype = number_dtype(dtype)
     try:
         device = device_of(data)
     except TypeError:
-        array = np.asarray(data)
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"a tensor holds numbers; got {type(data).__name__} of dtype {array.dtype}.") from None
+        array = _from_numbers(data)
         own = isinstance(data, np.generic) or (isinstance(data, list | tuple) and _holds_arrays(data))
         return array.astype(
             dtype if dtype is not None else _default_dtype if array.dtype.kind == "f" and not own else array.dtype
@@ -635,23 +793,133 @@ def _as_array(data: Any, dtype: Any) -> Array:
     return data if dtype is None else data.astype(dtype, copy=False)
 
 
+def _from_numbers(data: Any) -> np.ndarray[Any, Any]:
+    """A NumPy array made from numbers, nested lists of them, or another library's array.
+
+    Raises:
+        TypeError: something in it is no number.
+        ValueError: the lists are ragged, or an integer is too large for 64 bits.
+    """
+    wanted = "expected numbers, nested lists of numbers of equal lengths, an array or a Tensor"
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        raise ValueError(
+            f"a tensor is a full block of numbers, these lists are ragged ({_ragged(data)}): {wanted}."
+        ) from None
+    except OverflowError as error:
+        raise ValueError(f"a tensor holds numbers of 64 bits at most ({error}): {wanted}.") from None
+    if array.dtype.kind in "fiub":
+        return array
+    stranger = _stranger(data)
+    if array.dtype.kind == "O" and isinstance(stranger, int):
+        raise ValueError(f"{stranger} is too large: a tensor holds integers of 64 bits at most.")
+    raise TypeError(
+        f"a tensor holds numbers; got {'None' if stranger is None else f'a {type(stranger).__name__}'}: {wanted}."
+    )
+
+
+def _ragged(data: Any) -> str:
+    """Where lists are not of one shape, in words."""
+    rows = list(data)
+    if not all(isinstance(row, list | tuple) for row in rows):
+        return "numbers beside lists"
+    lengths = sorted({len(row) for row in rows})
+    if len(lengths) > 1:
+        return "rows of " + " and ".join(map(str, lengths)) + " elements"
+    return next((_ragged(row) for row in rows if not _is_block(row)), "blocks of several shapes")
+
+
+def _is_block(data: Any) -> bool:
+    try:
+        np.asarray(data)
+    except ValueError:
+        return False
+    return True
+
+
+def _stranger(data: Any) -> Any:
+    """The first thing in nested lists that is no number of 64 bits; the data itself, where they are no list."""
+    if isinstance(data, list | tuple):
+        return next((found for found in map(_stranger, data) if not _is_number(found)), 0)
+    return data
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, float | bool) or (isinstance(x, int) and -(2**63) <= x < 2**64)
+
+
+def _as_input(op: Op, x: Any, inputs: Sequence[Any]) -> Array:
+    """The array of an input that is neither a Tensor nor a Python number."""
+    try:
+        return _as_array(x, None)
+    except (TypeError, ValueError) as error:
+        name = next(op.input_name(i) for i, given in enumerate(inputs) if given is x)
+        raise type(error)(f"{op.name}: input '{name}': {error}") from None
+
+
+def _is_numeric(x: Any) -> bool:
+    """Whether an object can be an operand: it is, or NumPy makes of it, an array of numbers."""
+    if hasattr(x, "dtype"):
+        return getattr(x.dtype, "kind", "O") in "fiub"
+    if x is None or isinstance(x, str | bytes | dict | set | frozenset | type):
+        return False
+    try:
+        return np.asarray(x).dtype.kind in "fiub"
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        return False
+
+
+def _check_bitwise(symbol: str, *operands: Any) -> None:
+    """Raises TypeError beside a float, and where booleans would be shifted."""
+    for x in operands:
+        kind = getattr(getattr(x, "dtype", None), "kind", "f" if isinstance(x, float) else "i")
+        if kind == "f" or (kind == "b" and symbol in ("<<", ">>")):
+            wanted = "integers" if kind == "b" else "integers and booleans"
+            raise TypeError(
+                f"{symbol} works on the bits of {wanted}, not on {describe(x)}; compare first, as in (x > 0) & (x < 1), or "
+                "cast with .to('int64')."
+            )
+
+
+def _overwrite(array: Array, x: Any) -> None:
+    array[...] = x
+
+
+def _misfit(what: str, tensor: Tensor, x: Any, error: Exception) -> Exception:
+    """The array module's complaint about an operand of `tensor`, in terms of both."""
+    both = f"{what}: {describe(x)} beside this tensor of {describe(tensor)}"
+    if isinstance(error, TypeError):
+        return TypeError(f"{both}: its dtype does not hold the result; cast one of them with .to(...).")
+    if isinstance(error, OverflowError):
+        return OverflowError(f"{both}: {error}.")
+    return ValueError(f"{both}: the shapes do not fit; sizes must be equal, or 1 in what is broadcast ({error}).")
+
+
 def _holds_arrays(data: Any) -> bool:
     return any(isinstance(x, np.ndarray | np.generic | Tensor) for x in data[:1])
 
 
-def _operand(x: Any, device: Device) -> Any:
-    """The other operand of a comparison or an in-place update."""
+def _operand(x: Any, device: Device, what: str) -> Any:
+    """The other operand of a comparison, a bitwise operator or an in-place update."""
+    if type(x) in _PLAIN:
+        return x
     if isinstance(x, Tensor):
         x = x._data
-    elif isinstance(x, np.generic):
-        return x.item()
     elif isinstance(x, bool | int | float):
         return x
+    elif isinstance(x, np.generic) and x.dtype.kind in "fiub":
+        return x.item()
     else:
-        x = _as_array(x, None)
+        listed = isinstance(x, list | tuple)  # which is on no device yet
+        try:
+            x = _as_array(x, None)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{what}: {error}") from None
+        x = to_device(x, device) if listed else x
     if not device.owns(x):
         raise DeviceError(
-            f"this tensor is on {device.name}, the other operand on {device_of(x).name}; move one with .to(...)."
+            f"{what}: this tensor is on {device.name}, the other operand on {device_of(x).name}; move one with .to(...)."
         )
     return x
 
@@ -770,7 +1038,7 @@ def grad(
     roots = [_root(y, g) for y, g in zip(ys, gs, strict=True)]
     places = [x._place() for x in xs]
     retain = create_graph if retain_graph is None else retain_graph
-    with graph.enable_grad() if create_graph else graph.no_grad():
+    with graph.enable_grad() if create_graph else graph.no_grad(), quiet():
         found = graph.run_backward(
             _arrays(roots, create_graph), places, create_graph, retain, Tensor._wrap, lambda *_: None
         )

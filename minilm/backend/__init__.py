@@ -14,10 +14,13 @@ from minilm.backend.device import (
     get_device,
     held_once,
     is_device_name,
+    read_only,
     register_device,
     to_device,
     to_host,
+    writable,
 )
+from minilm.backend.quiet import is_nested, quiet, quiet_call
 from minilm.backend.threads import get_num_threads, set_num_threads
 
 __all__ = [
@@ -31,9 +34,14 @@ __all__ = [
     "get_num_threads",
     "held_once",
     "is_device_name",
+    "is_nested",
+    "quiet",
+    "quiet_call",
+    "read_only",
     "register_device",
     "set_num_threads",
     "tf32_allowed",
     "to_device",
     "to_host",
+    "writable",
 ]

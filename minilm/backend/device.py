@@ -213,6 +213,18 @@ def as_array(x: Any) -> Array:
     return np.asarray(x) if isinstance(x, np.generic) else x
 
 
+def read_only(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A view of an array that cannot be written through."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def writable(array: Array) -> Array:
+    """An array that can be written to: itself, or its copy (a GPU's arrays always can)."""
+    return array.copy() if isinstance(array, np.ndarray) and not array.flags.writeable else array
+
+
 def held_once(items: Any, index: int) -> bool:
     """Whether ``items[index]`` is an array that nothing else refers to, so that writing to it changes nothing else.
 

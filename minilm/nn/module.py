@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from minilm.backend import device_of, to_device, to_host
+from minilm.backend import device_of, to_device, to_host, writable
 from minilm.graph import modes, no_grad
+from minilm.signals import hold_signals
 from minilm.tensor import Tensor
 
 Self = TypeVar("Self", bound="Module")
@@ -20,7 +21,7 @@ class Parameter(Tensor):
     """A leaf Tensor that is learnt: a Module that has it as an attribute lists it among its parameters.
 
     Args:
-        data: as for `Tensor`.
+        data: as for `Tensor`; an array that is read-only is copied.
         requires_grad: False for a parameter that stays as it is.
     """
 
@@ -28,6 +29,7 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad)
+        self._data = writable(self._data)
 
     def __repr__(self) -> str:
         return f"Parameter({super().__repr__()})"
@@ -243,10 +245,8 @@ class Module:
         for t, new in moved:
             if t.dtype.kind == "f" and new.dtype.kind != "f":
                 raise TypeError(f"a module can be moved to a float dtype such as 'float32', not to {new.dtype}.")
-        for t, new in moved:
-            if new._data is not t._data and (new.dtype == t.dtype or t.dtype.kind == "f"):
-                t._data = new._data
-                t.bump_version()
+        with hold_signals():
+            _take_over(moved)
         return self
 
     # -- saving and loading -------------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ class Module:
         if problems:
             lines = "\n  ".join(problems)
             raise ValueError(f"this state_dict does not fit {type(self).__name__}; nothing was loaded.\n  {lines}")
-        with no_grad():
+        with no_grad(), hold_signals():
             for name, value in given.items():
                 tensors[name].copy_(to_device(_array(value), tensors[name].device))
         return IncompatibleKeys(missing, unexpected)
@@ -387,6 +387,14 @@ def _first_of_each(named: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
         if id(value) not in seen:
             seen[id(value)] = value
             yield name, value
+
+
+def _take_over(moved: Iterable[tuple[Tensor, Tensor]]) -> None:
+    """Gives each tensor the array of its converted copy, but for integers that should become floats."""
+    for t, new in moved:
+        if new._data is not t._data and (new.dtype == t.dtype or t.dtype.kind == "f"):
+            t._data = new._data
+            t.bump_version()
 
 
 def _forgotten(module: Module) -> str:

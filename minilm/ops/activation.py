@@ -47,7 +47,7 @@ class sigmoid(Op):
 class relu(Op):
     formula = r"y = \max(0, x)"
     derivative = r"\bar x = \bar y\,[x > 0]"
-    domain = r"kink at 0, where \bar x = 0"
+    domain = r"kink at 0, where \bar x = 0; \bar x = \bar y where x is NaN"
     samples = unary(kinks=(0.0,))
 
     def forward(self, dev, x):
@@ -56,7 +56,7 @@ class relu(Op):
         return dev.xp.clip(x, 0.0, math.inf)  # a third of the time: NumPy's maximum is slow beside one number
 
     def grad_x(self, g, y, _x):
-        return g * (y > 0)
+        return g * (y != 0)  # y is never below 0, and NaN differs from 0: it lets the gradient through
 
 
 @op
@@ -131,7 +131,7 @@ class clip(Op):
 
     formula = r"y = \min(\max(x, l), h)"
     derivative = r"\bar x = \bar y\,[l \le x \le h]"
-    domain = r"kinks at l and h, where \bar x = \bar y"
+    domain = r"kinks at l and h, where \bar x = \bar y; y = NaN where x is, and \bar x = 0"
     samples = [
         Sample(real(3, 4, kinks=(-1.0, 0.5)), low=-1.0, high=0.5),
         Sample(real(5, kinks=(0.0,)), low=0.0),
@@ -173,7 +173,8 @@ class gelu(Op):
 
     ``approximate="tanh"`` is the paper's approximation, which GPT-2 was trained with:
     :math:`\tfrac12 x\,(1 + \tanh(\sqrt{2/\pi}\,(x + 0.044715\,x^3)))`. Its gradient is that of the approximation.
-    At :math:`-\infty` both are :math:`-\infty \cdot 0`, NaN, as in PyTorch.
+    At :math:`-\infty` both are :math:`-\infty \cdot 0`, NaN, as in PyTorch; the gradients at :math:`\pm\infty` are the limits 1 and
+    0, where PyTorch has NaN.
 
     Raises:
         ValueError: `approximate` is neither "none" nor "tanh".

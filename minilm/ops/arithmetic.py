@@ -9,9 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from minilm.ops.op import Op, Sample, distinct, mask, op, real
+from minilm.ops.op import Op, Sample, distinct, mask, number_dtype, op, real
 
 
 def binary(low: float = -2.0, high: float = 2.0) -> list[Sample]:
@@ -114,34 +112,59 @@ class neg(Op):
 
 @op
 class pow(Op):
-    r"""a to the power b. :math:`0^0 = 1`; where a = 0, the gradient of b is 0 (the limit for b > 0)."""
+    r"""a to the power b, where :math:`x^0 = 1` for every x, infinity and NaN included.
+
+    The special values are those of IEEE 754's pow, but for the numbers 1/2 and -1/2, which stand for the square root and its
+    reciprocal: NaN for every a < 0. The gradients are PyTorch's: where b = 0 that of a is 0; where a = 0 and
+    :math:`b \ge 0` that of b is 0 (the limit for b > 0); where a < 0 that of b is NaN, and where a = 0 > b it is infinite.
+
+    Raises:
+        ValueError: integers to a negative power, which is no integer.
+    """
 
     formula = r"y = a^b"
     derivative = r"\bar a = \bar y\, b\, a^{b-1}, \quad \bar b = \bar y\, y \ln a"
-    domain = r"a > 0, or b a constant integer; \bar a = 0 where b = 0, \bar b = 0 where a = 0"
+    domain = r"a > 0, or b a constant integer; \bar a = 0 where b = 0, \bar b = 0 where a = 0 \le b, NaN where a < 0"
     broadcasts = True
     samples = [*binary(0.5, 2.0), Sample(real(2, 3), 2.0), Sample(real(2, 3), 3), Sample(real(4), 1), Sample(real(4), 0),
                Sample(2.0, real(3)), Sample(real(3, low=0.5), 0.5), Sample(real(3, low=0.5), -1.5)]  # fmt: skip
 
     def forward(self, dev, a, b):
+        if type(b) is int and b < 0 and dev.owns(a) and a.dtype.kind in "iu":
+            raise ValueError("negative integer powers")  # NumPy says the same of an array b; a GPU would say nothing
+        if type(b) is float and (b == 0.5 or b == -0.5):
+            root = dev.xp.sqrt(a)  # some NumPys do this by themselves, and -inf ** 0.5 is another number then
+            return root if b > 0 else 1.0 / root
         return dev.xp.power(a, b)
+
+    def explain(self, error, inputs, params):
+        if "negative integer powers" not in str(error):
+            return super().explain(error, inputs, params)
+        new = ValueError(
+            "pow: an integer to a negative power is a fraction, which an integer tensor cannot hold; cast one of them first: "
+            "x.to('float32') ** n."
+        )
+        new.__suppress_context__ = True
+        return new
 
     def grad_a(self, g, _y, a, b):
         if isinstance(b, int | float):
-            return g * b * a ** (b - 1) if b != 0 else g * 0.0
-        return g * b * a ** where(b == 0, 1.0, b - 1)  # 0 ** -1 is infinite, and 0 * infinity is not a number
+            return g * (b * pow(a, b - 1)) if b != 0 else g * 0.0
+        return g * (b * pow(where(b == 0, 1.0, a), b - 1))  # 0 times the infinity 0 ** -1, or times NaN, would be NaN
 
-    def grad_b(self, g, y, a, _b):
-        if isinstance(a, int | float):
-            return g * y * math.log(a or 1.0)
-        return g * y * log(where(a == 0, 1.0, a))
+    def grad_b(self, g, y, a, b):
+        if not isinstance(a, int | float):
+            return g * (y * log(where((a == 0) & (b >= 0), 1.0, a)))
+        if a == 0:
+            return where(b >= 0, 0.0, g * -y)
+        return g * (y * (math.log(a) if a > 0 else math.nan))
 
 
 @op
 class abs(Op):
     formula = r"y = |x|"
     derivative = r"\bar x = \bar y\, \operatorname{sign}(x)"
-    domain = r"kink at 0, where \bar x = 0"
+    domain = r"kink at 0, where \bar x = 0; \bar x = NaN where x is"
     samples = unary(kinks=(0.0,))
 
     def forward(self, dev, x):
@@ -155,7 +178,7 @@ class abs(Op):
 class sign(Op):
     formula = r"y = \operatorname{sign}(x) \in \{-1, 0, 1\}"
     derivative = r"\bar x = 0"
-    domain = r"jump at 0"
+    domain = r"jump at 0; y = NaN where x is"
     samples = unary(kinks=(0.0,))
 
     def forward(self, dev, x):
@@ -250,30 +273,12 @@ def _comparable() -> list[Sample]:
 class maximum(Op):
     formula = r"y = \max(a, b)"
     derivative = r"\bar a = \bar y\, [a > b] + \tfrac12 \bar y\, [a = b], \quad \bar b = \bar y - \bar a"
-    domain = r"tie at a = b, where each receives half"
+    domain = r"tie at a = b, where each receives half; y = NaN where a or b is, and each receives \bar y"
     broadcasts = True
     samples = _comparable()
 
     def forward(self, dev, a, b):
         return dev.xp.maximum(a, b)
-
-    def grad_a(self, g, _y, a, b):
-        return g * share(a > b, a == b, g)
-
-    def grad_b(self, g, _y, a, b):
-        return g * share(b > a, a == b, g)
-
-
-@op
-class minimum(Op):
-    formula = r"y = \min(a, b)"
-    derivative = r"\bar a = \bar y\, [a < b] + \tfrac12 \bar y\, [a = b], \quad \bar b = \bar y - \bar a"
-    domain = r"tie at a = b, where each receives half"
-    broadcasts = True
-    samples = _comparable()
-
-    def forward(self, dev, a, b):
-        return dev.xp.minimum(a, b)
 
     def grad_a(self, g, _y, a, b):
         return g * share(a < b, a == b, g)
@@ -282,9 +287,30 @@ class minimum(Op):
         return g * share(b < a, a == b, g)
 
 
-def share(wins: Any, ties: Any, like: Any) -> Any:
-    """1 where an input wins, 1/2 where it ties, 0 elsewhere, in the float type of `like`."""
-    return (wins * 1.0 + ties * 0.5).astype(like.dtype)
+@op
+class minimum(Op):
+    formula = r"y = \min(a, b)"
+    derivative = r"\bar a = \bar y\, [a < b] + \tfrac12 \bar y\, [a = b], \quad \bar b = \bar y - \bar a"
+    domain = r"tie at a = b, where each receives half; y = NaN where a or b is, and each receives \bar y"
+    broadcasts = True
+    samples = _comparable()
+
+    def forward(self, dev, a, b):
+        return dev.xp.minimum(a, b)
+
+    def grad_a(self, g, _y, a, b):
+        return g * share(a > b, a == b, g)
+
+    def grad_b(self, g, _y, a, b):
+        return g * share(b > a, a == b, g)
+
+
+def share(loses: Any, ties: Any, like: Any) -> Any:
+    """0 where an input loses, 1/2 where it ties, 1 elsewhere, in the float type of `like`.
+
+    Elsewhere it wins, or it or the other input is NaN: then NaN is what the op passes on, and no gradient may vanish in silence.
+    """
+    return (1.0 - loses * 1.0 - ties * 0.5).astype(like.dtype)
 
 
 @op
@@ -326,7 +352,7 @@ class cast(Op):
     samples = [Sample(real(2, 3), dtype="float64")]
 
     def check(self, x, *, dtype):
-        return {"dtype": np.dtype(dtype)}
+        return {"dtype": number_dtype(dtype)}
 
     def forward(self, dev, x, *, dtype):
         return x.astype(dtype)

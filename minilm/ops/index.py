@@ -21,8 +21,9 @@ from minilm.ops.shape import array_of, drop, home_of
 class getitem(Op):
     r"""``x[index]``, with NumPy's rules: integers, slices, ``None``, ``...``, integer arrays, masks, or a tuple of these.
 
-    Arrays may be Tensors, arrays or lists; those on the CPU are copied to the device of x. A negative number counts from the
-    end. An integer array on a GPU is not checked against the size, since looking at it would wait: CuPy wraps it round.
+    Arrays may be Tensors, arrays, lists, ranges, or tuples inside the tuple; those on the CPU are copied to the device of x. A
+    negative number counts from the end. An integer array on a GPU is not checked against the size, since looking at it would
+    wait: CuPy wraps it round.
 
     Raises:
         IndexError: too many axes, a number out of range, a mask of another shape, or arrays that do not broadcast.
@@ -59,6 +60,7 @@ class basic_index(Op):
     formula = r"y_k = x_{i(k)}"
     derivative = r"\bar x_{i(k)} = \bar y_k, \text{ and } 0 \text{ elsewhere}"
     view = True
+    speaks_as = "getitem"
     samples = [
         Sample(real(3, 4), index=(1, slice(None, None, 2))),
         Sample(real(3, 4), index=(Ellipsis, slice(3, 0, -1), None)),
@@ -104,6 +106,7 @@ class advanced_index(Op):
 
     formula = r"y_k = x_{i(k)}"
     derivative = r"\bar x_j = \sum_{k :\, i(k) = j} \bar y_k"
+    speaks_as = "getitem"
     samples = [
         Sample(real(3, 2), index=(np.array([0, 2, 0]),)),
         Sample(real(3, 2), index=(np.array([True, False, True]),)),
@@ -164,6 +167,8 @@ class gather(Op):
         Sample(real(3), integer(0, high=3), axis=0),
     ]
 
+    lifts = True
+
     def check(self, x, index, *, axis):
         have, chosen = shape_of(x), shape_of(index)
         axis = normalize_axis("gather", axis, len(have))
@@ -222,7 +227,7 @@ def as_item(item):
         )
     if isinstance(item, bool | np.bool_):
         raise TypeError("getitem: True and False are no indices; use 0 and 1, or a mask of the shape of the tensor.")
-    if isinstance(item, list):
+    if isinstance(item, list | tuple | range):
         array = np.asarray(item)
         item = array.astype(np.int64) if array.size == 0 else array
     # A Tensor may change after this; what the gradient will use may not.

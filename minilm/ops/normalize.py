@@ -31,6 +31,7 @@ class softmax(Op):
     formula = r"y_i = \frac{e^{x_i}}{\sum_j e^{x_j}}"
     derivative = r"\bar x_i = y_i \Bigl(\bar y_i - \sum_j \bar y_j\, y_j\Bigr)"
     domain = r"all real numbers, and -\infty; zeros where every x_j = -\infty"
+    lifts = True
     source = "Bridle (1990), Probabilistic Interpretation of Feedforward Classification Network Outputs"
     integers = "refused"
     wide = True
@@ -64,6 +65,7 @@ class log_softmax(Op):
     domain = r"all real numbers, and -\infty"
     integers = "refused"
     wide = True
+    lifts = True
     samples = softmax.samples
 
     def check(self, x, *, axis):

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -52,6 +53,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
 """Arguments of records, by the names that PyTorch's or NumPy's functions have for them."""
 DISCRETE = frozenset({"integer", "mask"})  # kinds of `Arg` that are no numbers to compute with
 _NUMBERS = (bool, int, float, np.generic)
+USUAL = (TypeError, ValueError, LookupError, AttributeError, OverflowError)  # what wrong arguments raise
 _fused = True
 
 
@@ -182,7 +184,9 @@ class Op:
     narrows = True  # the results of such an op are float16 again
     follows: Sequence[str] = ()  # inputs whose dtype does not decide that of the result
     numbers: Sequence[str] = ()  # inputs to compute with, though samples draw integers or masks: no indices
+    lifts = False  # what works along one axis takes a tensor without axes for a vector of one element, as PyTorch does
     view = False  # the output may share the input's memory
+    speaks_as = ""  # the op that a user calls, where errors shall name that one
     has_aux = False  # forward returns (output, aux); rules receive aux=...
     multi = False  # forward returns a tuple of outputs; g is a tuple, with None where no gradient arrived
     answers = False  # the outputs are truth values or integers, which have no gradient
@@ -221,6 +225,11 @@ class Op:
         """What input i is called in the formula; the inputs of an op that takes any number have only numbers."""
         return self.input_names[i] if self.input_names else f"input {i}"
 
+    def check_absent(self, i: int) -> None:
+        """Raises TypeError where input i may not be None."""
+        if self.variadic or self.input_defaults[i] is not None:
+            raise TypeError(f"{self.name}: input '{self.input_name(i)}' is None, expected a tensor.")
+
     def __repr__(self) -> str:
         return f"<op {self.name}: {self.formula}>"
 
@@ -253,31 +262,45 @@ class Op:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         inputs, params = self.bind(args, kwargs)
-        if self.check is not None:
-            params = self.check(*inputs, **params)
-        if self.composed is not None and (self.only_composed or not _fused):
-            plan = self.plan(inputs)
-            if plan is not None:
-                return plan.run(functools.partial(self.composed, **params), inputs)
-            return self.composed(*inputs, **params)
-        for x in inputs:
-            apply = getattr(type(x), "__minilm_op__", None)
-            if apply is not None:
-                return apply(self, inputs, params)
+        try:
+            if self.check is not None:
+                if self.lifts and getattr(inputs[0], "shape", None) == ():
+                    return self._lifted(inputs, params)
+                params = self.check(*inputs, **params)
+            if self.composed is not None and (self.only_composed or not _fused):
+                plan = self.plan(inputs)
+                if plan is not None:
+                    return plan.run(functools.partial(self.composed, **params), inputs)
+                return self.composed(*inputs, **params)
+            for x in inputs:
+                apply = getattr(type(x), "__minilm_op__", None)
+                if apply is not None:
+                    return apply(self, inputs, params)
+            return self._on_arrays(inputs, params)
+        except USUAL as error:
+            raise self.explain(error, inputs, params)  # noqa: B904  (explain decides what the traceback shows)
+
+    def _on_arrays(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
         even = dtypes.are_even(inputs)
         if not even:
             inputs = dtypes.weak_scalars(self, inputs)
             plan = self.plan(inputs)
             if plan is not None:
-                return plan.run(functools.partial(self._on_arrays, params), inputs)
-        out = self._on_arrays(params, *inputs)
+                return plan.run(functools.partial(self._compute, params), inputs)
+        out = self._compute(params, *inputs)
         return out if even or self.multi else dtypes.settle(out, inputs, params)
 
-    def _on_arrays(self, params: dict[str, Any], *inputs: Any) -> Any:
+    def _compute(self, params: dict[str, Any], *inputs: Any) -> Any:
         out = self.forward(common_device(self, inputs), *inputs, **params)
         if self.has_aux:
             out = out[0]
         return out if self.multi else as_array(out)
+
+    def _lifted(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """The op on inputs without axes: as on vectors of one element, along that axis."""
+        reshape = REGISTRY["reshape"]
+        out = self(*(reshape(x, (1,)) if shape_of(x) == () and hasattr(x, "shape") else x for x in inputs), **params)
+        return tuple(reshape(y, ()) for y in out) if self.multi else reshape(out, ())
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sorts a call's arguments into inputs and parameters, with defaults filled in.
@@ -335,11 +358,58 @@ class Op:
             return self.input_names[name == "other"]
         return next((own for own in SPELLINGS.get(name, ()) if own in self.params or own in self.input_names), name)
 
-    def explain(self, error: ValueError, arrays: Iterable[Any]) -> ValueError:
-        """The array module's complaint about shapes, in terms of the op."""
-        shapes = ", ".join(str(shape_of(x)) for x in arrays)
-        why = "do not broadcast together: sizes must be equal or 1, compared from the last axis"
-        return ValueError(f"{self.name}: shapes {shapes} {why} ({error}).")
+    def explain(self, error: Exception, inputs: Sequence[Any], params: dict[str, Any]) -> Exception:
+        """An error in terms of the op: itself if it names the op, else a new one with the first of these that is at fault.
+
+        Python and the array module complain of attributes, loops and operands; what a user can mend is an input's type, shapes
+        that do not fit, dtypes, or a parameter. What none of these explains keeps its own text, with all arguments.
+        """
+        text, name = str(error), self.speaks_as or self.name
+        new = self._wrong_type(name, error, inputs)
+        if new is None and text.startswith(name):
+            return error
+        new = new or self._misfit(name, error, inputs)
+        if new is None and re.split(r"\W", text, maxsplit=1)[0] in REGISTRY:  # an op within this one has explained it
+            new = type(error)(f"{name}: {text}")
+        if new is None:
+            kind: type[Exception] = ValueError
+            if isinstance(error, TypeError | AttributeError):
+                kind = TypeError
+            elif isinstance(error, OverflowError):
+                kind = OverflowError
+            given = [f"{self.input_name(i)}: {describe(x)}" for i, x in enumerate(inputs)]
+            given += [f"{key}={value!r}" for key, value in params.items()]
+            inside = _is_numpys(error) or isinstance(error, AttributeError | KeyError)
+            why = "the arguments do not fit" if inside else text.rstrip(".")
+            new = kind(f"{name}: {why}. It was given {', '.join(given)}.")
+            new.__cause__ = error
+        new.__suppress_context__ = True
+        return new
+
+    def _wrong_type(self, name: str, error: Exception, inputs: Sequence[Any]) -> Exception | None:
+        """The error that names an input which is no tensor."""
+        inside = isinstance(
+            error, AttributeError
+        )  # a rule asked something for its shape: here numbers and lists will not do
+        for i, x in enumerate(inputs):
+            optional = x is None and not self.variadic and self.input_defaults[i] is None
+            if hasattr(x, "shape") or optional or (isinstance(x, bool | int | float | list | tuple) and not inside):
+                continue
+            wanted = "a tensor or a number" if self.broadcasts and not inside else "a tensor"
+            return TypeError(f"{name}: input '{self.input_name(i)}' is {describe(x)}, expected {wanted}.")
+        return None
+
+    def _misfit(self, name: str, error: Exception, inputs: Sequence[Any]) -> Exception | None:
+        """The error that names shapes that do not broadcast, or dtypes that the op is not defined for."""
+        if self.broadcasts and "broadcast" in str(error) and not _broadcast([shape_of(x) for x in inputs]):
+            shapes = ", ".join(str(shape_of(x)) for x in inputs)
+            why = "do not broadcast together: sizes must be equal or 1, compared from the last axis"
+            return ValueError(f"{name}: shapes {shapes} {why} ({error}).")
+        kinds = {x.dtype.kind for x in inputs if hasattr(x, "dtype")}
+        if (_is_numpys(error) or "numpy boolean" in str(error)) and kinds - {"f"}:
+            dtypes = " and ".join(describe(x) for x in inputs)
+            return TypeError(f"{name}: it is not defined for {dtypes}; cast first, with .to('float32').")
+        return None
 
     def signature(self) -> str:
         """The arguments, as a reader would write them."""
@@ -384,10 +454,14 @@ def common_device(op: Op, inputs: Iterable[Any]) -> Device:
 
     Raises:
         DeviceError: the inputs live on different devices.
+        TypeError: an input is no array.
     """
     device = None
-    for x in inputs:
-        if x is None or isinstance(x, _NUMBERS):
+    for i, x in enumerate(inputs):
+        if x is None:
+            op.check_absent(i)
+            continue
+        if isinstance(x, _NUMBERS):
             continue
         here = device_of(x)
         if device is not None and here is not device:
@@ -403,6 +477,42 @@ def op(cls: type[Op]) -> Any:
     record = cls()
     REGISTRY[cls.name] = record
     return record
+
+
+def number_dtype(dtype: Any) -> np.dtype[Any]:
+    """A dtype that tensors can have.
+
+    Raises:
+        TypeError: it is none, or not one of floats, integers or booleans.
+    """
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"{dtype!r} is no dtype; expected one such as 'float32', 'int64' or 'bool'.") from None
+    if found.kind not in "fiub":
+        raise TypeError(f"a tensor holds floats, integers or booleans; got dtype {found}.")
+    return found
+
+
+def describe(x: Any) -> str:
+    """An argument in an error: dtype and shape of an array, a number as it is, the type of anything else."""
+    if hasattr(x, "shape") and hasattr(x, "dtype"):
+        return f"{x.dtype} {shape_of(x)}"
+    return str(x) if x is None or isinstance(x, bool | int | float) else f"a {type(x).__name__}"
+
+
+def _is_numpys(error: Exception) -> bool:
+    """Whether it is NumPy's own kind of TypeError: it has no loop for these dtypes."""
+    return isinstance(error, TypeError) and (type(error) is not TypeError or str(error).startswith("ufunc '"))
+
+
+def _broadcast(shapes: Iterable[tuple[int, ...]]) -> bool:
+    """Whether arrays of these shapes broadcast together."""
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        return False
+    return True
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -436,6 +546,8 @@ def is_fused() -> bool:
 def normalize_axes(op_name: str, axis: Any, ndim: int) -> tuple[int, ...]:
     """`axis` (None for all, a number, or several) as a sorted tuple of numbers from 0.
 
+    A tensor without axes is taken to have one of a single element, as in PyTorch: 0 and -1 name it, and the tuple is empty.
+
     Raises:
         ValueError: an axis does not exist, or is named twice.
     """
@@ -444,22 +556,23 @@ def normalize_axes(op_name: str, axis: Any, ndim: int) -> tuple[int, ...]:
     axes = axis if isinstance(axis, tuple | list) else (axis,)
     found = []
     for a in axes:
-        if not isinstance(a, int | np.integer):
+        if not isinstance(a, int | np.integer) or isinstance(a, bool):
             raise TypeError(f"{op_name}: axis must be an integer, a tuple of integers or None, got {axis!r}.")
-        if not -ndim <= a < ndim:
+        n = ndim or 1
+        if not -n <= a < n:
             raise ValueError(
-                f"{op_name}: axis {a} does not exist in a tensor with {ndim} axes (expected {-ndim} to {ndim - 1})."
+                f"{op_name}: axis {a} does not exist in a tensor with {ndim} axes (expected {-n} to {n - 1})."
             )
-        found.append(int(a) % ndim)
+        found.append(int(a) % n)
     if len(set(found)) < len(found):
         raise ValueError(f"{op_name}: axis {axis} names an axis twice.")
-    return tuple(sorted(found))
+    return tuple(sorted(found)) if ndim else ()
 
 
 def normalize_axis(op_name: str, axis: Any, ndim: int) -> int:
-    """One axis as a number from 0. Raises as `normalize_axes` does."""
+    """One axis as a number from 0, which is 0 for a tensor without axes. Raises as `normalize_axes` does."""
     if type(axis) is int and -ndim <= axis < ndim:
         return axis % ndim
     if axis is None or isinstance(axis, tuple | list):
         raise TypeError(f"{op_name}: axis must be one integer, got {axis!r}.")
-    return normalize_axes(op_name, axis, ndim)[0]
+    return normalize_axes(op_name, axis, ndim or 1)[0]

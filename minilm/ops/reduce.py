@@ -205,6 +205,7 @@ class min(_Extreme):
 
 @op
 class cumsum(Op):
+    lifts = True
     formula = r"y_i = \sum_{j \le i} x_j"
     derivative = r"\bar x_j = \sum_{i \ge j} \bar y_i"
     wide = True

@@ -102,6 +102,7 @@ class expand(Op):
 class swapaxes(Op):
     """Two axes exchanged."""
 
+    lifts = True
     formula = r"y_{\dots j \dots i \dots} = x_{\dots i \dots j \dots}"
     derivative = r"\bar x = \operatorname{swapaxes}(\bar y)"
     view = True
@@ -270,6 +271,8 @@ class split(Op):
     ]
 
     def check(self, x, *, sections, axis):
+        if not x.shape:
+            raise ValueError("split: a tensor without axes has none to be cut along.")
         axis = normalize_axis("split", axis, x.ndim)
         size = x.shape[axis]
         if isinstance(sections, int | np.integer):
@@ -298,8 +301,10 @@ class split(Op):
 class pad(Op):
     r"""The input in a frame of a constant. `widths`: one number for every side, or a pair (before, after) for every axis.
 
+    A negative width cuts off so many elements on its side, whose gradient is then zero.
+
     Raises:
-        ValueError: `widths` has another form, or a negative number.
+        ValueError: `widths` has another form, or cuts off more than there is.
     """
 
     formula = r"y_{i + b} = x_i \quad (b \text{ the width before}), \qquad y_j = \text{value elsewhere}"
@@ -310,25 +315,38 @@ class pad(Op):
         Sample(real(), widths=1),
         Sample(real(0, 2), widths=((1, 1), (0, 0))),
         Sample(real(3), widths=0),
+        Sample(real(3, 4), widths=((-1, 2), (1, -2)), value=0.5),
+        Sample(real(2, 3), widths=((3, -4), (-3, 2))),
     ]
 
     def check(self, x, *, widths, value):
-        pairs = ((widths, widths),) * x.ndim if isinstance(widths, int | np.integer) else tuple(map(tuple, widths))
-        if len(pairs) != x.ndim or any(len(pair) != 2 for pair in pairs) or any(min(pair) < 0 for pair in pairs):
+        try:
+            one = (operator.index(widths),) * 2 if not isinstance(widths, tuple | list) else None
+            pairs = (one,) * x.ndim if one else tuple(tuple(map(operator.index, pair)) for pair in widths)
+        except TypeError:
+            pairs = ()
+        if len(pairs) != x.ndim or any(len(pair) != 2 for pair in pairs):
             raise ValueError(
-                f"pad: widths {widths} do not fit {shape_of(x)}: expected one number, or a pair (before, after) for each of "
-                f"the {x.ndim} axes, none negative."
+                f"pad: widths {widths} do not fit {shape_of(x)}: expected one integer, or a pair (before, after) of integers "
+                f"for each of the {x.ndim} axes."
             )
-        return {"widths": tuple((int(before), int(after)) for before, after in pairs), "value": value}
+        if any(n + more < 0 for n, more in zip(x.shape, map(sum, pairs), strict=True)):
+            raise ValueError(f"pad: widths {widths} cut off more than {shape_of(x)} has.")
+        if not isinstance(value, int | float | np.number):
+            raise TypeError(f"pad: value is a {type(value).__name__}, expected a number.")
+        return {"widths": pairs, "value": value.item() if isinstance(value, np.number) else value}
 
     def forward(self, dev, x, *, widths, value=0.0):
         shape = tuple(n + before + after for n, (before, after) in zip(x.shape, widths, strict=True))
         y = dev.xp.full(shape, value, x.dtype)
-        y[inner(widths, x.shape)] = x
+        cuts = tuple((-before, -after) for before, after in widths)
+        y[inner(widths, x.shape)] = x[inner(cuts, shape)]
         return y
 
     def grad_x(self, g, _y, _x, *, widths, value):
-        return g[inner(widths, _x.shape)]
+        if all(min(pair) >= 0 for pair in widths):
+            return g[inner(widths, _x.shape)]
+        return pad(g, tuple((-before, -after) for before, after in widths))
 
 
 @op
@@ -447,8 +465,14 @@ def along(axis, part):
 
 
 def inner(widths, shape):
-    """The index of the input within its padded output."""
-    return (*(slice(before, before + n) for n, (before, _) in zip(shape, widths, strict=True)), ...)
+    """The index of the input, or of what is left of it, within its padded output."""
+    return (
+        *(
+            slice(max(before, 0), max(before + n + min(after, 0), 0))
+            for n, (before, after) in zip(shape, widths, strict=True)
+        ),
+        ...,
+    )
 
 
 def check_triangle(op_name, x, k):

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any
 
-from minilm.backend import Device, to_device, to_host
+from minilm.backend import Device, quiet, to_device, to_host, writable
 from minilm.graph import enable_grad
 from minilm.optim.flat import FlatParameters
+from minilm.signals import hold_signals
 from minilm.tensor import Tensor
 
 Array = Any
@@ -39,7 +40,7 @@ class Optimizer:
         state: for each parameter that has been updated, its ``"step"`` count and the arrays that its rule remembers.
 
     Raises:
-        ValueError: there is no parameter, one is no leaf or appears twice, or an option is unknown or out of its range.
+        ValueError: there is no parameter, one is no leaf, read-only or there twice, or an option is unknown or out of its range.
         TypeError: `params` holds something that is no Tensor.
     """
 
@@ -133,6 +134,11 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Updates every parameter that has a gradient, once; parameters without one stay as they are.
 
+        A step is whole: gradients that do not fit are refused before anything is changed, and Ctrl-C (or another signal with a
+        handler in Python) waits for its end (`minilm.signals`). What cannot be promised is a step in which memory runs out or
+        another error comes from the arithmetic itself: parameters before that place have been updated then, and those after
+        it not. Go on from a checkpoint.
+
         Args:
             closure: computes the loss and its gradients; called first.
 
@@ -146,24 +152,26 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        done = {id(p) for group, flat in self._flat if self._update_flat(flat, group) for p in flat.params}
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None or id(p) in done:
+        todo = [(group, p) for group in self.param_groups for p in group["params"] if p.grad is not None]
+        grads = {p: _gradient(p) for _, p in todo}
+        with hold_signals(), quiet():
+            done = {id(p) for group, flat in self._flat if self._update_flat(flat, group, grads) for p in flat.params}
+            for group, p in todo:
+                if id(p) in done:
                     continue
-                device, g = p.device, _gradient(p)
+                device, g = p.device, grads[p]
                 state = self.state.setdefault(p, {"step": 0})
                 state["step"] += 1
                 self._update(device, p.data, self._penalised(device, p.data, g, group), state, group)
                 p.bump_version()
         return loss
 
-    def _update_flat(self, flat: FlatParameters, group: Group) -> bool:
+    def _update_flat(self, flat: FlatParameters, group: Group, grads: Mapping[Tensor, Array]) -> bool:
         """Updates parameters in one flat array as if they were one; False, and nothing done, where they must go one by one."""
         if not flat.is_whole():
             return False
         device = flat.params[0].device
-        g = device.xp.concatenate([_gradient(p).reshape(-1) for p in flat.params])
+        g = device.xp.concatenate([grads[p].reshape(-1) for p in flat.params])
         states = [self.state.setdefault(p, {"step": 0}) for p in flat.params]
         state = flat.gather(states)
         if state is None:
@@ -245,11 +253,12 @@ class Optimizer:
             raise ValueError(f"this is the state of {options.get('optimizer')!r}, not of {type(self).__name__}.")
         groups = self._checked_groups(_field(options, "param_groups", list, "options"))
         state = self._checked_state(_field(options, "state", Mapping, "options"), arrays)
-        for group, new in zip(self.param_groups, groups, strict=True):
-            params = group["params"]
-            group.clear()
-            group.update({"params": params, **new})
-        self.state = state
+        with hold_signals():
+            for group, new in zip(self.param_groups, groups, strict=True):
+                params = group["params"]
+                group.clear()
+                group.update({"params": params, **new})
+            self.state = state
 
     def _checked_groups(self, saved: list[Any]) -> list[dict[str, Any]]:
         sizes = [len(group["params"]) for group in self.param_groups]
@@ -305,6 +314,10 @@ def _check_param(p: Any, where: str, seen: bool) -> None:
         raise ValueError(
             f"{name} is the result of an op, no leaf: changing it would change nothing that it was computed from. "
             "Pass the tensors it was computed from, or x.detach().requires_grad_()."
+        )
+    if writable(p.data) is not p.data:
+        raise ValueError(
+            f"{name} lies in memory that is read-only, as an array of numpy() does: make it with ml.tensor(...)."
         )
     if seen:
         raise ValueError(f"{name} appears twice: it would be updated twice in each step.")

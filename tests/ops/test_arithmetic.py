@@ -69,3 +69,54 @@ def test_a_quotient_by_hand():
     (a / b).backward(ml.tensor([4.0], dtype="float64"))
     assert a.grad.tolist() == [2.0]
     assert b.grad.tolist() == [-3.0]
+
+
+def test_powers_where_the_formula_of_the_derivative_is_no_number():
+    a, b = leaf(INF, 0.0, math.nan, 0.0, -2.0), leaf(0.0, -1.0, 0.0, 2.0, 3.0)
+    y = a**b
+    y.sum().backward()
+    np.testing.assert_array_equal(y.numpy(), [1.0, INF, 1.0, 0.0, -8.0])
+    np.testing.assert_array_equal(a.grad.numpy(), [0.0, -INF, 0.0, 0.0, 12.0])
+    np.testing.assert_array_equal(b.grad.numpy(), [INF, -INF, math.nan, 0.0, math.nan])
+
+
+def test_powers_of_a_number_without_a_logarithm():
+    for number, values, gradients in (
+        (-2.0, [1.0, -2.0, 4.0], [math.nan] * 3),
+        (0.0, [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]),
+        (math.nan, [1.0, math.nan, math.nan], [math.nan] * 3),
+    ):
+        x = leaf(0.0, 1.0, 2.0)
+        y = number**x
+        y.sum().backward()
+        np.testing.assert_array_equal(y.numpy(), values)
+        np.testing.assert_array_equal(x.grad.numpy(), gradients)
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_nan_is_passed_on_and_takes_the_gradient_with_it(name):
+    a, b = leaf(math.nan, 1.0, math.nan), leaf(1.0, math.nan, math.nan)
+    y = REGISTRY[name](a, b)
+    y.sum().backward()
+    assert np.isnan(y.numpy()).all()
+    assert a.grad.tolist() == b.grad.tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("call", "gradient"),
+    [
+        (lambda x: x.relu(), 1.0),
+        (lambda x: x.clip(0.0, 1.0), 0.0),
+        (lambda x: x.abs(), math.nan),
+        (lambda x: x.max(), math.nan),
+        (lambda x: x.min(), math.nan),
+        (lambda x: x * 1.0, 1.0),
+    ],
+)
+def test_where_nan_goes(call, gradient):
+    """It goes through everything; its gradient is what each record says."""
+    x = leaf(math.nan)
+    y = call(x)
+    y.sum().backward()
+    assert np.isnan(y.numpy()).all()
+    np.testing.assert_array_equal(x.grad.numpy(), [gradient])

@@ -78,6 +78,24 @@ def test_value(device):
     np.testing.assert_array_equal(grads_of(params)[0], [-0.25, 0.25])
 
 
+@pytest.mark.parametrize("clip", [lambda ps: clip_grad_norm_(ps, 1.0), lambda ps: clip_grad_value_(ps, 1.0)])
+def test_parameters_that_are_none_are_an_error(clip, device):
+    params = (p for p in with_grads(device, [3.0, 4.0]))
+    clip(params)
+    for empty in (params, [], (), iter([])):
+        with pytest.raises(ValueError, match=r"^clip_grad_\w+ got no parameters. A generator is used up once read"):
+            clip(empty)
+    for wrong in ([None], ["a"], [np.ones(2)], [*with_grads(device, [1.0]), ("name", 1)], "ab"):
+        with pytest.raises(TypeError, match=r"^clip_grad_\w+: parameter \d is a \w+, expected a Tensor"):
+            clip(wrong)
+
+
+def test_a_parameter_that_comes_twice_counts_once(device):
+    (p,) = with_grads(device, [3.0, 4.0])
+    assert clip_grad_norm_([p, p], 1.0).item() == 5.0
+    np.testing.assert_allclose(p.grad.numpy(), [0.6, 0.8], rtol=1e-5)
+
+
 def test_parameters_without_gradient_are_passed_over(device):
     p, q = with_grads(device, [3.0, 4.0], [1.0])
     q.grad = None
@@ -86,7 +104,6 @@ def test_parameters_without_gradient_are_passed_over(device):
     clip_grad_value_([q, p], 0.1)
     assert q.grad is None
     assert clip_grad_norm_([q], 1.0).item() == 0.0
-    assert clip_grad_norm_([], 1.0).item() == 0.0
     assert clip_grad_norm_((p for p in [p]), 1.0).item() > 0.0
 
 

@@ -283,7 +283,9 @@ def test_gradient_that_does_not_fit(device):
     p = make_params(device)[0]
     optimizer = optim.SGD([p], lr=0.1)
     for wrong in (np.zeros((4, 3), np.float32), np.zeros((3, 4), np.float64)):
-        p.grad = ml.Tensor(wrong, device=device)
+        with pytest.raises(ValueError, match=r"grad: expected float32 \(3, 4\) as the tensor"):
+            p.grad = ml.Tensor(wrong, device=device)
+        p._grad = ml.Tensor(wrong, device=device)  # past that check, as by p._data = ...
         with pytest.raises(ValueError, match="the gradient of p0"):
             optimizer.step()
 
