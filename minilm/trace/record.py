@@ -359,7 +359,9 @@ class Trace:
         if ref is None or ref() is not x or value is None:
             value = self._new_value("parameter" if x.requires_grad and x.is_leaf else "input", x.data.copy(), x)
         if value.name is None:
-            value.name = x.name or self._parameter_names.get(id(x), ("",))[0] or None
+            held = self._parameter_names.get(id(x), ("", None))[0]
+            value.name = x.name or held or None
+            value.role = "buffer" if held and not x.requires_grad else ""
         if value.name is None and (value.call is None or place in value.call.scope.ancestors()):
             value.name = _variable(frame, x)  # what a function calls its argument is not the name of what it was given
             value.reused = place is not self.scopes[0] and value.name is not None and _rebound(frame, value.name)
@@ -429,7 +431,7 @@ class Trace:
         for value in self.values:
             call, name = value.call, value.name
             if call and value.reused and call.scope is not value.place and last[call.scope.index] is call:
-                name = None
+                name = value.name = None
             scope = (call.scope if call and name is None else value.place) or self.scopes[0]
             within = f"{scope.prefix}." if scope.prefix else ""
             if call is None:
@@ -444,7 +446,9 @@ class Trace:
             else:
                 whole = last[scope.index] is call and len(call.outputs) == 1
                 value.label = labels.new(scope.prefix if whole else within + call.op.name)
-                value.short = shorts.new(short_expression(call), scope.index)
+                text, own = short_expression(call), scope.prefix.rpartition(".")[2]
+                named = whole and text == call.op.name and not own[0].isdigit()
+                value.short = shorts.new(own if named else text, scope.index)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -491,8 +495,10 @@ class Trace:
 
     def save(self, path: str | Path) -> None:
         """Writes the step-through as a web page of its own, which needs neither a kernel nor a network."""
+        from minilm.trace.html import document
+
         with atomic_write(Path(path)) as file:
-            file.write(f'<!doctype html><meta charset="utf-8"><title>minilm</title>\n{self._repr_html_()}\n'.encode())
+            file.write(document(self._repr_html_()).encode())
 
     def table(self, depth: int | None = None) -> str:
         """All steps as a text table; Modules below `depth` (0: all of them) are one row each."""

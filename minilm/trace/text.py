@@ -126,14 +126,14 @@ def expression(call: Call) -> str:
     if call.op.name == "neg":
         return f"-{operands[0]}"
     if call.op.name in INDEXING:
-        return f"{operands[0]}[{', '.join(_items(call))}]"
+        return f"{operands[0]}[{', '.join(items(call))}]"
     while operands and operands[-1] == "None":
         operands.pop()
     chosen = [f"{k}={parameter(call, k)}" for k, v in call.params.items() if _differs(v, call.op.params.get(k))]
     return f"{call.op.name}({', '.join([*operands, *chosen])})"
 
 
-def _items(call: Call) -> list[str]:
+def items(call: Call) -> list[str]:
     """The parts of an index; the ... that ends a basic one is the engine's."""
     index = call.params["index"]
     index = index[:-1] if len(index) > 1 and index[-1] is Ellipsis else index
