@@ -29,6 +29,17 @@ def attention_values(trace: Trace) -> set[int]:
     return found
 
 
+def write_tokens(trace: Trace) -> None:
+    """Gives the trace's tokens to the values, and to the calls of the fused op, whose axes they fit."""
+    found = attention_values(trace)
+    for value in trace.values:
+        if value.index in found:
+            value.tokens = trace.tokens
+    for call in trace.calls:
+        if call.op.name == FUSED:
+            call.tokens = trace.tokens
+
+
 def _scores(call: Call) -> bool:
     if call.op.name != "matmul":
         return False

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minilm.backend import to_host
-from minilm.trace.attention import FUSED, attention_values, weights
+from minilm.trace.attention import FUSED, weights
 from minilm.trace.panel import Drawing, in_box, svg
 from minilm.trace.picture import HEIGHT, WIDTH, sheet, tile
 from minilm.trace.record import Call, Contribution, Scope, Step, Trace, Value
@@ -67,7 +67,7 @@ def document(content: str) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         '<meta name="color-scheme" content="light dark"><title>Step-through</title>\n'
-        "<style>body{margin:1em auto;max-width:80em;padding:0 .7em}h1{font:600 17px system-ui,sans-serif}</style>\n"
+        "<style>body{background:Canvas;color:CanvasText;margin:1em auto;max-width:80em;padding:0 .7em}h1{font:600 17px system-ui,sans-serif}</style>\n"
         f"<main><h1>Step-through of a computation</h1>\n{content}\n</main>\n</html>\n"
     )
 
@@ -114,7 +114,6 @@ class _Page:
         dtypes = [v.array.dtype for v in trace.values if v.array.dtype.kind == "f"]
         self.dtype = max(sorted(set(dtypes), key=str), key=dtypes.count, default=None)
         self.line = ""  # of the step before
-        self.attention = attention_values(trace) if trace.tokens else set()
         self.upright = any(c.op.name == "matmul" and len(c.values()[-1].shape) == 1 for c in trace.calls)
 
     def content(self) -> str:
@@ -268,7 +267,7 @@ class _Page:
         """The expression with numbers in it: ``[0.5 1.1] + [0.1 0.2] = [0.6 1.3]``."""
         scope = call.scope
         operands = [
-            self.operand(operand(x, scope), x.array, self.tokens(x)) if isinstance(x, Value) else f"<b>{_minus(number(x))}</b>"
+            self.operand(named(x, scope), x.array, x.tokens) if isinstance(x, Value) else f"<b>{_minus(number(x))}</b>"
             for x in call.inputs
             if x is not None
         ]
@@ -282,21 +281,17 @@ class _Page:
         else:
             parts = [call.op.name, *operands]
         for ids in dict.fromkeys(call.indices.values()):
-            parts += ["with", self.operand(operand(ids, scope), ids.array)]
+            parts += ["with", self.operand(named(ids, scope), ids.array)]
         if call.op.name == FUSED:
             p = weights(call)
-            parts += ["with", self.operand("P", p, self.trace.tokens)]
-        return _row([*parts, "=", *(self.figure(operand(v, scope), v.array, tokens=self.tokens(v)) for v in call.outputs)])
-
-    def tokens(self, value: Value) -> tuple[str, ...]:
-        """What stands on the axes of a value."""
-        return self.trace.tokens if value.index in self.attention else ()
+            parts += ["with", self.operand("P", p, call.tokens)]
+        return _row([*parts, "=", *(self.figure(named(v, scope), v.array, tokens=v.tokens) for v in call.outputs)])
 
     def rule(self, step: Step) -> str:
         assert step.call is not None
         scope = step.call.scope
         arrived = [
-            self.figure(gradient_name(v, scope), g, "=", self.tokens(v))
+            self.figure(gradient_name(v, scope), g, "=", v.tokens)
             for v, g in zip(step.call.outputs, step.arrived, strict=True)
             if g is not None
         ]
@@ -305,7 +300,7 @@ class _Page:
         return f'<div class="q">arrives:{"".join(arrived)}</div><table class="g">{head}{rows}</table>'
 
     def contribution(self, c: Contribution) -> str:
-        local, tokens = self.local(c), self.tokens(c.value)
+        local, tokens = self.local(c), c.value.tokens
         full, axes = c.product()
         product = self.array(full, tokens)
         if axes:  # one copy of the input fed every place along these axes: its gradient is the sum

@@ -80,6 +80,7 @@ class Value:
         label: what it is called, unlike all others of the trace: "blocks.0.attn.q". Without a name of its own: its expression,
             "W1 @ x", and inside a Module its op, "mlp.gelu"; what a Module computes last is called as the Module is.
         short: what it is called inside its Module: "q", "W1 @ x".
+        tokens: of one of attention's matrices: what stands at the positions that ask (rows) and answer (columns).
     """
 
     index: int
@@ -92,6 +93,7 @@ class Value:
     role: str = ""
     label: str = ""
     short: str = ""
+    tokens: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> Any:
@@ -110,6 +112,7 @@ class Call:
     Attributes:
         inputs: a `Value`, a Python number, or None for each input of the op.
         indices: the arrays among its parameters, by parameter and place: what ``table[ids]`` chooses by.
+        tokens: of the fused attention: those of its weights.
         line: the line of the reader's own code that led to it, stripped; "" where it cannot be found.
     """
 
@@ -122,6 +125,7 @@ class Call:
     line: str = ""
     saved: Any = None
     indices: dict[tuple[str, int], Value] = field(default_factory=dict)
+    tokens: tuple[str, ...] = ()
 
     @property
     def elementwise(self) -> bool:
@@ -274,6 +278,10 @@ class Trace:
         self._observing.__exit__(None, None, None)
         self._name_by_variables(sys._getframe(1))
         self._label()
+        if self.tokens:
+            from minilm.trace.attention import write_tokens
+
+            write_tokens(self)
         self._roots, self._parameter_names, self._owners = [], {}, {}
 
     def enter(self, module: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,9 +118,8 @@ def operand(value: Value, scope: Scope | None = None) -> str:
 
 def expression(call: Call) -> str:
     """The call as Python: "x @ w", "softmax(s, axis=-1)", "table[ids]"; names are those of its Module."""
-    operands = [
-        operand(x, call.scope) if isinstance(x, Value) else "None" if x is None else number(x) for x in call.inputs
-    ]
+    form = operand if call.op.name in INFIX or call.op.name in INDEXING or call.op.name == "neg" else named
+    operands = [form(x, call.scope) if isinstance(x, Value) else "None" if x is None else number(x) for x in call.inputs]
     if call.op.name in INFIX:
         return f" {INFIX[call.op.name]} ".join(operands)
     if call.op.name == "neg":
@@ -200,8 +199,8 @@ def gradient_name(value: Value, scope: Scope | None = None) -> str:
 # -- one step ---------------------------------------------------------------------------------------------------------
 
 
-def describe(step: Step, tokens: tuple[str, ...] = (), attention: Collection[int] = ()) -> str:
-    """A step with its numbers, over several lines. The values in `attention` bear the `tokens`, where there are as many."""
+def describe(step: Step) -> str:
+    """A step with its numbers, over several lines."""
     where = f"   in {step.scope.path}" if step.scope.path else ""
     if step.kind == "seed":
         assert step.value is not None
@@ -212,16 +211,20 @@ def describe(step: Step, tokens: tuple[str, ...] = (), attention: Collection[int
     if call.line:
         lines.append(wrapped("line", call.line))
     if step.kind == "forward":
-        lines += [wrapped("formula", plain(call.op.formula)), *_forward_rows(call, tokens, attention)]
+        lines += [wrapped("formula", plain(call.op.formula)), *_forward_rows(call)]
     else:
         lines += [wrapped("derivative", plain(call.op.derivative)), *_backward_rows(step)]
     return "\n".join(lines)
 
 
-def _forward_rows(call: Call, tokens: tuple[str, ...], attention: Collection[int]) -> list[str]:
-    rows = [(named(x, call.scope), x) for x in dict.fromkeys(call.values())]
-    rows += [(f"= {named(value, call.scope)}", value) for value in call.outputs]
-    return [_shown(label, v.array, tokens if v.index in attention else ()) for label, v in rows]
+def _forward_rows(call: Call) -> list[str]:
+    from minilm.trace.attention import FUSED, weights
+
+    rows = [(named(x, call.scope), x.array, x.tokens) for x in dict.fromkeys(call.values())]
+    if call.op.name == FUSED:
+        rows.append(("P", weights(call), call.tokens))
+    rows += [(f"= {named(value, call.scope)}", value.array, value.tokens) for value in call.outputs]
+    return [_shown(*row) for row in rows]
 
 
 def _shown(label: str, array: Any, tokens: tuple[str, ...]) -> str:
@@ -350,11 +353,9 @@ def listing(trace: Trace) -> str:
 
 def walk(trace: Trace) -> None:
     """Walks through the steps: Enter goes on, b back, a number there, q leaves."""
-    from minilm.trace.attention import attention_values
-
-    at, attention = 0, attention_values(trace) if trace.tokens else set()
+    at = 0
     while trace.steps:
-        print(describe(trace[at], trace.tokens, attention))
+        print(describe(trace[at]))
         try:
             answer = input(f"[{at} of {len(trace) - 1}] Enter: on, b: back, number: go there, q: quit > ").strip()
         except EOFError:

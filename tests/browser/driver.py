@@ -105,7 +105,8 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def axe(page, within="body", ignore=()):
-    """What axe-core finds under the selector `within`: (rule, what is wrong, the element's HTML) each.
+    """What axe-core finds under the selector `within`: (rule, what is wrong, the element's HTML) each. It asks the rules that it
+    asks by itself, and whether a button is called by what is written on it.
 
     Args:
         ignore: rules that are not asked.
@@ -115,6 +116,6 @@ def axe(page, within="body", ignore=()):
         page.evaluate(source + ";0")
     found = page.evaluate(
         "([within, rules]) => axe.run(within, {resultTypes: ['violations'], rules: rules})",
-        [within, {rule: {"enabled": False} for rule in ignore}],
+        [within, {"label-content-name-mismatch": {"enabled": True}, **{rule: {"enabled": False} for rule in ignore}}],
     )
     return [(v["id"], v["help"], node["html"][:200]) for v in found["violations"] for node in v["nodes"]]

@@ -20,13 +20,21 @@ async (root) => {
   function scrolls(e) { // a scrollbar that can be seen
     return e.offsetHeight - e.clientHeight > 5 || e.offsetWidth - e.clientWidth > 5;
   }
+  let frames = new Map(); // by element, while a step stands: its rectangle, and whether it scrolls; none for what takes no part
+  function frameOf(p) {
+    if (!frames.has(p)) {
+      const style = getComputedStyle(p);
+      const none = p.ownerSVGElement || p.tagName === "SPAN" || style.display === "inline" || style.display.startsWith("table");
+      frames.set(p, none ? null : [p.getBoundingClientRect(), /auto|scroll/.test(style.overflowX)]);
+    }
+    return frames.get(p);
+  }
   function held(e, rect) { // is all of it inside every frame around it, or can it be scrolled to?
     rect = box(rect);
     for (let p = e.parentElement; p && p !== root.parentElement; p = p.parentElement) {
-      const style = getComputedStyle(p), frame = p.getBoundingClientRect();
-      if (p.ownerSVGElement || p.tagName === "SPAN" || style.display === "inline" || style.display.startsWith("table")) continue;
-      const out = rect.left < frame.left - 1 || rect.right > frame.right + 1;
-      if (/auto|scroll/.test(style.overflowX)) {
+      if (!frameOf(p)) continue;
+      const [frame, scrolling] = frameOf(p), out = rect.left < frame.left - 1 || rect.right > frame.right + 1;
+      if (scrolling) {
         if (rect.left + p.scrollLeft < frame.left - 1) return note("cannot be scrolled to: " + name(e));
         if (out && !scrolls(p)) return note("no scrollbar for " + name(e));
         rect.left = Math.max(rect.left, frame.left); rect.right = Math.min(rect.right, frame.right);
@@ -35,7 +43,7 @@ async (root) => {
     if (rect.left < 0 || rect.right > document.documentElement.clientWidth) note("leaves the page: " + name(e));
   }
   function scroller(e) {
-    for (let p = e.parentElement; p && p !== root; p = p.parentElement) if (/auto|scroll/.test(getComputedStyle(p).overflowX)) return p;
+    for (let p = e.parentElement; p && p !== root; p = p.parentElement) if (frameOf(p) && frameOf(p)[1]) return p;
     return root;
   }
 
@@ -92,6 +100,7 @@ async (root) => {
 
   function measure() {
     seen++;
+    frames = new Map();
     where = root.querySelector(".msg").textContent + ": ";
     root.querySelectorAll(".panel svg[role]").forEach((svg) => { if (visible(svg)) drawing(svg); });
     const item = root.querySelector(".steps>.now, .sums>.now");
