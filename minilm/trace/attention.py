@@ -55,7 +55,9 @@ def _turns_last(call: Call) -> bool:
     if call.op.name == "swapaxes":
         return {call.params["axis0"] % n, call.params["axis1"] % n} == {n - 2, n - 1}
     axes = call.params.get("axes")
-    return call.op.name == "transpose" and (n == 2 if axes is None else tuple(a % n for a in axes[-2:]) == (n - 1, n - 2))
+    return call.op.name == "transpose" and (
+        n == 2 if axes is None else tuple(a % n for a in axes[-2:]) == (n - 1, n - 2)
+    )
 
 
 def weights(call: Call) -> Any:

@@ -11,21 +11,25 @@ import unicodedata
 from collections.abc import Container, Iterator
 from functools import cache
 
-LETTERS = dict(
-    alpha="α", beta="β", delta="δ", epsilon="ε", mu="μ", pi="π", sigma="σ", theta="θ", gamma="γ", eta="η", rho="ρ",
-    tau="τ", phi="φ", omega="ω", kappa="κ", xi="ξ", psi="ψ", Gamma="Γ", Delta="Δ", Theta="Θ", Sigma="Σ", Phi="Φ", Psi="Ψ",
-    Omega="Ω", Pi="Π", ell="ℓ", infty="∞", partial="∂", top="ᵀ", nabla="∇",
-)  # fmt: skip
-LETTERS["lambda"] = "λ"
-SIGNS = dict(
-    le="≤", leq="≤", ge="≥", geq="≥", ne="≠", neq="≠", lnot="¬", neg="¬", land="∧", lor="∨", sim="∼", approx="≈", equiv="≡",
-    to="→", mapsto="↦", times="×", cdot="·", odot="⊙", otimes="⊗", pm="±", mid="|", lt="<", gt=">", subset="⊂", cup="∪", cap="∩",
-)  # fmt: skip
-SIGNS["in"], SIGNS["notin"] = "∈", "∉"
-LARGE = dict(sum="Σ", prod="Π", int="∫", dots="…", cdots="…", ldots="…", vdots="⋮")
-LARGE["lfloor"], LARGE["rfloor"], LARGE["lceil"], LARGE["rceil"] = "⌊", "⌋", "⌈", "⌉"
-LARGE["{"], LARGE["}"] = "❴", "❵"  # a set's: no brace of LaTeX's remains
-LARGE["langle"], LARGE["rangle"], LARGE["lVert"], LARGE["rVert"], LARGE["|"] = "⟨", "⟩", "‖", "‖", "‖"
+
+def _table(text: str) -> dict[str, str]:
+    """Commands, each followed by what it becomes."""
+    words = text.split()
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+LETTERS = _table("""
+    alpha α beta β gamma γ delta δ epsilon ε eta η theta θ kappa κ lambda λ mu μ xi ξ pi π rho ρ sigma σ tau τ phi φ psi ψ omega ω
+    Gamma Γ Delta Δ Theta Θ Pi Π Sigma Σ Phi Φ Psi Ψ Omega Ω ell ℓ infty ∞ partial ∂ top ᵀ nabla ∇
+""")
+SIGNS = _table("""
+    le ≤ leq ≤ ge ≥ geq ≥ ne ≠ neq ≠ lnot ¬ neg ¬ land ∧ lor ∨ sim ∼ approx ≈ equiv ≡ to → mapsto ↦ times × cdot · odot ⊙ otimes ⊗
+    pm ± mid | lt < gt > subset ⊂ cup ∪ cap ∩ in ∈ notin ∉ exists ∃ forall ∀ bmod mod
+""")
+LARGE = _table("""
+    sum Σ prod Π int ∫ dots … cdots … ldots … vdots ⋮ lfloor ⌊ rfloor ⌋ lceil ⌈ rceil ⌉ langle ⟨ rangle ⟩ lVert ‖ rVert ‖ | ‖
+    { ❴ } ❵
+""")  # a set's braces are not LaTeX's
 FORMS = frozenset(("frac", "tfrac", "dfrac", "sqrt", "begin", "end", "#", "%", "&", "_", "$"))
 WORDS = frozenset(("sin", "cos", "tan", "tanh", "sinh", "cosh", "arcsin", "arccos", "arctan", "ln", "log", "exp", "max", "min",
                    "det", "arg", "sup", "inf", "lim", "tr"))  # fmt: skip
@@ -33,8 +37,17 @@ GAP, WORD = "\u2003", "\u2060"  # a wide space; a mark on text, which is never m
 SPACES = {",": " ", ";": " ", ":": " ", "quad": GAP, "qquad": GAP, " ": " ", "!": "", "\\": "\n"}
 SILENT = frozenset(("bigl", "bigr", "Bigl", "Bigr", "biggl", "biggr", "big", "Big", "left", "right", "textstyle", "displaystyle",
                     "limits", "nolimits"))  # fmt: skip
-ACCENTS = dict(bar="\u0304", hat="\u0302", tilde="\u0303", dot="\u0307", vec="\u20d7", overline="\u0304", widehat="\u0302")
-PLAIN = frozenset(("text", "textbf", "textit", "mathrm", "mathbf", "mathit", "mathcal", "mathbb", "operatorname", "boldsymbol"))
+ACCENTS = {
+    "bar": "\u0304",
+    "overline": "\u0304",
+    "hat": "\u0302",
+    "widehat": "\u0302",
+    "tilde": "\u0303",
+    "dot": "\u0307",
+}
+PLAIN = frozenset(
+    ("text", "textbf", "textit", "mathrm", "mathbf", "mathit", "mathcal", "mathbb", "operatorname", "boldsymbol", "underbrace")
+)
 LOW = dict(zip("0123456789+-=()aehijklmnoprstuvxβγρφχ", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ", strict=True))
 HIGH = dict(zip("0123456789+-=()abcdefghijklmnoprstuvwxyzᵀ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀ", strict=True))
 SMALL = frozenset((*LOW.values(), *HIGH.values()))

@@ -67,7 +67,8 @@ def document(content: str) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         '<meta name="color-scheme" content="light dark"><title>Step-through</title>\n'
-        "<style>body{background:Canvas;color:CanvasText;margin:1em auto;max-width:80em;padding:0 .7em}h1{font:600 17px system-ui,sans-serif}</style>\n"
+        "<style>body{background:Canvas;color:CanvasText;margin:1em auto;max-width:80em;padding:0 .7em}"
+        "h1{font:600 17px system-ui,sans-serif}</style>\n"
         f"<main><h1>Step-through of a computation</h1>\n{content}\n</main>\n</html>\n"
     )
 
@@ -137,7 +138,10 @@ class _Page:
         """What the colors and frames mean, of those that there are."""
         kinds = {v.kind for v in self.trace.values}
         rows = [("p", "parameter")] * ("parameter" in kinds) + [("i", "input")] * ("input" in kinds)
-        rows += [("m", "Module: Enter opens it"), ("o", "from outside")] * modules + [("d", "still to come"), ("f", "computed")]
+        rows += [("m", "Module: Enter opens it"), ("o", "from outside")] * modules + [
+            ("d", "still to come"),
+            ("f", "computed"),
+        ]
         rows += [("b", "∂: its gradient has arrived")] * self.gradients
         items = "".join(f'<span><i class="k{letter}"></i>{text}</span>' for letter, text in rows)
         scale = '<span>in pictures <i class="kn"></i>negative <i class="kz"></i>0 <i class="kx"></i>positive</span>'
@@ -374,7 +378,9 @@ def attention_matrix(array: Any, across: list[str], down: list[str]) -> str:
     cells = "".join(
         f'<tr><th scope="row">{escape(cut(t, 12))}' + "".join(f"<td>{_entry(x)}" for x in row) for t, row in rows
     )
-    return f'<table class="x k"><tr><td>{head}{cells}</table>' + (f"<small>{_sizes(array)}</small>" if array.ndim > 2 else "")
+    return f'<table class="x k"><tr><td>{head}{cells}</table>' + (
+        f"<small>{_sizes(array)}</small>" if array.ndim > 2 else ""
+    )
 
 
 def _entry(x: Any) -> str:

@@ -14,7 +14,9 @@ from minilm.trace.record import Call, Scope, Trace, Value
 from minilm.trace.text import INFIX, named, number
 
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "pow": "**", "matmul": "@", "neg": "−"}
-WIDE = {c: w for letters, w in ((" .,:;'|!iljI[]()/ₗᵢ", 0.4), ("mw+−×=<>÷→@%MW…", 0.98)) for c in letters}  # of the font's size
+WIDE = {
+    c: w for letters, w in ((" .,:;'|!iljI[]()/ₗᵢ", 0.4), ("mw+−×=<>÷→@%MW…", 0.98)) for c in letters
+}  # of the font's size
 LONGEST = 19  # letters of a name in a box
 PAD = 16  # around the drawing
 
@@ -60,7 +62,11 @@ class Drawing:
 
     def __post_init__(self) -> None:
         for step in self.trace:
-            arrived = [(step.value, step.arrived[0])] if step.value else [(c.value, c.accumulated) for c in step.contributions]
+            arrived = (
+                [(step.value, step.arrived[0])]
+                if step.value
+                else [(c.value, c.accumulated) for c in step.contributions]
+            )
             for value, g in arrived:
                 if g.size <= 2:
                     texts = self.gradients.get(value.index, ""), in_box(to_host(g), "∂ ")

@@ -35,6 +35,8 @@ from minilm.tensor import Tensor
 Array = Any
 COPIED = 1 << 16  # results larger than this are kept by reference: ops never write into them
 READABLE = ("minilm.models", "minilm.nn.recurrent", "minilm.nn.attention", "minilm.nn.transformer")
+ELEMENTWISE = ("arithmetic", "activation", "elementary", "rectifier", "rounding", "logic")  # files of ops
+ADDED = {"linear": -1, "conv2d": 1}  # ops that add a bias, and the axis of their result that it has
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -130,7 +132,7 @@ class Call:
     @property
     def elementwise(self) -> bool:
         """Whether each number of the result depends only on the numbers at its own place."""
-        return type(self.op).__module__ in ("minilm.ops.arithmetic", "minilm.ops.activation")
+        return type(self.op).__module__.removeprefix("minilm.ops.") in ELEMENTWISE
 
     def values(self) -> list[Value]:
         """The inputs that are arrays, and the arrays that it chooses by."""
@@ -182,6 +184,9 @@ class Contribution:
         `grad` and () where the input was not broadcast.
         """
         call, x = self.call, self.value
+        if call.op.name in ADDED and call.op.input_name(self.position) == "bias":
+            full, n = self.arrived[0], len(call.outputs[0].shape)
+            return full, tuple(k for k in range(n) if k != ADDED[call.op.name] % n)
         whole = _whole(call, self.position)
         if call.saved is None or whole == x.shape:
             return self.grad, ()
@@ -360,16 +365,17 @@ class Trace:
         if x is None or isinstance(x, bool | int | float):
             return x
         if not isinstance(x, Tensor):
-            value = self._new_value("input", x.copy() if hasattr(x, "copy") else x)
-            value.name, value.place, value.role = _variable(frame, x), place, role
-            return value
+            constant = self._new_value("input", x.copy() if hasattr(x, "copy") else x)
+            constant.name, constant.place, constant.role = _variable(frame, x), place, role
+            return constant
         ref, value = self._tensors.get(id(x), (None, None))
         if ref is None or ref() is not x or value is None:
             value = self._new_value("parameter" if x.requires_grad and x.is_leaf else "input", x.data.copy(), x)
         if value.name is None:
-            held = self._parameter_names.get(id(x), ("", None))[0]
-            value.name = x.name or held or None
-            value.role = "buffer" if held and not x.requires_grad else ""
+            held = self._parameter_names.get(id(x))
+            value.name = x.name or (held[0] if held else None)
+            if held and not x.requires_grad:
+                value.role = "buffer"
         if value.name is None and (value.call is None or place in value.call.scope.ancestors()):
             value.name = _variable(frame, x)  # what a function calls its argument is not the name of what it was given
             value.reused = place is not self.scopes[0] and value.name is not None and _rebound(frame, value.name)
@@ -431,7 +437,9 @@ class Trace:
 
         outer = [scope for scope in self.scopes if scope.parent is self.scopes[0]]
         names = {id(module): scope.name for scope, module in zip(outer, self._roots, strict=True)}
-        owners = {value.index: names[self._owners[key]] for key, (_, value) in self._tensors.items() if key in self._owners}
+        owners = {
+            value.index: names[self._owners[key]] for key, (_, value) in self._tensors.items() if key in self._owners
+        }
         for scope in self.scopes:
             scope.prefix = _below(scope.path, len(names) > 1)
         last = {scope.index: call for call in self.calls for scope in call.scope.ancestors()}

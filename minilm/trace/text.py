@@ -119,7 +119,9 @@ def operand(value: Value, scope: Scope | None = None) -> str:
 def expression(call: Call) -> str:
     """The call as Python: "x @ w", "softmax(s, axis=-1)", "table[ids]"; names are those of its Module."""
     form = operand if call.op.name in INFIX or call.op.name in INDEXING or call.op.name == "neg" else named
-    operands = [form(x, call.scope) if isinstance(x, Value) else "None" if x is None else number(x) for x in call.inputs]
+    operands = [
+        form(x, call.scope) if isinstance(x, Value) else "None" if x is None else number(x) for x in call.inputs
+    ]
     if call.op.name in INFIX:
         return f" {INFIX[call.op.name]} ".join(operands)
     if call.op.name == "neg":

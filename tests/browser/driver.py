@@ -115,7 +115,7 @@ def axe(page, within="body", ignore=()):
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(source + ";0")
     found = page.evaluate(
-        "([within, rules]) => axe.run(within, {resultTypes: ['violations'], rules: rules})",
+        "([within, rules]) => axe.run(within, {resultTypes: ['violations'], preload: false, rules: rules})",
         [within, {"label-content-name-mismatch": {"enabled": True}, **{rule: {"enabled": False} for rule in ignore}}],
     )
     return [(v["id"], v["help"], node["html"][:200]) for v in found["violations"] for node in v["nodes"]]

@@ -58,7 +58,10 @@ def cnn() -> Trace:
     """Convolution, batch norm, pooling and a linear layer on two pictures of 6 by 6."""
     rng = np.random.default_rng(0)
     ml.manual_seed(0)
-    model = ml.nn.Sequential(ml.nn.Conv2d(1, 2, 3), ml.nn.BatchNorm2d(2), ml.nn.ReLU(), ml.nn.MaxPool2d(2), ml.nn.Flatten(), ml.nn.Linear(8, 3))  # fmt: skip
+    nn = ml.nn
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3)
+    )
     images = ml.tensor(rng.normal(size=(2, 1, 6, 6)).astype(np.float32))
     with ml.trace() as steps:
         F.cross_entropy(model(images), ml.tensor([0, 2])).backward()
