@@ -362,8 +362,8 @@ class Trace:
 
     def _operand(self, x: Any, frame: FrameType | None, place: Scope, role: str) -> Any:
         """The Value of an op's input; Python numbers and None as they are."""
-        if x is None or isinstance(x, bool | int | float):
-            return x
+        if x is None or isinstance(x, bool | int | float | np.generic):
+            return x.item() if isinstance(x, np.generic) else x
         if not isinstance(x, Tensor):
             constant = self._new_value("input", x.copy() if hasattr(x, "copy") else x)
             constant.name, constant.place, constant.role = _variable(frame, x), place, role
@@ -635,7 +635,7 @@ def _holder(frame: FrameType | None, array: Any) -> str | None:
         return None
     for name, held in list(frame.f_locals.items()):
         data = held.data if isinstance(held, Tensor) else held
-        if name[0] == "_" or not hasattr(data, "dtype") or not hasattr(data, "shape") or isinstance(data, memoryview):
+        if name[0] == "_" or not isinstance(getattr(data, "dtype", None), np.dtype) or not hasattr(data, "nonzero"):
             continue
         if data.dtype.kind == "b":
             if any(_equal(numbers, array) for numbers in to_host(data).nonzero()):

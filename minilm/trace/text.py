@@ -209,7 +209,10 @@ def describe(step: Step) -> str:
         return f"step {step.index}   backward begins{where}\n  {gradient_name(step.value)} = {show(step.arrived[0])}"
     call = step.call
     assert call is not None
-    lines = [f"step {step.index}   {step.kind}   {results(call)}{where}"]
+    head = f"step {step.index}   {step.kind}   {results(call)}{where}"
+    if len(head) > columns():
+        head = textwrap.fill(head, columns(), subsequent_indent=" " * 10, drop_whitespace=True, break_long_words=False)
+    lines = [head]
     if call.line:
         lines.append(wrapped("line", call.line))
     if step.kind == "forward":
@@ -349,8 +352,8 @@ def listing(trace: Trace) -> str:
         return "<trace: nothing was recorded; compute something on tensors inside the with block>"
     deepest = max(len(scope.ancestors()) for scope in trace.scopes)
     depth = next((d for d in range(deepest, 0, -1) if len(groups(trace, d)) <= ROWS), 0)
-    note = "" if depth >= deepest else f"\nModules are folded; print(steps.table({depth + 1})) opens one level more."
-    return table(trace, depth) + note
+    note = f"Modules are folded; print(steps.table({depth + 1})) opens one level more."
+    return table(trace, depth) + ("" if depth >= deepest else "\n" + textwrap.fill(note, max(columns(), 40)))
 
 
 def walk(trace: Trace) -> None:

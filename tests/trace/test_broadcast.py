@@ -12,7 +12,22 @@ from minilm.trace.record import repeated_axes
 from tests.trace.test_html import steps_of
 
 FULL = (2, 3, 4)
-SHAPES = [FULL, (3, 4), (4,), (), (1,), (1, 4), (3, 1), (1, 1), (2, 1, 4), (2, 3, 1), (2, 1, 1), (1, 3, 1), (1, 1, 4), (1, 1, 1)]
+SHAPES = [
+    FULL,
+    (3, 4),
+    (4,),
+    (),
+    (1,),
+    (1, 4),
+    (3, 1),
+    (1, 1),
+    (2, 1, 4),
+    (2, 3, 1),
+    (2, 1, 1),
+    (1, 3, 1),
+    (1, 1, 4),
+    (1, 1, 1),
+]
 
 
 def whole_sample(op):
