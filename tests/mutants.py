@@ -633,6 +633,47 @@ TRACE = [
            E + "TestTensors::test_a_gradient_put_in_on_the_way_is_a_path_of_its_own"),
 ]  # fmt: skip
 
+NAMED, SUMMED = "tests/trace/test_names.py::", "tests/trace/test_broadcast.py::"
+STEP_THROUGH = [
+    Mutant("names unique within a scope only", "minilm/trace/record.py",
+           "name = base if count == 1 else base + str(count).translate(SUBSCRIPTS)", "return base",
+           NAMED + "test_no_two_values_share_a_label[rebound]"),
+    Mutant("a callee's argument names what it is given", "minilm/trace/record.py",
+           "if value.name is None and (value.call is None or place in value.call.scope.ancestors()):", "if value.name is None:",
+           NAMED + "test_the_names_of_a_functions_arguments_are_not_the_names_of_what_it_is_given"),
+    Mutant("a target without a name is a constant", "minilm/trace/record.py",
+           'labels.new(name or (value.role if len(value.role) > 1 else "constant"))', 'labels.new(name or "constant")',
+           NAMED + "test_a_target_without_a_name_is_called_target"),
+    Mutant("an index hides its ids", "minilm/trace/record.py",
+           "call.indices = self._indices(params, frame, place)", "call.indices = {}",
+           NAMED + "test_an_index_shows_what_it_chooses"),
+    Mutant("the sum of a broadcast over the first axes only", "minilm/trace/record.py",
+           "if k < lead or (shape[k - lead] == 1 and n != 1))", "if k < lead)",
+           SUMMED + "test_every_pattern_of_every_op_that_broadcasts[add]"),
+    Mutant("a broadcast batch of matrices shows no sum", "minilm/trace/record.py",
+           "return (*y[:-2], *x[-2:])", "return tuple(x)",
+           SUMMED + "test_ops_that_broadcast_some_axes"),
+    Mutant("the page shows a broadcast's gradient without the sum", "minilm/trace/html.py",
+           "        if axes:  # one copy", "        if axes and c.grad.size > WHOLE:  # one copy",
+           SUMMED + "test_a_bias_added_to_rows"),
+    Mutant("a fraction without its parentheses", "minilm/trace/formula.py",
+           'return f"{_group(above)}/{_group(below)}"', 'return f"{above}/{below}"',
+           "tests/trace/test_formula.py::test_forms"),
+    Mutant("rows as wide as they come", "minilm/trace/text.py",
+           "if third + fourth > rest:", "if third + fourth > 1000:",
+           "tests/trace/test_text.py::test_no_row_is_wider_than_the_terminal"),
+    Mutant("tokens on every square matrix", "minilm/trace/attention.py",
+           'if call.op.name != "matmul":\n        return False',
+           'if call.op.name != "matmul":\n        return False\n    return True',
+           "tests/trace/test_attention.py::test_scores_weights_and_masks_are_attentions_nothing_else_is"),
+    Mutant("a Module's box shows a value that nobody uses", "minilm/trace/panel.py",
+           "key=lambda v: not self.users.get(v.index))", "key=lambda v: v.index)",
+           "tests/trace/test_panel.py::test_a_module_shows_what_leaves_it_not_what_nobody_uses"),
+    Mutant("a box too narrow for its gradient", "minilm/trace/panel.py",
+           "*(length(text, 11.3) + 12 for text in arrived)", "0.0",
+           "tests/trace/test_panel.py::test_a_box_has_room_for_every_gradient_that_stands_in_it"),
+]  # fmt: skip
+
 ACCELERATOR = [
     Mutant("a broadcast operand of a batch read beyond its only matrix", "minilm/backend/cublas.py",
            "0 if n == 1 else s for n, s", "s for n, s",
@@ -717,4 +758,16 @@ PARALLEL = [
            "tests/test_parallel.py::test_an_error_is_raised_and_the_next_batch_computed"),
 ]  # fmt: skip
 
-MUTANTS = [*ENGINE, *OPS, *LAYERS, *OPTIMIZERS, *MODELS, *TRAINING, *TRACE, *ACCELERATOR, *PROFILE, *PARALLEL]
+MUTANTS = [
+    *ENGINE,
+    *OPS,
+    *LAYERS,
+    *OPTIMIZERS,
+    *MODELS,
+    *TRAINING,
+    *TRACE,
+    *STEP_THROUGH,
+    *ACCELERATOR,
+    *PROFILE,
+    *PARALLEL,
+]

@@ -316,3 +316,31 @@ def test_a_module_is_summed_up_by_what_goes_in_and_out():
         numbers, model.weight.numpy()[0], rtol=1e-3
     )  # the Module's part alone, without x.sum()'s
     assert "backward" not in forward
+
+
+def test_the_colors_are_explained_of_what_there_is(net_page):
+    key = re.search(r"<p class=key>.*?</p>", net_page)[0]
+    for word in ("parameter", "input", "still to come", "computed", "gradient", "negative"):
+        assert word in key
+    assert "Module" not in key
+    assert "Module: Enter opens it" in page(gpt())
+    x = ml.tensor([1.0])
+    with ml.trace() as steps:
+        x.exp()
+    assert not any(
+        word in page(steps).partition("<script")[0] for word in ("gradient has arrived", "negative", "parameter<")
+    )
+
+
+def test_a_page_of_its_own_is_complete(tmp_path, net):
+    net.save(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text("utf-8")
+    for part in (
+        '<html lang="en">',
+        'name="viewport"',
+        '"light dark"',
+        "<title>Step-through</title>",
+        "<main>",
+        "<h1>",
+    ):
+        assert part in text
