@@ -389,7 +389,7 @@ class Trace:
         found = {}
         for name, given in params.items():
             for k, x in enumerate(given if isinstance(given, tuple | list) else (given,)):
-                if hasattr(x, "dtype") and getattr(x, "shape", ()):
+                if isinstance(getattr(x, "dtype", None), np.dtype) and x.shape:
                     value = self._known(x)
                     if value is None:
                         value = self._new_value("input", x.copy())
