@@ -20,8 +20,9 @@ import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -651,8 +652,16 @@ def _equal(a: Any, b: Any) -> bool:
 
 def _rebound(frame: FrameType | None, name: str) -> bool:
     """Whether a function binds a name more than once; its arguments are bound when it is called."""
-    if frame is None:
-        return False
-    code = frame.f_code
-    stores = sum(i.opname.startswith("STORE") and i.argval == name for i in dis.get_instructions(code))
-    return stores + (name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) > 1
+    return frame is not None and _bindings(frame.f_code, name) > 1
+
+
+@lru_cache(1024)
+def _bindings(code: CodeType, name: str) -> int:
+    count = int(name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    for i in dis.get_instructions(code):
+        if i.opname.startswith("STORE"):
+            names = (
+                i.argval if isinstance(i.argval, tuple) else (i.argval,)
+            )  # two instructions in one, from Python 3.13 on
+            count += names[: i.opname.count("STORE")].count(name)
+    return count
