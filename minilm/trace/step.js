@@ -58,7 +58,7 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
     if (old && old.k !== k) { old.remove(); old = text.image = null; }
     text.setAttribute("x", k >= 0 ? x + 14 : x);
     if (k < 0 || old) return;
-    text.image = draw("svg", {x: Math.max(5, x - 14 - 3.4 * texts[box.value].length), y: text.getAttribute("y") - 9.5, width: 24, height: 12, preserveAspectRatio: "none",
+    text.image = draw("svg", {x: Math.max(5, x - 17 - 3.4 * texts[box.value].length), y: text.getAttribute("y") - 9.5, width: 24, height: 12, preserveAspectRatio: "none",
       viewBox: [0, k * 12, size[0], size[1]].join(" ")}, box.g, text);
     text.image.k = k;
     draw("image", {href: source, width: 24, height: 12 * D.p.length}, text.image);
