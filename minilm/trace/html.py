@@ -20,10 +20,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minilm.backend import to_host
+from minilm.trace.attention import FUSED, weights
 from minilm.trace.panel import Drawing, in_box, svg
 from minilm.trace.picture import HEIGHT, WIDTH, sheet, tile
 from minilm.trace.record import Call, Contribution, Scope, Step, Trace, Value
-from minilm.trace.text import INFIX, WHOLE, gradient_name, number, operand, place, results, spread
+from minilm.trace.text import (
+    ATTENTION,
+    INDEXING,
+    INFIX,
+    WHOLE,
+    axes_text,
+    cut,
+    gradient_name,
+    items,
+    named,
+    number,
+    operand,
+    place,
+    results,
+    spread,
+    titles,
+)
 
 if TYPE_CHECKING:
     from minilm.trace.explain import Explanation, Path
@@ -42,6 +59,17 @@ def page(trace: Trace) -> str:
     return (
         f'<div class="mlstep {name}" data-mlstep="{name}"><style>{asset("step.css")}</style>'
         f"{content.replace(HASH, name)}<script>{script}</script></div>"
+    )
+
+
+def document(content: str) -> str:
+    """A whole page around a step-through, for light and dark, for screens of any width."""
+    return (
+        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        '<meta name="color-scheme" content="light dark"><title>Step-through</title>\n'
+        "<style>body{background:Canvas;color:CanvasText;margin:1em auto;max-width:80em;padding:0 .7em}"
+        "h1{font:600 17px system-ui,sans-serif}</style>\n"
+        f"<main><h1>Step-through of a computation</h1>\n{content}\n</main>\n</html>\n"
     )
 
 
@@ -96,7 +124,8 @@ class _Page:
         gradients = {i: in_box(to_host(g), "∂ ") for i, g in arrived.items() if g is not None}
         parts = [self.introduction()]
         parts += [self.panel(scope, texts, gradients) for scope in scopes]
-        parts += [self.steps(), self.legend(), self.data(scopes)]
+        rest = [self.steps(), self.legend(), self.data(scopes)]
+        parts += [self.key(len(scopes) > 1), *rest]
         return f"<style>{self.styles()}</style>" + "".join(parts)
 
     def introduction(self) -> str:
@@ -104,6 +133,19 @@ class _Page:
         back = len(self.trace) - forward
         steps = f"{forward} steps forward{f', {back} backward' if back else ''}."
         return f'<p class="intro">{steps} Numbers are {self.dtype} where nothing else is said.</p>'
+
+    def key(self, modules: bool) -> str:
+        """What the colors and frames mean, of those that there are."""
+        kinds = {v.kind for v in self.trace.values}
+        rows = [("p", "parameter")] * ("parameter" in kinds) + [("i", "input")] * ("input" in kinds)
+        rows += [("m", "Module: Enter opens it"), ("o", "from outside")] * modules + [
+            ("d", "still to come"),
+            ("f", "computed"),
+        ]
+        rows += [("b", "∂: its gradient has arrived")] * self.gradients
+        items = "".join(f'<span><i class="k{letter}"></i>{text}</span>' for letter, text in rows)
+        scale = '<span>in pictures <i class="kn"></i>negative <i class="kz"></i>0 <i class="kx"></i>positive</span>'
+        return f'<p class="key">{items}{scale if self.tiles else ""}</p>'
 
     def styles(self) -> str:
         """The sheet of pictures, and where each is on it."""
@@ -227,8 +269,9 @@ class _Page:
 
     def computation(self, call: Call) -> str:
         """The expression with numbers in it: ``[0.5 1.1] + [0.1 0.2] = [0.6 1.3]``."""
+        scope = call.scope
         operands = [
-            self.operand(operand(x), x.array) if isinstance(x, Value) else f"<b>{_minus(number(x))}</b>"
+            self.operand(named(x, scope), x.array, x.tokens) if isinstance(x, Value) else f"<b>{_minus(number(x))}</b>"
             for x in call.inputs
             if x is not None
         ]
@@ -237,14 +280,22 @@ class _Page:
         if sign:
             for k, text in enumerate(operands):
                 parts += [_minus(sign), text] if k else [text]
+        elif call.op.name in INDEXING:
+            parts = [operands[0], f"<b>[{escape(', '.join(items(call)))}]</b>"]
         else:
             parts = [call.op.name, *operands]
-        return _row([*parts, "=", *(self.figure(operand(v), v.array) for v in call.outputs)])
+        for ids in dict.fromkeys(call.indices.values()):
+            parts += ["with", self.operand(named(ids, scope), ids.array)]
+        if call.op.name == FUSED:
+            p = weights(call)
+            parts += ["with", self.operand("P", p, call.tokens)]
+        return _row([*parts, "=", *(self.figure(named(v, scope), v.array, tokens=v.tokens) for v in call.outputs)])
 
     def rule(self, step: Step) -> str:
         assert step.call is not None
+        scope = step.call.scope
         arrived = [
-            self.figure(gradient_name(v), g, "=")
+            self.figure(gradient_name(v, scope), g, "=", v.tokens)
             for v, g in zip(step.call.outputs, step.arrived, strict=True)
             if g is not None
         ]
@@ -253,16 +304,21 @@ class _Page:
         return f'<div class="q">arrives:{"".join(arrived)}</div><table class="g">{head}{rows}</table>'
 
     def contribution(self, c: Contribution) -> str:
-        local = self.local(c)
+        local, tokens = self.local(c), c.value.tokens
+        full, axes = c.product()
+        product = self.array(full, tokens)
+        if axes:  # one copy of the input fed every place along these axes: its gradient is the sum
+            product += f"<br>{self.figure(f'its sum over {axes_text(axes)}', c.grad, '=')}"
         first = np.array_equal(to_host(c.grad), to_host(c.accumulated), equal_nan=c.grad.dtype.kind == "f")
-        total = "the same" if first and c.grad.size > WHOLE else self.array(c.accumulated)
+        same = "the sum" if axes else "the same"
+        total = same if first and c.grad.size > WHOLE and not tokens else self.array(c.accumulated, tokens)
         rest = "" if first else "<br>with what came before"
-        return f"<tr><th>{escape(c.value.label)}<td>{local}<td>{self.array(c.grad)}<td>{total}{rest}</tr>"
+        return f"<tr><th>{escape(named(c.value, c.call.scope))}<td>{local}<td>{product}<td>{total}{rest}</tr>"
 
     def local(self, c: Contribution) -> str:
         kind, array = c.local()
-        y, x = c.call.outputs[0], c.value
-        name = f"∂{operand(y)}/∂{operand(x)}"
+        y, x, scope = c.call.outputs[0], c.value, c.call.scope
+        name = f"∂{operand(y, scope)}/∂{operand(x, scope)}"
         if array is None:
             rows, columns = sum(v.array.size for v in c.call.outputs), x.array.size
             return f"{rows}×{columns} matrix"
@@ -272,16 +328,21 @@ class _Page:
 
     # -- arrays -------------------------------------------------------------------------------------------------------
 
-    def figure(self, label: str, array: Any, sign: str = "") -> str:
+    def figure(self, label: str, array: Any, sign: str = "", tokens: tuple[str, ...] = ()) -> str:
         """An array under its name."""
-        return f'<span class="f">{escape(label)}{" " + sign if sign else ""}{self.array(array)}</span>'
+        return f'<span class="f">{escape(label)}{" " + sign if sign else ""}{self.array(array, tokens)}</span>'
 
-    def operand(self, label: str, array: Any) -> str:
+    def operand(self, label: str, array: Any, tokens: tuple[str, ...] = ()) -> str:
         """What goes into a computation, under its name: a large array without its mean."""
-        return f'<span class="f">{escape(label)}{self.array(array).partition(", mean")[0]}</span>'
+        return f'<span class="f">{escape(label)}{self.array(array, tokens).partition(", mean")[0]}</span>'
 
-    def array(self, array: Any) -> str:
-        """Small arrays whole, as matrices; larger ones as a picture, with type, shape and range."""
+    def array(self, array: Any, tokens: tuple[str, ...] = ()) -> str:
+        """Small arrays whole, as matrices; larger ones as a picture, with type, shape and range. One of attention's matrices
+        bears its tokens.
+        """
+        across, down = titles(tuple(array.shape), tokens)
+        if across and 0 < array.size <= ATTENTION:
+            return attention_matrix(to_host(array), across, down)
         if array.size > WHOLE or not array.size:
             return self.large(to_host(array), self.picture(array))
         return matrix(to_host(array), self.upright)
@@ -308,6 +369,18 @@ def matrix(array: Any, upright: bool = False) -> str:
     rows = array.reshape(-1, 1) if array.ndim == 1 and upright else array.reshape(-1, array.shape[-1])
     cells = "".join("<tr>" + "".join(f"<td>{_entry(x)}" for x in row) for row in rows.tolist())
     return f'<table class="x">{cells}</table>' + (f"<small>{_sizes(array)}</small>" if array.ndim > 2 else "")
+
+
+def attention_matrix(array: Any, across: list[str], down: list[str]) -> str:
+    """A matrix with the tokens that ask before its rows, and those that answer above its columns."""
+    head = "".join(f'<th scope="col">{escape(cut(t, 12))}' for t in across)
+    rows = zip(down, array.reshape(-1, len(across)).tolist(), strict=True)
+    cells = "".join(
+        f'<tr><th scope="row">{escape(cut(t, 12))}' + "".join(f"<td>{_entry(x)}" for x in row) for t, row in rows
+    )
+    return f'<table class="x k"><tr><td>{head}{cells}</table>' + (
+        f"<small>{_sizes(array)}</small>" if array.ndim > 2 else ""
+    )
 
 
 def _entry(x: Any) -> str:

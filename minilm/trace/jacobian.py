@@ -18,7 +18,9 @@ def local_derivative(call: Call, i: int) -> tuple[str, Any]:
     y, x = call.outputs[0], call.inputs[i]
     if call.elementwise:
         ones = device_of(y.array).xp.ones_like(y.array)
-        return "elementwise", to_host(as_array(call.vjp(i, (ones,))))
+        each = as_array(call.vjp(i, (ones,)))
+        if each.shape == y.shape:  # else the rule itself sums, or takes its input apart
+            return "elementwise", to_host(each)
     if y.array.size * x.array.size <= SMALL:
         return "jacobian", jacobian(call, i, 0)
     return "rule", None

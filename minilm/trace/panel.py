@@ -8,12 +8,15 @@ from functools import cached_property
 from html import escape
 from typing import Any
 
+from minilm.backend import to_host
 from minilm.trace.layout import Layout, layout
 from minilm.trace.record import Call, Scope, Trace, Value
-from minilm.trace.text import INFIX, number
+from minilm.trace.text import INFIX, named, number
 
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "pow": "**", "matmul": "@", "neg": "−"}
-LETTER = 6.3  # the mean width of a letter at 11 px
+WIDE = {
+    c: w for letters, w in ((" .,:;'|!iljI[]()/ₗᵢ", 0.4), ("mw+−×=<>÷→@%MW…", 0.98)) for c in letters
+}  # of the font's size
 LONGEST = 19  # letters of a name in a box
 PAD = 16  # around the drawing
 
@@ -55,7 +58,19 @@ class Drawing:
     homes: dict[int, Scope] = field(default_factory=dict)  # by value: the scope that it belongs to
     members: dict[int, list[Call]] = field(default_factory=dict)  # by scope: its calls, those of inner Modules too
 
+    gradients: dict[int, str] = field(default_factory=dict)  # by value: the longest that stands in its box
+
     def __post_init__(self) -> None:
+        for step in self.trace:
+            arrived = (
+                [(step.value, step.arrived[0])]
+                if step.value
+                else [(c.value, c.accumulated) for c in step.contributions]
+            )
+            for value, g in arrived:
+                if g.size <= 2:
+                    texts = self.gradients.get(value.index, ""), in_box(to_host(g), "∂ ")
+                    self.gradients[value.index] = max(texts, key=length)
         for call in self.trace.calls:
             for scope in call.scope.ancestors():
                 self.members.setdefault(scope.index, []).append(call)
@@ -65,12 +80,12 @@ class Drawing:
             self.homes[value.index] = self._home(value)
 
     def _home(self, value: Value) -> Scope:
-        """A result belongs to the scope of its call. A parameter belongs to the innermost scope with all its uses; an
-        input that has a name comes from outside.
+        """A result belongs to the scope of its call. A parameter or buffer belongs to the innermost scope with all its uses;
+        an input that has a name comes from outside.
         """
         if value.call is not None:
             return value.call.scope
-        if value.kind == "input" and value.name is not None:
+        if value.kind == "input" and value.name is not None and value.role != "buffer":
             return self.trace.scopes[0]
         chains = [call.scope.ancestors() for call in self.users.get(value.index, [])]
         common = [level[0] for level in zip(*chains, strict=False) if all(s is level[0] for s in level)]
@@ -86,9 +101,9 @@ class Drawing:
         return [v for v in used.values() if not _within(self.homes[v.index], scope)]
 
     def outputs(self, scope: Scope) -> list[Value]:
-        """The values computed in a scope that are used outside it, or nowhere."""
-        made = [v for call in self.members[scope.index] for v in call.outputs]
-        return [v for v in made if self._leaves(v, scope)]
+        """The values computed in a scope that are used outside it, or nowhere: first those that are used, the last ones first."""
+        made = [v for call in reversed(self.members[scope.index]) for v in call.outputs]
+        return sorted((v for v in made if self._leaves(v, scope)), key=lambda v: not self.users.get(v.index))
 
     def parameters(self, scope: Scope) -> list[Value]:
         used = {v.index: v for call in self.members[scope.index] for v in call.values() if v.kind == "parameter"}
@@ -119,7 +134,7 @@ class Drawing:
                 if start is not None and start != to:
                     edges.setdefault((start, to, value.index), (start, to, value))
         for node in nodes.values():
-            node.size = _size(node, gradients)
+            node.size = _size(node, gradients, [self.gradients.get(v.index, "") for v in node.values[:1]])
             node.leaves = node.key[0] != "v" and any(self._leaves(v, scope) for v in node.values)
         return Panel(scope, list(nodes.values()), list(edges.values()))
 
@@ -152,11 +167,12 @@ class Drawing:
             hint = f"{inner.path}: {inner.kind}({inner.about}), {size}. Enter opens it."
             return Node(key, "module", self.outputs(inner), inner.name, size, inner.kind, hint)
         value = call.outputs[0]
-        named = value.name is not None
+        given = value.name is not None
         sign = SIGNS.get(call.op.name, call.op.name)
-        title = short_name(value, scope) if named or len(value.label) <= LONGEST else sign
-        tag = sign if named or title != call.op.name else ""
-        if not named and call.op.name in INFIX:
+        title = short_name(value, scope)
+        title = title if given or len(title) <= LONGEST else sign
+        tag = sign if given or title != call.op.name else ""
+        if not given and call.op.name in INFIX:
             title, tag = (title, "") if title != call.op.name else (sign, "")
         kind = "view" if call.op.view else "op"
         hint = f"{value.label}: {call.op.name}, {shape(value)}" if title != value.label or len(title) > LONGEST else ""
@@ -182,10 +198,12 @@ def _key(call: Call, scope: Scope) -> str:
 
 
 def short_name(value: Value, scope: Scope) -> str:
-    """The label of a value; of a parameter, the part below the scope."""
-    names = [s.name for s in scope.ancestors()[2:]]
-    prefix = "".join(name + "." for name in names)
-    return value.label.removeprefix(prefix) if value.kind == "parameter" else value.label
+    """What a value is called in the drawing of a scope: without what the names of the Modules around it say."""
+    name = named(value, scope)
+    for above in reversed(scope.ancestors()[1:]):
+        if above.prefix and name.startswith(above.prefix + "."):
+            return name.removeprefix(above.prefix + ".")
+    return name
 
 
 def shape(value: Value) -> str:
@@ -194,13 +212,19 @@ def shape(value: Value) -> str:
     return f"{kind}{sizes or 'scalar'}"
 
 
-def _size(node: Node, gradients: bool) -> tuple[float, float]:
-    letters = max(min(len(node.title), LONGEST), min(len(node.subtitle), 24) * 0.8, len(node.tag) * 0.78)
-    width = max(64.0, letters * LETTER + 16)
+def length(text: str, size: float = 10.3) -> float:
+    """How wide a text is at most, in pixels: letters as in DejaVu Sans, which is wider than what most systems have."""
+    return size * sum(WIDE.get(c, 0.64 if c.islower() or c.isdigit() else 0.74) for c in text)
+
+
+def _size(node: Node, gradients: bool, arrived: list[str]) -> tuple[float, float]:
+    title = _cut(node.title, LONGEST)
+    width = max(64.0, length(title, 10.5 if node.kind == "view" else 12.6) + 12, length(node.tag, 9.5) + 4)
+    width = max(width, length(_cut(node.subtitle, 24), 9.5) + 12)
     if node.values:  # room for two numbers, or for a picture and a shape
         array = node.values[0].array
-        shown = 106 if array.size == 2 else 6.2 * len(in_box(array)) + (42 if node.kind != "view" else 10)
-        width = max(width, shown)
+        room = 12 if array.size <= 2 else 36
+        width = max(width, length(in_box(to_host(array))) + room, *(length(text, 11.3) + 12 for text in arrived))
     if node.kind == "view":
         return round(width), 33.0
     return round(width), (53.0 if gradients else 38.0) + (13 if node.kind == "module" else 0)

@@ -13,13 +13,16 @@ A trace copies the numbers it shows: a later optimizer step does not change the 
 
 from __future__ import annotations
 
+import dis
 import linecache
 import sys
 import weakref
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -32,6 +35,9 @@ from minilm.tensor import Tensor
 
 Array = Any
 COPIED = 1 << 16  # results larger than this are kept by reference: ops never write into them
+READABLE = ("minilm.models", "minilm.nn.recurrent", "minilm.nn.attention", "minilm.nn.transformer")
+ELEMENTWISE = ("arithmetic", "activation", "elementary", "rectifier", "rounding", "logic")  # files of ops
+ADDED = {"linear": -1, "conv2d": 1}  # ops that add a bias, and the axis of their result that it has
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -43,6 +49,7 @@ class Scope:
         name: its path below the Module that called it ("blocks.0"), or the variable that holds it.
         kind: its class.
         about: its `extra_repr`, "in=2, out=2".
+        prefix: what the labels of its values begin with: its path, below the outermost Module where there is but one.
     """
 
     index: int
@@ -50,6 +57,7 @@ class Scope:
     name: str
     kind: str = ""
     about: str = ""
+    prefix: str = ""
 
     @property
     def path(self) -> str:
@@ -69,7 +77,13 @@ class Value:
     Attributes:
         kind: "parameter" (a leaf that requires a gradient), "input" (any other leaf), or "result" of a call.
         name: given by `Tensor.named`, else the variable's or the parameter's name; None where there is none.
-        label: what it is called on the page: the name, else its op's; unique within a scope.
+        place: the scope in which it has that name.
+        reused: whether it is the name of a variable that a Module's code binds several times, as in ``x = self.fc(x)``.
+        role: what its first op calls such an input: "target".
+        label: what it is called, unlike all others of the trace: "blocks.0.attn.q". Without a name of its own: its expression,
+            "W1 @ x", and inside a Module its op, "mlp.gelu"; what a Module computes last is called as the Module is.
+        short: what it is called inside its Module: "q", "W1 @ x".
+        tokens: of one of attention's matrices: what stands at the positions that ask (rows) and answer (columns).
     """
 
     index: int
@@ -77,7 +91,12 @@ class Value:
     array: Array
     name: str | None = None
     call: Call | None = None
+    place: Scope | None = None
+    reused: bool = False
+    role: str = ""
     label: str = ""
+    short: str = ""
+    tokens: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> Any:
@@ -95,6 +114,8 @@ class Call:
 
     Attributes:
         inputs: a `Value`, a Python number, or None for each input of the op.
+        indices: the arrays among its parameters, by parameter and place: what ``table[ids]`` chooses by.
+        tokens: of the fused attention: those of its weights.
         line: the line of the reader's own code that led to it, stripped; "" where it cannot be found.
     """
 
@@ -106,25 +127,30 @@ class Call:
     scope: Scope
     line: str = ""
     saved: Any = None
+    indices: dict[tuple[str, int], Value] = field(default_factory=dict)
+    tokens: tuple[str, ...] = ()
 
     @property
     def elementwise(self) -> bool:
         """Whether each number of the result depends only on the numbers at its own place."""
-        return type(self.op).__module__ in ("minilm.ops.arithmetic", "minilm.ops.activation")
+        return type(self.op).__module__.removeprefix("minilm.ops.") in ELEMENTWISE
 
     def values(self) -> list[Value]:
-        """The inputs that are arrays."""
-        return [x for x in self.inputs if isinstance(x, Value)]
+        """The inputs that are arrays, and the arrays that it chooses by."""
+        return [*(x for x in self.inputs if isinstance(x, Value)), *self.indices.values()]
 
-    def vjp(self, i: int, gs: tuple[Any, ...]) -> Array:
+    def vjp(self, i: int, gs: tuple[Any, ...], shape: tuple[int, ...] | None = None) -> Array:
         r"""The backward rule again: :math:`(\partial y / \partial x_i)^\top \bar y` for another :math:`\bar y`, not yet
-        summed over axes that were broadcast.
+        summed over axes that were broadcast. With `shape`: as if the input, of which the rule reads no number, had that shape.
         """
         op, saved = self.op, self.saved
         needs = tuple(k == i for k in range(len(self.inputs)))
         params = {**self.params, "aux": saved.aux} if op.has_aux else self.params
         y = saved.outputs if op.multi else saved.outputs[0]
-        return op.vjp(needs, gs if op.multi else gs[0], y, saved.inputs, params)[i]
+        inputs = saved.inputs
+        if shape is not None:
+            inputs = (*inputs[:i], Spec(shape, self.inputs[i].array.dtype), *inputs[i + 1 :])
+        return op.vjp(needs, gs if op.multi else gs[0], y, inputs, params)[i]
 
 
 @dataclass(eq=False)
@@ -142,7 +168,8 @@ class Contribution:
 
     Attributes:
         position: which input of the call.
-        grad: local derivative times the gradient that arrived, with the input's shape.
+        grad: local derivative times the gradient that arrived, with the input's shape: where the input was broadcast, summed
+            over the axes along which it was (`product`).
         accumulated: the sum of this and all earlier contributions.
     """
 
@@ -151,6 +178,21 @@ class Contribution:
     value: Value
     grad: Array
     accumulated: Array
+    arrived: tuple[Any, ...] = ()
+
+    def product(self) -> tuple[Array, tuple[int, ...]]:
+        """Local derivative times the gradient that arrived, before the sum that undoes a broadcast, and the axes of that sum:
+        `grad` and () where the input was not broadcast.
+        """
+        call, x = self.call, self.value
+        if call.op.name in ADDED and call.op.input_name(self.position) == "bias":
+            full, n = self.arrived[0], len(call.outputs[0].shape)
+            return full, tuple(k for k in range(n) if k != ADDED[call.op.name] % n)
+        whole = _whole(call, self.position)
+        if call.saved is None or whole == x.shape:
+            return self.grad, ()
+        full = as_array(call.vjp(self.position, self.arrived, whole))
+        return full, repeated_axes(tuple(full.shape), x.shape)
 
     def local(self) -> tuple[str, Array | None]:
         """The local derivative: ("elementwise", ∂y/∂x at each place), ("jacobian", ∂y_i/∂x_j with the shape of y, then of
@@ -205,9 +247,15 @@ class Trace:
 
     ``steps[i]`` is a `Step`, ``print(steps)`` a list of all, ``steps.walk()`` a walk in the terminal, and a notebook shows
     ``steps`` as a drawing with buttons. ``steps.explain(w)`` splits a gradient into the paths that made it.
+
+    Attributes:
+        tokens: what stands at each position of the sequence; they are written on the axes of attention's matrices.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: Sequence[str] | None = None) -> None:
+        if isinstance(tokens, str) or not all(isinstance(t, str) for t in tokens or ()):
+            raise TypeError(f"trace: tokens must be a list of strings, one for each position, got {tokens!r}.")
+        self.tokens = tuple(tokens or ())
         self.steps: list[Step] = []
         self.calls: list[Call] = []
         self.values: list[Value] = []
@@ -218,7 +266,8 @@ class Trace:
         self._accumulated: dict[int, Array] = {}  # by value: the sum of all that came, over the whole trace
         self._pending: dict[int, Array] = {}  # by value: the sum of what came since its rule last ran
         self.seeds: dict[int, Array] = {}  # by value: what was put in from outside
-        self._parameter_names: dict[int, str] = {}
+        self._parameter_names: dict[int, tuple[str, Tensor]] = {}
+        self._owners: dict[int, int] = {}  # by id of a parameter: which of the outermost Modules it belongs to
         self._roots: list[Any] = []
         self._observing: Any = None
 
@@ -235,7 +284,11 @@ class Trace:
         self._observing.__exit__(None, None, None)
         self._name_by_variables(sys._getframe(1))
         self._label()
-        self._roots, self._parameter_names = [], {}
+        if self.tokens:
+            from minilm.trace.attention import write_tokens
+
+            write_tokens(self)
+        self._roots, self._parameter_names, self._owners = [], {}, {}
 
     def enter(self, module: Any) -> None:
         """A Module was called."""
@@ -243,7 +296,9 @@ class Trace:
         if parent is None:
             name = type(module).__name__
             self._roots.append(module)
-            self._parameter_names.update((id(p), path) for path, p in module.named_parameters())
+            for path, p in [*module.named_parameters(), *module.named_buffers()]:
+                self._parameter_names.setdefault(id(p), (path, p))  # p is kept: a buffer may be replaced by another
+                self._owners.setdefault(id(p), id(module))
         else:
             name = next((path for path, child in parent.named_modules() if child is module), type(module).__name__)
         scope = Scope(len(self.scopes), above, name, type(module).__name__, module.extra_repr())
@@ -257,8 +312,10 @@ class Trace:
     def forward(self, op: Op, inputs: tuple[Any, ...], params: dict[str, Any], outputs: list[Tensor]) -> None:
         """An op has run."""
         frame = _reader_frame()
-        operands = tuple(self._operand(x, frame) for x in inputs)
+        place = self._scope_of(frame)
+        operands = tuple(self._operand(x, frame, place, op.input_name(i)) for i, x in enumerate(inputs))
         call = Call(len(self.calls), op, params, operands, (), self._within[-1][0], _source_line(frame))
+        call.indices = self._indices(params, frame, place)
         results = []
         for tensor in outputs:
             value = self._new_value("result", _kept(tensor.data), tensor)
@@ -286,7 +343,7 @@ class Trace:
         step = Step(len(self.steps), "backward", call, arrived=arrived)
         for i, d in enumerate(grads):
             if d is not None:
-                step.contributions.append(self._contribute(call, i, _kept(d)))
+                step.contributions.append(self._contribute(call, i, _kept(d), arrived))
         self.steps.append(step)
 
     def _seed(self, value: Value, arrived: Array) -> None:
@@ -298,24 +355,63 @@ class Trace:
             self._accumulated[value.index] = _plus(self._accumulated.get(value.index), given)
             self.steps.append(Step(len(self.steps), "seed", value=value, arrived=(given,)))
 
-    def _contribute(self, call: Call, i: int, grad: Array) -> Contribution:
+    def _contribute(self, call: Call, i: int, grad: Array, arrived: tuple[Any, ...]) -> Contribution:
         value = call.inputs[i]
         self._pending[value.index] = _plus(self._pending.get(value.index), grad)
         self._accumulated[value.index] = total = _plus(self._accumulated.get(value.index), grad)
-        return Contribution(call, i, value, grad, total)
+        return Contribution(call, i, value, grad, total, arrived)
 
-    def _operand(self, x: Any, frame: FrameType | None) -> Any:
+    def _operand(self, x: Any, frame: FrameType | None, place: Scope, role: str) -> Any:
         """The Value of an op's input; Python numbers and None as they are."""
-        if x is None or isinstance(x, bool | int | float):
-            return x
+        if x is None or isinstance(x, bool | int | float | np.generic):
+            return x.item() if isinstance(x, np.generic) else x
         if not isinstance(x, Tensor):
-            return self._new_value("input", x.copy() if hasattr(x, "copy") else x)
+            constant = self._new_value("input", x.copy() if hasattr(x, "copy") else x)
+            constant.name, constant.place, constant.role = _variable(frame, x), place, role
+            return constant
         ref, value = self._tensors.get(id(x), (None, None))
         if ref is None or ref() is not x or value is None:
             value = self._new_value("parameter" if x.requires_grad and x.is_leaf else "input", x.data.copy(), x)
         if value.name is None:
-            value.name = x.name or self._parameter_names.get(id(x)) or _variable(frame, x)
+            held = self._parameter_names.get(id(x))
+            value.name = x.name or (held[0] if held else None)
+            if held and not x.requires_grad:
+                value.role = "buffer"
+        if value.name is None and (value.call is None or place in value.call.scope.ancestors()):
+            value.name = _variable(frame, x)  # what a function calls its argument is not the name of what it was given
+            value.reused = place is not self.scopes[0] and value.name is not None and _rebound(frame, value.name)
+        if value.name is not None and value.place is None:
+            value.place = place if value.call is None or place in value.call.scope.ancestors() else value.call.scope
+        value.role = value.role or role
         return value
+
+    def _indices(self, params: dict[str, Any], frame: FrameType | None, place: Scope) -> dict[tuple[str, int], Value]:
+        """The arrays among an op's parameters, under the names of the variables that hold the same numbers."""
+        found = {}
+        for name, given in params.items():
+            for k, x in enumerate(given if isinstance(given, tuple | list) else (given,)):
+                if isinstance(getattr(x, "dtype", None), np.dtype) and x.shape:
+                    value = self._known(x)
+                    if value is None:
+                        value = self._new_value("input", x.copy())
+                        value.name, value.place, value.role = _holder(frame, x), place, "ids"
+                    found[name, k] = value
+        return found
+
+    def _known(self, array: Array) -> Value | None:
+        """The input of integers that has these numbers: the ids are one box, however often they choose."""
+        same = (v for v in self.values if v.kind == "input" and v.role and v.array.dtype.kind in "iu")
+        return next((v for v in same if _equal(v.array, array)), None)
+
+    def _scope_of(self, frame: FrameType | None) -> Scope:
+        """The scope whose Module's code a frame is, or is called by."""
+        while frame is not None and len(self._within) > 1:
+            me = frame.f_locals.get("self")
+            for scope, module in reversed(self._within):
+                if me is module and me is not None:
+                    return scope
+            frame = frame.f_back
+        return self.scopes[0]
 
     def _new_value(self, kind: str, array: Array, tensor: Tensor | None = None) -> Value:
         value = Value(len(self.values), kind, array)
@@ -332,20 +428,44 @@ class Trace:
         for ref, value in self._tensors.values():
             tensor = ref()
             if tensor is not None and value.name is None:
-                value.name = tensor.name or _variable(frame, tensor)
+                value.name, value.place = tensor.name or _variable(frame, tensor), self._scope_of(frame)
         for scope, module in zip([s for s in self.scopes if s.parent is self.scopes[0]], self._roots, strict=True):
             scope.name = _variable(frame, module) or scope.name
 
     def _label(self) -> None:
-        """Gives every value a label; in each scope, the second of a name gets a subscript 2, and so on."""
+        """Gives every value a label; the second of a name gets a subscript 2, and so on."""
         from minilm.trace.text import short_expression
 
-        seen: dict[tuple[int, str], int] = {}
+        outer = [scope for scope in self.scopes if scope.parent is self.scopes[0]]
+        names = {id(module): scope.name for scope, module in zip(outer, self._roots, strict=True)}
+        owners = {
+            value.index: names[self._owners[key]] for key, (_, value) in self._tensors.items() if key in self._owners
+        }
+        for scope in self.scopes:
+            scope.prefix = _below(scope.path, len(names) > 1)
+        last = {scope.index: call for call in self.calls for scope in call.scope.ancestors()}
+        labels, shorts = _Names(), _Names()
         for value in self.values:
-            base = value.name or (short_expression(value.call) if value.call else "constant")
-            scope = value.call.scope.index if value.call else -1
-            seen[scope, base] = count = seen.get((scope, base), 0) + 1
-            value.label = base if count == 1 else base + str(count).translate(SUBSCRIPTS)
+            call, name = value.call, value.name
+            if call and value.reused and call.scope is not value.place and last[call.scope.index] is call:
+                name = value.name = None
+            scope = (call.scope if call and name is None else value.place) or self.scopes[0]
+            within = f"{scope.prefix}." if scope.prefix else ""
+            if call is None:
+                if name is not None and value.index in owners:
+                    name = _below(f"{owners[value.index]}.{name}", len(names) > 1)
+                value.label = value.short = labels.new(name or (value.role if len(value.role) > 1 else "constant"))
+            elif name is not None:
+                value.label = labels.new(within + name)
+                value.short = value.label.removeprefix(within)
+            elif not within:
+                value.label = value.short = labels.new(short_expression(call))
+            else:
+                whole = last[scope.index] is call and len(call.outputs) == 1
+                value.label = labels.new(scope.prefix if whole else within + call.op.name)
+                text, own = short_expression(call), scope.prefix.rpartition(".")[2]
+                named = whole and text == call.op.name and not own[0].isdigit()
+                value.short = shorts.new(own if named else text, scope.index)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -392,8 +512,10 @@ class Trace:
 
     def save(self, path: str | Path) -> None:
         """Writes the step-through as a web page of its own, which needs neither a kernel nor a network."""
+        from minilm.trace.html import document
+
         with atomic_write(Path(path)) as file:
-            file.write(f'<!doctype html><meta charset="utf-8"><title>minilm</title>\n{self._repr_html_()}\n'.encode())
+            file.write(document(self._repr_html_()).encode())
 
     def table(self, depth: int | None = None) -> str:
         """All steps as a text table; Modules below `depth` (0: all of them) are one row each."""
@@ -414,7 +536,7 @@ class Trace:
         return explain(self, self.value_of(tensor), element, paths)
 
 
-def trace() -> Trace:
+def trace(tokens: Sequence[str] | None = None) -> Trace:
     """Records what runs inside a ``with`` block, forward and backward, for stepping through::
 
         with ml.trace() as steps:
@@ -423,8 +545,53 @@ def trace() -> Trace:
         print(steps)
 
     A notebook shows ``steps`` as a drawing with buttons.
+
+    Args:
+        tokens: what stands at each position of the sequence, ``["the", "cat", "sat"]``. Matrices of attention, a row for each
+            position that asks and a column for each that answers, then bear them, and are shown whole up to 144 numbers.
+
+    Raises:
+        TypeError: the tokens are not strings.
     """
-    return Trace()
+    return Trace(tokens)
+
+
+def _below(path: str, several: bool) -> str:
+    """A path without the outermost Module, where there is but one; "net.0" stays, since 0 is no name."""
+    below = path.partition(".")[2]
+    return path if several or not below or below[0].isdigit() else below
+
+
+class _Names:
+    """Gives each name once; the second time with a subscript 2, and so on."""
+
+    def __init__(self) -> None:
+        self.count: Counter[Any] = Counter()
+        self.given: set[Any] = set()
+
+    def new(self, base: str, within: int = -1) -> str:
+        while True:
+            self.count[within, base] += 1
+            count = self.count[within, base]
+            name = base if count == 1 else base + str(count).translate(SUBSCRIPTS)
+            if (within, name) not in self.given:  # somebody may have called another one x₂
+                self.given.add((within, name))
+                return name
+
+
+def repeated_axes(full: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes along which an array of `shape` is repeated where it is broadcast to `full`."""
+    lead = len(full) - len(shape)
+    return tuple(k for k, n in enumerate(full) if k < lead or (shape[k - lead] == 1 and n != 1))
+
+
+def _whole(call: Call, i: int) -> tuple[int, ...] | None:
+    """The shape of input i where it is broadcast; None where only the rule knows."""
+    x, y, name = call.inputs[i].shape, call.outputs[0].shape, call.op.name
+    if name == "matmul" and min(len(v.shape) for v in call.values()) >= 2:
+        return (*y[:-2], *x[-2:])
+    same = x[:-2] == y[:-2] and i < 3 if name == "scaled_dot_product_attention" else x == y  # i = 3: the mask
+    return tuple(x) if same or not call.op.broadcasts else None
 
 
 def _largest(array: Array) -> float:
@@ -442,11 +609,11 @@ def _kept(array: Any) -> Any:
 
 
 def _reader_frame() -> FrameType | None:
-    """The nearest frame that is not the engine's own: the reader's code, or a model that is there to be read."""
+    """The nearest frame that is not the engine's own: the reader's code, or a model or layer that is there to be read."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
-        if name.partition(".")[0] != "minilm" or name.startswith("minilm.models"):
+        if name.partition(".")[0] != "minilm" or name.startswith(READABLE):
             return frame
         frame = frame.f_back
     return None
@@ -461,3 +628,40 @@ def _variable(frame: FrameType | None, thing: Any) -> str | None:
     if frame is None:
         return None
     return next((k for k, v in list(frame.f_locals.items()) if v is thing and k[0] != "_" and k != "self"), None)
+
+
+def _holder(frame: FrameType | None, array: Any) -> str | None:
+    """The name of the variable with an index array's numbers: an index is copied on its way to the op, a mask becomes numbers."""
+    if frame is None:
+        return None
+    for name, held in list(frame.f_locals.items()):
+        data = held.data if isinstance(held, Tensor) else held
+        if name[0] == "_" or not isinstance(getattr(data, "dtype", None), np.dtype) or not hasattr(data, "nonzero"):
+            continue
+        if data.dtype.kind == "b":
+            if any(_equal(numbers, array) for numbers in to_host(data).nonzero()):
+                return name
+        elif data.dtype.kind in "iu" and _equal(data, array):
+            return name
+    return None
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return tuple(a.shape) == tuple(b.shape) and bool(np.array_equal(to_host(a), to_host(b)))
+
+
+def _rebound(frame: FrameType | None, name: str) -> bool:
+    """Whether a function binds a name more than once; its arguments are bound when it is called."""
+    return frame is not None and _bindings(frame.f_code, name) > 1
+
+
+@lru_cache(1024)
+def _bindings(code: CodeType, name: str) -> int:
+    count = int(name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    for i in dis.get_instructions(code):
+        if i.opname.startswith("STORE"):
+            names = (
+                i.argval if isinstance(i.argval, tuple) else (i.argval,)
+            )  # two instructions in one, from Python 3.13 on
+            count += names[: i.opname.count("STORE")].count(name)
+    return count

@@ -17,7 +17,10 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
   }
   var D = JSON.parse(one("script[type='application/json']").textContent), T = D.t;
   var list = one(".steps"), items = all(".steps>li"), sections = {}, panels = {};
-  all("section").forEach(function (s) { sections[s.dataset.s] = s; list.appendChild(s); });
+  var stage = make("div", "stage"), sums = make("div", "sums", "", stage);
+  list.parentNode.insertBefore(stage, list);
+  stage.insertBefore(list, sums);
+  all("section").forEach(function (s) { sections[s.dataset.s] = s; sums.appendChild(s); });
   all(".panel").forEach(function (p) { panels[p.dataset.s] = p; if (p.open !== undefined) p.hidden = true; });
   var open = [0], runs = [], at = 0, step = 0;
 
@@ -26,15 +29,18 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
   [["first", "|◀", "first step"], ["back", "◀ Back", "previous step"], ["next", "Next ▶", "next step"], ["last", "▶|", "last step"],
    ["into", "Step into ⤵", "open this Module"], ["help", "?", "keys"]].forEach(function (b) {
     var e = buttons[b[0]] = make("button", b[0] === "next" ? "go" : "", b[1], bar);
-    e.type = "button"; e.title = b[2]; e.setAttribute("aria-label", b[2]);
+    e.type = "button"; e.title = b[2];
+    if (!/[a-z]/.test(b[1])) e.setAttribute("aria-label", b[2]); /* else it is called by what is written on it */
   });
   var message = make("span", "msg", "", bar);
   message.setAttribute("aria-live", "polite");
   var strip = make("div", "strip"), slider = document.createElement("input"), ticks = [];
   slider.type = "range"; slider.min = 0; slider.step = "any"; slider.setAttribute("aria-label", "step");
-  var keys = make("div", "keys"), crumbs = make("nav", "crumbs");
-  keys.innerHTML = "<kbd>←</kbd> <kbd>→</kbd> back, next &nbsp; <kbd>Home</kbd> <kbd>End</kbd> first, last &nbsp; <kbd>Enter</kbd> or <kbd>o</kbd> open a Module &nbsp; <kbd>Esc</kbd> close it &nbsp; <kbd>?</kbd> these keys<br>In the drawing: green bar, parameter; round, input; double frame, a Module that opens; dotted, from outside; dashed, still to come; ∂, the gradient that has arrived.";
+  var keys = make("div", "keys"), crumbs = make("div", "crumbs");
+  keys.innerHTML = "<kbd>←</kbd> <kbd>→</kbd> back, next &nbsp; <kbd>Home</kbd> <kbd>End</kbd> first, last &nbsp; <kbd>Enter</kbd> or <kbd>o</kbd> open a Module &nbsp; <kbd>Esc</kbd> close it &nbsp; <kbd>?</kbd> these keys";
+  crumbs.setAttribute("role", "group");
   crumbs.setAttribute("aria-label", "opened Modules");
+  buttons.help.setAttribute("aria-expanded", "false");
   var first = one(".panel");
   [bar, strip, keys, crumbs].forEach(function (e) { root.insertBefore(e, first); });
 
@@ -52,7 +58,7 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
     if (old && old.k !== k) { old.remove(); old = text.image = null; }
     text.setAttribute("x", k >= 0 ? x + 14 : x);
     if (k < 0 || old) return;
-    text.image = draw("svg", {x: 5, y: text.getAttribute("y") - 9.5, width: 24, height: 12, preserveAspectRatio: "none",
+    text.image = draw("svg", {x: Math.max(5, x - 17 - 3.4 * texts[box.value].length), y: text.getAttribute("y") - 9.5, width: 24, height: 12, preserveAspectRatio: "none",
       viewBox: [0, k * 12, size[0], size[1]].join(" ")}, box.g, text);
     text.image.k = k;
     draw("image", {href: source, width: 24, height: 12 * D.p.length}, text.image);
@@ -148,11 +154,28 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
     var numbers = count > 1 ? "steps " + run.from + "–" + run.to : "step " + step;
     message.textContent = numbers + " of " + (T.length - 1) + ", " + kind;
     slider.setAttribute("aria-valuetext", message.textContent);
-    buttons.first.disabled = buttons.back.disabled = at === 0;
-    buttons.next.disabled = buttons.last.disabled = at === runs.length - 1;
-    buttons.into.disabled = run.scope === undefined;
-    list.style.minHeight = Math.max(parseFloat(list.style.minHeight) || 0, Math.min(list.offsetHeight, 300)) + "px";
+    keep(function () {
+      buttons.first.disabled = buttons.back.disabled = at === 0;
+      buttons.next.disabled = buttons.last.disabled = at === runs.length - 1;
+      buttons.into.disabled = run.scope === undefined;
+    });
+    stage.style.minHeight = Math.max(parseFloat(stage.style.minHeight) || 0, Math.min(stage.offsetHeight, 300)) + "px";
+    scrollers();
   }
+  function keep(change) { /* a button that goes, or that can be pressed no more, must not take the keys with it */
+    var active = document.activeElement, held = root.contains(active);
+    change();
+    if (held && (active.disabled || !active.getClientRects().length || !root.contains(active))) root.focus({preventScroll: true});
+  }
+  function scrollers() { /* what is wider than its pane fades out where it goes on, and scrolls by the arrow keys, too */
+    open.map(function (s) { return one(".pane", panels[s]); }).concat(all(".now .q,.now .g,.now .a", stage)).forEach(function (e) {
+      var more = e.scrollWidth - e.clientWidth;
+      if (more > 1) e.tabIndex = 0; else e.removeAttribute("tabindex");
+      e.classList.toggle("cut", more - e.scrollLeft > 1);
+      e.onscroll = function () { e.classList.toggle("cut", e.scrollWidth - e.clientWidth - e.scrollLeft > 1); };
+    });
+  }
+  window.addEventListener("resize", scrollers);
   var produced = {};
   T.forEach(function (t) { if (t[0] === 0) t[3].forEach(function (v) { produced[v] = 1; }); });
 
@@ -161,6 +184,9 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
     if (a.width && (a.left < b.left + 20 || a.right > b.right - 20)) pane.scrollLeft += a.left + a.width / 2 - b.left - b.width / 2;
   }
   function unfold(scope, go) { /* opens the panels down to a scope, and closes all others */
+    keep(function () { reopen(scope, go); });
+  }
+  function reopen(scope, go) {
     var before = step;
     open = inside(scope);
     Object.keys(panels).forEach(function (s) {
@@ -198,20 +224,31 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
   buttons.next.onclick = function () { show(at + 1, true); };
   buttons.last.onclick = function () { show(runs.length - 1, true); };
   buttons.into.onclick = into;
-  buttons.help.onclick = function () { keys.classList.toggle("open"); };
+  buttons.help.onclick = function () { buttons.help.setAttribute("aria-expanded", "" + keys.classList.toggle("open")); };
   slider.oninput = function () { show(Math.floor(slider.value), true); };
   root.addEventListener("click", function (event) {
     var box = event.target.closest(".module"), head = event.target.closest("details.panel>summary");
     if (box) toggle(box);
     if (head) { event.preventDefault(); unfold(D.s[head.parentNode.dataset.s][0]); }
   });
-  root.addEventListener("keydown", function (event) {
+  function press(event) {
     var box = event.target.closest(".module"), typed = event.target.tagName === "BUTTON" || event.target.tagName === "SUMMARY";
     var act = {ArrowLeft: function () { show(at - 1, true); }, ArrowRight: function () { show(at + 1, true); }, Home: function () { show(0, true); },
                End: function () { show(runs.length - 1, true); }, Escape: close, "?": buttons.help.onclick, o: into, Enter: into}[event.key];
     if (event.altKey || event.ctrlKey || event.metaKey || (typed && event.key === "Enter")) return;
+    if (event.target.classList.contains("cut") && event.key.slice(0, 5) === "Arrow") return; /* it scrolls */
     if (box && (event.key === "Enter" || event.key === " " || event.key === "o")) act = function () { toggle(box); };
     if (act) { event.preventDefault(); event.stopPropagation(); act(); }
+  }
+  root.addEventListener("keydown", press);
+  /* Before anything is clicked, keys go to the page. Alone on it, this takes them all; else the one of which most is in sight
+     takes those that mean nothing to a page. */
+  function sight(e) { var r = e.getBoundingClientRect(); return Math.min(r.bottom, innerHeight) - Math.max(r.top, 0); }
+  document.addEventListener("keydown", function (event) {
+    var others = Array.from(document.querySelectorAll(".mlstep.on")), alone = others.length === 1 && root.parentNode.tagName === "MAIN";
+    if (event.target !== document.body || event.defaultPrevented || !root.isConnected) return;
+    if (!alone && ["ArrowLeft", "ArrowRight", "?", "o"].indexOf(event.key) < 0) return;
+    if (alone || (sight(root) > 0 && others.every(function (e) { return e === root || sight(e) < sight(root) || (sight(e) === sight(root) && others.indexOf(e) > others.indexOf(root)); }))) press(event);
   });
   group();
   buttons.into.hidden = !all(".module").length;

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minilm.backend import to_host
+from minilm.ops.index import show_item
+from minilm.trace.formula import plain
 from minilm.trace.record import Call, Contribution, Scope, Step, Trace, Value
 
 if TYPE_CHECKING:
     from minilm.trace.explain import Explanation
 
+ATTENTION = 144  # attention's matrices, when they bear tokens, are shown whole up to this size
 WHOLE = 12  # arrays up to this size are shown whole
 SHORT = 20  # labels made of expressions are no longer than this
 ROWS = 60  # a listing folds Modules until it has no more rows than this
+FEW = 6  # ids without a name are written out up to this size
+INDEXING = ("basic_index", "advanced_index")
 INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
 
 
@@ -41,12 +48,34 @@ def show(array: Any) -> str:
     return f"{array.dtype} {tuple(array.shape)} {spread(array)}"
 
 
-def brief(array: Any) -> str:
-    """For one row of a table: small arrays whole, larger ones as shape and range."""
+def brief(array: Any, room: int = 1000) -> str:
+    """For one row of a table: small arrays whole, if there is room for so many letters; others as shape and range."""
     array = to_host(array)
-    if array.size <= WHOLE:
+    if array.size <= WHOLE and len(_nested(array)) <= room:
         return _nested(array)
-    return f"{'x'.join(map(str, array.shape))}: {spread(array).partition(', mean')[0]}"
+    shape = "x".join(map(str, array.shape)) or "scalar"
+    text = f"{shape}: {spread(array).partition(', mean')[0]}"
+    return text if len(text) <= room else shape
+
+
+def cut(text: str, room: int) -> str:
+    """A text of at most `room` letters, the last one … where something is missing."""
+    return text if len(text) <= room else text[: max(room - 1, 0)] + "…"
+
+
+def columns() -> int:
+    """The width of the terminal; 80 where there is none."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def wrapped(label: str, text: str, indent: str = "  ") -> str:
+    """A row "label  text" that is broken where the terminal ends, and between the parts of a formula."""
+    room, start = max(columns(), 40), f"{indent}{label:<18}"
+    lines: list[str] = []
+    for part in text.split("   "):
+        width = room - len(indent) - 18
+        lines += textwrap.wrap(part.strip(), width, break_long_words=False, break_on_hyphens=False) or [""]
+    return ("\n" + " " * (len(indent) + 18)).join([start + lines[0], *lines[1:]]).rstrip()
 
 
 def spread(array: Any) -> str:
@@ -72,26 +101,77 @@ def _nested(array: Any) -> str:
 # -- expressions ------------------------------------------------------------------------------------------------------
 
 
+def named(value: Value, scope: Scope | None = None) -> str:
+    """What a value is called in a Module: the part of its label below that Module, or its expression there."""
+    if scope is None or not scope.prefix:
+        return value.label
+    if value.call is not None and value.call.scope is scope:
+        return value.short
+    return value.label.removeprefix(f"{scope.prefix}.")
+
+
+def operand(value: Value, scope: Scope | None = None) -> str:
+    """A value's name inside an expression: in parentheses where it is an expression itself."""
+    name = named(value, scope)
+    return f"({name})" if " " in name else name
+
+
 def expression(call: Call) -> str:
-    """The call as Python: "x @ w", "softmax(s, axis=-1)"."""
-    operands = [operand(x) if isinstance(x, Value) else "None" if x is None else number(x) for x in call.inputs]
+    """The call as Python: "x @ w", "softmax(s, axis=-1)", "table[ids]"; names are those of its Module."""
+    form = operand if call.op.name in INFIX or call.op.name in INDEXING or call.op.name == "neg" else named
+    operands = [
+        form(x, call.scope) if isinstance(x, Value) else "None" if x is None else number(x) for x in call.inputs
+    ]
     if call.op.name in INFIX:
         return f" {INFIX[call.op.name]} ".join(operands)
     if call.op.name == "neg":
         return f"-{operands[0]}"
+    if call.op.name in INDEXING:
+        return f"{operands[0]}[{', '.join(items(call))}]"
     while operands and operands[-1] == "None":
         operands.pop()
-    chosen = {k: v for k, v in call.params.items() if v != call.op.params.get(k) and _is_plain(v)}
-    return f"{call.op.name}({', '.join([*operands, *(f'{k}={v}' for k, v in chosen.items())])})"
+    chosen = [f"{k}={parameter(call, k)}" for k, v in call.params.items() if _differs(v, call.op.params.get(k))]
+    return f"{call.op.name}({', '.join([*operands, *chosen])})"
 
 
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, bool | int | float | str) or (isinstance(value, tuple) and all(map(_is_plain, value)))
+def items(call: Call) -> list[str]:
+    """The parts of an index; the ... that ends a basic one is the engine's."""
+    index = call.params["index"]
+    index = index[:-1] if len(index) > 1 and index[-1] is Ellipsis else index
+    return [_parameter(call, "index", k, x) for k, x in enumerate(index)]
 
 
-def operand(value: Value) -> str:
-    """A value's label inside an expression: in parentheses where it is an expression itself."""
-    return f"({value.label})" if " " in value.label else value.label
+def parameter(call: Call, name: str) -> str:
+    """A parameter as Python; arrays by their names."""
+    value = call.params[name]
+    if not isinstance(value, tuple | list):
+        return _parameter(call, name, 0, value)
+    items = [_parameter(call, name, k, x) for k, x in enumerate(value)]
+    return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+
+
+def _parameter(call: Call, name: str, k: int, x: Any) -> str:
+    if (name, k) in call.indices:
+        ids = call.indices[name, k]
+        return str(ids.numbers.tolist()) if ids.name is None and ids.array.size <= FEW else named(ids, call.scope)
+    if isinstance(x, slice | type(...)) or x is None:
+        return show_item(x) if x is not None else "None"
+    if isinstance(x, tuple | list):
+        return f"({', '.join(_parameter(call, name, -1, part) for part in x)}{',' if len(x) == 1 else ''})"
+    if isinstance(x, float) and name != "eps":
+        return number(x)
+    return str(x) if isinstance(x, bool | int | float | str) else str(getattr(x, "name", None) or _dtype(x))
+
+
+def _dtype(x: Any) -> str:
+    try:
+        return np.dtype(x).name
+    except TypeError:
+        return type(x).__name__
+
+
+def _differs(value: Any, default: Any) -> bool:
+    return True if hasattr(value, "shape") else bool(value != default)
 
 
 def results(call: Call) -> str:
@@ -103,19 +183,19 @@ def results(call: Call) -> str:
 def short_expression(call: Call) -> str:
     """A label for a result without a name: the expression itself where it is short, else the op's name."""
     name = call.op.name
-    if name in INFIX or name == "neg":
+    if name in INFIX or name == "neg" or name in INDEXING:
         text = expression(call)
+        if len(text) > SHORT and name in INDEXING:
+            text = f"{operand(call.inputs[0], call.scope)}[…]"
     elif name == "transpose" and len(call.outputs[0].shape) == 2:
-        text = f"{operand(call.inputs[0])}ᵀ"
-    elif name == "basic_index":
-        text = f"{operand(call.inputs[0])}[…]"
+        text = f"{operand(call.inputs[0], call.scope)}ᵀ"
     else:
         return name
     return text if len(text) <= SHORT else name
 
 
-def gradient_name(value: Value) -> str:
-    return f"∂L/∂{operand(value)}"
+def gradient_name(value: Value, scope: Scope | None = None) -> str:
+    return f"∂L/∂{operand(value, scope)}"
 
 
 # -- one step ---------------------------------------------------------------------------------------------------------
@@ -126,46 +206,83 @@ def describe(step: Step) -> str:
     where = f"   in {step.scope.path}" if step.scope.path else ""
     if step.kind == "seed":
         assert step.value is not None
-        name = gradient_name(step.value)
-        return f"step {step.index}   backward begins{where}\n  {name} = {show(step.arrived[0])}"
+        return f"step {step.index}   backward begins{where}\n  {gradient_name(step.value)} = {show(step.arrived[0])}"
     call = step.call
     assert call is not None
-    lines = [f"step {step.index}   {step.kind}   {results(call)}{where}"]
+    head = f"step {step.index}   {step.kind}   {results(call)}{where}"
+    if len(head) > columns():
+        head = textwrap.fill(head, columns(), subsequent_indent=" " * 10, drop_whitespace=True, break_long_words=False)
+    lines = [head]
     if call.line:
-        lines.append(f"  {'line':<18}{call.line}")
+        lines.append(wrapped("line", call.line))
     if step.kind == "forward":
-        lines += [f"  {'formula':<18}{call.op.formula}", *_forward_rows(call)]
+        lines += [wrapped("formula", plain(call.op.formula)), *_forward_rows(call)]
     else:
-        lines += [f"  {'derivative':<18}{call.op.derivative}", *_backward_rows(step)]
+        lines += [wrapped("derivative", plain(call.op.derivative)), *_backward_rows(step)]
     return "\n".join(lines)
 
 
 def _forward_rows(call: Call) -> list[str]:
-    rows = [f"  {x.label:<18}{show(x.array)}" for x in dict.fromkeys(call.values())]
-    return rows + [f"  {'= ' + value.label:<18}{show(value.array)}" for value in call.outputs]
+    from minilm.trace.attention import FUSED, weights
+
+    rows = [(named(x, call.scope), x.array, x.tokens) for x in dict.fromkeys(call.values())]
+    if call.op.name == FUSED:
+        rows.append(("P", weights(call), call.tokens))
+    rows += [(f"= {named(value, call.scope)}", value.array, value.tokens) for value in call.outputs]
+    return [_shown(*row) for row in rows]
+
+
+def _shown(label: str, array: Any, tokens: tuple[str, ...]) -> str:
+    across, down = titles(tuple(array.shape), tokens)
+    if not across or array.size > ATTENTION:
+        return wrapped(label, show(array))
+    width = max(8, *(len(cut(t, 12)) for t in tokens))
+    lines = [f"  {label:<18}" + " ".join(f"{cut(t, 12):>{width}}" for t in across)]
+    for row, title in zip(to_host(array).reshape(-1, len(across)), down, strict=True):
+        lines.append(f"  {cut(title, 16):>16}  " + " ".join(f"{number(x):>{width}}" for x in row.tolist()))
+    return "\n".join(lines)
+
+
+def titles(shape: tuple[int, ...], tokens: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The tokens across and down a matrix of attention, whose last axis they must fit: shorter ones are the last that asked, as
+    with a cache; several heads stand below one another.
+    """
+    if not tokens or len(shape) < 2 or shape[-1] != len(tokens) or shape[-2] > len(tokens):
+        return [], []
+    return list(tokens), [*tokens[len(tokens) - shape[-2] :]] * int(np.prod(shape[:-2], dtype=int))
 
 
 def _backward_rows(step: Step) -> list[str]:
     assert step.call is not None
-    rows = [f"  {'arrives':<18}{gradient_name(value)} = {show(g)}"
+    scope = step.call.scope
+    rows = [wrapped("arrives", f"{gradient_name(value, scope)} = {show(g)}")
             for value, g in zip(step.call.outputs, step.arrived, strict=True) if g is not None]  # fmt: skip
     for c in step.contributions:
-        rows += [f"  to {c.value.label}", f"    {'local derivative':<18}{local_text(c)}", f"    {'their product':<18}{show(c.grad)}",
-                 f"    {'so far':<18}{gradient_name(c.value)} = {show(c.accumulated)}"]  # fmt: skip
+        product, axes = c.product()
+        rows += [f"  to {named(c.value, scope)}", wrapped("local derivative", local_text(c), "    "),
+                 wrapped("their product", show(product), "    ")]  # fmt: skip
+        if axes:
+            rows.append(wrapped(f"sum over {axes_text(axes)}", show(c.grad), "    "))
+        rows.append(wrapped("so far", f"{gradient_name(c.value, scope)} = {show(c.accumulated)}", "    "))
     return rows
+
+
+def axes_text(axes: tuple[int, ...]) -> str:
+    """ "axis 0", "axes 0, 2" """
+    return f"ax{'i' if len(axes) == 1 else 'e'}s {', '.join(map(str, axes))}"
 
 
 def local_text(contribution: Contribution) -> str:
     """The local derivative of a contribution: its numbers where they are few, else a word on its form."""
     kind, array = contribution.local()
-    y, x = contribution.call.outputs[0], contribution.value
+    y, x, scope = contribution.call.outputs[0], contribution.value, contribution.call.scope
     if kind == "rule":
         return (
             f"a matrix of {sum(v.array.size for v in contribution.call.outputs)} x {x.array.size}, applied by the rule"
         )
     what = "at each place" if kind == "elementwise" else "Jacobian"
     one = array is not None and array.ndim == 0
-    return f"∂{operand(y)}/∂{operand(x)} = {show(array)}" + ("" if one else f" ({what})")
+    return f"∂{operand(y, scope)}/∂{operand(x, scope)} = {show(array)}" + ("" if one else f" ({what})")
 
 
 # -- all steps --------------------------------------------------------------------------------------------------------
@@ -186,31 +303,45 @@ def groups(trace: Trace, depth: int | None) -> list[tuple[Scope | None, list[Ste
 
 
 def table(trace: Trace, depth: int | None = None) -> str:
-    """All steps, one a row; Modules below `depth` are one row each."""
-    rows = [("step", "", "computes", "result")]
-    for scope, steps in groups(trace, depth):
-        rows.append(_group_row(scope, steps) if scope is not None else _row(steps[0]))
-    widths = [min(max(len(row[i]) for row in rows), limit) for i, limit in enumerate((11, 8, 48))]
+    """All steps, one a row; Modules below `depth` are one row each. No row is wider than the terminal."""
+    found = groups(trace, depth)
+    rows = [("step", "", "computes", "result"), *(_group_row(*group) for group in found)]
+    first, second = (max(len(row[i]) for row in rows) for i in (0, 1))
+    rest = max(columns(), 40) - first - second - 6
+    third, fourth = (max(len(row[i]) for row in rows) for i in (2, 3))
+    if third + fourth > rest:
+        third = max(min(third, rest * 3 // 7), rest - fourth)
+    rows[1:] = [_group_row(*group, room=rest - third) for group in found]
     return "\n".join(
-        "  ".join([*(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=False)), row[3]]) for row in rows
+        f"{a:<{first}}  {b:<{second}}  {cut(c, third):<{third}}  {cut(d, rest - third)}".rstrip() for a, b, c, d in rows
     )
 
 
-def _row(step: Step) -> tuple[str, str, str, str]:
+def _row(step: Step, room: int = 1000) -> tuple[str, str, str, str]:
     if step.kind == "seed":
         assert step.value is not None
-        return str(step.index), "backward", gradient_name(step.value), brief(step.arrived[0])
-    assert step.call is not None
+        return str(step.index), "backward", gradient_name(step.value), brief(step.arrived[0], room)
+    call = step.call
+    assert call is not None
     if step.kind == "forward":
-        return str(step.index), "forward", results(step.call), "; ".join(brief(v.array) for v in step.call.outputs)
-    of, to = ", ".join(map(operand, step.call.outputs)), ", ".join(operand(c.value) for c in step.contributions)
-    gradients = "; ".join(f"{gradient_name(c.value)} = {brief(c.accumulated)}" for c in step.contributions)
-    return str(step.index), "backward", f"{of} -> {to}", gradients
+        return str(step.index), "forward", results(call), _several([("", v.array) for v in call.outputs], room)
+    scope = call.scope
+    to = ", ".join(operand(c.value, scope) for c in step.contributions)
+    gradients = _several([(f"{gradient_name(c.value, scope)} = ", c.accumulated) for c in step.contributions], room)
+    return str(step.index), "backward", f"{', '.join(map(operand, call.outputs))} -> {to}", gradients
 
 
-def _group_row(scope: Scope, steps: list[Step]) -> tuple[str, str, str, str]:
+def _several(arrays: list[tuple[str, Any]], room: int) -> str:
+    """Arrays behind their names; each has its share of the room."""
+    share = (room + 2) // max(len(arrays), 1) - 2
+    return "; ".join(label + brief(array, share - len(label)) for label, array in arrays)
+
+
+def _group_row(scope: Scope | None, steps: list[Step], room: int = 1000) -> tuple[str, str, str, str]:
+    last = _row(steps[-1], room)
+    if scope is None:
+        return last
     numbers = f"{steps[0].index}-{steps[-1].index}" if len(steps) > 1 else str(steps[0].index)
-    last = _row(steps[-1])
     kind = "forward" if steps[0].kind == "forward" else "backward"
     return numbers, kind, f"[{scope.path}: {scope.kind}, {len(steps)} step{'s' * (len(steps) > 1)}]", last[3]
 
@@ -221,8 +352,8 @@ def listing(trace: Trace) -> str:
         return "<trace: nothing was recorded; compute something on tensors inside the with block>"
     deepest = max(len(scope.ancestors()) for scope in trace.scopes)
     depth = next((d for d in range(deepest, 0, -1) if len(groups(trace, d)) <= ROWS), 0)
-    note = "" if depth >= deepest else f"\nModules are folded; print(steps.table({depth + 1})) opens one level more."
-    return table(trace, depth) + note
+    note = f"Modules are folded; print(steps.table({depth + 1})) opens one level more."
+    return table(trace, depth) + ("" if depth >= deepest else "\n" + textwrap.fill(note, max(columns(), 40)))
 
 
 def walk(trace: Trace) -> None:

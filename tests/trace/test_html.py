@@ -1,10 +1,7 @@
 """The page: complete without its script, deterministic, small, and told by the trace alone."""
 
-import html
 import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
@@ -273,67 +270,6 @@ def test_the_script_keeps_its_strings():
     assert " = " not in re.sub(r'"[^"]*"', "", short)
 
 
-SCRIPT = """<script>
-function press(key) { document.querySelector(".mlstep").dispatchEvent(new KeyboardEvent("keydown", {key: key, bubbles: true})); }
-function tell() {
-  var root = document.querySelector(".mlstep"), item = root.querySelector(".steps>.now");
-  document.title += "|" + root.querySelector(".msg").textContent + ";" + item.querySelector(".e").textContent.trim()
-    + ";" + Array.from(root.querySelectorAll(".panel:not([hidden]) .n.now>.b")).map(function (t) { return t.textContent.trim(); })
-    + ";" + root.querySelectorAll("svg>.e.now").length + ";" + root.querySelectorAll("details.panel[open]").length;
-}
-%s
-</script>"""
-
-
-def walk(tmp_path, text: str, actions: str) -> list[list[str]]:
-    """What a browser shows after each `tell()`: message, heading, boxes lit, edges lit, panels open."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("needs Chromium")
-    file = tmp_path / "page.html"
-    file.write_text(f"<!doctype html><meta charset=utf-8><title></title>{text}{SCRIPT % actions}", "utf-8")
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--dump-dom"]
-    found = subprocess.run([*command, file.as_uri()], capture_output=True, text=True, timeout=120, check=True)
-    title = re.search("<title>(.*?)</title>", found.stdout)[1]
-    return [part.split(";") for part in html.unescape(title).split("|")[1:]]
-
-
-@pytest.mark.slow
-def test_a_browser_walks_through_the_network(tmp_path, net_page):
-    seen = walk(
-        tmp_path, net_page, "tell(); press('ArrowRight'); tell(); press('End'); tell(); press('ArrowLeft'); tell();"
-    )
-    assert seen == [
-        ["step 0 of 14, forward", "forward W1 @ x", "W1 @ x", "2", "0"],
-        ["step 1 of 14, forward", "forward z1 = (W1 @ x) + b1", "z1", "2", "0"],
-        ["step 14 of 14, backward", "backward through W1 @ x", "W1 @ x", "1", "0"],
-        ["step 13 of 14, backward", "backward through z1 = (W1 @ x) + b1", "z1", "2", "0"],
-    ]
-
-
-@pytest.mark.slow
-def test_a_browser_opens_and_closes_modules(tmp_path):
-    seen = walk(
-        tmp_path,
-        page(gpt()),
-        "tell(); press('o'); tell(); press('ArrowRight'); press('ArrowRight'); press('Enter'); tell();"
-        "press('Escape'); tell(); press('Escape'); tell();",
-    )
-    messages, headings, boxes, _, opened = zip(*seen, strict=True)
-    assert messages[0].startswith("steps 0–")
-    assert headings[0] == "forward model GPT"
-    assert boxes == ("model", "wte", "ln_1", "blocks.0", "model")
-    assert opened == ("0", "1", "2", "1", "0")
-
-
-@pytest.mark.slow
-def test_the_same_output_twice_on_a_page_works_twice(tmp_path, net_page):
-    second = "document.querySelectorAll('.go')[1].click(); tell(); document.title += document.querySelectorAll('.mlstep.on').length;"
-    seen = walk(tmp_path, net_page + net_page, second)
-    assert seen[0][0] == "step 0 of 14, forward"  # the first has not moved
-    assert seen[0][-1] == "02"
-
-
 # -- explanations -----------------------------------------------------------------------------------------------------
 
 
@@ -380,3 +316,31 @@ def test_a_module_is_summed_up_by_what_goes_in_and_out():
         numbers, model.weight.numpy()[0], rtol=1e-3
     )  # the Module's part alone, without x.sum()'s
     assert "backward" not in forward
+
+
+def test_the_colors_are_explained_of_what_there_is(net_page):
+    key = re.search(r"<p class=key>.*?</p>", net_page)[0]
+    for word in ("parameter", "input", "still to come", "computed", "gradient", "negative"):
+        assert word in key
+    assert "Module" not in key
+    assert "Module: Enter opens it" in page(gpt())
+    x = ml.tensor([1.0])
+    with ml.trace() as steps:
+        x.exp()
+    assert not any(
+        word in page(steps).partition("<script")[0] for word in ("gradient has arrived", "negative", "parameter<")
+    )
+
+
+def test_a_page_of_its_own_is_complete(tmp_path, net):
+    net.save(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text("utf-8")
+    for part in (
+        '<html lang="en">',
+        'name="viewport"',
+        '"light dark"',
+        "<title>Step-through</title>",
+        "<main>",
+        "<h1>",
+    ):
+        assert part in text

@@ -149,3 +149,31 @@ def test_what_fits_into_a_box():
     assert in_box(np.zeros((2, 3))) == "2×3"
     assert in_box(np.zeros((0, 3))) == "0×3"
     assert in_box(np.array([7, 123456])) == "7, 1.235e+05"
+
+
+def test_a_module_shows_what_leaves_it_not_what_nobody_uses():
+    """Batch norm updates its running statistics, which nothing uses afterwards."""
+    model = nn.Sequential(nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2))
+    with ml.trace() as steps:
+        loss = model(ml.tensor(np.random.default_rng(0).normal(size=(2, 1, 3, 3)))).sum()
+    box = next(n for n in Drawing(steps).panel(steps.scopes[0], False).nodes if n.kind == "module")
+    assert box.values[0].shape == (2, 2, 2, 2)
+    titles = [n.title for n in Drawing(steps).panel(steps.scopes[0], False).nodes]
+    assert not [t for t in titles if "running" in t]  # buffers belong to their Module
+    assert loss.shape == ()
+
+
+def test_a_box_has_room_for_every_gradient_that_stands_in_it():
+    """The longest of them need not be the last: ∂ −1.23e-05, −6.79e-05 and its opposite add up to 0."""
+    x = ml.tensor(np.array([1.0, 2.0]), requires_grad=True)
+    with ml.trace() as steps:
+        (x * ml.tensor(np.array([-1.23e-05, -6.79e-05]))).sum().backward()
+        (x * ml.tensor(np.array([1.23e-05, 6.79e-05]))).sum().backward()
+    (box,) = [n for n in Drawing(steps).panel(steps.scopes[0], True).nodes if n.title == "x"]
+    assert box.size[0] >= 5.5 * len("∂ −1.23e-05, −6.79e-05")
+
+
+def test_the_drawing_has_room_for_all_that_is_in_it(steps):
+    panel = Drawing(steps).panel(steps.scopes[0], True)
+    for node, (x, _) in zip(panel.nodes, panel.layout.boxes, strict=True):
+        assert x + node.size[0] <= panel.layout.width

@@ -7,10 +7,12 @@ import pytest
 
 import minilm as ml
 from minilm.trace import text
+from tests.browser import examples
 from tests.trace.test_record import _float64, two_two_two  # noqa: F401
 
 
-def test_one_row_a_step_with_the_books_digits():
+def test_one_row_a_step_with_the_books_digits(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     steps, _ = two_two_two()
     lines = str(steps).splitlines()
     assert len(lines) == 1 + len(steps)
@@ -64,6 +66,45 @@ def test_the_step_where_backward_begins():
 )
 def test_arrays(array, shown):
     assert text.show(array) == shown
+
+
+def test_where_numbers_do_not_fit_their_range_stands():
+    steps, _ = two_two_two()
+    assert str(steps).splitlines()[-1].endswith("∂L/∂W1 = 2x2: -0.0938 to 0.1094")
+
+
+EXAMPLES = {name: make() for name, make in examples.OWN.items()}
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 132, 200])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_no_row_is_wider_than_the_terminal(monkeypatch, name, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    steps = EXAMPLES[name]
+    for shown in (str(steps), *map(steps.table, (None, 0, 1, 2, 3))):
+        rows = shown.splitlines()
+        assert max(map(len, rows)) <= columns
+    assert "result" in rows[0]
+    assert all(len(row) > columns // 2 - 10 for row in steps.table().splitlines()[1:3])  # and the room is used
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_steps_are_broken_where_the_terminal_ends(monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "80")
+    for step in EXAMPLES[name]:
+        for line in str(step).splitlines():
+            assert len(line) <= 80 or " " not in line[30:80], line
+
+
+def test_without_a_terminal_there_are_80_columns(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert max(map(len, str(EXAMPLES["gpt"]).splitlines())) <= 80
+
+
+def test_a_walk_shows_no_latex():
+    shown = "".join(str(step) for steps in EXAMPLES.values() for step in steps)
+    assert not set("\\{}") & set(shown)
+    assert "P = softmax(s Q Kᵀ + M)" in shown
 
 
 def gpt_steps(n_layer):
