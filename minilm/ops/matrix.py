@@ -76,7 +76,6 @@ class solve(Op):
     formula = r"A X = B"
     derivative = r"\bar B = A^{-\top} \bar X, \quad \bar A = -\bar B\, X^\top"
     domain = "invertible matrices A"
-    broadcasts = True
     integers = "floats"
     wide = True
     samples = [

@@ -30,7 +30,10 @@ class conv_transpose2d(Batched):
     """
 
     formula = (
-        r"y_{n,\, o,\, s i + d u - p,\, s j + d v - p} \mathrel{+}= \sum_c x_{ncij}\, w_{couv}, \quad \text{from } b_o"
+    formula = (
+        r"y_{nohw} = b_o + \sum_{c} \sum_{i,j,u,v} x_{ncij}\, w_{couv} "
+        r"\text{ over } s i + d u - p = h,\; s j + d v - p = w"
+    )
     )
     derivative = (
         r"\bar x_{ncij} = \sum_{o,u,v} w_{couv}\, \bar y_{n,\, o,\, s i + d u - p,\, s j + d v - p};"
@@ -107,7 +110,7 @@ class conv_transpose1d(Batched):
     r"""`conv_transpose2d` along one axis: x ``(N, C, L')`` or ``(C, L')``, weight ``(C, O / groups, k)``, bias ``(O,)`` or None."""
 
     batch_axes = 3
-    formula = r"y_{n,\, o,\, s i + d u - p} \mathrel{+}= \sum_c x_{nci}\, w_{cou}, \quad \text{from } b_o"
+    formula = r"y_{nol} = b_o + \sum_{c} \sum_{i,u} x_{nci}\, w_{cou} \text{ over } s i + d u - p = l"
     derivative = (
         r"\bar x_{nci} = \sum_{o,u} w_{cou}\, \bar y_{n,\, o,\, s i + d u - p};"
         r"\quad \bar w_{cou} = \sum_{n,i} x_{nci}\, \bar y_{n,\, o,\, s i + d u - p}; \quad \bar b_o = \sum_{n,i} \bar y_{noi}"
