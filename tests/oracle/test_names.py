@@ -196,7 +196,7 @@ def zero_for_none(grads):
     return [0.0 if g is None else g for g in grads]
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("line", LINES)
 def test_a_line_means_the_same(line, dtype):
     """(A gradient of zeros and none at all are the same: PyTorch stops at some questions, minilm at others.)"""
