@@ -166,8 +166,17 @@ class Operators:
     # -- spellings as methods -----------------------------------------------------------------------------------------
 
     add, sub, div = spellings.add, spellings.sub, spellings.div
+    addmm, addcmul, addcdiv, kron = spellings.addmm, spellings.addcmul, spellings.addcdiv, spellings.kron
     subtract, divide, true_divide = sub, div, div
+    deg2rad, rad2deg, clamp_min, clamp_max = (
+        spellings.deg2rad,
+        spellings.rad2deg,
+        spellings.clamp_min,
+        spellings.clamp_max,
+    )
+    nansum, nanmean, aminmax = spellings.nansum, spellings.nanmean, spellings.aminmax
     eq, ne, lt, le, gt, ge = spellings.eq, spellings.ne, spellings.lt, spellings.le, spellings.gt, spellings.ge
+    not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
     logical_not, logical_and = spellings.logical_not, spellings.logical_and
     logical_or, logical_xor = spellings.logical_or, spellings.logical_xor
     allclose, equal, nan_to_num = spellings.allclose, spellings.equal, spellings.nan_to_num
@@ -180,7 +189,7 @@ class Operators:
         spellings.fliplr,
         spellings.flipud,
     )
-    rot90 = spellings.rot90
+    rot90, hsplit, vsplit = spellings.rot90, spellings.hsplit, spellings.vsplit
     gather, scatter, scatter_add = spellings.gather, spellings.scatter, spellings.scatter_add
     index_select, index_add = spellings.index_select, spellings.index_add
     index_copy, index_fill = spellings.index_copy, spellings.index_fill
@@ -262,6 +271,10 @@ class Operators:
             return tuple(self._wrap(place) for place in places)
         rows = xp.stack(places, axis=1)
         return self._wrap(rows if array.ndim else rows[:, :0])
+
+    def argwhere(self: Any) -> Any:
+        """`nonzero`: a row of numbers for each element that is not 0."""
+        return self.nonzero()
 
     def where(self: Any, condition: Any, other: Any) -> Any:
         """Its elements where the condition holds, those of `other` elsewhere."""

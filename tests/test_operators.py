@@ -153,7 +153,7 @@ def test_joining():
     assert ml.vstack([v, w]).tolist() == [[1, 2], [3, 4]]
     assert ml.column_stack([v, w]).tolist() == [[1, 3], [2, 4]]
     assert ml.dstack([v, w]).tolist() == [[[1, 3], [2, 4]]]
-    assert ml.append(ml.vstack([v, w]), [[5, 6]] * ml.ones(1, 1, dtype="int64"), axis=0).shape == (3, 2)
+    assert ml.append(ml.vstack([v, w]), ml.tensor([[5, 6]]), axis=0).shape == (3, 2)
     assert ml.append(v[None], w[None]).shape == (4,)
 
 

@@ -11,6 +11,7 @@ from minilm.nn.activation import (
     Hardsigmoid,
     Hardswish,
     Hardtanh,
+    Identity,
     LeakyReLU,
     LogSigmoid,
     LogSoftmax,
@@ -21,6 +22,7 @@ from minilm.nn.activation import (
     Sigmoid,
     SiLU,
     Softmax,
+    Softmin,
     Softplus,
     Softshrink,
     Softsign,
@@ -50,9 +52,9 @@ from minilm.nn.transformer import FeedForward, TransformerDecoderLayer, Transfor
 
 __all__ = ["CELU", "ELU", "GELU", "GLU", "GRU", "LSTM", "RNN", "SELU", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss",
            "BatchNorm1d", "BatchNorm2d", "Conv1d", "Conv2d", "CrossEntropyLoss", "DropConnect", "Dropout", "Embedding",
-           "FeedForward", "Flatten", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "HuberLoss", "KLDivLoss",
-           "L1Loss", "LayerNorm", "LeakyReLU", "LearnedPositions", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss",
-           "MaxPool2d", "Mish", "Module", "ModuleList", "MultiHeadAttention", "NLLLoss", "PReLU", "Parameter", "RMSNorm",
-           "ReLU", "ReLU6", "RotaryPositions", "Sequential", "SiLU", "Sigmoid", "SinusoidalPositions", "Softmax", "Softplus",
-           "Softshrink", "Softsign", "Tanh", "Tanhshrink", "TransformerDecoderLayer", "TransformerEncoderLayer",
-           "functional", "init"]  # fmt: skip
+           "FeedForward", "Flatten", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "HuberLoss", "Identity",
+           "KLDivLoss", "L1Loss", "LayerNorm", "LeakyReLU", "LearnedPositions", "Linear", "LogSigmoid", "LogSoftmax",
+           "MSELoss", "MaxPool2d", "Mish", "Module", "ModuleList", "MultiHeadAttention", "NLLLoss", "PReLU", "Parameter",
+           "RMSNorm", "ReLU", "ReLU6", "RotaryPositions", "Sequential", "SiLU", "Sigmoid", "SinusoidalPositions", "Softmax",
+           "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink", "TransformerDecoderLayer",
+           "TransformerEncoderLayer", "functional", "init"]  # fmt: skip

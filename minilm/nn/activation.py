@@ -10,6 +10,13 @@ from minilm.nn.module import Module, Parameter
 from minilm.tensor import ones
 
 
+class Identity(Module):
+    """x itself: a place where another layer may stand."""
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+
 class Tanh(Module):
     """The hyperbolic tangent."""
 
@@ -91,6 +98,13 @@ class Softmax(Module):
 
     def extra_repr(self) -> str:
         return f"axis={self.axis}"
+
+
+class Softmin(Softmax):
+    """`Softmax` of -x: the smallest number gets the largest probability."""
+
+    def forward(self, x: Any) -> Any:
+        return F.softmin(x, axis=self.axis)
 
 
 class LogSoftmax(Module):
@@ -269,6 +283,6 @@ class GLU(Module):
         return f"axis={self.axis}"
 
 
-__all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
-           "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax", "Softplus",
-           "Softshrink", "Softsign", "Tanh", "Tanhshrink"]  # fmt: skip
+__all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "Identity",
+           "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax",
+           "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink"]  # fmt: skip

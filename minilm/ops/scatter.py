@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from minilm.ops.arithmetic import where
-from minilm.ops.index import accumulate, advanced_index, basic_index
+from minilm.ops.index import accumulate, advanced_index, basic_index, resolve
 from minilm.ops.logic import line
 from minilm.ops.op import Op, Sample, integer, op, real, shape_of
 from minilm.ops.reduce import sum
@@ -126,8 +126,9 @@ class scatter(Op):
 
 def put(x, places, values):
     """x with values (or one number) at an index of integer arrays."""
-    xp, shape = home_of(x).xp, shape_of(x)
-    named = xp.zeros(shape, bool)
+    shape = shape_of(x)
+    places = resolve(shape, places, home_of(x))
+    named = home_of(x).xp.zeros(shape, bool)
     named[places] = True
     if not shape_of(values):
         return where(named, values, x)

@@ -12,18 +12,23 @@ import itertools
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from minilm.ops.activation import clip
 from minilm.ops.arithmetic import add as _add
 from minilm.ops.arithmetic import div as _div
 from minilm.ops.arithmetic import mul, where
 from minilm.ops.arithmetic import sub as _sub
 from minilm.ops.arrange import outer, repeat_interleave, tensordot
 from minilm.ops.index import gather as _gather
+from minilm.ops.linalg import matmul
 from minilm.ops.logic import all, isclose, isnan, isneginf, isposinf
 from minilm.ops.op import normalize_axis, shape_of
+from minilm.ops.reduce import max as largest
+from minilm.ops.reduce import mean, std, sum, var
+from minilm.ops.reduce import min as smallest
 from minilm.ops.rounding import floor_divide, trunc_divide
 from minilm.ops.scatter import index_add as _index_add
 from minilm.ops.scatter import index_copy as _index_copy
@@ -35,14 +40,18 @@ from minilm.ops.shape import along, concat, expand, reshape, split, squeeze, tra
 
 
 def by_dim_or_axis(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Lets a function with a parameter `dim`, as PyTorch calls it, or `axis`, as NumPy does, be called with either name."""
+    """Lets a function with a parameter `dim`, as PyTorch calls it, or `axis`, as NumPy does, be called with either name.
+
+    So too with `keepdim` and `keepdims`.
+    """
     own = "dim" if "dim" in inspect.signature(function).parameters else "axis"
     other = "axis" if own == "dim" else "dim"
 
     @functools.wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
-        if other in named and own not in named:
-            named[own] = named.pop(other)
+        for theirs, ours in ((other, own), ("keepdim", "keepdims")):
+            if theirs in named and ours not in named:
+                named[ours] = named.pop(theirs)
         return function(*arguments, **named)
 
     return call
@@ -71,6 +80,78 @@ def div(a, b, rounding_mode=None):
     if rounding_mode not in modes:
         raise ValueError(f"div: rounding_mode must be None, 'floor' or 'trunc', got {rounding_mode!r}.")
     return modes[rounding_mode](a, b)
+
+
+def addmm(x, a, b, beta=1, alpha=1):
+    """beta x + alpha a b, with a matrix product."""
+    return _add(x if beta == 1 else mul(x, beta), matmul(a, b) if alpha == 1 else mul(matmul(a, b), alpha))
+
+
+def addcmul(x, a, b, value=1):
+    """x + value a b, element by element."""
+    return add(x, mul(a, b), alpha=value)
+
+
+def addcdiv(x, a, b, value=1):
+    """x + value a / b, element by element."""
+    return add(x, _div(a, b), alpha=value)
+
+
+def deg2rad(x):
+    """Degrees as radians."""
+    return mul(x, math.pi / 180.0)
+
+
+def rad2deg(x):
+    """Radians as degrees."""
+    return mul(x, 180.0 / math.pi)
+
+
+def clamp_min(x, low):
+    """Elements below `low` raised to it."""
+    return clip(x, low=low)
+
+
+def clamp_max(x, high):
+    """Elements above `high` lowered to it."""
+    return clip(x, high=high)
+
+
+@by_dim_or_axis
+def nansum(x, axis=None, keepdims=False):
+    """The sum of the elements that are not NaN."""
+    return sum(where(isnan(x), 0.0, x), axis=axis, keepdims=keepdims)
+
+
+@by_dim_or_axis
+def nanmean(x, axis=None, keepdims=False):
+    """The mean of the elements that are not NaN."""
+    return nansum(x, axis, keepdims) / sum(where(isnan(x), 0.0, 1.0), axis=axis, keepdims=keepdims)
+
+
+@by_dim_or_axis
+def var_mean(x, axis=None, correction=1, keepdims=False):
+    """The variance and the mean: a pair."""
+    return var(x, axis=axis, keepdims=keepdims, correction=correction), mean(x, axis=axis, keepdims=keepdims)
+
+
+@by_dim_or_axis
+def std_mean(x, axis=None, correction=1, keepdims=False):
+    """The standard deviation and the mean: a pair."""
+    return std(x, axis=axis, keepdims=keepdims, correction=correction), mean(x, axis=axis, keepdims=keepdims)
+
+
+class Extremes(NamedTuple):
+    """The smallest and the largest element."""
+
+    min: Any
+    max: Any
+
+
+@by_dim_or_axis
+def aminmax(x, axis=None, keepdims=False):
+    """The smallest and the largest element: a pair."""
+    return Extremes(smallest(x, axis=axis, keepdims=keepdims), largest(x, axis=axis, keepdims=keepdims))
 
 
 def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
@@ -312,6 +393,16 @@ def flipud(x):
     return x[::-1]
 
 
+def hsplit(x, sections):
+    """`tensor_split` along axis 1 (a vector's only axis)."""
+    return tensor_split(x, sections, 0 if len(shape_of(x)) == 1 else 1)
+
+
+def vsplit(x, sections):
+    """`tensor_split` along axis 0."""
+    return tensor_split(x, sections, 0)
+
+
 def rot90(x, k=1, dims=(0, 1)):
     """Turned by k quarter turns from the first of two axes towards the second."""
     a, b = (normalize_axis("rot90", axis, len(shape_of(x))) for axis in dims)
@@ -355,6 +446,16 @@ def repeat(x, repeats, axis=None):
 def inner(a, b):
     """Products summed over the last axis of both."""
     return tensordot(a, b, axes=([-1], [-1])) if shape_of(a) and shape_of(b) else a * b
+
+
+def kron(a, b):
+    """The Kronecker product: each element of a times the whole of b, block by block."""
+    first, second = shape_of(a), shape_of(b)
+    ndim = max(len(first), len(second))
+    first, second = (1,) * (ndim - len(first)) + first, (1,) * (ndim - len(second)) + second
+    a = reshape(a, tuple(n for size in first for n in (size, 1)))
+    b = reshape(b, tuple(n for size in second for n in (1, size)))
+    return reshape(a * b, tuple(m * n for m, n in zip(first, second, strict=True)))
 
 
 ger = outer
@@ -406,9 +507,11 @@ def masked_select(x, mask):
 
 
 __all__ = [
-    "add", "allclose", "append", "atleast_1d", "atleast_2d", "broadcast_to", "chunk", "column_stack", "diff", "div", "dstack",
-    "eq", "equal", "flatten", "fliplr", "flipud", "gather", "ge", "ger", "gt", "hstack", "index_add", "index_copy",
-    "index_fill", "index_select", "inner", "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt",
-    "masked_select", "meshgrid", "nan_to_num", "narrow", "ne", "permute", "ravel", "repeat", "rot90", "scatter",
-    "scatter_add", "select", "sub", "t", "take", "take_along_axis", "tensor_split", "unbind", "unflatten", "vstack",
+    "add", "addcdiv", "addcmul", "addmm", "allclose", "aminmax", "append", "atleast_1d", "atleast_2d", "broadcast_to",
+    "chunk", "clamp_max", "clamp_min", "column_stack", "deg2rad", "diff", "div", "dstack", "eq", "equal", "flatten", "fliplr",
+    "flipud", "gather", "ge", "ger", "gt", "hsplit", "hstack", "index_add", "index_copy", "index_fill", "index_select",
+    "inner", "kron", "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "masked_select", "meshgrid",
+    "nan_to_num", "nanmean", "nansum", "narrow", "ne", "permute", "rad2deg", "ravel", "repeat", "rot90", "scatter",
+    "scatter_add", "select", "std_mean", "sub", "t", "take", "take_along_axis", "tensor_split", "unbind", "unflatten",
+    "var_mean", "vsplit", "vstack",
 ]  # fmt: skip

@@ -30,10 +30,8 @@ class conv_transpose2d(Batched):
     """
 
     formula = (
-    formula = (
         r"y_{nohw} = b_o + \sum_{c} \sum_{i,j,u,v} x_{ncij}\, w_{couv} "
         r"\text{ over } s i + d u - p = h,\; s j + d v - p = w"
-    )
     )
     derivative = (
         r"\bar x_{ncij} = \sum_{o,u,v} w_{couv}\, \bar y_{n,\, o,\, s i + d u - p,\, s j + d v - p};"

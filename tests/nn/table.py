@@ -63,6 +63,8 @@ ROWS = [
     Row("GELU, tanh", lambda: nn.GELU("tanh"), real(2, 3)),
     Row("SiLU", nn.SiLU, real(2, 3)),
     Row("Softplus", nn.Softplus, real(2, 3)),
+    Row("Identity", nn.Identity, real(2, 3)),
+    Row("Softmin", nn.Softmin, real(2, 3)),
     Row("ELU", lambda: nn.ELU(0.5), real(2, 3, kinks=(0.0,))),
     Row("SELU", nn.SELU, real(2, 3, kinks=(0.0,))),
     Row("CELU", lambda: nn.CELU(0.5), real(2, 3, kinks=(0.0,))),

@@ -123,7 +123,16 @@ TYPES = cells("""
     T.arange(1, 3, 0.5) | T.tril_indices(3, 3) | T.triu_indices(3, 4, 1) | T.as_tensor([1, 2])
 """)
 
-LINES = [*OPERATORS, *REDUCTIONS, *ORDER, *SHAPES, *ARRANGED, *PRODUCTS, *PLACES, *ACTIVATIONS, *TYPES]
+LATER = cells("""
+    T.addmm(q, x, y.t()) | T.addmm(q, x, y.t(), beta=0.5, alpha=2) | x.addcmul(y, s, value=0.5) | T.addcdiv(x, s, y)
+    x.addcdiv(s, y, value=2)
+    T.deg2rad(x) | x.rad2deg() | T.clamp_min(x, 0.5) | x.clamp_max(0.25) | T.nansum(holes) | holes.nansum(dim=1) | T.nanmean(holes, dim=0)
+    holes.nanmean(1, keepdim=True) | T.var_mean(x, dim=1)[0] | T.var_mean(x, dim=(0, 1), correction=0)[1] | T.std_mean(x)[0]
+    T.aminmax(x, dim=1).max
+    c.aminmax()[0] | T.kron(v, x) | T.kron(q, x) | x.kron(w) | T.hsplit(x, 2)[1] | x.vsplit(3)[2] | x.hsplit([1, 3])[1] | n.argwhere()
+    x.less(y) | x.greater_equal(0.5)
+""")
+LINES = [*LATER, *OPERATORS, *REDUCTIONS, *ORDER, *SHAPES, *ARRANGED, *PRODUCTS, *PLACES, *ACTIVATIONS, *TYPES]
 for name in UNARY:
     LINES += [f"T.{name}(x)", f"T.{name}(z)"] + ([f"x.{name}()"] if hasattr(torch.Tensor, name) else [])
 LINES += [call for name in POSITIVE for call in (f"y.{name}()", f"T.{name}(y)")]
@@ -187,7 +196,7 @@ def zero_for_none(grads):
     return [0.0 if g is None else g for g in grads]
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("line", LINES)
 def test_a_line_means_the_same(line, dtype):
     """(A gradient of zeros and none at all are the same: PyTorch stops at some questions, minilm at others.)"""
