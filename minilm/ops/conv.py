@@ -211,6 +211,7 @@ class max_pool2d_indices(Batched):
     derivative = r"\bar x = 0"
     domain = "no gradient: the results are integers"
     answers = True
+    integers = "refused"
     samples = [
         Sample(distinct(1, 2, 4, 4), kernel_size=2),
         Sample(distinct(1, 1, 5, 4), kernel_size=3, stride=2, padding=1, dilation=2),

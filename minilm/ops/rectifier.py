@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from minilm.ops.activation import sigmoid, softplus, tanh
 from minilm.ops.arithmetic import abs, exp, minimum, sign, where
-from minilm.ops.elementary import floats, some
+from minilm.ops.elementary import some
 from minilm.ops.op import Op, Sample, normalize_axis, op, real, shape_of
 from minilm.ops.shape import reshape, split
 
@@ -17,7 +17,7 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.673263242354377284
 
 def below_zero(xp, x):
     """x where it is negative, 0 elsewhere: what an exponential cannot overflow on."""
-    return xp.minimum(floats(x), 0)
+    return xp.minimum(x, 0)
 
 
 @op
@@ -28,6 +28,7 @@ class elu(Op):
     derivative = r"\bar x = \bar y\,([x > 0] + [x \le 0]\,\alpha e^x)"
     domain = r"kink at 0 for \alpha \neq 1, where \bar x = \alpha \bar y"
     source = "Clevert, Unterthiner and Hochreiter (2016), Fast and Accurate Deep Network Learning by Exponential Linear Units"
+    integers = "floats"
     samples = [*some(kinks=(0.0,)), Sample(real(4, kinks=(0.0,)), alpha=0.5)]
 
     def forward(self, dev, x, *, alpha=1.0):
@@ -47,6 +48,7 @@ class selu(Op):
     derivative = r"\bar x = \lambda \bar y\,([x > 0] + [x \le 0]\,\alpha e^x)"
     domain = r"kink at 0, where \bar x = \lambda \alpha \bar y"
     source = "Klambauer et al. (2017), Self-Normalizing Neural Networks"
+    integers = "floats"
     samples = some(kinks=(0.0,))
 
     def composed(self, x):
@@ -60,6 +62,7 @@ class celu(Op):
     formula = r"y = [x > 0]\,x + [x \le 0]\,\alpha (e^{x / \alpha} - 1)"
     derivative = r"\bar x = \bar y\,([x > 0] + [x \le 0]\,e^{x / \alpha})"
     source = "Barron (2017), Continuously Differentiable Exponential Linear Units"
+    integers = "floats"
     samples = [*some(kinks=(0.0,)), Sample(real(4, kinks=(0.0,)), alpha=0.5)]
 
     def check(self, x, *, alpha):
@@ -116,6 +119,7 @@ class hardsigmoid(Op):
     derivative = r"\bar x = \tfrac16 \bar y\,[-3 < x < 3]"
     domain = r"kinks at -3 and 3, where \bar x = 0"
     source = "Howard et al. (2019), Searching for MobileNetV3, section 5.2"
+    integers = "floats"
     samples = some(-5.0, 5.0, kinks=(-3.0, 3.0))
 
     def composed(self, x):
@@ -130,6 +134,7 @@ class hardswish(Op):
     derivative = r"\bar x = \bar y\,([-3 < x < 3]\,(\tfrac13 x + \tfrac12) + [x \ge 3])"
     domain = r"kinks at -3, where \bar x = 0, and at 3, where \bar x = \bar y"
     source = "Howard et al. (2019), Searching for MobileNetV3, section 5.2"
+    integers = "floats"
     samples = some(-5.0, 5.0, kinks=(-3.0, 3.0))
 
     def forward(self, dev, x):
@@ -146,6 +151,7 @@ class mish(Op):
     formula = r"y = x \tanh(\ln(1 + e^x))"
     derivative = r"\bar x = \bar y\,(t + x\,\sigma(x)\,(1 - t^2)), \quad t = \tanh(\ln(1 + e^x))"
     source = "Misra (2020), Mish: A Self Regularized Non-Monotonic Activation Function"
+    integers = "floats"
     samples = [*some(), Sample(real(4, low=-40.0, high=40.0))]
 
     def composed(self, x):
@@ -158,10 +164,10 @@ class logsigmoid(Op):
 
     formula = r"y = \ln \sigma(x) = -\ln(1 + e^{-x})"
     derivative = r"\bar x = \bar y\,\sigma(-x)"
+    integers = "floats"
     samples = [*some(), Sample(real(4, low=-40.0, high=40.0))]
 
     def forward(self, dev, x):
-        x = floats(x)
         return dev.xp.minimum(x, 0) - dev.xp.log1p(dev.xp.exp(-dev.xp.abs(x)))
 
     def grad_x(self, g, _y, x):
@@ -172,6 +178,7 @@ class logsigmoid(Op):
 class softsign(Op):
     formula = r"y = \frac{x}{1 + |x|}"
     derivative = r"\bar x = \frac{\bar y}{(1 + |x|)^2}"
+    integers = "floats"
     samples = some(kinks=(0.0,))
 
     def composed(self, x):
@@ -182,6 +189,7 @@ class softsign(Op):
 class tanhshrink(Op):
     formula = r"y = x - \tanh x"
     derivative = r"\bar x = \bar y \tanh^2 x"
+    integers = "floats"
     samples = some()
 
     def composed(self, x):
@@ -208,6 +216,7 @@ class softshrink(Op):
     formula = r"y = \operatorname{sign}(x) \max(|x| - \lambda, 0)"
     derivative = r"\bar x = \bar y\,[\,|x| > \lambda\,]"
     domain = r"kinks at \pm\lambda, where \bar x = 0"
+    integers = "floats"
     samples = [*some(kinks=(-0.5, 0.5)), Sample(real(4, kinks=(-1.0, 1.0)), lambd=1.0)]
 
     def check(self, x, *, lambd):
@@ -255,6 +264,7 @@ class glu(Op):
     formula = r"y = a\,\sigma(b), \quad [a \;\, b] = x"
     derivative = r"\bar a = \bar y\,\sigma(b), \quad \bar b = \bar y\, a\,\sigma(b)\,(1 - \sigma(b))"
     source = "Dauphin et al. (2017), Language Modeling with Gated Convolutional Networks"
+    integers = "floats"
     samples = [Sample(real(2, 4)), Sample(real(4, 3), axis=0)]
 
     def check(self, x, *, axis):

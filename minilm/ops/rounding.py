@@ -8,7 +8,6 @@ Integers stay integers.
 from __future__ import annotations
 
 from minilm.ops.arithmetic import sign
-from minilm.ops.elementary import floats
 from minilm.ops.op import Op, Sample, op, real
 
 BETWEEN = [Sample(real(2, 3, low=0.1, high=0.9)), Sample(real(3, low=-2.9, high=-2.6)), Sample(real(low=1.1, high=1.4))]
@@ -97,6 +96,7 @@ class frac(Op):
     formula = r"y = x - \operatorname{trunc}(x)"
     derivative = r"\bar x = \bar y"
     domain = r"jumps at whole numbers other than 0"
+    integers = "floats"
     samples = BETWEEN
 
     def composed(self, x):
@@ -194,6 +194,7 @@ class copysign(Op):
     derivative = r"\bar a = \bar y\, \operatorname{sign}(a)\, \operatorname{sign}(b), \quad \bar b = 0"
     domain = r"kink at a = 0, where \bar a = 0; jump at b = 0"
     broadcasts = True
+    integers = "floats"
     samples = [
         Sample(real(2, 3, kinks=(0.0,)), real(2, 3, kinks=(0.0,))),
         Sample(real(2, 1, kinks=(0.0,)), real(3, kinks=(0.0,))),
@@ -201,7 +202,7 @@ class copysign(Op):
     ]
 
     def forward(self, dev, a, b):
-        return dev.xp.copysign(floats(a), floats(b))
+        return dev.xp.copysign(a, b)
 
     def grad_a(self, g, y, a, _b):
         return g * sign(y) * sign(a)

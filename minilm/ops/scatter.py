@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from minilm.ops.arithmetic import where
+from minilm.ops.arithmetic import mul, where
 from minilm.ops.index import accumulate, advanced_index, basic_index, resolve
 from minilm.ops.logic import line
-from minilm.ops.op import Op, Sample, integer, op, real, shape_of
+from minilm.ops.op import Op, Sample, describe, integer, op, real, shape_of
 from minilm.ops.reduce import sum
 from minilm.ops.shape import along, array_of, drop, home_of, reshape
 
@@ -94,6 +94,8 @@ class scatter_add(Op):
 
 def full_like(x, shape, value):
     """A number of the type of x in every place of a shape."""
+    if not isinstance(value, bool | int | float | np.generic):
+        raise TypeError(f"src is {describe(value)}, expected a tensor or a number.")
     return home_of(x).xp.full(shape, value, array_of(x).dtype)
 
 
@@ -184,7 +186,7 @@ class index_add(Op):
 
     def composed(self, x, index, source, *, axis, alpha=1):
         index = as_index("index_add", index).reshape(-1)
-        source = source if alpha == 1 else source * alpha
+        source = source if alpha == 1 else mul(source, alpha)
         return x + accumulate(source, shape=shape_of(x), index=along(axis, index))
 
 

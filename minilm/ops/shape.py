@@ -315,7 +315,7 @@ class pad(Op):
         Sample(real(), widths=1),
         Sample(real(0, 2), widths=((1, 1), (0, 0))),
         Sample(real(3), widths=0),
-        Sample(real(3, 4), widths=((-1, 2), (1, -2)), value=0.5),
+        Sample(real(3, 4), widths=((-1, 2), (1, -2)), value=2.0),
         Sample(real(2, 3), widths=((3, -4), (-3, 2))),
     ]
 
