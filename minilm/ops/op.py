@@ -243,14 +243,13 @@ class Op:
             apply = getattr(type(x), "__minilm_op__", None)
             if apply is not None:
                 return apply(self, inputs, params)
-        even = dtypes.are_even(inputs)
-        if not even:
+        if not (self.plain or dtypes.are_even(inputs)):
             inputs = dtypes.weak_scalars(self, inputs)
             plan = self.plan(inputs)
             if plan is not None:
                 return plan.run(functools.partial(self._on_arrays, params), inputs)
         out = self._on_arrays(params, *inputs)
-        return out if even or self.multi else dtypes.settle(out, inputs, params)
+        return out if self.multi else dtypes.settle(out, inputs, params)
 
     def _on_arrays(self, params: dict[str, Any], *inputs: Any) -> Any:
         out = self.forward(common_device(self, inputs), *inputs, **params)
