@@ -116,10 +116,10 @@ class Kernels:
         Where that would be more than `long_sum` rows, it is done in float64.
         """
         if x.dtype.kind != "f":
-            return self.xp.sum(x, axis=axis, keepdims=keepdims, dtype=sum_dtype(x.dtype))
+            return x.sum(axis=axis, keepdims=keepdims, dtype=sum_dtype(x.dtype))
         if x.size <= self.long_sum or x.dtype.itemsize >= 8 or added_one_by_one(x, axis) <= self.long_sum:
-            return self.xp.sum(x, axis=axis, keepdims=keepdims)
-        return self.xp.sum(x, axis=axis, keepdims=keepdims, dtype=np.float64).astype(x.dtype)
+            return x.sum(axis=axis, keepdims=keepdims)
+        return x.sum(axis=axis, keepdims=keepdims, dtype=np.float64).astype(x.dtype)
 
     def cumsum(self, x: Array, axis: int) -> Array:
         """The sums of the first 1, 2, ... numbers along an axis. They are added one by one: float32 in float64; integers in int64."""
@@ -672,8 +672,11 @@ def sum_dtype(dtype: Any) -> np.dtype[Any]:
 
 
 def added_one_by_one(x: Array, axis: tuple[int, ...]) -> int:
-    """How many numbers NumPy adds one by one in a sum over axes: what is left of them behind those that are neighbours in memory."""
-    count, neighbours, width = math.prod(x.shape[i] for i in axis), 1, x.itemsize
+    """How many numbers NumPy adds one by one in a sum over axes, at most: the parts that are neighbours in memory count once."""
+    count = math.prod([x.shape[i] for i in axis])
+    if count <= Kernels.long_sum:
+        return count  # at most
+    neighbours, width = 1, x.itemsize
     for i in sorted((i for i, n in enumerate(x.shape) if n > 1), key=lambda i: abs(x.strides[i])):
         if i not in axis or (neighbours > 1 and abs(x.strides[i]) != width):
             break

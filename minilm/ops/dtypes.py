@@ -138,7 +138,7 @@ def are_even(inputs: Sequence[Any]) -> bool:
 
 def settle(y: Any, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     """A result in the default float type where NumPy made floats from integers; a parameter `dtype` asks for another."""
-    if y.dtype.kind != "f" or y.dtype == _default or "dtype" in params:
+    if y.dtype is _default or y.dtype.kind != "f" or "dtype" in params:
         return y
     given = [x.dtype for x in inputs if hasattr(x, "dtype") and x.dtype.kind == "f"]
     return y if y.dtype in given else y.astype(_default)

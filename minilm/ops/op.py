@@ -281,14 +281,13 @@ class Op:
             raise self.explain(error, inputs, params)  # noqa: B904  (explain decides what the traceback shows)
 
     def _on_arrays(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        even = dtypes.are_even(inputs)
-        if not even:
+        if not (self.plain or dtypes.are_even(inputs)):
             inputs = dtypes.weak_scalars(self, inputs)
             plan = self.plan(inputs)
             if plan is not None:
                 return plan.run(functools.partial(self._compute, params), inputs)
         out = self._compute(params, *inputs)
-        return out if even or self.multi else dtypes.settle(out, inputs, params)
+        return out if self.multi else dtypes.settle(out, inputs, params)
 
     def _compute(self, params: dict[str, Any], *inputs: Any) -> Any:
         out = self.forward(common_device(self, inputs), *inputs, **params)

@@ -83,7 +83,7 @@ def test_a_masked_mean_has_gradients(tensor):
     np.testing.assert_allclose(x.grad.numpy(), m.numpy() / 3.0, rtol=1e-6)
 
 
-def test_a_functions_of_integers_is_computed_in_the_default_float(tensor):
+def test_a_function_of_integers_is_computed_in_the_default_float(tensor):
     y = tensor(np.array([12], "uint8")).exp()
     assert y.dtype == "float32"
     np.testing.assert_allclose(y.numpy(), np.exp(np.float32([12.0])), rtol=1e-6)
