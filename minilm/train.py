@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from minilm import random
+from minilm import random, terminal
 from minilm.backend import get_device
 from minilm.checkpoint import CheckpointError, expect_format, load_arrays, save_arrays
 from minilm.data import random_blocks
@@ -215,6 +215,7 @@ def train(run: Run, text: TokenizedText, *, device: str = "auto", progress: bool
         _evaluate(training)
         training.save()
     bar = tqdm(total=run.train_config.steps, initial=training.step, unit="step", disable=not progress, dynamic_ncols=True,
+               bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}, {remaining} left{postfix}",
                mininterval=0.1 if sys.stderr.isatty() else 10.0)  # fmt: skip
     with training.parallel, bar, stop_requests() as stop:
         clock = time.perf_counter()
@@ -263,7 +264,7 @@ def _report(training: Training, loss: Tensor, norm: Any, speed: float, bar: Any)
     training.run.log(
         step=training.step, loss=value, learning_rate=rate, gradient_norm=float(norm), tokens_per_second=round(speed)
     )
-    bar.set_postfix_str(f"loss {value:.3f}, validation {training.best:.3f}, {speed:,.0f} tokens/s", refresh=False)
+    bar.set_postfix_str(terminal.progress(value, training.best, speed, bar.ncols), refresh=False)
 
 
 def _evaluate(training: Training) -> None:

@@ -1,12 +1,17 @@
 """The command line, as a user types it."""
 
+import dataclasses
 import re
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from minilm.cli import main
+from minilm.cli import in_options, main, option_names
+from minilm.models import GPTConfig
+from minilm.run import TrainConfig
 from tests.tiny import FLAGS, text_file
 
 pytestmark = pytest.mark.host  # runs name their device
@@ -69,12 +74,11 @@ def test_generate_options(trained, capsys):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["generate", "{tmp}/none"], "is not a folder"), (["generate", "{run}", "--prompt", "€"], "€"),
-     (["generate", "{run}", "--temperature", "-1"], "temperature"), (["generate", "{run}", "--samples", "0"], "--samples"),
-     (["train", "--data", "{tmp}/none.txt"], "none.txt"), (["train", "--recipe", "x"], "there is no recipe 'x'"),
-     (["train", "--resume", "{tmp}"], "config.json"), (["train", "--resume", "{run}", "--steps", "5"], "--steps"),
-     (["train", "--resume", "{run}", "--out", "x"], "--out"), (["train", "--device", "tpu", "--data", "{text}", "--out", "{tmp}/o"], "tpu"),
-     (["train", "--data", "{text}", "--out", "{run}"], "not empty"), (["train", "--data", "{text}", "--heads", "3"], "does not divide"),
+    [(["generate", "{tmp}/none"], "is not a folder"), (["generate", "{run}", "--prompt", "€"], "--prompt: the character '€'"),
+     (["train", "--data", "{tmp}/none.txt"], "none.txt"),
+     (["train", "--resume", "{tmp}"], "config.json"), (["train", "--resume", "{run}", "--heads", "5"], "--heads"),
+     (["train", "--resume", "{run}", "--out", "x"], "--out"), (["train", "--device", "tpu", "--data", "{text}", "--out", "{tmp}/o"], "--device: unknown device 'tpu'"),
+     (["train", "--data", "{text}", "--out", "{run}"], "not empty"), (["train", "--data", "{text}", "--heads", "3"], "--heads 3 does not divide --width 128 (the default)"),
      (["data", "show", "nonsense"], "nonsense"), (["data", "get", "nonsense"], "nonsense")],
 )  # fmt: skip
 def test_errors_are_one_line_and_exit_with_one(trained, tmp_path, capsys, monkeypatch, arguments, message):
@@ -85,6 +89,69 @@ def test_errors_are_one_line_and_exit_with_one(trained, tmp_path, capsys, monkey
     assert error.startswith("minilm: ")
     assert message in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["generate", "x", "--temperature", "-1"], "--temperature: expected 0 or a number above it, got '-1'"),
+     (["generate", "x", "--samples", "0"], "--samples: expected an integer of at least 1, got 0"),
+     (["generate"], "RUN"), (["generate", "x", "--seed"], "--seed needs a value; one that begins with '-' is joined to it: --seed=-x"),
+     (["generate", "x", "--seed", "-1"], "--seed: expected an integer of at least 0, got -1"),
+     (["generate", "x", "y"], "'y' is one argument too many"), (["generate", "x", "--stop", ""], "--stop: expected some text"),
+     (["train", "--recipe", "x"], "--recipe: there is no recipe 'x'; there are default,"),
+     (["train", "--recipe", "nanogpt-cqu"], "Did you mean nanogpt-cpu?"), (["train", "--tokenizer", "bpee"], "Did you mean bpe?"),
+     (["trian"], "there is no COMMAND 'trian': train, generate, data, book, doctor. Did you mean train?"),
+     (["data", "lst"], "Did you mean list?"), (["train", "--heeds", "2"], "there is no option --heeds. Did you mean --heads?"),
+     (["train", "--lr=1"], "there is no option --lr."), (["doctor", "--verbose"], "there is no option --verbose."),
+     (["train", "--heads", "0"], "--heads: expected an integer of at least 1, got 0"), (["train", "--width", "x"], "--width: expected an integer of at least 1, got 'x'"),
+     (["train", "--processes", "1000000"], "--processes: expected an integer of at most 256"),
+     (["train", "--sha256", "12"], "--sha256: expected a SHA-256, 64 hexadecimal digits, got '12'")],
+)  # fmt: skip
+def test_a_command_line_that_cannot_be_understood_ends_with_two(arguments, message, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("minilm: ")
+    assert message in error.splitlines()[0]
+    assert re.fullmatch(r"`minilm( \w+)? --help` lists what there is\.", error.splitlines()[1])
+    assert len(error.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--vocab-size", "300"], "--vocab-size is for a new bpe tokenizer (--tokenizer bpe), and the tokenizer is char."),
+     (["--min-learning-rate", "1"], "--min-learning-rate 1.0 is above --learning-rate 0.002 (the default)"),
+     (["--learning-rate", "1e-5"], "--min-learning-rate 0.0002 (the default) is above --learning-rate 1e-05"),
+     (["--processes", "13"], "--processes 13 is more than --batch-size 12 (the default)"),
+     (["--sha256", "0" * 64], "--sha256 is the checksum of a file that is fetched"),
+     (["--data", "https://127.0.0.1:1/x"], "--sha256"),
+     (["--width", "2000000"], "192,000,148,000,000 weights takes at least 3,072,"), (["--batch-size", "10000000000"], "--batch-size 10000000000, and there are"),
+     (["--layers", "1000000000000"], "GB of memory"), (["--tokenizer", "bpe", "--vocab-size", "10"], "--vocab-size"),
+     (["--tokenizer", "bpe", "--vocab-size", "1000000000000"], "GB of memory")],
+)  # fmt: skip
+def test_settings_that_do_not_fit_are_refused_before_anything_is_made(arguments, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    start = time.perf_counter()
+    assert main(["train", "--data", str(text_file(tmp_path)), "--out", "run", *arguments]) == 1
+    assert message in capsys.readouterr().err
+    assert time.perf_counter() - start < 5
+    assert not Path("run").exists()
+
+
+def test_every_setting_has_its_option_and_errors_are_told_in_options():
+    names = option_names()
+    settings = {f.name for cls in (GPTConfig, TrainConfig) for f in dataclasses.fields(cls)}
+    assert set(names) - settings == {"data", "sha256", "tokenizer"}
+    assert settings - set(names) == {"bias", "tie_weights", "position", "norm", "beta1", "beta2"}  # they have no option
+    for setting in settings & set(names):
+        kind = GPTConfig if setting in {f.name for f in dataclasses.fields(GPTConfig)} else TrainConfig
+        with pytest.raises(ValueError) as info:
+            kind(**{**({"vocab_size": 5} if kind is GPTConfig else {}), setting: -1})
+        told = in_options(str(info.value))
+        assert names[setting] + " must be" in told
+        assert not re.search(r"n_head|n_embd|n_layer|_size|_rate|GPTConfig", told.replace(names[setting], ""))
+    with pytest.raises(ValueError) as info:
+        GPTConfig(5, n_head=5)
+    assert in_options(str(info.value)) == "--heads 5 does not divide --width 768."
 
 
 def test_resume_of_a_finished_run(trained, capsys):

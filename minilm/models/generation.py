@@ -19,6 +19,7 @@ Stop = Callable[[list[int]], bool] | Sequence[Sequence[int]]
 ROOM = 1024  # tokens that there is room for at first
 LARGE = 1e300  # a penalty may not make a logit infinite: the difference of two infinities is no number
 
+
 class LanguageModel(Protocol):
     """What `generate` asks of a model."""
 
@@ -177,7 +178,9 @@ def generate(
     try:
         with no_grad():
             while running:
-                if position == contexts.shape[1]:  # twice the room each time: all copies together cost as much as the last
+                if (
+                    position == contexts.shape[1]
+                ):  # twice the room each time: all copies together cost as much as the last
                     contexts = np.concatenate([contexts, np.zeros_like(contexts)], axis=1)
                 out, cache = model.next_logits(contexts[:, :position], cache if use_cache else None)
                 logits = out.numpy()
@@ -226,7 +229,9 @@ def _sequences(name: str, value: Any, vocab_size: int | None) -> list[np.ndarray
                 f"{name} takes a list of sequences of ids, as [[1, 2, 3]]; {item!r} in it is no such sequence. "
                 "Is a pair of brackets missing?"
             )
-        ids = np.asarray(item).tolist() if hasattr(item, "dtype") else list(item)  # an array of [1, True] would hold 1, 1
+        ids = (
+            np.asarray(item).tolist() if hasattr(item, "dtype") else list(item)
+        )  # an array of [1, True] would hold 1, 1
         for j, id in enumerate(ids):
             if isinstance(id, bool | np.bool_) or not isinstance(id, int | np.integer):
                 raise TypeError(f"{name} takes integers for ids, got {id!r} at position {i}, {j}.")

@@ -10,7 +10,9 @@ from minilm.text import BPETokenizer, CharTokenizer, TextStream, WordPieceTokeni
 CORPUS = "the cat sat on the mat. aim, claim, main. żółw € 猫が座った 👩‍👩‍👧 " * 3
 CHAR = CharTokenizer.train(CORPUS)
 BPE = BPETokenizer.train(CORPUS, vocab_size=300)
-WORDPIECE = WordPieceTokenizer(["[UNK]", "[PAD]", "the", "cat", "mat", "sa", "##im", "##t", "."], special_tokens=["[UNK]", "[PAD]"])
+WORDPIECE = WordPieceTokenizer(
+    ["[UNK]", "[PAD]", "the", "cat", "mat", "sa", "##im", "##t", "."], special_tokens=["[UNK]", "[PAD]"]
+)
 TOKENIZERS = {"char": CHAR, "bpe": BPE, "wordpiece": WORDPIECE}
 
 
@@ -48,7 +50,11 @@ def test_the_pieces_add_up_to_the_text_of_all_ids(name, data):
     assert written(tokenizer, prompt, ids[cut:]) == tokenizer.decode([*prompt, *ids[cut:]])
 
 
-@given(text=st.text("ab", max_size=12), cut=st.integers(0, 12), stops=st.lists(st.text("ab", min_size=1, max_size=4), max_size=3))
+@given(
+    text=st.text("ab", max_size=12),
+    cut=st.integers(0, 12),
+    stops=st.lists(st.text("ab", min_size=1, max_size=4), max_size=3),
+)
 def test_it_ends_before_the_first_stop_that_ends_after_the_prompt(text, cut, stops):
     tokenizer = CharTokenizer("ab")
     cut = min(cut, len(text))
