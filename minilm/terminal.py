@@ -22,13 +22,13 @@ def visible(text: str) -> str:
     return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
-def columns() -> int | None:
-    """The width that lines are wrapped to: `COLUMNS` if set, or the terminal's; None where the output is no terminal."""
+def columns(stream: Any = None) -> int | None:
+    """The width of what is printed: `COLUMNS` if set, or the terminal's; None where the stream (or the output) is no terminal."""
     with contextlib.suppress(KeyError, ValueError):
         if (chosen := int(os.environ["COLUMNS"])) > 0:
             return max(chosen, NARROWEST)
     with contextlib.suppress(AttributeError, ValueError, OSError):
-        return max(os.get_terminal_size(sys.stdout.fileno()).columns, NARROWEST)
+        return max(os.get_terminal_size((stream or sys.stdout).fileno()).columns, NARROWEST)
     return None
 
 

@@ -264,7 +264,7 @@ def _report(training: Training, loss: Tensor, norm: Any, speed: float, bar: Any)
     training.run.log(
         step=training.step, loss=value, learning_rate=rate, gradient_norm=float(norm), tokens_per_second=round(speed)
     )
-    bar.set_postfix_str(terminal.progress(value, training.best, speed, bar.ncols), refresh=False)
+    bar.set_postfix_str(terminal.progress(value, training.best, speed, terminal.columns(sys.stderr)), refresh=False)
 
 
 def _evaluate(training: Training) -> None:
