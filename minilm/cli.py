@@ -30,7 +30,15 @@ first steps:
   minilm generate RUN             text from it; RUN is its folder
   minilm COMMAND --help           the options of a command
 """
-OPEN_TO_SETTINGS = ("command", "recipe", "out", "resume", "device", "quiet")
+ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EROFS: "choose a place that can be written to",
+    errno.EACCES: "check its permissions, or choose another place",
+    errno.EPERM: "check its permissions, or choose another place",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+NO_SETTINGS = ("command", "recipe", "out", "resume", "device", "quiet")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,17 +48,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         the exit status: 0; 1 for an error that was explained; 2 for a command line that cannot be understood; 130 after Ctrl-C.
     """
     with terminal.standard_streams():
+        help_shown = False
         try:
             status, message = _run(arguments)
         except SystemExit:  # after --help and --version
-            if terminal.flush_output() is None:
-                raise
-            return 1
+            status, message, help_shown = 0, "", True
         failure = terminal.flush_output()
         if failure and (status == 0 or message.startswith(str(failure.strerror))):
             status, message = 1, f"the output cannot be written: {failure.strerror}."
         if message and not isinstance(failure, BrokenPipeError):  # its reader has gone, as in `minilm data list | head`
             terminal.complain(message)
+        if help_shown and not failure:
+            raise SystemExit(0)
         return status
 
 
@@ -69,36 +78,31 @@ def _run(arguments: Sequence[str] | None) -> tuple[int, str]:
         return 130, "stopped."
     except BrokenPipeError:
         return 1, ""
-    except OSError as error:
-        return 1, _os_error(error)
-    except MemoryError as error:
-        return (
-            1,
-            f"there is not enough memory ({error or 'for a part of it'}): choose a smaller model, batch or number of texts.",
-        )
-    except UnicodeEncodeError as error:
-        return 1, f"{error.object[error.start : error.end]!r} cannot be written as {error.encoding}: {error.reason}."
-    except (BookError, DeviceError, WorkerError, FloatingPointError, ValueError) as error:
-        return 1, str(error)
+    except (BookError, DeviceError, WorkerError, FloatingPointError, ValueError, OSError, MemoryError) as error:
+        return 1, explanation(error)
+
+
+def explanation(error: Exception) -> str:
+    """The message of an error, and of what the system refused, what can be done."""
+    if isinstance(error, OSError):
+        return _os_error(error)
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory ({error or 'for a part of it'}): choose a smaller model, batch or number of texts."
+    if isinstance(error, UnicodeEncodeError):
+        return f"{error.object[error.start : error.end]!r} cannot be written as {error.encoding}: {error.reason}."
+    return str(error)
 
 
 def _os_error(error: OSError) -> str:
-    """What the system refused, and what can be done."""
+    if error.errno is None:
+        return str(error)
     if error.errno == errno.ENOENT and not _current_folder():
         return "the current folder does not exist any more: change to another one."
-    advice = {
-        errno.ENOSPC: "free some space",
-        errno.EDQUOT: "free some space",
-        errno.EROFS: "choose a place that can be written to",
-        errno.EACCES: "check its permissions, or choose another place",
-        errno.EPERM: "check its permissions, or choose another place",
-        errno.ENOTDIR: "a part of the path is a file, not a folder",
-        errno.ENAMETOOLONG: "choose a shorter name",
-    }.get(error.errno or 0)
     name = (
         f"{terminal.shortened(os.fsdecode(error.filename), 300)}: " if isinstance(error.filename, str | bytes) else ""
     )
-    return f"{name}{error.strerror or error}{f' ({advice})' if advice else ''}."
+    advice = ADVICE.get(error.errno)
+    return f"{name}{error.strerror}{f' ({advice})' if advice else ''}."
 
 
 def _current_folder() -> str | None:
@@ -316,17 +320,18 @@ def run_train(options: argparse.Namespace) -> int:
     from minilm.train import train
 
     device = _device(options)  # before a folder is made
-    given = {k: v for k, v in vars(options).items() if v is not None and k not in OPEN_TO_SETTINGS}
+    given = {k: v for k, v in vars(options).items() if v is not None and k not in NO_SETTINGS}
     if options.resume:
         if given or options.out or options.recipe != "default":
             names = ", ".join([option_names()[k] for k in given] or ["--out or --recipe"])
             raise ValueError(f"--resume goes on with the run's own settings; it does not take {names}.")
-        run, text = resume_run(options.resume)
+        with _named("--resume"):
+            run, text = resume_run(options.resume)
     else:
         folder = options.out or _free_folder(options.recipe)
         recipe = find_recipe(options.recipe)
         check_settings(recipe, given, device)
-        with _options_named(given):
+        with _settings_named(given, folder):
             run, text = start_run(folder, recipe, given)
     model, tokens = run.model_config, len(text.train) + len(text.validation)
     say(
@@ -369,9 +374,7 @@ def option_names() -> dict[str, str]:
     commands = argparse.ArgumentParser().add_subparsers(parser_class=Parser)
     _train_parser(commands)
     actions = commands.choices["train"]._actions
-    return {
-        action.dest: action.option_strings[0] for action in actions if action.dest not in (*OPEN_TO_SETTINGS, "help")
-    }
+    return {action.dest: action.option_strings[0] for action in actions if action.dest not in (*NO_SETTINGS, "help")}
 
 
 def check_settings(recipe: Recipe, given: dict[str, Any], device: str = "cpu") -> None:
@@ -388,7 +391,10 @@ def check_settings(recipe: Recipe, given: dict[str, Any], device: str = "cpu") -
     kind = given.get("tokenizer", recipe.tokenizer)
     if "vocab_size" in given and kind != "bpe":
         raise ValueError(f"--vocab-size is for a new bpe tokenizer (--tokenizer bpe), and the tokenizer is {kind}.")
-    if "sha256" in given and not given.get("data", "").startswith(("http://", "https://")):
+    is_url = given.get("data", "").startswith(("http://", "https://"))
+    if is_url and "sha256" not in given:
+        raise ValueError(f"--data {given['data']} needs --sha256, the checksum that the file must have.")
+    if "sha256" in given and not is_url:
         raise ValueError("--sha256 is the checksum of a file that is fetched: it needs a URL as --data.")
     least = given.get("vocab_size", recipe.vocab_size) if kind == "bpe" else 1
     standard = {
@@ -421,23 +427,34 @@ def check_settings(recipe: Recipe, given: dict[str, Any], device: str = "cpu") -
 
 
 @contextlib.contextmanager
-def _options_named(given: dict[str, Any]) -> Iterator[None]:
+def _named(option: str) -> Iterator[None]:
+    """Within it, the message of an error begins with the option that is to blame."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        message = explanation(error)
+        raise ValueError(message if option in message else f"{option}: {message}") from None
+
+
+@contextlib.contextmanager
+def _settings_named(given: dict[str, Any], folder: Path) -> Iterator[None]:
     """Within it, an error names the option that the user typed, not the setting that it stands for, nor none."""
     from minilm.data import DataError
     from minilm.text import TokenizerError
 
     try:
         yield
-    except DataError as error:
-        raise DataError(f"--data: {error}" if "data" in given else str(error)) from None
-    except TokenizerError as error:
-        about_size = "vocab_size" in str(error)
-        blamed = "vocab_size" if about_size else "tokenizer"
-        raise TokenizerError(
-            f"{option_names()[blamed]}: {error}" if blamed in given or about_size else str(error)
-        ) from None
-    except ValueError as error:
-        raise ValueError(in_options(str(error))) from None
+    except (ValueError, OSError) as error:
+        message = in_options(explanation(error)) if type(error) is ValueError else explanation(error)
+        blamed = "--data"
+        if isinstance(error, TokenizerError):
+            blamed = "--vocab-size" if "vocab_size" in message else "--tokenizer"
+        elif isinstance(error, OSError) and str(error.filename).startswith(str(folder)):
+            blamed = "--out"
+        elif not isinstance(error, OSError | DataError) and "part of the text" not in message:
+            blamed = ""
+        known = blamed.removeprefix("--").replace("-", "_") in given or blamed == "--out"
+        raise ValueError(f"{blamed}: {message}" if known and blamed not in message else message) from None
 
 
 def in_options(message: str) -> str:
@@ -480,15 +497,13 @@ def encode_prompt(tokenizer: Any, prompt: str) -> list[int]:
 def run_generate(options: argparse.Namespace) -> int:
     """``minilm generate``"""
     from minilm.run import Run
-    from minilm.text import TextStream, TokenizerError
+    from minilm.text import TextStream
 
     device = _device(options)
     run = Run(options.run)
     tokenizer, model = run.tokenizer(), run.model(device)
-    try:
+    with _named("--prompt"):
         prompt = encode_prompt(tokenizer, options.prompt) or [0]
-    except TokenizerError as error:
-        raise TokenizerError(f"--prompt: {error}") from None
     _check_room(model.config, options.samples, len(prompt) + options.tokens)
     streams = [
         TextStream(tokenizer, prompt, stops=options.stop, shown=options.prompt != PROMPT)

@@ -41,6 +41,12 @@ class Parser(argparse.ArgumentParser):
             )
         return options, unknown
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Python before 3.13 takes the value of ``--stop=--`` for the end of the options, and gives an empty list."""
+        if action.option_strings and arg_strings == ["--"]:
+            return self._get_value(action, "--")
+        return super()._get_values(action, arg_strings)
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             names = list(action.choices)
@@ -113,7 +119,11 @@ def any_text(text: str) -> str:
 
 def path(text: str) -> Path:
     """A path, "~" for the home folder included."""
-    if not text or "\0" in text:
+    try:
+        can_be = bool(text) and b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        can_be = False
+    if not can_be:
         raise argparse.ArgumentTypeError(f"expected a path, got {quoted(text)}")
     whole = os.path.expanduser(text)
     if text.startswith("~") and whole == text and not os.path.exists(text):

@@ -128,7 +128,9 @@ def test_a_command_line_that_cannot_be_understood_ends_with_two(arguments, messa
      (["--layers", "1000000000000"], "GB of memory"), (["--tokenizer", "bpe", "--vocab-size", "10"], "--vocab-size"),
      (["--tokenizer", "bpe", "--vocab-size", "1000000000000"], "GB of memory")],
 )  # fmt: skip
-def test_settings_that_do_not_fit_are_refused_before_anything_is_made(arguments, message, tmp_path, capsys, monkeypatch):
+def test_settings_that_do_not_fit_are_refused_before_anything_is_made(
+    arguments, message, tmp_path, capsys, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     start = time.perf_counter()
     assert main(["train", "--data", str(text_file(tmp_path)), "--out", "run", *arguments]) == 1

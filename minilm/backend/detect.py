@@ -186,7 +186,9 @@ def memory() -> int | None:
 
 def _physical_memory() -> int | None:
     if sys.platform == "win32":
-        status = (ctypes.c_uint64 * 8)(64)  # MEMORYSTATUSEX: its length and the load share the first 8 bytes; then the total
+        status = (ctypes.c_uint64 * 8)(
+            64
+        )  # MEMORYSTATUSEX: its length and the load share the first 8 bytes; then the total
         if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
             return None
         return int(status[1])
