@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 PROMPT = "\n"
 FIRST_STEPS = """\
 first steps:
-  minilm train                    a small model, in two minutes
-  minilm generate RUN             text from it; RUN is its folder
-  minilm COMMAND --help           the options of a command
+  minilm train             a small model, in two minutes
+  minilm generate RUN      text from it; RUN is its folder
+  minilm COMMAND --help    the options of a command
 """
 ADVICE = {
     errno.ENOSPC: "free some space",
@@ -48,18 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         the exit status: 0; 1 for an error that was explained; 2 for a command line that cannot be understood; 130 after Ctrl-C.
     """
     with terminal.standard_streams():
-        help_shown = False
         try:
             status, message = _run(arguments)
-        except SystemExit:  # after --help and --version
-            status, message, help_shown = 0, "", True
-        failure = terminal.flush_output()
-        if failure and (status == 0 or message.startswith(str(failure.strerror))):
-            status, message = 1, f"the output cannot be written: {failure.strerror}."
-        if message and not isinstance(failure, BrokenPipeError):  # its reader has gone, as in `minilm data list | head`
-            terminal.complain(message)
-        if help_shown and not failure:
-            raise SystemExit(0)
+        finally:
+            terminal.give_up_broken_streams()
+        if message:
+            terminal.complain(message, after_ctrl_c=status == 130)
+            terminal.give_up_broken_streams()
         return status
 
 
@@ -76,7 +71,7 @@ def _run(arguments: Sequence[str] | None) -> tuple[int, str]:
         return 2, str(error)
     except KeyboardInterrupt:
         return 130, "stopped."
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader of the output has gone, as in `minilm data list | head`
         return 1, ""
     except (BookError, DeviceError, WorkerError, FloatingPointError, ValueError, OSError, MemoryError) as error:
         return 1, explanation(error)
@@ -84,6 +79,8 @@ def _run(arguments: Sequence[str] | None) -> tuple[int, str]:
 
 def explanation(error: Exception) -> str:
     """The message of an error, and of what the system refused, what can be done."""
+    if isinstance(error, terminal.OutputError):
+        return f"the output cannot be written: {error.strerror}."
     if isinstance(error, OSError):
         return _os_error(error)
     if isinstance(error, MemoryError):
@@ -349,7 +346,7 @@ def run_train(options: argparse.Namespace) -> int:
         f"validation loss {outcome.validation_loss:.4f} nats a token, {outcome.bits_per_character:.3f} bits per character"
     )
     say(f"loss curve: {run.folder / 'loss.png'}")
-    print(f"\nA sample:\n{terminal.visible(_sample(run, device))}\n")
+    terminal.write(f"\nA sample:\n{terminal.visible(_sample(run, device))}\n\n")
     say(f'Write more with:\n  minilm generate {_typed(run.folder)} --prompt "The "')
     return 0
 
@@ -500,7 +497,8 @@ def run_generate(options: argparse.Namespace) -> int:
     from minilm.text import TextStream
 
     device = _device(options)
-    run = Run(options.run)
+    with _named("RUN"):
+        run = Run(options.run)
     tokenizer, model = run.tokenizer(), run.model(device)
     with _named("--prompt"):
         prompt = encode_prompt(tokenizer, options.prompt) or [0]
@@ -552,7 +550,7 @@ class _Writer:
         text = text if self.raw else terminal.visible(text)
         self.lost = self.lost or terminal.cannot_show(text)
         if text:
-            print(text, end="", flush=True)
+            terminal.write(text)
 
 
 def _check_room(config: GPTConfig, texts: int, tokens: int) -> None:
@@ -573,7 +571,7 @@ def run_data_list(_options: argparse.Namespace) -> int:
     from minilm.data import list_datasets
 
     rows = [(row["name"], row["state"], row["holds"]) for row in list_datasets()]
-    print(terminal.table([("name", "state", "holds"), *rows], terminal.columns()))
+    terminal.write(terminal.table([("name", "state", "holds"), *rows], terminal.columns()) + "\n")
     return 0
 
 
@@ -589,7 +587,7 @@ def run_data_get(options: argparse.Namespace) -> int:
     """``minilm data get``"""
     from minilm.data import get
 
-    print(get(options.name))
+    terminal.write(f"{get(options.name)}\n")
     return 0
 
 
@@ -604,7 +602,7 @@ def run_doctor(_options: argparse.Namespace) -> int:
     """``minilm doctor``"""
     from minilm.backend.detect import describe
 
-    print(terminal.table(describe(), terminal.columns()))
+    terminal.write(terminal.table(describe(), terminal.columns()) + "\n")
     return 0
 
 

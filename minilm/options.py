@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from minilm import terminal
 from minilm.terminal import did_you_mean, shortened
 
 MOST = 2**63 - 1
@@ -27,6 +28,10 @@ class Parser(argparse.ArgumentParser):
             option = message.split(":")[0].split("/")[0]
             message = f"{option} needs a value; one that begins with '-' is joined to it: {option}=-x"
         raise UsageError(f"{message.rstrip('.')}.\n`{self.prog} --help` lists what there is.")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Help and version; the base class passes over an output that cannot be written to."""
+        terminal.write(message)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Refuses what it does not know, where the options are that it could have been."""

@@ -61,9 +61,29 @@ def table(rows: Iterable[Sequence[str]], width: int | None) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+class OutputError(OSError):
+    """Standard output cannot be written to."""
+
+
+def write(text: str) -> None:
+    """Writes to standard output, at once.
+
+    Raises:
+        OutputError: it cannot be written to.
+        BrokenPipeError: its reader has gone.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.errno, error.strerror) from None
+
+
 def say(text: str = "") -> None:
-    """Prints a text for people at once, wrapped, with nothing in it that acts on the terminal."""
-    print(wrap(visible(text), columns()), flush=True)
+    """Writes a text for people, wrapped, with nothing in it that acts on the terminal, and a line end."""
+    write(wrap(visible(text), columns()) + "\n")
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
@@ -123,22 +143,20 @@ def cannot_show(text: str) -> bool:
     return False
 
 
-def flush_output() -> OSError | None:
-    """Writes out what was printed. If that fails, the rest leads nowhere: Python would report it again at its end."""
-    failure = None
+def give_up_broken_streams() -> None:
+    """What could not be written leads nowhere: Python would report it again at its end."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except OSError as error:
-            failure = failure or error
+        except OSError:
             with contextlib.suppress(OSError, ValueError):
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, stream.fileno())
                 os.close(nowhere)
-    return failure
 
 
-def complain(message: str) -> None:
-    """Says on standard error what went wrong."""
+def complain(message: str, after_ctrl_c: bool = False) -> None:
+    """Says on standard error what went wrong; on a line of its own behind the terminal's ^C."""
     with contextlib.suppress(OSError):
-        print(f"minilm: {visible(shortened(message))}", file=sys.stderr)
+        start = "\n" if after_ctrl_c else ""
+        print(f"{start}minilm: {visible(shortened(message))}", file=sys.stderr)

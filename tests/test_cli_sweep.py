@@ -30,7 +30,8 @@ NUMBERS = ["0", "-1", "2", "1000000000000000000", "1" + "0" * 400, "9" * 5000, "
            "1e308", "1e999", "1e-320", "-0.5", " 1", "0x10", "True", "None"]  # fmt: skip
 PATHS = ["{tmp}/missing", "{tmp}/folder", "{tmp}/fifo", "{tmp}/socket", "/dev/zero", "/dev/full", "/dev/null", "{tmp}/unreadable.txt",
          "{tmp}/empty.txt", "{tmp}/binary.txt", "{tmp}/utf16.txt", "{tmp}/dangling", "{tmp}/loop", "{tmp}/text.txt/below",
-         "n" * 300, "a/" * 3000, "a\0b", "\udcff\udcfe.txt", "{tmp}/undecodable-\udcff.txt", "~nobody-of-that-name/x", "https://[", "file:///x", "."]  # fmt: skip
+         "n" * 300, "a/" * 3000, "a\0b", "\udcff\udcfe.txt", "{tmp}/undecodable-\udcff.txt", "~nobody-of-that-name/x",
+         "https://[", "file:///x", "."]  # fmt: skip
 TEXTS = [
     "😀",
     "\x1b[31m\r\x07",
