@@ -429,7 +429,7 @@ def _named(option: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        message = explanation(error)
+        message = _in_options(error)
         raise ValueError(message if option in message else f"{option}: {message}") from None
 
 
@@ -442,7 +442,7 @@ def _settings_named(given: dict[str, Any], folder: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        message = in_options(explanation(error)) if type(error) is ValueError else explanation(error)
+        message = _in_options(error)
         blamed = "--data"
         if isinstance(error, TokenizerError):
             blamed = "--vocab-size" if "vocab_size" in message else "--tokenizer"
@@ -452,6 +452,11 @@ def _settings_named(given: dict[str, Any], folder: Path) -> Iterator[None]:
             blamed = ""
         known = blamed.removeprefix("--").replace("-", "_") in given or blamed == "--out"
         raise ValueError(f"{blamed}: {message}" if known and blamed not in message else message) from None
+
+
+def _in_options(error: Exception) -> str:
+    """The explanation of an error; a plain ValueError is one of settings, told in options."""
+    return in_options(str(error)) if type(error) is ValueError else explanation(error)
 
 
 def in_options(message: str) -> str:

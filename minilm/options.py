@@ -27,7 +27,8 @@ class Parser(argparse.ArgumentParser):
         if message.endswith("expected one argument"):
             option = message.split(":")[0].split("/")[0]
             message = f"{option} needs a value; one that begins with '-' is joined to it: {option}=-x"
-        raise UsageError(f"{message.rstrip('.')}.\n`{self.prog} --help` lists what there is.")
+        end = "" if message.endswith((".", "?")) else "."
+        raise UsageError(f"{message}{end}\n`{self.prog} --help` lists what there is.")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Help and version; the base class passes over an output that cannot be written to."""

@@ -193,6 +193,18 @@ def test_doctor(capsys):
         assert word in out
 
 
+@pytest.mark.parametrize("arguments", [["--data", "{text}"], ["--resume", "{run}"]])
+def test_errors_of_settings_reach_the_user_in_options(trained, tmp_path, monkeypatch, capsys, arguments):
+    def fails(*_):
+        raise ValueError("GPTConfig: n_embd must be a positive integer, got -1.")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("minilm.recipes.start_run", fails)
+    monkeypatch.setattr("minilm.recipes.resume_run", fails)
+    assert main(["train", *(a.format(run=trained, text=text_file(tmp_path)) for a in arguments)]) == 1
+    assert "--width must be a positive integer, got -1." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [[], ["data"]])
 def test_without_a_command_there_is_help(command, capsys):
     assert main(command) == 0
