@@ -78,7 +78,10 @@ def _train_parser(commands: Any) -> None:
         "--out", type=Path, metavar="RUN", help="the run's folder, new or empty (default: runs/RECIPE-1, -2, ...)"
     )
     p.add_argument(
-        "--resume", type=Path, metavar="RUN", help="go on with an interrupted run, exactly where its last checkpoint is"
+        "--resume",
+        type=Path,
+        metavar="RUN",
+        help="go on with a run where its last checkpoint is; with training options: in a new phase",
     )
     p.add_argument("--device", default="auto", help="cpu, cuda, or auto: a GPU if one can be used (default)")
     p.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -94,7 +97,7 @@ def _train_parser(commands: Any) -> None:
     model.add_argument("--dropout", type=float, metavar="P", help="probability of dropping an activation in training")
     training = p.add_argument_group("training")
     for name, kind, text in (
-        ("steps", int, "updates"),
+        ("steps", int, "updates; with --resume those of the run in all"),
         ("batch-size", int, "sequences a forward pass"),
         ("accumulate", int, "forward passes an update"),
         ("learning-rate", float, "highest learning rate"),
@@ -178,20 +181,25 @@ def run_train(options: argparse.Namespace) -> int:
     given = {k: v for k, v in vars(options).items() if v is not None and k not in
              ("command", "recipe", "out", "resume", "device", "quiet")}  # fmt: skip
     if options.resume:
-        if given or options.out or options.recipe != "default":
-            names = ", ".join(["--" + k.replace("_", "-") for k in given] or ["--out or --recipe"])
-            raise ValueError(f"--resume goes on with the run's own settings; it does not take {names}.")
-        run, text = resume_run(options.resume)
+        if options.out or options.recipe != "default":
+            raise ValueError(
+                "--resume goes on in the run's own folder, with its own recipe; it takes neither --out nor --recipe."
+            )
+        run, text = resume_run(options.resume, given)
     else:
         folder = options.out or _free_folder(options.recipe)
         run, text = start_run(folder, find_recipe(options.recipe), given)
-    model = run.model_config
-    print(
-        f"{run.text.source}: {run.text.characters:,} characters, {len(text.train) + len(text.validation):,} tokens of {model.vocab_size}"
-    )
-    shape = f"{model.n_layer} layers, {model.n_head} heads, {model.n_embd} wide, context {model.block_size}"
-    print(f"GPT: {shape}; on {device}; run folder {run.folder}")
-    outcome = train(run, text, device=device, progress=not options.quiet)
+    with run.locked(), run.undone_unless_begun():
+        model = run.model_config
+        tokens = len(text.train) + len(text.validation)
+        print(f"{run.text.source}: {run.text.characters:,} characters, {tokens:,} tokens of {model.vocab_size}")
+        shape = f"{model.n_layer} layers, {model.n_head} heads, {model.n_embd} wide, context {model.block_size}"
+        print(f"GPT: {shape}; on {device}; run folder {run.folder}")
+        if run.phases:
+            print(
+                f"phase {len(run.phases) + 1}, begun after step {run.phases[-1].began}: {_listed(run.phases[-1].changes)}"
+            )
+        outcome = train(run, text, device=device, progress=not options.quiet)
     if outcome.reason == "interrupted":
         print(f"Stopped after step {outcome.step} of {run.train_config.steps}; nothing is lost. Go on with:")
         print(f"  minilm train --resume {run.folder}")
@@ -203,6 +211,10 @@ def run_train(options: argparse.Namespace) -> int:
     print(f"loss curve: {run.folder / 'loss.png'}\n\nA sample:\n{_sample(run, device)}\n")
     print(f'Write more with:\n  minilm generate {run.folder} --prompt "The "')
     return 0
+
+
+def _listed(changes: dict[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changes.items())
 
 
 def _free_folder(recipe: str) -> Path:
