@@ -14,7 +14,8 @@ import numpy as np
 from minilm.checkpoint import CheckpointError
 from minilm.data import TABLE, fetch_url, iter_text, open_tokens, read_token_header, write_tokens
 from minilm.models.gpt import GPTConfig
-from minilm.run import Run, TextSource, TrainConfig, check_changes
+from minilm.run import Run
+from minilm.settings import TextSource, TrainConfig, check_changes
 from minilm.text import BPETokenizer, CharTokenizer, Tokenizer, load_tokenizer
 from minilm.train import TokenizedText
 

@@ -28,13 +28,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import json
 import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from minilm.checkpoint import (
     Arrays,
@@ -50,13 +49,14 @@ from minilm.checkpoint import (
     save_sealed,
 )
 from minilm.files import atomic_write, is_leftover, remove_leftovers
+from minilm.journal import append, append_line, read_lines, sync
 from minilm.lock import LOCK, FolderLock
 from minilm.models.gpt import GPT, GPTConfig
+from minilm.settings import MAY_CHANGE, SCHEDULE, Phase, TextSource, TrainConfig, check_changes, fingerprint, from_json
 from minilm.tensor import Tensor
 from minilm.text import Tokenizer, load_tokenizer
 
 FORMAT, VERSIONS = "minilm run", (1, 2)
-T = TypeVar("T")
 
 
 class RunFile(NamedTuple):
@@ -90,109 +90,6 @@ FILES = (
     RunFile(LOCK, "who is training, while somebody is", ("resume",), True),
 )  # fmt: skip
 WEIGHTS, CHECKPOINT = "minilm weights", "minilm checkpoint"
-NUMBERS = ("loss", "learning_rate", "gradient_norm", "tokens_per_second", "validation_loss", "final_validation_loss",
-           "bits_per_character")  # fmt: skip
-"""What a line of metrics.jsonl may hold beside its step; each a number, or null where it was not finite."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainConfig:
-    """How a language model is trained.
-
-    Attributes:
-        steps: optimizer updates.
-        batch_size, accumulate: sequences a forward pass, and forward passes an update.
-        learning_rate, min_learning_rate, warmup: the rate rises linearly over `warmup` steps, then falls along half a cosine to
-            the minimum at the last step.
-        weight_decay: of the matrices (AdamW's decoupled decay).
-        beta1, beta2: AdamW's averages.
-        clip: largest norm of the whole gradient; 0: not clipped.
-        eval_every, patience: steps between evaluations; after `patience` of them without a better validation loss the training
-            ends (0: never).
-        checkpoint_every: steps between checkpoints.
-        seed: of the weights, the batches and dropout.
-        processes: how many share each batch on the CPU (`minilm.parallel`). More of them give the same numbers up to rounding.
-
-    Raises:
-        ValueError: a setting is out of range.
-    """
-
-    steps: int = 2000
-    batch_size: int = 12
-    accumulate: int = 1
-    learning_rate: float = 1e-3
-    min_learning_rate: float = 1e-4
-    warmup: int = 100
-    weight_decay: float = 0.1
-    beta1: float = 0.9
-    beta2: float = 0.99
-    clip: float = 1.0
-    eval_every: int = 250
-    patience: int = 0
-    checkpoint_every: int = 250
-    seed: int = 1337
-    processes: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate", "eval_every", "checkpoint_every", "processes"):
-            _require(name, getattr(self, name) >= 1, "at least 1", getattr(self, name))
-        for name in ("warmup", "patience", "seed", "min_learning_rate", "weight_decay", "clip"):
-            _require(name, 0 <= getattr(self, name) < float("inf"), "0 or more", getattr(self, name))
-        _require("learning_rate", 0 < self.learning_rate < float("inf"), "a positive number", self.learning_rate)
-        for name in ("beta1", "beta2"):
-            _require(name, 0 <= getattr(self, name) < 1, "at least 0 and less than 1", getattr(self, name))
-
-
-def _require(name: str, ok: bool, expected: str, value: Any) -> None:
-    if not ok:
-        raise ValueError(f"{name} must be {expected}, got {value!r}.")
-
-
-@dataclasses.dataclass(frozen=True)
-class TextSource:
-    """Which text a run was trained on: where it came from, its SHA-256 (of its UTF-8), and its length in characters."""
-
-    source: str
-    sha256: str
-    characters: int
-
-
-SCHEDULE = ("steps", "learning_rate", "min_learning_rate", "warmup")
-MAY_CHANGE = (
-    *SCHEDULE,
-    "batch_size",
-    "accumulate",
-    "weight_decay",
-    "clip",
-    "eval_every",
-    "patience",
-    "checkpoint_every",
-    "processes",
-)
-"""The settings that a new phase may have its own of."""
-FIXED = {
-    **{field.name: "the weights have its shape" for field in dataclasses.fields(GPTConfig)},
-    "dropout": "it belongs to the model",
-    "beta1": "the optimizer's averages were made with it",
-    "beta2": "the optimizer's averages were made with it",
-    "seed": "the weights were drawn with it",
-    "data": "the validation losses are of this text",
-    "sha256": "the validation losses are of this text",
-    "tokenizer": "the weights belong to its tokens",
-}  # fmt: skip
-"""The settings that hold for the whole run, with the reason."""
-
-
-class Phase(NamedTuple):
-    """A part of a run with settings of its own.
-
-    Attributes:
-        began: the step after which they hold.
-        changes: the settings that differ from the phase before; all of `MAY_CHANGE`.
-    """
-
-    began: int
-    changes: dict[str, Any]
 
 
 class Checkpoint(NamedTuple):
@@ -437,7 +334,7 @@ class Run:
     def fingerprints(self) -> list[str]:
         """Of each phase: the SHA-256 of everything that its numbers depend on. Where the text lies is none of it."""
         parts = (self.model_config, self._configs[0], self.text, self.tokenizer_sha256(), self.token_files)
-        return [_fingerprint(*parts, self.phases[:count]) for count in range(len(self.phases) + 1)]
+        return [fingerprint(*parts, self.phases[:count]) for count in range(len(self.phases) + 1)]
 
     def _phase_of(self, path: Path, about: dict[str, Any]) -> int | None:
         """In which of the run's phases a file was written; None for one of version 1.
@@ -525,7 +422,7 @@ class Run:
     def save_checkpoint(self, arrays: Arrays, about: dict[str, Any]) -> None:
         """Replaces the checkpoint, once the lines of metrics.jsonl that it counts are on the disk."""
         self._check_place()
-        self._sync_metrics()
+        sync(self.folder / "metrics.jsonl")
         about = {"format": CHECKPOINT, "run": self.fingerprints()[-1], **about}
         save_sealed(self.folder / "checkpoint.safetensors", arrays, about)
 
@@ -586,11 +483,7 @@ class Run:
     def log(self, **values: Any) -> None:
         """Appends a line to metrics.jsonl, whole or not at all; a number that is not finite is written as null."""
         self._check_place()
-        line = {
-            name: value if not isinstance(value, float) or math.isfinite(value) else None
-            for name, value in values.items()
-        }
-        _append(self.folder / "metrics.jsonl", json.dumps(line).encode("ascii") + b"\n")
+        append_line(self.folder / "metrics.jsonl", values)
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl; those that cannot be read are left out.
@@ -598,21 +491,7 @@ class Run:
         Raises:
             CheckpointError: the file cannot be read at all.
         """
-        return [line for line, _ in self._metrics()[0]]
-
-    def _metrics(self) -> tuple[list[tuple[dict[str, Any], bytes]], list[bytes]]:
-        """The lines that can be read, parsed and as they stand, and those that cannot."""
-        path = self.folder / "metrics.jsonl"
-        content = _read(path) if os.path.lexists(path) else b""
-        good, bad = [], []
-        for text in content.split(b"\n"):
-            if text.strip():
-                line = _parse_line(text)
-                if line is None:
-                    bad.append(text)
-                else:
-                    good.append((line, text))
-        return good, bad
+        return [line for line, _ in read_lines(self.folder / "metrics.jsonl")[0]]
 
     def rewind_metrics(self, step: int) -> None:
         """Drops what was logged after `step`: it will be computed again. Removes what a killed writer left, too.
@@ -623,21 +502,15 @@ class Run:
         self._check_place()
         remove_leftovers(self.folder)
         path, aside = self.folder / "metrics.jsonl", self.folder / "metrics.damaged"
-        good, bad = self._metrics()
+        good, bad = read_lines(path)
         kept = [text for line, text in good if line["step"] <= step]
         if bad:
-            _append(aside, b"\n".join(bad) + b"\n")
+            append(aside, b"\n".join(bad) + b"\n")
             lines = "1 line" if len(bad) == 1 else f"{len(bad)} lines"
-            _warn(f"{lines} of {path} could not be read; moved to {aside}.")
+            warn(f"{lines} of {path} could not be read; moved to {aside}.")
         if bad or len(kept) < len(good) or (kept and not _ends_with_newline(path)):
             with atomic_write(path) as file:
                 file.write(b"".join(text + b"\n" for text in kept))
-
-    def _sync_metrics(self) -> None:
-        path = self.folder / "metrics.jsonl"
-        if path.exists():
-            with open(path, "rb+") as file:
-                os.fsync(file.fileno())
 
     def check_places(self) -> None:
         """Makes sure, before anything is computed, that each of the run's files is a file or absent: it can be replaced then.
@@ -710,7 +583,7 @@ def _write_config(folder: Path, model: GPTConfig, training: TrainConfig, text: T
         {
             "format": FORMAT,
             "version": VERSIONS[-1],
-            "fingerprint": _fingerprint(*parts),
+            "fingerprint": fingerprint(*parts),
             "unsigned": unsigned,
             "model": model.to_dict(),
             "training": dataclasses.asdict(training),
@@ -722,28 +595,9 @@ def _write_config(folder: Path, model: GPTConfig, training: TrainConfig, text: T
     )
 
 
-def _fingerprint(model: GPTConfig, training: TrainConfig, text: TextSource, tokenizer: str, token_files: dict[str, str],
-                 phases: list[Phase]) -> str:  # fmt: skip
-    parts = [model.to_dict(), dataclasses.asdict(training), text.sha256, text.characters, tokenizer, token_files,
-             [phase._asdict() for phase in phases]]  # fmt: skip
-    return hashlib.sha256(canonical(parts)).hexdigest()
-
-
 def _sha256_of(tokenizer: Tokenizer) -> str:
     """Of what a tokenizer's file says, not of how it is laid out."""
     return hashlib.sha256(canonical(tokenizer.to_dict())).hexdigest()
-
-
-def check_changes(changes: Mapping[str, Any]) -> None:
-    """Refuses settings that a phase cannot have of its own."""
-    options = {"n_layer": "layers", "n_head": "heads", "n_embd": "width"}
-    for name in changes:
-        if name not in MAY_CHANGE:
-            reason = FIXED.get(name, "there is no such setting")
-            may = ", ".join("--" + n.replace("_", "-") for n in MAY_CHANGE)
-            raise ValueError(
-                f"--resume does not take --{options.get(name, name).replace('_', '-')}: {reason}. It takes {may}."
-            )
 
 
 def _number(path: Path, about: dict[str, Any], name: str, whole: bool = False, infinite: bool = False) -> float:
@@ -756,33 +610,6 @@ def _number(path: Path, about: dict[str, Any], name: str, whole: bool = False, i
     return float(value)
 
 
-def _parse_line(text: bytes) -> dict[str, Any] | None:
-    """A line of metrics.jsonl; None if it is none."""
-    try:
-        line = json.loads(text.decode("utf-8"))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(line, dict) or type(line.get("step")) is not int or line["step"] < 0:
-        return None
-    known = [line[name] for name in NUMBERS if name in line]
-    return line if all(value is None or type(value) in (int, float) for value in known) else None
-
-
-def _append(path: Path, content: bytes) -> None:
-    """Appends to a file; what a full disk kept of it is taken back."""
-    with open(path, "ab", buffering=0) as file:
-        before = file.seek(0, os.SEEK_END)
-        try:
-            written = file.write(content)
-            if written != len(content):
-                file.write(content[written:])  # raises the reason
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                file.truncate(before)
-            error.filename = str(path)
-            raise
-
-
 def _ends_with_newline(path: Path) -> bool:
     return _read(path).endswith(b"\n")
 
@@ -792,7 +619,7 @@ def _part(arrays: Arrays, prefix: str) -> Arrays:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _warn(message: str) -> None:
+def warn(message: str) -> None:
     with contextlib.suppress(OSError):
         print(f"minilm: {message}", file=sys.stderr)
 
@@ -812,26 +639,3 @@ def load_weights(model: GPT, arrays: dict[str, Any], path: Path) -> None:
         model.load_state_dict(arrays)
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
         raise CheckpointError(f"{path} does not fit the model: {error}") from None
-
-
-def from_json(cls: type[T], values: Any, where: str) -> T:
-    """A dataclass of plain fields from a JSON object, checked field by field.
-
-    Raises:
-        CheckpointError: a field is missing, unknown, of another type, or out of range.
-    """
-    fields = {field.name: field.type for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{where} should be a JSON object, it is {type(values).__name__}.")
-    if set(values) != set(fields):
-        missing, unknown = sorted(set(fields) - set(values)), sorted(set(values) - set(fields))
-        raise CheckpointError(f"{where}: missing fields {missing}, unknown fields {unknown}.")
-    kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
-    for name, value in values.items():
-        wanted = str(fields[name])
-        if not isinstance(value, kinds[wanted]) or (isinstance(value, bool) and wanted != "bool"):
-            raise CheckpointError(f"{where}: {name} should be of type {wanted}, it is {value!r}.")
-    try:
-        return cls(**values)
-    except ValueError as error:
-        raise CheckpointError(f"{where}: {error}") from None

@@ -32,7 +32,8 @@ from minilm.models.gpt import GPT, GPTConfig
 from minilm.nn import functional as F
 from minilm.optim import AdamW, clip_grad_norm_
 from minilm.parallel import DataParallel, WorkerError
-from minilm.run import Checkpoint, Run, TrainConfig, _warn, load_weights, weights_of
+from minilm.run import Checkpoint, Run, load_weights, warn, weights_of
+from minilm.settings import TrainConfig
 from minilm.tensor import Tensor
 
 Tokens = np.ndarray[Any, Any]
@@ -248,7 +249,7 @@ class Training:
         if self.best_step == self.step:
             self.save_best()
         elif not path.exists():
-            _warn(f"{path} is gone; the run goes on, and the weights that it has now take its place.")
+            warn(f"{path} is gone; the run goes on, and the weights that it has now take its place.")
             self.best, self.best_step = math.inf, None
 
     @property

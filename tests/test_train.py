@@ -11,7 +11,8 @@ import pytest
 from minilm.checkpoint import CheckpointError, load_arrays
 from minilm.data import random_blocks
 from minilm.recipes import resume_run
-from minilm.run import Run, TrainConfig, weights_of
+from minilm.run import Run, weights_of
+from minilm.settings import TrainConfig
 from minilm.train import Training, learning_rate_at, stop_requests, train
 from tests.tiny import resealed, tiny_run
 
