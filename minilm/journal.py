@@ -54,7 +54,7 @@ def _parse_line(text: bytes) -> dict[str, Any] | None:
         line = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(line, dict) or type(line.get("step")) is not int or line["step"] < 0:
+    if not isinstance(line, dict) or type(line.get("step")) is not int or not 0 <= line["step"] < 2**53:
         return None
     known = [line[name] for name in NUMBERS if name in line]
     return line if all(value is None or type(value) in (int, float) for value in known) else None

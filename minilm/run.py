@@ -113,6 +113,14 @@ class Checkpoint(NamedTuple):
     current: bool
 
 
+class BestWeights(NamedTuple):
+    """What model.safetensors holds, checked: after which step the weights were the best (None: from version 1), with which loss."""
+
+    arrays: Arrays
+    step: int | None
+    validation_loss: float
+
+
 class Run:
     """A run's folder, opened: its settings are read and checked.
 
@@ -219,7 +227,8 @@ class Run:
             try:
                 if not set(os.listdir(folder)) <= {LOCK, *unfinished}:
                     raise FileExistsError(_TAKEN.format(folder=folder))
-                remove_leftovers(folder)
+                for name in unfinished - {LOCK}:
+                    (folder / name).unlink()
                 tokenizer.save(folder / "tokenizer.json")
                 token_files = write_tokens(folder) if write_tokens else {}
                 _write_config(folder, model, training, text, _sha256_of(tokenizer), token_files, [], False)
@@ -257,6 +266,11 @@ class Run:
                 _remove_files(self.folder)
                 _remove_folders(self._made)
             raise
+
+    @property
+    def begun(self) -> bool:
+        """Whether its folder stays, whatever happens."""
+        return self._made is None
 
     def begin(self) -> None:
         """Says that something was trained: from now on the folder stays, whatever happens."""
@@ -381,13 +395,13 @@ class Run:
         Raises:
             CheckpointError: the weights are missing, damaged, another run's, or do not fit the config.
         """
-        arrays, _ = self.load_weights()
+        arrays = self.load_weights().arrays
         model = GPT(self.model_config)
         load_weights(model, arrays, self.folder / "model.safetensors")
         return model.to(device).eval()
 
-    def load_weights(self) -> tuple[Arrays, int | None]:
-        """The run's best weights, and after which step they were the best (None: from version 1).
+    def load_weights(self) -> BestWeights:
+        """The run's best weights.
 
         Raises:
             CheckpointError: as `model`.
@@ -396,12 +410,11 @@ class Run:
         arrays, about = load_sealed(path, WEIGHTS)
         self.check_shapes(path, {name: array.shape for name, array in arrays.items()})
         if self._phase_of(path, about) is None:
-            return arrays, None
-        step = _number(path, about, "step", whole=True)
-        _number(path, about, "validation_loss")
+            return BestWeights(arrays, None, math.nan)
+        step, loss = int(_number(path, about, "step", whole=True)), _number(path, about, "validation_loss")
         if bad := not_finite(arrays):
             raise CheckpointError(f"{path} holds numbers in {bad} that are not finite: restore it from a copy.")
-        return arrays, int(step)
+        return BestWeights(arrays, step, loss)
 
     def check_shapes(self, path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
         """Holds the weights' shapes against the config, before a model of the config's size is made."""

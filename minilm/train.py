@@ -270,13 +270,19 @@ def _check_model(run: Run, checkpoint: Checkpoint | None) -> int | None:
     path = run.folder / "model.safetensors"
     if not path.exists():
         return None
-    step = run.load_weights()[1]
+    best = run.load_weights()
+    step = best.step
     if step is None or checkpoint is None:
         return step
     if step > checkpoint.step or math.isinf(checkpoint.best):
         raise CheckpointError(
             f"{path} is of step {step}, newer than the checkpoint, of step {checkpoint.step}: going on would overwrite it. Put the "
             "newer checkpoint back, or move the model away."
+        )
+    if step == checkpoint.best_step and best.validation_loss != checkpoint.best:
+        raise CheckpointError(
+            f"{path} has the loss {best.validation_loss} at step {step}, the checkpoint {checkpoint.best}: they are not of one "
+            "training. Put the run's own files back."
         )
     if checkpoint.best_step is not None and step != checkpoint.best_step != checkpoint.step:
         raise CheckpointError(
@@ -342,7 +348,7 @@ def _stopped(run: Run, what: str, advice: str) -> RunError:
         checkpoint = run.load_checkpoint()
     except (CheckpointError, OSError):
         checkpoint = None
-    stands = "" if not checkpoint or not checkpoint.step else (
+    stands = "" if not checkpoint or not run.begun else (
         f" The checkpoint of step {checkpoint.step} stands: go on with minilm train --resume {run.folder}"
     )  # fmt: skip
     return RunError(f"{what.rstrip('.')}{': ' + advice if advice else ''}.{stands}")
@@ -380,7 +386,7 @@ def _train(run: Run, text: TokenizedText, device: str, progress: bool) -> Outcom
         plot_losses(run)
     if interrupted:
         return Outcome("interrupted", training.step, math.nan, math.nan, time.perf_counter() - started)
-    load_weights(training.model, run.load_weights()[0], run.folder / "model.safetensors")
+    load_weights(training.model, run.load_weights().arrays, run.folder / "model.safetensors")
     loss_of_best = training.evaluate()
     bits = text.bits_per_character(loss_of_best)
     if not any("final_validation_loss" in line and line["step"] == training.step for line in run.metrics()):
