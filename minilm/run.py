@@ -651,4 +651,4 @@ def load_weights(model: GPT, arrays: dict[str, Any], path: Path) -> None:
     try:
         model.load_state_dict(arrays)
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
-        raise CheckpointError(f"{path} does not fit the model: {error}") from None
+        raise CheckpointError(f"{path} does not fit the model: {' '.join(str(error).split())}") from None

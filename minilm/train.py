@@ -24,7 +24,7 @@ import numpy as np
 
 from minilm import random
 from minilm.backend import get_device
-from minilm.checkpoint import CheckpointError, RunError, not_finite
+from minilm.checkpoint import CheckpointError, RunError, canonical, not_finite
 from minilm.data import random_blocks
 from minilm.files import atomic_write
 from minilm.graph import no_grad
@@ -229,6 +229,10 @@ class Training:
             raise CheckpointError(
                 f"{path} does not fit this run ({type(error).__name__}: {error}): restore it from a copy."
             ) from None
+        if checkpoint.random.get("seed") != self.config.seed or canonical(random.get_state()) != canonical(
+            checkpoint.random
+        ):
+            raise CheckpointError(f"{path} is damaged: its random state is none of the run's seed, {self.config.seed}.")
         for group, own in zip(self.optimizer.param_groups, options, strict=True):
             group.update(own)
         counts = {state["step"] for state in self.optimizer.state.values()}
