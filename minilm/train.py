@@ -229,16 +229,13 @@ class Training:
             raise CheckpointError(
                 f"{path} does not fit this run ({type(error).__name__}: {error}): restore it from a copy."
             ) from None
-        if checkpoint.random.get("seed") != self.config.seed or canonical(random.get_state()) != canonical(
-            checkpoint.random
-        ):
+        same = canonical(random.get_state()) == canonical(checkpoint.random)  # every value of it was taken as it stands
+        if checkpoint.random.get("seed") != self.config.seed or not same:
             raise CheckpointError(f"{path} is damaged: its random state is none of the run's seed, {self.config.seed}.")
         for group, own in zip(self.optimizer.param_groups, options, strict=True):
             group.update(own)
-        counts = {state["step"] for state in self.optimizer.state.values()}
-        if counts - {checkpoint.step} or (
-            checkpoint.step and len(self.optimizer.state) < len(list(self.model.parameters()))
-        ):
+        counts = {self.optimizer.state.get(p, {"step": 0})["step"] for p in self.model.parameters()}
+        if counts != {checkpoint.step}:
             raise CheckpointError(
                 f"{path} is damaged: its step is {checkpoint.step}, its optimizer's {sorted(counts)}: restore it from a copy."
             )
@@ -393,7 +390,8 @@ def _train(run: Run, text: TokenizedText, device: str, progress: bool) -> Outcom
     load_weights(training.model, run.load_weights().arrays, run.folder / "model.safetensors")
     loss_of_best = training.evaluate()
     bits = text.bits_per_character(loss_of_best)
-    if not any("final_validation_loss" in line and line["step"] == training.step for line in run.metrics()):
+    told = any("final_validation_loss" in line and line["step"] == training.step for line in run.metrics())
+    if not told:
         run.log(step=training.step, final_validation_loss=loss_of_best, bits_per_character=bits)
     reason = "finished" if training.step >= run.train_config.steps else "early stop"
     return Outcome(reason, training.step, loss_of_best, bits, time.perf_counter() - started)
@@ -484,9 +482,9 @@ def _evaluate(training: Training, log: bool = True) -> None:
 
 
 def _stop_signals() -> list[int]:
-    """Ctrl-C, a polite kill, a closed terminal, and Windows' Ctrl-Break; but not what the process was told to ignore (nohup)."""
+    """Ctrl-C, a polite kill, a closed terminal (but not under nohup, which has it ignored), and Windows' Ctrl-Break."""
     found = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
-    return [number for number in found if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    return [s for s in found if s != getattr(signal, "SIGHUP", None) or signal.getsignal(s) != signal.SIG_IGN]
 
 
 @contextlib.contextmanager

@@ -864,6 +864,18 @@ def test_a_terminal_that_is_closed_loses_no_step(tmp_path):
     assert step_of(folder) >= logged > 0
 
 
+def test_a_progress_bar_that_cannot_be_shown_ends_alone(tmp_path, monkeypatch):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.EIO, "Input/output error")
+
+    run, text = tiny_run(tmp_path)
+    monkeypatch.setattr(sys, "stderr", Gone())
+    outcome = train(run, text, device="cpu", progress=True)
+    monkeypatch.undo()
+    assert outcome.reason == "finished"
+
+
 def test_a_second_signal_while_the_checkpoint_is_written_damages_nothing(tmp_path, monkeypatch):
     run, text = tiny_run(tmp_path)
     stop_at(monkeypatch, 7)
