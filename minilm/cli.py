@@ -173,7 +173,7 @@ def _train_parser(commands: Any) -> None:
         "--resume",
         type=kinds.path,
         metavar="RUN",
-        help="go on with an interrupted run, exactly where its last checkpoint is",
+        help="go on with a run where its last checkpoint is; with training options: in a new phase",
     )
     _device_option(p)
     p.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -197,7 +197,7 @@ def _train_parser(commands: Any) -> None:
     )
     training = p.add_argument_group("training")
     for name, kind, text in (
-        ("steps", count, "updates"),
+        ("steps", count, "updates; with --resume those of the run in all"),
         ("batch-size", count, "sequences a forward pass"),
         ("accumulate", count, "forward passes an update"),
         ("learning-rate", kinds.number("a number above 0", lambda x: x > 0), "highest learning rate"),
@@ -319,24 +319,29 @@ def run_train(options: argparse.Namespace) -> int:
     device = _device(options)  # before a folder is made
     given = {k: v for k, v in vars(options).items() if v is not None and k not in NO_SETTINGS}
     if options.resume:
-        if given or options.out or options.recipe != "default":
-            names = ", ".join([option_names()[k] for k in given] or ["--out or --recipe"])
-            raise ValueError(f"--resume goes on with the run's own settings; it does not take {names}.")
+        if options.out or options.recipe != "default":
+            raise ValueError(
+                "--resume goes on in the run's own folder, with its own recipe; it takes neither --out nor --recipe."
+            )
         with _named("--resume"):
-            run, text = resume_run(options.resume)
+            run, text = resume_run(options.resume, given)
     else:
         folder = options.out or _free_folder(options.recipe)
         recipe = find_recipe(options.recipe)
         check_settings(recipe, given, device)
         with _settings_named(given, folder):
             run, text = start_run(folder, recipe, given)
-    model, tokens = run.model_config, len(text.train) + len(text.validation)
-    say(
-        f"{run.text.source}: {run.text.characters:,} characters, {tokens:,} tokens from a vocabulary of {model.vocab_size:,}"
-    )
-    shape = f"{model.n_layer} layers, {model.n_head} heads, {model.n_embd} wide, context {model.block_size}"
-    say(f"GPT: {shape}; on {device}; run folder {run.folder}")
-    outcome = train(run, text, device=device, progress=not options.quiet)
+    with run.locked(), run.undone_unless_begun():
+        model, tokens = run.model_config, len(text.train) + len(text.validation)
+        say(
+            f"{run.text.source}: {run.text.characters:,} characters, {tokens:,} tokens from a vocabulary of {model.vocab_size:,}"
+        )
+        shape = f"{model.n_layer} layers, {model.n_head} heads, {model.n_embd} wide, context {model.block_size}"
+        say(f"GPT: {shape}; on {device}; run folder {run.folder}")
+        if run.phases:
+            phase = run.phases[-1]
+            say(f"phase {len(run.phases) + 1}, begun after step {phase.began}: {_listed(phase.changes)}")
+        outcome = train(run, text, device=device, progress=not options.quiet)
     if outcome.reason == "interrupted":
         say(f"Stopped after step {outcome.step} of {run.train_config.steps}; nothing is lost. Go on with:")
         say(f"  minilm train --resume {_typed(run.folder)}")
@@ -436,6 +441,7 @@ def _named(option: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _settings_named(given: dict[str, Any], folder: Path) -> Iterator[None]:
     """Within it, an error names the option that the user typed, not the setting that it stands for, nor none."""
+    from minilm.checkpoint import CheckpointError
     from minilm.data import DataError
     from minilm.text import TokenizerError
 
@@ -446,7 +452,9 @@ def _settings_named(given: dict[str, Any], folder: Path) -> Iterator[None]:
         blamed = "--data"
         if isinstance(error, TokenizerError):
             blamed = "--vocab-size" if "vocab_size" in message else "--tokenizer"
-        elif isinstance(error, OSError) and str(error.filename).startswith(str(folder)):
+        elif isinstance(error, CheckpointError) or (
+            isinstance(error, OSError) and str(error.filename).startswith(str(folder))
+        ):
             blamed = "--out"
         elif not isinstance(error, OSError | DataError) and "part of the text" not in message:
             blamed = ""
@@ -465,6 +473,10 @@ def in_options(message: str) -> str:
     settings = "|".join(sorted(names, key=len, reverse=True))
     message = re.sub(rf"^GPTConfig: |\b({settings})=", lambda found: f"{names[found[1]]} " if found[1] else "", message)
     return re.sub(rf"\b({settings})(?= must be )", lambda found: names[found[1]], message)
+
+
+def _listed(changes: dict[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changes.items())
 
 
 def _free_folder(recipe: str) -> Path:
