@@ -388,7 +388,7 @@ def check_settings(recipe: Recipe, given: dict[str, Any], device: str = "cpu") -
     from minilm.backend.detect import memory
     from minilm.models.gpt import GPTConfig
     from minilm.models.size import parameter_count, training_bytes
-    from minilm.run import TrainConfig
+    from minilm.settings import TrainConfig
 
     kind = given.get("tokenizer", recipe.tokenizer)
     if "vocab_size" in given and kind != "bpe":
