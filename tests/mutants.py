@@ -815,7 +815,7 @@ COMMAND_LINE = [
            "tests/models/test_generation.py::TestArguments::test_a_wrong_one_is_named"),
     Mutant("a text as stop taken for its letters", "minilm/models/generation.py",
            "isinstance(value, str | bytes)", "isinstance(value, bytes)",
-           "tests/models/test_generation.py::TestArguments::test_a_wrong_one_is_named"),
+           "tests/models/test_generation.py::TestArguments::test_a_text_is_sent_to_the_tokenizer"),
     Mutant("room for all tokens that may come, taken at once", "minilm/models/generation.py",
            "min(max_new_tokens, ROOM)", "max_new_tokens",
            "tests/models/test_generation.py::test_memory_follows_what_is_written_not_what_was_asked_for"),
@@ -854,4 +854,17 @@ COMMAND_LINE = [
            "tests/book/test_launch.py::test_who_is_root"),
 ]  # fmt: skip
 
-MUTANTS = [*ENGINE, *OPS, *LAYERS, *OPTIMIZERS, *MODELS, *TRAINING, *RUNS, *TRACE, *ACCELERATOR, *PROFILE, *PARALLEL, *COMMAND_LINE]
+MUTANTS = [
+    *ENGINE,
+    *OPS,
+    *LAYERS,
+    *OPTIMIZERS,
+    *MODELS,
+    *TRAINING,
+    *RUNS,
+    *TRACE,
+    *ACCELERATOR,
+    *PROFILE,
+    *PARALLEL,
+    *COMMAND_LINE,
+]

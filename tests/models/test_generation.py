@@ -174,6 +174,11 @@ class TestArguments:
         with pytest.raises(error, match="prompt" if name == "prompts" else "stop" if name == "stop" else name):
             generate(Small(), **arguments)
 
+    @pytest.mark.parametrize("argument", [{"prompts": "ab"}, {"prompts": ["ab"]}, {"stop": "ab"}, {"stop": [b"ab"]}])
+    def test_a_text_is_sent_to_the_tokenizer(self, argument):
+        with pytest.raises(TypeError, match="got the text b?'ab': encode it with the model's tokenizer"):
+            generate(Small(), **{"prompts": [[1]], "max_new_tokens": 3, **argument})
+
     @pytest.mark.parametrize("prompts", [
         [[1], [2, 3]], ((1,), (2, 3)), [np.array([1]), np.array([2, 3], np.uint8)], [range(1, 2), [np.int64(2), 3]]])  # fmt: skip
     def test_ids_of_any_integer_type(self, prompts):
