@@ -9,6 +9,7 @@ Limits: a JSON file of 16 MiB (`MAX_JSON_BYTES`); arrays of 4 GiB, or what `load
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -37,11 +38,18 @@ class CheckpointError(ValueError):
     """A file of a run is missing, damaged, or not what it should be."""
 
 
+class RunError(CheckpointError):
+    """A run cannot be made, gone on with, or written; the message says why, what stands, and what to do."""
+
+
 def save_json(path: Pathish, value: Any) -> None:
     """Writes JSON, atomically."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except UnicodeEncodeError:  # a name of a file that is not UTF-8: JSON has an escape for its bytes, UTF-8 has not
+        text = json.dumps(value, indent=2, allow_nan=False).encode("ascii")
     with atomic_write(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text + b"\n")
 
 
 def load_json(path: Pathish) -> dict[str, Any]:
@@ -214,3 +222,54 @@ def expect_format(path: Pathish, about: Mapping[str, Any], wanted: str) -> None:
         raise CheckpointError(
             f"{shown(path)} should hold {wanted!r}, it holds {short(found)}: it is another program's file, or was renamed."
         )
+
+
+# -- files that know what they hold -----------------------------------------------------------------------------------
+
+VERSIONS = (1, 2)
+"""Of files with weights. Those of version 2 carry the SHA-256 of what they hold, and the fingerprint of their run."""
+
+
+def save_sealed(path: Pathish, arrays: Mapping[str, np.ndarray[Any, Any]], about: Mapping[str, Any]) -> None:
+    """Writes arrays and values about them as `save_arrays` does, in version 2, with the SHA-256 of all of it."""
+    about = {**about, "version": VERSIONS[-1]}
+    save_arrays(path, arrays, {**about, "sha256": seal(arrays, about)})
+
+
+def load_sealed(path: Pathish, wanted: str) -> tuple[Arrays, dict[str, Any]]:
+    """What `save_sealed` wrote under the format `wanted`, or an earlier version did, which had no SHA-256.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, of a version that this minilm does not know, or holds something else.
+    """
+    arrays, about = load_arrays(path)
+    expect_format(path, about, wanted)
+    version = about.get("version")
+    if type(version) is not int or version not in VERSIONS:
+        raise CheckpointError(
+            f"{path} has version {version!r}, this minilm reads {' and '.join(map(str, VERSIONS))}: use the minilm that wrote it."
+        )
+    if version > 1 and about.pop("sha256", None) != seal(arrays, about):
+        raise CheckpointError(
+            f"{path} is damaged: what it holds does not have the SHA-256 that it was written with. Restore it from a copy."
+        )
+    return arrays, about
+
+
+def seal(arrays: Mapping[str, np.ndarray[Any, Any]], about: Mapping[str, Any]) -> str:
+    """SHA-256 of arrays, with their names, types and shapes, and of the values about them."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    digest = hashlib.sha256(canonical([{name: [a.dtype.str, a.shape] for name, a in arrays.items()}, about]))
+    for name in sorted(arrays):
+        digest.update(arrays[name].tobytes())
+    return digest.hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """JSON that is the same for equal values."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def not_finite(arrays: Mapping[str, np.ndarray[Any, Any]]) -> str | None:
+    """The name of an array that holds NaN or an infinity; None where all numbers are finite."""
+    return next((name for name in sorted(arrays) if not np.isfinite(arrays[name]).all()), None)

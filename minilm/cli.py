@@ -3,53 +3,121 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
+import errno
+import os
+import re
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-MODEL_OPTIONS = {"block_size", "n_layer", "n_head", "n_embd", "dropout"}
+from minilm import options as kinds
+from minilm import terminal
+from minilm.options import Parser, UsageError
+from minilm.terminal import did_you_mean, say
+
+if TYPE_CHECKING:
+    from minilm.models.gpt import GPTConfig
+    from minilm.recipes import Recipe
+
 PROMPT = "\n"
+FIRST_STEPS = """\
+first steps:
+  minilm train             a small model, in two minutes
+  minilm generate RUN      text from it; RUN is its folder
+  minilm COMMAND --help    the options of a command
+"""
+ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EROFS: "choose a place that can be written to",
+    errno.EACCES: "check its permissions, or choose another place",
+    errno.EPERM: "check its permissions, or choose another place",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+NO_SETTINGS = ("command", "recipe", "out", "resume", "device", "quiet")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, 1 for an error that was explained, 130 after Ctrl-C."""
+    """Runs one command.
+
+    Returns:
+        the exit status: 0; 1 for an error that was explained; 2 for a command line that cannot be understood; 130 after Ctrl-C.
+    """
+    with terminal.standard_streams():
+        try:
+            status, message = _run(arguments)
+        finally:
+            terminal.give_up_broken_streams()
+        if message:
+            terminal.complain(message, after_ctrl_c=status == 130)
+            terminal.give_up_broken_streams()
+        return status
+
+
+def _run(arguments: Sequence[str] | None) -> tuple[int, str]:
+    """The exit status of a command, and the error to explain."""
     from minilm.backend import DeviceError
     from minilm.book.launch import BookError
-    from minilm.checkpoint import CheckpointError
-    from minilm.data import DataError
-    from minilm.text import TokenizerError
+    from minilm.parallel import WorkerError
 
-    options = parser().parse_args(arguments)
     try:
-        return int(options.command(options))
-    except (
-        BookError,
-        CheckpointError,
-        DataError,
-        TokenizerError,
-        DeviceError,
-        FileExistsError,
-        ValueError,
-        FloatingPointError,
-    ) as error:
-        print(f"minilm: {error}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # the reader of our output has gone, as in `minilm data list | head`
-        sys.stderr.close()
-        return 1
+        options = parser().parse_args(arguments)
+        return int(options.command(options)), ""
+    except UsageError as error:
+        return 2, str(error)
     except KeyboardInterrupt:
-        print("\nminilm: stopped.", file=sys.stderr)
-        return 130
+        return 130, "stopped."
+    except BrokenPipeError:  # the reader of the output has gone, as in `minilm data list | head`
+        return 1, ""
+    except (BookError, DeviceError, WorkerError, FloatingPointError, ValueError, OSError, MemoryError) as error:
+        return 1, explanation(error)
 
 
-def parser() -> argparse.ArgumentParser:
+def explanation(error: Exception) -> str:
+    """The message of an error, and of what the system refused, what can be done."""
+    if isinstance(error, terminal.OutputError):
+        return f"the output cannot be written: {error.strerror}."
+    if isinstance(error, OSError):
+        return _os_error(error)
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory ({error or 'for a part of it'}): choose a smaller model, batch or number of texts."
+    if isinstance(error, UnicodeEncodeError):
+        return f"{error.object[error.start : error.end]!r} cannot be written as {error.encoding}: {error.reason}."
+    return str(error)
+
+
+def _os_error(error: OSError) -> str:
+    if error.errno is None:
+        return str(error)
+    if error.errno == errno.ENOENT and not _current_folder():
+        return "the current folder does not exist any more: change to another one."
+    name = (
+        f"{terminal.shortened(os.fsdecode(error.filename), 300)}: " if isinstance(error.filename, str | bytes) else ""
+    )
+    advice = ADVICE.get(error.errno)
+    return f"{name}{error.strerror}{f' ({advice})' if advice else ''}."
+
+
+def _current_folder() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+def parser() -> Parser:
     """The whole command line, with help."""
     import minilm
 
-    top = argparse.ArgumentParser(prog="minilm", description="Train small language models, and write text with them.")
+    top = Parser(prog="minilm", description="Train small language models, and write text with them.", epilog=FIRST_STEPS,
+                 formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     top.add_argument("--version", action="version", version=f"minilm {minilm.__version__}")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _help_alone(top)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
     _train_parser(commands)
     _generate_parser(commands)
     _data_parser(commands)
@@ -57,6 +125,16 @@ def parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="print what is installed, and which devices can be used")
     doctor.set_defaults(command=run_doctor)
     return top
+
+
+def _help_alone(p: Parser) -> None:
+    """Without a command the command line prints its help: a first look is no mistake."""
+
+    def run_help(_options: argparse.Namespace) -> int:
+        p.print_help()
+        return 0
+
+    p.set_defaults(command=run_help)
 
 
 def _train_parser(commands: Any) -> None:
@@ -69,85 +147,147 @@ def _train_parser(commands: Any) -> None:
     )
     p.set_defaults(command=run_train)
     p.add_argument(
-        "--data", metavar="TEXT", help="a .txt or .jsonl file, a folder of them, a URL, or a name of `minilm data list`"
+        "--data",
+        type=kinds.text_source,
+        metavar="TEXT",
+        help="a .txt or .jsonl file, a folder of them, a URL, or a name of `minilm data list`",
     )
-    p.add_argument("--sha256", metavar="HEX", help="with a URL as --data: the checksum that the file must have")
+    p.add_argument(
+        "--sha256",
+        type=kinds.checksum,
+        metavar="HEX",
+        help="with a URL as --data: the checksum that the file must have",
+    )
     recipes = "; ".join(f"{name}: {recipe.about}" for name, recipe in RECIPES.items())
-    p.add_argument("--recipe", default="default", metavar="NAME", help=f"named settings ({recipes})")
     p.add_argument(
-        "--out", type=Path, metavar="RUN", help="the run's folder, new or empty (default: runs/RECIPE-1, -2, ...)"
+        "--recipe",
+        type=kinds.name_of("recipe", RECIPES),
+        default="default",
+        metavar="NAME",
+        help=f"named settings ({recipes})",
     )
     p.add_argument(
-        "--resume", type=Path, metavar="RUN", help="go on with an interrupted run, exactly where its last checkpoint is"
+        "--out", type=kinds.path, metavar="RUN", help="the run's folder, new or empty (default: runs/RECIPE-1, -2, ...)"
     )
-    p.add_argument("--device", default="auto", help="cpu, cuda, or auto: a GPU if one can be used (default)")
+    p.add_argument(
+        "--resume",
+        type=kinds.path,
+        metavar="RUN",
+        help="go on with a run where its last checkpoint is; with training options: in a new phase",
+    )
+    _device_option(p)
     p.add_argument("--quiet", action="store_true", help="no progress bar")
+    count, rate = kinds.integer(1), kinds.number("a number of at least 0", lambda x: x >= 0)
     model = p.add_argument_group("tokenizer and model")
-    model.add_argument("--tokenizer", metavar="KIND", help="char, bpe, or the path of a tokenizer.json")
-    model.add_argument("--vocab-size", type=int, metavar="N", help="tokens of a new bpe tokenizer")
-    model.add_argument("--layers", dest="n_layer", type=int, metavar="N", help="number of blocks")
-    model.add_argument("--heads", dest="n_head", type=int, metavar="N", help="attention heads in each block")
     model.add_argument(
-        "--width", dest="n_embd", type=int, metavar="N", help="numbers that represent one token; heads must divide it"
+        "--tokenizer", type=kinds.tokenizer, metavar="KIND", help="char, bpe, or the path of a tokenizer.json"
     )
-    model.add_argument("--block-size", type=int, metavar="N", help="tokens the model can look back at")
-    model.add_argument("--dropout", type=float, metavar="P", help="probability of dropping an activation in training")
+    model.add_argument("--vocab-size", type=count, metavar="N", help="tokens of a new bpe tokenizer")
+    model.add_argument("--layers", dest="n_layer", type=count, metavar="N", help="number of blocks")
+    model.add_argument("--heads", dest="n_head", type=count, metavar="N", help="attention heads in each block")
+    model.add_argument(
+        "--width", dest="n_embd", type=count, metavar="N", help="numbers that represent one token; heads must divide it"
+    )
+    model.add_argument("--block-size", type=count, metavar="N", help="tokens the model can look back at")
+    model.add_argument(
+        "--dropout",
+        type=kinds.number("a number of at least 0 and less than 1", lambda x: 0 <= x < 1),
+        metavar="P",
+        help="probability of dropping an activation in training",
+    )
     training = p.add_argument_group("training")
     for name, kind, text in (
-        ("steps", int, "updates"),
-        ("batch-size", int, "sequences a forward pass"),
-        ("accumulate", int, "forward passes an update"),
-        ("learning-rate", float, "highest learning rate"),
-        ("min-learning-rate", float, "learning rate at the end"),
-        ("warmup", int, "steps in which the learning rate rises"),
-        ("weight-decay", float, "AdamW's decay of the matrices"),
-        ("clip", float, "largest norm of the gradient; 0: not clipped"),
-        ("eval-every", int, "steps between evaluations"),
-        ("patience", int, "stop after so many evaluations without a better validation loss; 0: never"),
-        ("checkpoint-every", int, "steps between checkpoints"),
-        ("seed", int, "of weights, batches and dropout"),
-        ("processes", int, "processes that share each batch on the CPU, with a core each"),
+        ("steps", count, "updates; with --resume those of the run in all"),
+        ("batch-size", count, "sequences a forward pass"),
+        ("accumulate", count, "forward passes an update"),
+        ("learning-rate", kinds.number("a number above 0", lambda x: x > 0), "highest learning rate"),
+        ("min-learning-rate", rate, "learning rate at the end"),
+        ("warmup", kinds.integer(0), "steps in which the learning rate rises"),
+        ("weight-decay", rate, "AdamW's decay of the matrices"),
+        ("clip", rate, "largest norm of the gradient; 0: not clipped"),
+        ("eval-every", count, "steps between evaluations"),
+        ("patience", kinds.integer(0), "stop after so many evaluations without a better validation loss; 0: never"),
+        ("checkpoint-every", count, "steps between checkpoints"),
+        ("seed", kinds.integer(0), "of weights, batches and dropout"),
+        ("processes", kinds.integer(1, 256), "processes that share each batch on the CPU, with a core each"),
     ):
-        training.add_argument(f"--{name}", type=kind, metavar="N" if kind is int else "X", help=text)
+        metavar = "X" if name in ("learning-rate", "min-learning-rate", "weight-decay", "clip") else "N"
+        training.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
+
+
+def _device_option(p: Any) -> None:
+    p.add_argument(
+        "--device", type=kinds.some_text, default="auto", help="cpu, cuda, or auto: a GPU if one can be used (default)"
+    )
 
 
 def _generate_parser(commands: Any) -> None:
-    p = commands.add_parser("generate", help="write text with a trained model")
+    p = commands.add_parser(
+        "generate",
+        help="write text with a trained model",
+        description="Write text with a trained model. Characters that would act on the terminal, such as the escape character, "
+        "are written as \\x1b, also into a file; --raw writes them as they are.",
+    )
     p.set_defaults(command=run_generate)
-    p.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
-    p.add_argument("--prompt", default=PROMPT, metavar="TEXT", help="the text to continue (default: a new line)")
-    p.add_argument("--tokens", type=int, default=300, metavar="N", help="tokens to write at most (default 300)")
-    p.add_argument("--samples", type=int, default=1, metavar="N", help="how many continuations (default 1)")
+    p.add_argument("run", type=kinds.path, metavar="RUN", help="the run's folder")
+    p.add_argument(
+        "--prompt",
+        type=kinds.any_text,
+        default=PROMPT,
+        metavar="TEXT",
+        help="the text to continue (default: a new line)",
+    )
+    p.add_argument(
+        "--tokens", type=kinds.integer(0), default=300, metavar="N", help="tokens to write at most (default 300)"
+    )
+    p.add_argument(
+        "--samples", type=kinds.integer(1), default=1, metavar="N", help="how many continuations (default 1)"
+    )
     p.add_argument(
         "--temperature",
-        type=float,
+        type=kinds.number("0 or a number above it", lambda x: x >= 0),
         default=0.8,
         metavar="X",
         help="0: always the likeliest token; 1: as the model says (default 0.8)",
     )
-    p.add_argument("--top-k", type=int, metavar="N", help="only the N likeliest tokens")
-    p.add_argument("--top-p", type=float, metavar="P", help="only the fewest tokens that together have probability P")
+    p.add_argument("--top-k", type=kinds.integer(1), metavar="N", help="only the N likeliest tokens")
     p.add_argument(
-        "--repetition-penalty", type=float, default=1.0, metavar="X", help="more than 1: avoid tokens that were used"
+        "--top-p",
+        type=kinds.number("a number above 0 and at most 1", lambda x: 0 < x <= 1),
+        metavar="P",
+        help="only the fewest tokens that together have probability P",
     )
     p.add_argument(
-        "--stop", action="append", default=[], metavar="TEXT", help="end before this text; may be given several times"
+        "--repetition-penalty",
+        type=kinds.number("a number above 0", lambda x: x > 0),
+        default=1.0,
+        metavar="X",
+        help="more than 1: avoid tokens that were used",
     )
-    p.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same text")
-    p.add_argument("--device", default="auto", help="cpu, cuda or auto (default)")
+    p.add_argument(
+        "--stop",
+        type=kinds.some_text,
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="end before this text; may be given several times",
+    )
+    p.add_argument("--seed", type=kinds.integer(0), metavar="N", help="the same seed gives the same text")
+    p.add_argument("--raw", action="store_true", help="write control characters as they are")
+    _device_option(p)
 
 
 def _data_parser(commands: Any) -> None:
-    data = commands.add_parser("data", help="the table of data sets").add_subparsers(
-        required=True, metavar="list|show|get"
-    )
-    data.add_parser("list", help="one line a data set").set_defaults(command=run_data_list)
+    p = commands.add_parser("data", help="the table of data sets")
+    _help_alone(p)
+    data = p.add_subparsers(title="commands", metavar="COMMAND")
+    data.add_parser("list", help="name, state and content of each").set_defaults(command=run_data_list)
     show = data.add_parser("show", help="source, licence, size, checksum and citation of one")
     show.set_defaults(command=run_data_show)
     get = data.add_parser("get", help="fetch one into the cache, verify it, and print its path")
     get.set_defaults(command=run_data_get)
     for p in (show, get):
-        p.add_argument("name", metavar="NAME", help="a name of `minilm data list`")
+        p.add_argument("name", type=kinds.some_text, metavar="NAME", help="a name of `minilm data list`")
 
 
 def _book_parser(commands: Any) -> None:
@@ -157,52 +297,186 @@ def _book_parser(commands: Any) -> None:
         description="Open the book's notebooks in JupyterLab, and mark them as trusted, so that their step-throughs work at once.",
     )
     p.set_defaults(command=run_book)
-    p.add_argument("chapter", nargs="?", type=int, metavar="CHAPTER", help="its number (default: the first)")
+    p.add_argument(
+        "chapter", nargs="?", type=kinds.integer(1), metavar="CHAPTER", help="its number (default: the first)"
+    )
     p.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
     p.add_argument(
         "--jupyter",
+        type=kinds.some_text,
         action="append",
         default=[],
         metavar="OPTION",
-        help="a further option of JupyterLab, as --jupyter=--allow-root; may be given several times",
+        help="a further option of JupyterLab, as --jupyter=--port=9999; may be given several times",
     )
 
 
 def run_train(options: argparse.Namespace) -> int:
     """``minilm train``"""
-    from minilm.backend import get_device
     from minilm.recipes import find_recipe, resume_run, start_run
     from minilm.train import train
 
-    device = get_device(options.device).name  # before a folder is made
-    given = {k: v for k, v in vars(options).items() if v is not None and k not in
-             ("command", "recipe", "out", "resume", "device", "quiet")}  # fmt: skip
+    device = _device(options)  # before a folder is made
+    given = {k: v for k, v in vars(options).items() if v is not None and k not in NO_SETTINGS}
     if options.resume:
-        if given or options.out or options.recipe != "default":
-            names = ", ".join(["--" + k.replace("_", "-") for k in given] or ["--out or --recipe"])
-            raise ValueError(f"--resume goes on with the run's own settings; it does not take {names}.")
-        run, text = resume_run(options.resume)
+        if options.out or options.recipe != "default":
+            raise ValueError(
+                "--resume goes on in the run's own folder, with its own recipe; it takes neither --out nor --recipe."
+            )
+        with _named("--resume"):
+            run, text = resume_run(options.resume, given)
     else:
         folder = options.out or _free_folder(options.recipe)
-        run, text = start_run(folder, find_recipe(options.recipe), given)
-    model = run.model_config
-    print(
-        f"{run.text.source}: {run.text.characters:,} characters, {len(text.train) + len(text.validation):,} tokens of {model.vocab_size}"
-    )
-    shape = f"{model.n_layer} layers, {model.n_head} heads, {model.n_embd} wide, context {model.block_size}"
-    print(f"GPT: {shape}; on {device}; run folder {run.folder}")
-    outcome = train(run, text, device=device, progress=not options.quiet)
+        recipe = find_recipe(options.recipe)
+        check_settings(recipe, given, device)
+        with _settings_named(given, folder):
+            run, text = start_run(folder, recipe, given)
+    with run.locked(), run.undone_unless_begun():
+        model, tokens = run.model_config, len(text.train) + len(text.validation)
+        say(
+            f"{run.text.source}: {run.text.characters:,} characters, {tokens:,} tokens from a vocabulary of {model.vocab_size:,}"
+        )
+        shape = f"{model.n_layer} layers, {model.n_head} heads, {model.n_embd} wide, context {model.block_size}"
+        say(f"GPT: {shape}; on {device}; run folder {run.folder}")
+        if run.phases:
+            phase = run.phases[-1]
+            say(f"phase {len(run.phases) + 1}, begun after step {phase.began}: {_listed(phase.changes)}")
+        outcome = train(run, text, device=device, progress=not options.quiet)
     if outcome.reason == "interrupted":
-        print(f"Stopped after step {outcome.step} of {run.train_config.steps}; nothing is lost. Go on with:")
-        print(f"  minilm train --resume {run.folder}")
+        say(f"Stopped after step {outcome.step} of {run.train_config.steps}; nothing is lost. Go on with:")
+        say(f"  minilm train --resume {_typed(run.folder)}")
         return 130
-    print(f"{outcome.reason} after step {outcome.step}, {outcome.seconds:.0f} s")
-    print(
+    say(f"{outcome.reason} after step {outcome.step}, {outcome.seconds:.0f} s")
+    say(
         f"validation loss {outcome.validation_loss:.4f} nats a token, {outcome.bits_per_character:.3f} bits per character"
     )
-    print(f"loss curve: {run.folder / 'loss.png'}\n\nA sample:\n{_sample(run, device)}\n")
-    print(f'Write more with:\n  minilm generate {run.folder} --prompt "The "')
+    say(f"loss curve: {run.folder / 'loss.png'}")
+    terminal.write(f"\nA sample:\n{terminal.visible(_sample(run, device))}\n\n")
+    say(f'Write more with:\n  minilm generate {_typed(run.folder)} --prompt "The "')
     return 0
+
+
+def _device(options: argparse.Namespace) -> str:
+    """The name of the device that --device stands for."""
+    from minilm.backend import DeviceError, get_device
+
+    try:
+        return get_device(options.device).name
+    except DeviceError as error:
+        raise DeviceError(f"--device: {error}{did_you_mean(options.device, ('cpu', 'cuda', 'auto'))}") from None
+
+
+def _typed(path: Path) -> str:
+    """The path as a shell takes it."""
+    return shlex.quote(str(path)) if os.name == "posix" else f'"{path}"' if " " in str(path) else str(path)
+
+
+def option_names() -> dict[str, str]:
+    """The option of ``minilm train`` for each setting of a run: {"n_head": "--heads", ...}."""
+    commands = argparse.ArgumentParser().add_subparsers(parser_class=Parser)
+    _train_parser(commands)
+    actions = commands.choices["train"]._actions
+    return {action.dest: action.option_strings[0] for action in actions if action.dest not in (*NO_SETTINGS, "help")}
+
+
+def check_settings(recipe: Recipe, given: dict[str, Any], device: str = "cpu") -> None:
+    """Refuses settings that do not fit each other, in the names of the options, before anything is read or made.
+
+    Raises:
+        ValueError: which options do not fit, and what would.
+    """
+    from minilm.backend.detect import memory
+    from minilm.models.gpt import GPTConfig
+    from minilm.models.size import parameter_count, training_bytes
+    from minilm.settings import TrainConfig
+
+    kind = given.get("tokenizer", recipe.tokenizer)
+    if "vocab_size" in given and kind != "bpe":
+        raise ValueError(f"--vocab-size is for a new bpe tokenizer (--tokenizer bpe), and the tokenizer is {kind}.")
+    is_url = given.get("data", "").startswith(("http://", "https://"))
+    if is_url and "sha256" not in given:
+        raise ValueError(f"--data {given['data']} needs --sha256, the checksum that the file must have.")
+    if "sha256" in given and not is_url:
+        raise ValueError("--sha256 is the checksum of a file that is fetched: it needs a URL as --data.")
+    least = given.get("vocab_size", recipe.vocab_size) if kind == "bpe" else 1
+    standard = {
+        **dataclasses.asdict(TrainConfig()),
+        **dataclasses.asdict(GPTConfig(least, **recipe.model)),
+        **recipe.training,
+    }
+    settings, names = {**standard, **given}, option_names()
+
+    def of(name: str) -> str:
+        return f"{names[name]} {settings[name]}{'' if name in given else ' (the default)'}"
+
+    if settings["n_embd"] % settings["n_head"]:
+        raise ValueError(f"{of('n_head')} does not divide {of('n_embd')}: each head has an equal part of the width.")
+    if settings["min_learning_rate"] > settings["learning_rate"]:
+        raise ValueError(
+            f"{of('min_learning_rate')} is above {of('learning_rate')}: the rate falls to it, so it is at most that."
+        )
+    if settings["processes"] > settings["batch_size"]:
+        raise ValueError(
+            f"{of('processes')} is more than {of('batch_size')}: each process needs a sequence of the batch."
+        )
+    config = GPTConfig(**{field.name: settings[field.name] for field in dataclasses.fields(GPTConfig)})
+    there, need = memory(), training_bytes(config, settings["batch_size"])
+    if device == "cpu" and there is not None and need > there:
+        raise ValueError(
+            f"a model of {parameter_count(config):,} weights takes at least {need / 1e9:,.0f} GB of memory to train with "
+            f"{of('batch_size')}, and there are {there / 1e9:,.0f} GB: choose a smaller --width, --layers, --block-size or --batch-size."
+        )
+
+
+@contextlib.contextmanager
+def _named(option: str) -> Iterator[None]:
+    """Within it, the message of an error begins with the option that is to blame."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        message = _in_options(error)
+        raise ValueError(message if option in message else f"{option}: {message}") from None
+
+
+@contextlib.contextmanager
+def _settings_named(given: dict[str, Any], folder: Path) -> Iterator[None]:
+    """Within it, an error names the option that the user typed, not the setting that it stands for, nor none."""
+    from minilm.checkpoint import CheckpointError
+    from minilm.data import DataError
+    from minilm.text import TokenizerError
+
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        message = _in_options(error)
+        blamed = "--data"
+        if isinstance(error, TokenizerError):
+            blamed = "--vocab-size" if "vocab_size" in message else "--tokenizer"
+        elif isinstance(error, CheckpointError) or (
+            isinstance(error, OSError) and str(error.filename).startswith(str(folder))
+        ):
+            blamed = "--out"
+        elif not isinstance(error, OSError | DataError) and "part of the text" not in message:
+            blamed = ""
+        known = blamed.removeprefix("--").replace("-", "_") in given or blamed == "--out"
+        raise ValueError(f"{blamed}: {message}" if known and blamed not in message else message) from None
+
+
+def _in_options(error: Exception) -> str:
+    """The explanation of an error; a plain ValueError is one of settings, told in options."""
+    return in_options(str(error)) if type(error) is ValueError else explanation(error)
+
+
+def in_options(message: str) -> str:
+    """A message about settings ("n_head must be ...", "n_head=3") in the names of the options that set them."""
+    names = option_names()
+    settings = "|".join(sorted(names, key=len, reverse=True))
+    message = re.sub(rf"^GPTConfig: |\b({settings})=", lambda found: f"{names[found[1]]} " if found[1] else "", message)
+    return re.sub(rf"\b({settings})(?= must be )", lambda found: names[found[1]], message)
+
+
+def _listed(changes: dict[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changes.items())
 
 
 def _free_folder(recipe: str) -> Path:
@@ -213,10 +487,13 @@ def _free_folder(recipe: str) -> Path:
 
 
 def _sample(run: Any, device: str) -> str:
+    from minilm.text import TextStream
+
     tokenizer, model = run.tokenizer(), run.model(device)
     prompt = encode_prompt(tokenizer, PROMPT) or [0]
+    stream = TextStream(tokenizer, prompt, shown=False)
     (ids,) = model.generate([prompt], 300, temperature=0.8, seed=run.train_config.seed)
-    return str(tokenizer.decode(ids)).strip("\n")
+    return "".join([*map(stream.add, ids), stream.finish()]).strip("\n")
 
 
 def encode_prompt(tokenizer: Any, prompt: str) -> list[int]:
@@ -234,39 +511,84 @@ def encode_prompt(tokenizer: Any, prompt: str) -> list[int]:
 def run_generate(options: argparse.Namespace) -> int:
     """``minilm generate``"""
     from minilm.run import Run
+    from minilm.text import TextStream
 
-    if options.samples < 1:
-        raise ValueError(f"--samples must be at least 1, got {options.samples}.")
-    run = Run(options.run)
-    tokenizer, model = run.tokenizer(), run.model(options.device)
-    prompt = encode_prompt(tokenizer, options.prompt) or [0]
-    stops = [text for text in options.stop if text]
-    results = model.generate(
+    device = _device(options)
+    with _named("RUN"):
+        run = Run(options.run)
+    tokenizer, model = run.tokenizer(), run.model(device)
+    with _named("--prompt"):
+        prompt = encode_prompt(tokenizer, options.prompt) or [0]
+    _check_room(model.config, options.samples, len(prompt) + options.tokens)
+    streams = [
+        TextStream(tokenizer, prompt, stops=options.stop, shown=options.prompt != PROMPT)
+        for _ in range(options.samples)
+    ]
+    pieces: list[list[str]] = [[stream.head] for stream in streams]
+    write = _Writer(options.raw)
+
+    def on_token(i: int, id: int) -> bool:
+        piece = streams[i].add(id)
+        if i:
+            pieces[i].append(piece)
+        else:
+            write(piece)
+        return streams[i].ended
+
+    write(streams[0].head)
+    model.generate(
         [prompt] * options.samples,
         options.tokens,
         temperature=options.temperature,
         top_k=options.top_k,
         top_p=options.top_p,
         repetition_penalty=options.repetition_penalty,
-        stop=(lambda ids: any(text in tokenizer.decode(ids) for text in stops)) if stops else (),
         seed=options.seed,
+        on_token=on_token,
     )
-    for number, ids in enumerate(results):
-        text = tokenizer.decode(ids)
-        ends = [text.find(stop) for stop in stops if stop in text]
-        separator = "-" * 20 + "\n" if number else ""
-        print(f"{separator}{options.prompt if options.prompt != PROMPT else ''}{text[: min(ends)] if ends else text}")
+    write(streams[0].finish() + "\n")
+    for stream, written in zip(streams[1:], pieces[1:], strict=True):
+        write("-" * 20 + "\n" + "".join(written) + stream.finish() + "\n")
+    if write.lost:
+        terminal.complain(
+            f'the output\'s encoding, {sys.stdout.encoding}, lacks some characters of the text: each is written as "?". '
+            "With the environment variable PYTHONUTF8=1 all are written."
+        )
     return 0
+
+
+class _Writer:
+    """Writes a text as it comes, and remembers whether the output could not show all of it."""
+
+    def __init__(self, raw: bool) -> None:
+        self.raw, self.lost = raw, False
+
+    def __call__(self, text: str) -> None:
+        text = text if self.raw else terminal.visible(text)
+        self.lost = self.lost or terminal.cannot_show(text)
+        if text:
+            terminal.write(text)
+
+
+def _check_room(config: GPTConfig, texts: int, tokens: int) -> None:
+    """Refuses more texts at once than the memory holds, before it is taken."""
+    from minilm.backend.detect import memory
+    from minilm.models.size import writing_bytes
+
+    there, need = memory(), writing_bytes(config, texts, tokens)
+    if there is not None and need > there:
+        raise ValueError(
+            f"--samples {texts}: that many texts at once take at least {need / 1e9:,.0f} GB of memory, and there are "
+            f"{there / 1e9:,.0f}: write fewer at a time."
+        )
 
 
 def run_data_list(_options: argparse.Namespace) -> int:
     """``minilm data list``"""
     from minilm.data import list_datasets
 
-    rows = list_datasets()
-    widths = {key: max(len(key), *(len(row[key]) for row in rows)) for key in rows[0]}
-    for row in [{key: key for key in rows[0]}, *rows]:
-        print("  ".join(row[key].ljust(width) for key, width in widths.items()).rstrip())
+    rows = [(row["name"], row["state"], row["holds"]) for row in list_datasets()]
+    terminal.write(terminal.table([("name", "state", "holds"), *rows], terminal.columns()) + "\n")
     return 0
 
 
@@ -274,7 +596,7 @@ def run_data_show(options: argparse.Namespace) -> int:
     """``minilm data show``"""
     from minilm.data import describe
 
-    print(describe(options.name))
+    say(describe(options.name))
     return 0
 
 
@@ -282,7 +604,7 @@ def run_data_get(options: argparse.Namespace) -> int:
     """``minilm data get``"""
     from minilm.data import get
 
-    print(get(options.name))
+    terminal.write(f"{get(options.name)}\n")
     return 0
 
 
@@ -297,10 +619,7 @@ def run_doctor(_options: argparse.Namespace) -> int:
     """``minilm doctor``"""
     from minilm.backend.detect import describe
 
-    rows = dict(describe())
-    width = max(map(len, rows))
-    for name, value in rows.items():
-        print(f"{name.ljust(width)}  {value}")
+    terminal.write(terminal.table(describe(), terminal.columns()) + "\n")
     return 0
 
 

@@ -12,8 +12,10 @@ directory, a named pipe, a device, a socket is refused at once. What is promised
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
 import stat
 import uuid
 from collections.abc import Callable, Iterator
@@ -199,18 +201,35 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:  # Ctrl-C too must leave nothing behind
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:  # Ctrl-C too must leave nothing behind
+        with contextlib.suppress(OSError):  # what went wrong first is what counts
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename, error.filename2 = str(path), None  # the file that the caller knows
         raise
-    if os.name == "posix":  # the rename itself lasts only once its folder is on the disk
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    if os.name == "posix":
+        _settle(path.parent)
+
+
+def _settle(folder: Path) -> None:
+    """A rename lasts only once its folder is on the disk; some file systems cannot be told, and do it in their own time."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def remove_leftovers(folder: str | os.PathLike[str]) -> None:
-    """Deletes the temporary files of writers that were killed."""
+    """Deletes the temporary files of writers that were killed: no writer may be at work in the folder."""
     for part in Path(folder).glob(".*.tmp"):
-        part.unlink(missing_ok=True)
+        if is_leftover(part.name):
+            part.unlink(missing_ok=True)
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a file has such a name as `atomic_write` gives to its temporary ones."""
+    return re.fullmatch(r"\..+\.[0-9a-f]+\.tmp", name) is not None

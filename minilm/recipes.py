@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from minilm.data import TABLE, fetch_url, iter_text, open_tokens, write_tokens
+from minilm.checkpoint import CheckpointError
+from minilm.data import TABLE, fetch_url, iter_text, open_tokens, read_token_header, write_tokens
 from minilm.models.gpt import GPTConfig
-from minilm.run import Run, TextSource, TrainConfig
+from minilm.run import Run
+from minilm.settings import TextSource, TrainConfig, check_changes
 from minilm.text import BPETokenizer, CharTokenizer, Tokenizer, load_tokenizer
 from minilm.train import TokenizedText
 
@@ -89,6 +92,7 @@ def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Ru
 
     Raises:
         FileExistsError: the folder holds something.
+        RunError: the folder cannot be made. After this and every other error nothing is left of it.
         DataError: the text cannot be read.
         ValueError: a setting is out of range, the vocabulary too small, or the text shorter than one context.
     """
@@ -96,32 +100,53 @@ def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Ru
     source = _settle(options.pop("data", recipe.data), options.pop("sha256", None))
     kind, vocab_size = options.pop("tokenizer", recipe.tokenizer), options.pop("vocab_size", recipe.vocab_size)
     model = {**recipe.model, **{f.name: options.pop(f.name) for f in fields(GPTConfig) if f.name in options}}
+    unknown = sorted(set(options) - {f.name for f in fields(TrainConfig)})
+    if unknown:
+        raise ValueError(
+            f"there is no setting {unknown[0]!r}; there are {', '.join(f.name for f in fields(TrainConfig))}."
+        )
     training = TrainConfig(**{**recipe.training, **options})
     text = TextSource(source, *_measure(source))
     tokenizer = make_tokenizer(kind, text, vocab_size)
     config = GPTConfig(vocab_size=tokenizer.vocab_size, **model)
-    tokens = None if text.characters > IN_MEMORY else tokenize(text, tokenizer, config.block_size)
-    run = Run.create(folder, config, training, text, tokenizer)
-    return run, tokens or tokenize_to_disk(run, tokenizer)
+    if text.characters <= IN_MEMORY:
+        tokens = tokenize(text, tokenizer, config.block_size)
+        return Run.create(folder, config, training, text, tokenizer), tokens
+
+    def write(place: Path) -> dict[str, str]:
+        return {name: write_tokens_of(text, tokenizer, place / name) for name in TOKEN_FILES}
+
+    run = Run.create(folder, config, training, text, tokenizer, write)
+    return run, tokenize_to_disk(run, tokenizer)
 
 
-def resume_run(folder: Path) -> tuple[Run, TokenizedText]:
+def resume_run(folder: Path, changes: dict[str, Any] | None = None) -> tuple[Run, TokenizedText]:
     """Opens a run to go on with it.
 
+    Args:
+        folder: the run's.
+        changes: settings of a new phase (`Run.with_phase`): it begins at the run's checkpoint, and is recorded.
+
     Raises:
+        RunError: another process trains it.
         CheckpointError: a file of the run is missing or damaged.
         DataError: its text is not there any more.
-        ValueError: its text has changed.
+        ValueError: its text has changed, or a setting cannot be changed.
     """
     run = Run(folder)
+    if changes:
+        check_changes(changes)
     if _measure(run.text.source) != (run.text.sha256, run.text.characters):
         raise ValueError(
             f"the text {run.text.source} is not the one that {folder} was trained on (its SHA-256 differs): "
             "put the old text back, or start a new run. The text that Python carries differs between Python versions."
         )
-    if run.text.characters > IN_MEMORY:
-        return run, tokenize_to_disk(run, run.tokenizer())
-    return run, tokenize(run.text, run.tokenizer(), run.model_config.block_size)
+    with run.locked():
+        if run.text.characters > IN_MEMORY:
+            text = tokenize_to_disk(run, run.tokenizer())
+        else:
+            text = tokenize(run.text, run.tokenizer(), run.model_config.block_size)
+        return (run.with_phase(changes) if changes else run), text
 
 
 def make_tokenizer(kind: str, text: TextSource, vocab_size: int) -> Tokenizer:
@@ -156,17 +181,32 @@ def tokenize(text: TextSource, tokenizer: Tokenizer, block_size: int) -> Tokeniz
     return TokenizedText(train, validation, _validation_characters(text))
 
 
+TOKEN_FILES = {"train.tokens": False, "validation.tokens": True}
+
+
+def write_tokens_of(text: TextSource, tokenizer: Tokenizer, path: Path) -> str:
+    """Writes the token file of a text's training or validation part, as the file's name says; returns the SHA-256 of its ids."""
+    pieces = map(tokenizer.encode_array, _part(text, TOKEN_FILES[path.name]))
+    return write_tokens(path, pieces, tokenizer.vocab_size).sha256
+
+
 def tokenize_to_disk(run: Run, tokenizer: Tokenizer) -> TokenizedText:
     """The same for a text that may be larger than memory: token files in the run's folder, mapped into memory.
 
-    Files that are there already are used: their header says what they hold, and the run's text was compared before.
+    Files that are there already are used, if they hold what the run began with; files that are gone are made anew.
+
+    Raises:
+        DataError: one is damaged.
+        CheckpointError: one holds other tokens.
     """
     ids = []
-    for name, validation in (("train.tokens", False), ("validation.tokens", True)):
+    for name in TOKEN_FILES:
         path = run.folder / name
-        if not path.exists():
-            write_tokens(path, map(tokenizer.encode_array, _part(run.text, validation)), tokenizer.vocab_size)
-        ids.append(open_tokens(path, vocab_size=run.model_config.vocab_size))
+        if not os.path.lexists(path):
+            write_tokens_of(run.text, tokenizer, path)
+        ids.append(open_tokens(path, vocab_size=run.model_config.vocab_size, verify=True))
+        if run.token_files and read_token_header(path).sha256 != run.token_files.get(name):
+            raise CheckpointError(f"{path} holds other tokens than the run began with: delete it, and it is made anew.")
     return TokenizedText(ids[0], ids[1], _validation_characters(run.text))
 
 

@@ -1,169 +1,420 @@
-"""The folder of one training run, and what it holds.
+"""The folder of one training run: its files, and what holds of them at every moment.
 
-=====================  ============================================================================================
-config.json            the model's shape, the training settings, and which text (with its SHA-256); written first
-tokenizer.json         the tokenizer
-model.safetensors      the weights with the best validation loss so far
-checkpoint.safetensors everything needed to go on: weights, optimizer, counters, random state; replaced as a whole
-metrics.jsonl          one JSON object a line: step, loss, learning rate, gradient norm, tokens/s; or a validation loss
-loss.png               the loss curve
-=====================  ============================================================================================
+What a reader may rely on, whatever stops the writer (``kill -9``, a full disk, the power):
+
+1. Every file but metrics.jsonl and run.lock is replaced as a whole: there is the old one or the new one, never a part.
+2. A run begins with tokenizer.json and then config.json: a folder without config.json holds no run, and a start that failed
+   leaves nothing. config.json changes only when a new phase begins (`Run.with_phase`).
+3. checkpoint.safetensors decides how far a run has come. It is written at step 0, at every ``checkpoint_every``-th step, at each
+   evaluation that found better weights than before, and at the end. Lines of metrics.jsonl are on the disk before the checkpoint
+   that counts them; lines after its step are computed again.
+4. model.safetensors is written right after the checkpoint that knows its step and loss (``best_step``, ``best``). Should it
+   be missing because of what came between the two, the checkpoint holds the same weights, and resuming writes it. So
+   model.safetensors is never newer than the checkpoint, and worse weights never take the place of better ones.
+5. Numbers that are not finite never take the place of finite ones: a checkpoint is written only if the weights, the optimizer's
+   averages and the loss of the weights are finite.
+6. Files of one run know each other: config.json has the SHA-256 of the tokenizer, and a fingerprint of all settings
+   that shape the numbers; the other two carry that fingerprint and the SHA-256 of what they hold.
+7. One process at a time writes (`minilm.lock`). Reading needs no lock.
+8. Whoever finds a file that is missing, damaged, of another run or of a later version says so, and changes nothing. What is
+   lost without harm is made anew: loss.png, train.tokens and validation.tokens, metrics.jsonl (the lines on record), and
+   model.safetensors, from the next evaluation.
+
+`FILES` lists them. Runs that were begun by the version before are read as they are: their files have no fingerprints.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import json
+import hashlib
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
-from minilm.checkpoint import CheckpointError, Pathish, expect_format, load_arrays, load_json, save_arrays, save_json
-from minilm.files import atomic_write, remove_leftovers
+from minilm.checkpoint import (
+    Arrays,
+    CheckpointError,
+    Pathish,
+    RunError,
+    _read,
+    canonical,
+    load_json,
+    load_sealed,
+    not_finite,
+    save_json,
+    save_sealed,
+)
+from minilm.files import atomic_write, is_leftover, remove_leftovers
+from minilm.journal import append, append_line, read_lines, sync
+from minilm.lock import LOCK, FolderLock
 from minilm.models.gpt import GPT, GPTConfig
+from minilm.settings import MAY_CHANGE, SCHEDULE, Phase, TextSource, TrainConfig, check_changes, fingerprint, from_json
 from minilm.tensor import Tensor
 from minilm.text import Tokenizer, load_tokenizer
 
-FORMAT, VERSION = "minilm run", 1
-T = TypeVar("T")
+FORMAT, VERSIONS = "minilm run", (1, 2)
 
 
-@dataclasses.dataclass(frozen=True)
-class TrainConfig:
-    """How a language model is trained.
+class RunFile(NamedTuple):
+    """One file of a run.
 
     Attributes:
-        steps: optimizer updates.
-        batch_size, accumulate: sequences a forward pass, and forward passes an update.
-        learning_rate, min_learning_rate, warmup: the rate rises linearly over `warmup` steps, then falls along half a cosine to
-            the minimum at the last step.
-        weight_decay: of the matrices (AdamW's decoupled decay).
-        beta1, beta2: AdamW's averages.
-        clip: largest norm of the whole gradient; 0: not clipped.
-        eval_every, patience: steps between evaluations; after `patience` of them without a better validation loss the training
-            ends (0: never).
-        checkpoint_every: steps between checkpoints.
-        seed: of the weights, the batches and dropout.
-        processes: how many share each batch on the CPU (`minilm.parallel`). More of them give the same numbers up to rounding.
-
-    Raises:
-        ValueError: a setting is out of range.
+        name: in the run's folder.
+        holds: what it holds, and when it is written.
+        readers: what reads it: "resume" and "generate".
+        first: whether it belongs to a run that has only just begun; it may be there before config.json is.
     """
 
-    steps: int = 2000
-    batch_size: int = 12
-    accumulate: int = 1
-    learning_rate: float = 1e-3
-    min_learning_rate: float = 1e-4
-    warmup: int = 100
-    weight_decay: float = 0.1
-    beta1: float = 0.9
-    beta2: float = 0.99
-    clip: float = 1.0
-    eval_every: int = 250
-    patience: int = 0
-    checkpoint_every: int = 250
-    seed: int = 1337
-    processes: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate", "eval_every", "checkpoint_every", "processes"):
-            _require(name, getattr(self, name) >= 1, "at least 1", getattr(self, name))
-        for name in ("warmup", "patience", "seed", "min_learning_rate", "weight_decay", "clip"):
-            _require(name, 0 <= getattr(self, name) < float("inf"), "0 or more", getattr(self, name))
-        _require("learning_rate", 0 < self.learning_rate < float("inf"), "a positive number", self.learning_rate)
-        for name in ("beta1", "beta2"):
-            _require(name, 0 <= getattr(self, name) < 1, "at least 0 and less than 1", getattr(self, name))
+    name: str
+    holds: str
+    readers: tuple[str, ...]
+    first: bool = False
 
 
-def _require(name: str, ok: bool, expected: str, value: Any) -> None:
-    if not ok:
-        raise ValueError(f"{name} must be {expected}, got {value!r}.")
+FILES = (
+    RunFile("config.json", "the model's shape, the settings of every phase, which text; written last of the first files",
+            ("resume", "generate"), True),
+    RunFile("tokenizer.json", "the tokenizer; written once", ("resume", "generate"), True),
+    RunFile("train.tokens", "the training text as ids, of a text that may be larger than memory; written once", ("resume",), True),
+    RunFile("validation.tokens", "the same of the validation text", ("resume",), True),
+    RunFile("checkpoint.safetensors", "all that is needed to go on: weights, optimizer, counters, random state", ("resume",)),
+    RunFile("model.safetensors", "the weights with the lowest validation loss so far", ("resume", "generate")),
+    RunFile("metrics.jsonl", "an object a line: a step with its loss, rate, gradient norm and tokens/s, or a validation loss; appended",
+            ("resume",)),
+    RunFile("metrics.damaged", "lines that stood in metrics.jsonl and could not be read; appended", ()),
+    RunFile("loss.png", "the loss curve; written when training ends or is stopped", ()),
+    RunFile(LOCK, "who is training, while somebody is", ("resume",), True),
+)  # fmt: skip
+WEIGHTS, CHECKPOINT = "minilm weights", "minilm checkpoint"
 
 
-@dataclasses.dataclass(frozen=True)
-class TextSource:
-    """Which text a run was trained on: where it came from, its SHA-256 (of its UTF-8), and its length in characters."""
+class Checkpoint(NamedTuple):
+    """What a checkpoint holds, checked.
 
-    source: str
-    sha256: str
-    characters: int
+    Attributes:
+        step: updates done; `best`: the lowest validation loss (infinite: not evaluated yet) and `best_step`: where it was found
+            (None: unknown, from an earlier version); `bad`: evaluations since then.
+        weights, averages, optimizer, random: of the model, of the optimizer (arrays and options), and the random state.
+        current: whether it was written in the run's last phase.
+    """
+
+    step: int
+    best: float
+    best_step: int | None
+    bad: int
+    weights: Arrays
+    averages: Arrays
+    optimizer: dict[str, Any]
+    random: dict[str, Any]
+    current: bool
+
+
+class BestWeights(NamedTuple):
+    """What model.safetensors holds, checked: after which step the weights were the best (None: from version 1), with which loss."""
+
+    arrays: Arrays
+    step: int | None
+    validation_loss: float
 
 
 class Run:
     """A run's folder, opened: its settings are read and checked.
 
+    Attributes:
+        model_config, text: the model's shape, and which text.
+        train_config: the settings that hold now: those of the last phase.
+        phases: the phases after the first, each with the step at which it began.
+        schedule_began: the step at which the learning rate's schedule began (0, or that of the last phase that changed it).
+
     Raises:
-        CheckpointError: there is no run in the folder, or its config.json is damaged.
+        CheckpointError: there is no run in the folder, or its config.json is damaged or was edited.
     """
 
     def __init__(self, folder: Pathish) -> None:
         self.folder = Path(folder)
+        self._lock: FolderLock | None = None
+        self._made: list[Path] | None = None  # the folders that `create` made, as long as nothing was trained
+        self._tokenizer_sha256: str | None = None
         if not self.folder.is_dir():
             raise CheckpointError(f"{self.folder} is not a folder: expected a run, as `minilm train` makes it.")
         path = self.folder / "config.json"
         config = load_json(path)
         if config.get("format") != FORMAT:
             raise CheckpointError(f"{path} does not belong to a minilm run: its 'format' is {config.get('format')!r}.")
-        if config.get("version") != VERSION:
+        self.version = config.get("version")
+        if type(self.version) is not int or self.version not in VERSIONS:
             raise CheckpointError(
-                f"{path} has version {config.get('version')!r}, this minilm reads {VERSION}: use the minilm that wrote it."
+                f"{path} has version {self.version!r}, this minilm reads {' and '.join(map(str, VERSIONS))}: "
+                "use the minilm that wrote it."
             )
         self.model_config = from_json(GPTConfig, config.get("model"), f"{path}: model")
-        self.train_config = from_json(TrainConfig, config.get("training"), f"{path}: training")
+        first = from_json(TrainConfig, config.get("training"), f"{path}: training")
         self.text = from_json(TextSource, config.get("text"), f"{path}: text")
+        self.phases: list[Phase] = []
+        self.token_files: dict[str, str] = {}  # the SHA-256 of the ids in each token file, where the run has such
+        self.unsigned = self.version == 1  # whether its files may lack fingerprints
+        self._configs = [first]
+        if self.version > 1:
+            self._read_version_2(config, path)
+        self.train_config = self._configs[-1]
+        changed = [phase.began for phase in self.phases if set(SCHEDULE) & set(phase.changes)]
+        self.schedule_began = changed[-1] if changed else 0
+
+    def _read_version_2(self, config: dict[str, Any], path: Path) -> None:
+        wanted = {"format", "version", "fingerprint", "unsigned", "tokenizer_sha256", "token_files", "model", "training", "text",
+                  "phases"}  # fmt: skip
+        if set(config) != wanted:
+            missing, unknown = sorted(wanted - set(config)), sorted(set(config) - wanted)
+            raise CheckpointError(f"{path}: missing fields {missing}, unknown fields {unknown}.")
+        kinds = {"fingerprint": str, "tokenizer_sha256": str, "unsigned": bool, "token_files": dict, "phases": list}
+        for name, kind in kinds.items():
+            if type(config[name]) is not kind:
+                raise CheckpointError(f"{path}: {name} should be of type {kind.__name__}, it is {config[name]!r}.")
+        for number, entry in enumerate(config["phases"]):
+            self._read_phase(entry, f"{path}: phase {number + 2}")
+        self.token_files, self.unsigned = config["token_files"], config["unsigned"]
+        self._tokenizer_sha256 = config["tokenizer_sha256"]
+        if config["fingerprint"] != self.fingerprints()[-1]:
+            raise CheckpointError(
+                f"{path} was edited or damaged: its settings do not have the fingerprint that stands in it. Restore it from a copy; "
+                "a run's settings are changed with minilm train --resume RUN and the options, which begins a new phase."
+            )
+
+    def _read_phase(self, entry: Any, where: str) -> None:
+        if not isinstance(entry, dict) or set(entry) != {"began", "changes"} or not isinstance(entry["changes"], dict):
+            raise CheckpointError(f"{where} should be an object with 'began' and 'changes', it is {entry!r}.")
+        began, changes = entry["began"], entry["changes"]
+        if type(began) is not int or began < (self.phases[-1].began if self.phases else 0):
+            raise CheckpointError(f"{where}: began should be a step not before the last phase's, it is {began!r}.")
+        if not changes or not set(changes) <= set(MAY_CHANGE):
+            raise CheckpointError(f"{where}: changes should name settings of {MAY_CHANGE}, it names {sorted(changes)}.")
+        self._configs.append(from_json(TrainConfig, {**dataclasses.asdict(self._configs[-1]), **changes}, where))
+        self.phases.append(Phase(began, changes))
+
+    # -- beginning ----------------------------------------------------------------------------------------------------
 
     @classmethod
     def create(
-        cls, folder: Pathish, model: GPTConfig, training: TrainConfig, text: TextSource, tokenizer: Tokenizer
+        cls,
+        folder: Pathish,
+        model: GPTConfig,
+        training: TrainConfig,
+        text: TextSource,
+        tokenizer: Tokenizer,
+        write_tokens: Callable[[Path], dict[str, str]] | None = None,
     ) -> Run:
-        """Makes the folder of a new run.
+        """Makes the folder of a new run; what a start that was killed left in it is replaced.
+
+        Args:
+            folder: must not exist, or be empty.
+            model, training, text, tokenizer: the run's.
+            write_tokens: for a large text: writes token files into the folder, and returns the SHA-256 of each one's ids.
 
         Raises:
             FileExistsError: the folder holds something already: nothing is overwritten.
+            RunError: the folder cannot be made or written, or another process is making a run there; nothing is left.
         """
         folder = Path(folder)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise FileExistsError(
-                f"{folder} exists and is not empty: choose another --out, or go on with --resume {folder}."
+        made: list[Path] = []
+        try:
+            unfinished = _names_of_unfinished_start(folder)
+            made = _make_folder(folder)
+            lock = FolderLock(folder)
+            try:
+                if not set(os.listdir(folder)) <= {LOCK, *unfinished}:
+                    raise FileExistsError(_TAKEN.format(folder=folder))
+                for name in unfinished - {LOCK}:
+                    (folder / name).unlink()
+                tokenizer.save(folder / "tokenizer.json")
+                token_files = write_tokens(folder) if write_tokens else {}
+                _write_config(folder, model, training, text, _sha256_of(tokenizer), token_files, [], False)
+                run = cls(folder)
+            except FileExistsError:
+                raise
+            except BaseException:
+                _remove_files(folder)
+                raise
+            finally:
+                lock.release()
+        except BaseException as error:
+            _remove_folders(made)
+            if isinstance(error, OSError) and not isinstance(error, FileExistsError):
+                raise RunError(
+                    f"the run's folder {folder} cannot be made ({error.strerror or error}): choose another --out, or make room for it."
+                ) from None
+            raise
+        run._made = made
+        return run
+
+    @contextlib.contextmanager
+    def undone_unless_begun(self) -> Iterator[None]:
+        """Within it, an error before the first update removes the folder that `create` made: a failed start leaves nothing.
+
+        Ctrl-C does so until the first checkpoint: from there on the run can be resumed.
+        """
+        if (self.folder / "checkpoint.safetensors").exists():
+            self.begin()
+        try:
+            yield
+        except BaseException as error:
+            begun = not isinstance(error, Exception) and (self.folder / "checkpoint.safetensors").exists()
+            if self._made is not None and not begun:
+                _remove_files(self.folder)
+                _remove_folders(self._made)
+            raise
+
+    @property
+    def begun(self) -> bool:
+        """Whether its folder stays, whatever happens."""
+        return self._made is None
+
+    def begin(self) -> None:
+        """Says that something was trained: from now on the folder stays, whatever happens."""
+        self._made = None
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within it, no other process (and no other `Run` of this one) can train the run.
+
+        Raises:
+            RunError: another one does; the message names it.
+        """
+        if self._lock is not None:
+            yield
+            return
+        self._lock = FolderLock(self.folder)
+        try:
+            yield
+        finally:
+            self._lock.release()
+            self._lock = None
+
+    def _check_place(self) -> None:
+        if self._lock is not None:
+            self._lock.check()
+
+    def with_phase(self, changes: Mapping[str, Any]) -> Run:
+        """The run with a new phase, which begins where its checkpoint is, and is recorded in config.json.
+
+        Weights, the optimizer's averages, the best loss and the random state go on; the count of evaluations for `patience` begins
+        anew. If `changes` names a setting of `SCHEDULE`, the learning rate's schedule begins anew, too: it warms up from the step
+        at which the phase began, and ends at `steps`, which counts all updates of the run. Within a phase, resuming is exact.
+
+        Args:
+            changes: settings by their names in `TrainConfig`; those that are as before are no change.
+
+        Raises:
+            ValueError: a setting is unknown, fixed for the run, or out of range, or nothing is left to do with it.
+            CheckpointError: the checkpoint is damaged, or missing.
+        """
+        check_changes(changes)
+        before = dataclasses.asdict(self.train_config)
+        changes = {name: value for name, value in changes.items() if before[name] != value}
+        if not changes:
+            return self
+        config = TrainConfig(**{**before, **changes})
+        checkpoint = self.load_checkpoint()
+        step = checkpoint.step if checkpoint else 0
+        if config.steps <= step:
+            raise ValueError(
+                f"{self.folder} has done {step} updates, and --steps {config.steps} counts them, too: give --steps more than {step}."
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        tokenizer.save(folder / "tokenizer.json")
-        settings = {
-            "model": model.to_dict(),
-            "training": dataclasses.asdict(training),
-            "text": dataclasses.asdict(text),
-        }
-        save_json(folder / "config.json", {"format": FORMAT, "version": VERSION, **settings})
-        return cls(folder)
+        if config.min_learning_rate > config.learning_rate:
+            raise ValueError(
+                f"--learning-rate {config.learning_rate:g} would be below the run's minimum of {config.min_learning_rate:g}: "
+                "give --min-learning-rate as well."
+            )
+        with self.locked():
+            self._check_place()
+            phases = [*self.phases, Phase(step, changes)]
+            tokenizer = self.tokenizer_sha256()
+            _write_config(self.folder, self.model_config, self._configs[0], self.text, tokenizer, self.token_files, phases,
+                          self.unsigned)  # fmt: skip
+        return Run(self.folder)
+
+    # -- what belongs together ----------------------------------------------------------------------------------------
+
+    def tokenizer_sha256(self) -> str:
+        """Of the tokenizer's content; a run of version 1 does not know it, and takes what is there."""
+        if self._tokenizer_sha256 is None:
+            self.tokenizer()
+        assert self._tokenizer_sha256 is not None
+        return self._tokenizer_sha256
+
+    def fingerprints(self) -> list[str]:
+        """Of each phase: the SHA-256 of everything that its numbers depend on. Where the text lies is none of it."""
+        parts = (self.model_config, self._configs[0], self.text, self.tokenizer_sha256(), self.token_files)
+        return [fingerprint(*parts, self.phases[:count]) for count in range(len(self.phases) + 1)]
+
+    def _phase_of(self, path: Path, about: dict[str, Any]) -> int | None:
+        """In which of the run's phases a file was written; None for one of version 1.
+
+        Raises:
+            CheckpointError: it is another run's.
+        """
+        if "run" not in about and about["version"] == 1 and self.unsigned:
+            return None
+        prints = self.fingerprints()
+        if about.get("run") not in prints:
+            raise CheckpointError(
+                f"{path} belongs to another run (its fingerprint is not one of config.json's): put this run's own file back."
+            )
+        return prints.index(about["run"])
 
     def tokenizer(self) -> Tokenizer:
         """The run's tokenizer.
 
         Raises:
             TokenizerError: its file is missing or damaged.
-            CheckpointError: it has another vocabulary than the model.
+            CheckpointError: it is another run's.
         """
-        tokenizer = load_tokenizer(self.folder / "tokenizer.json")
+        path = self.folder / "tokenizer.json"
+        tokenizer = load_tokenizer(path)
         if tokenizer.vocab_size != self.model_config.vocab_size:
             raise CheckpointError(
                 f"{self.folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model {self.model_config.vocab_size}: "
                 "tokenizer.json or config.json is another run's."
             )
+        sha256 = _sha256_of(tokenizer)
+        if self._tokenizer_sha256 not in (None, sha256):
+            raise CheckpointError(
+                f"{path} is not the tokenizer that the run began with (its SHA-256 differs): put the run's own file back."
+            )
+        self._tokenizer_sha256 = sha256
         return tokenizer
+
+    # -- weights ------------------------------------------------------------------------------------------------------
 
     def model(self, device: str = "auto") -> GPT:
         """The model with the run's best weights, ready to generate.
 
         Raises:
-            CheckpointError: the weights are missing, damaged, or do not fit the config.
+            CheckpointError: the weights are missing, damaged, another run's, or do not fit the config.
+        """
+        arrays = self.load_weights().arrays
+        model = GPT(self.model_config)
+        load_weights(model, arrays, self.folder / "model.safetensors")
+        return model.to(device).eval()
+
+    def load_weights(self) -> BestWeights:
+        """The run's best weights.
+
+        Raises:
+            CheckpointError: as `model`.
         """
         path = self.folder / "model.safetensors"
-        arrays, about = load_arrays(path)
-        expect_format(path, about, "minilm weights")
+        arrays, about = load_sealed(path, WEIGHTS)
         self.check_shapes(path, {name: array.shape for name, array in arrays.items()})
-        model = GPT(self.model_config)
-        load_weights(model, arrays, path)
-        return model.to(device).eval()
+        if self._phase_of(path, about) is None:
+            return BestWeights(arrays, None, math.nan)
+        step, loss = int(_number(path, about, "step", whole=True)), _number(path, about, "validation_loss")
+        if bad := not_finite(arrays):
+            raise CheckpointError(f"{path} holds numbers in {bad} that are not finite: restore it from a copy.")
+        return BestWeights(arrays, step, loss)
 
     def check_shapes(self, path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
         """Holds the weights' shapes against the config, before a model of the config's size is made."""
@@ -175,38 +426,215 @@ class Run:
                 f"{path} does not fit config.json: embedding {found} and {len(layers)} layers, expected {wanted} and {config.n_layer}."
             )
 
-    def save_model(self, model: GPT) -> None:
-        """Makes the model's weights the run's best."""
-        save_arrays(
-            self.folder / "model.safetensors", weights_of(model), {"format": "minilm weights", "version": VERSION}
-        )
+    def save_model(self, model: GPT, step: int, validation_loss: float) -> None:
+        """Makes the model's weights, those after `step`, the run's best."""
+        self._check_place()
+        about = {"format": WEIGHTS, "run": self.fingerprints()[-1], "step": step, "validation_loss": validation_loss}
+        save_sealed(self.folder / "model.safetensors", weights_of(model), about)
+
+    def save_checkpoint(self, arrays: Arrays, about: dict[str, Any]) -> None:
+        """Replaces the checkpoint, once the lines of metrics.jsonl that it counts are on the disk."""
+        self._check_place()
+        sync(self.folder / "metrics.jsonl")
+        about = {"format": CHECKPOINT, "run": self.fingerprints()[-1], **about}
+        save_sealed(self.folder / "checkpoint.safetensors", arrays, about)
+
+    def load_checkpoint(self) -> Checkpoint | None:
+        """The run's checkpoint, every value of it checked; None in a run that was killed before its first one.
+
+        Raises:
+            CheckpointError: it is damaged or another run's, or it is missing while there are results that beginning anew would
+                overwrite.
+        """
+        path = self.folder / "checkpoint.safetensors"
+        if not os.path.lexists(path):
+            results = [n for n in ("model.safetensors", "metrics.jsonl") if os.path.lexists(self.folder / n)]
+            if results:
+                raise CheckpointError(
+                    f"{path} does not exist, but {' and '.join(results)} of the run: going on would begin anew and overwrite "
+                    "what was trained. Put the checkpoint back from a copy; without one, the weights can be used "
+                    "(minilm generate), and training goes on in a new run only."
+                )
+            return None
+        arrays, about = load_sealed(path, CHECKPOINT)
+        weights, averages = _part(arrays, "model."), _part(arrays, "optimizer.")
+        self.check_shapes(path, {name: array.shape for name, array in weights.items()})
+        phase = self._phase_of(path, about)
+        step, bad = (int(_number(path, about, name, whole=True)) for name in ("step", "bad"))
+        best = _number(path, about, "best", infinite=True)
+        best_step = about.get("best_step")
+        if best_step is not None and (_number(path, about, "best_step", whole=True) > step or math.isinf(best)):
+            raise CheckpointError(
+                f"{path} is damaged: at step {step} it has its best loss, {best}, from step {best_step}."
+            )
+        self._check_when(path, step, phase or 0)
+        for name in ("optimizer", "random"):
+            if not isinstance(about.get(name), dict):
+                raise CheckpointError(f"{path} is damaged: {name} should be an object, it is {about.get(name)!r}.")
+        if bad_array := not_finite(arrays):
+            raise CheckpointError(
+                f"{path} holds numbers in {bad_array} that are not finite: the training diverged before it was written. The best weights "
+                "are in model.safetensors; start a new run with a lower --learning-rate."
+            )
+        current = (phase or 0) == len(self.phases)
+        return Checkpoint(step, best, best_step, bad, weights, averages, about["optimizer"], about["random"], current)
+
+    def _check_when(self, path: Path, step: int, phase: int) -> None:
+        """Refuses a checkpoint of a step that its phase does not have."""
+        if step > self._configs[phase].steps:
+            raise CheckpointError(f"{path} is damaged: its step is {step} of {self._configs[phase].steps}.")
+        began = self.phases[phase - 1].began if phase else 0
+        later = [p.began for p in self.phases[phase:]]
+        if step < began or any(b != step for b in later):
+            raise CheckpointError(
+                f"{path} is of step {step}, but the run's last phase began at step {self.phases[-1].began}: it is older, or of "
+                "another way that the run went. Put the newer one back."
+            )
 
     # -- metrics ------------------------------------------------------------------------------------------------------
 
     def log(self, **values: Any) -> None:
-        """Appends a line to metrics.jsonl."""
-        with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
+        """Appends a line to metrics.jsonl, whole or not at all; a number that is not finite is written as null."""
+        self._check_place()
+        append_line(self.folder / "metrics.jsonl", values)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl; a last line that a kill cut short is left out."""
-        path = self.folder / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
-        found = []
-        for number, line in enumerate(lines, 1):
-            try:
-                found += [json.loads(line)] if line else []
-            except ValueError:
-                if number < len(lines):
-                    raise CheckpointError(f"{path}, line {number} is not JSON: mend or delete the line.") from None
-        return found
+        """The lines of metrics.jsonl; those that cannot be read are left out.
+
+        Raises:
+            CheckpointError: the file cannot be read at all.
+        """
+        return [line for line, _ in read_lines(self.folder / "metrics.jsonl")[0]]
 
     def rewind_metrics(self, step: int) -> None:
-        """Drops what was logged after `step`: it will be computed again. Removes what a killed writer left, too."""
+        """Drops what was logged after `step`: it will be computed again. Removes what a killed writer left, too.
+
+        Lines that cannot be read go to metrics.damaged, and a word on their number to the errors' stream. Where there is nothing to
+        drop, the file is left alone.
+        """
+        self._check_place()
         remove_leftovers(self.folder)
-        kept = [line for line in self.metrics() if line.get("step", 0) <= step]
-        with atomic_write(self.folder / "metrics.jsonl") as file:
-            file.write("".join(json.dumps(line) + "\n" for line in kept).encode("utf-8"))
+        path, aside = self.folder / "metrics.jsonl", self.folder / "metrics.damaged"
+        good, bad = read_lines(path)
+        kept = [text for line, text in good if line["step"] <= step]
+        if bad:
+            append(aside, b"\n".join(bad) + b"\n")
+            lines = "1 line" if len(bad) == 1 else f"{len(bad)} lines"
+            warn(f"{lines} of {path} could not be read; moved to {aside}.")
+        if bad or len(kept) < len(good) or (kept and not _ends_with_newline(path)):
+            with atomic_write(path) as file:
+                file.write(b"".join(text + b"\n" for text in kept))
+
+    def check_places(self) -> None:
+        """Makes sure, before anything is computed, that each of the run's files is a file or absent: it can be replaced then.
+
+        Raises:
+            CheckpointError: something else is in the place of one.
+        """
+        for entry in FILES:
+            path = self.folder / entry.name
+            if os.path.lexists(path) and not path.is_file():
+                raise CheckpointError(
+                    f"{path} is not a regular file, but the run has to write one there: move it away, and put the run's own back."
+                )
+
+
+_TAKEN = "{folder} exists and is not empty: choose another --out, or go on with --resume {folder}."
+
+
+def _names_of_unfinished_start(folder: Path) -> set[str]:
+    """What a start that was killed left in a folder. It is known by its lock, and by having nothing but a run's first files.
+
+    Raises:
+        FileExistsError: the folder holds anything else, or is none.
+    """
+    if not os.path.lexists(folder):
+        return set()
+    names = set(os.listdir(folder)) if folder.is_dir() else {""}
+    first = {entry.name for entry in FILES if entry.first} - {"config.json"}
+    if names and not (LOCK in names and all(name in first or is_leftover(name) for name in names)):
+        raise FileExistsError(_TAKEN.format(folder=folder))
+    return names
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Makes a folder and those above it; returns those that were made, the innermost first."""
+    missing = []
+    for part in (folder, *folder.parents):
+        if part.exists():
+            break
+        missing.append(part)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        _remove_folders(missing)
+        raise
+    return missing
+
+
+def _remove_files(folder: Path) -> None:
+    """Deletes a run's files, and no others."""
+    with contextlib.suppress(OSError):
+        remove_leftovers(folder)
+    for entry in FILES:
+        with contextlib.suppress(OSError):
+            (folder / entry.name).unlink()
+
+
+def _remove_folders(folders: list[Path]) -> None:
+    """Deletes folders that are empty, the innermost first."""
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
+
+
+def _write_config(folder: Path, model: GPTConfig, training: TrainConfig, text: TextSource, tokenizer: str,
+                  token_files: dict[str, str], phases: list[Phase], unsigned: bool) -> None:  # fmt: skip
+    parts = (model, training, text, tokenizer, token_files, phases)
+    save_json(
+        folder / "config.json",
+        {
+            "format": FORMAT,
+            "version": VERSIONS[-1],
+            "fingerprint": fingerprint(*parts),
+            "unsigned": unsigned,
+            "model": model.to_dict(),
+            "training": dataclasses.asdict(training),
+            "text": dataclasses.asdict(text),
+            "tokenizer_sha256": tokenizer,
+            "token_files": token_files,
+            "phases": [phase._asdict() for phase in phases],
+        },
+    )
+
+
+def _sha256_of(tokenizer: Tokenizer) -> str:
+    """Of what a tokenizer's file says, not of how it is laid out."""
+    return hashlib.sha256(canonical(tokenizer.to_dict())).hexdigest()
+
+
+def _number(path: Path, about: dict[str, Any], name: str, whole: bool = False, infinite: bool = False) -> float:
+    """A number of a file, checked: not negative, finite unless `infinite`, and an integer if `whole`."""
+    value: Any = about.get(name)
+    kinds, below = ((int,), 2**53) if whole else ((int, float), math.inf)
+    if type(value) not in kinds or not (0 <= value < below or (infinite and value == math.inf)):
+        kind = "a whole number" if whole else "a number"
+        raise CheckpointError(f"{path} is damaged: {name} should be {kind} of 0 or more, it is {value!r}.")
+    return float(value)
+
+
+def _ends_with_newline(path: Path) -> bool:
+    return _read(path).endswith(b"\n")
+
+
+def _part(arrays: Arrays, prefix: str) -> Arrays:
+    """The arrays whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def warn(message: str) -> None:
+    with contextlib.suppress(OSError):
+        print(f"minilm: {message}", file=sys.stderr)
 
 
 def weights_of(model: GPT) -> dict[str, Any]:
@@ -223,27 +651,4 @@ def load_weights(model: GPT, arrays: dict[str, Any], path: Path) -> None:
     try:
         model.load_state_dict(arrays)
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
-        raise CheckpointError(f"{path} does not fit the model: {error}") from None
-
-
-def from_json(cls: type[T], values: Any, where: str) -> T:
-    """A dataclass of plain fields from a JSON object, checked field by field.
-
-    Raises:
-        CheckpointError: a field is missing, unknown, of another type, or out of range.
-    """
-    fields = {field.name: field.type for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{where} should be a JSON object, it is {type(values).__name__}.")
-    if set(values) != set(fields):
-        missing, unknown = sorted(set(fields) - set(values)), sorted(set(values) - set(fields))
-        raise CheckpointError(f"{where}: missing fields {missing}, unknown fields {unknown}.")
-    kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
-    for name, value in values.items():
-        wanted = str(fields[name])
-        if not isinstance(value, kinds[wanted]) or (isinstance(value, bool) and wanted != "bool"):
-            raise CheckpointError(f"{where}: {name} should be of type {wanted}, it is {value!r}.")
-    try:
-        return cls(**values)
-    except ValueError as error:
-        raise CheckpointError(f"{where}: {error}") from None
+        raise CheckpointError(f"{path} does not fit the model: {' '.join(str(error).split())}") from None

@@ -44,6 +44,18 @@ def test_the_two_commands_of_a_fresh_machine_are_there():
     assert 'pip install -e ".[test]" && pytest' in COMMANDS
 
 
+def test_the_start_is_whole():
+    """From nothing: the repository, an environment for both kinds of system, the command, and what it wrote."""
+    start = TEXT[: TEXT.index("## Ten lines")]
+    words = ["git clone", "python3 -m venv .venv", "source .venv/bin/activate", ".venv\\Scripts\\activate", "minilm train", "```text",
+             "stepper.png", "pytest"]  # fmt: skip
+    places = [start.index(word) for word in words[:4]]
+    assert places == sorted(places)
+    assert all(word in start for word in words)
+    (sample,) = re.findall(r"^```text\n(.*?)^```$", start, re.MULTILINE | re.DOTALL)
+    assert len(sample) == 301  # all of the sample, and the line end
+
+
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", TEXT):
         assert (ROOT / target).exists(), target

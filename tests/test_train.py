@@ -11,9 +11,10 @@ import pytest
 from minilm.checkpoint import CheckpointError, load_arrays
 from minilm.data import random_blocks
 from minilm.recipes import resume_run
-from minilm.run import Run, TrainConfig, weights_of
+from minilm.run import Run, weights_of
+from minilm.settings import TrainConfig
 from minilm.train import Training, learning_rate_at, stop_requests, train
-from tests.tiny import tiny_run
+from tests.tiny import resealed, tiny_run
 
 pytestmark = pytest.mark.host  # runs name their device
 
@@ -293,7 +294,7 @@ class TestBadRuns:
 
     @pytest.mark.parametrize(
         ("changes", "message"),
-        [({"format": "x"}, "does not belong"), ({"version": 2}, "version 2"), ({"model": 3}, "should be a JSON object"),
+        [({"format": "x"}, "does not belong"), ({"version": 99}, "version 99"), ({"model": 3}, "should be a JSON object"),
          ({"model__n_layer": "2"}, "n_layer should be of type int"), ({"model__n_layer": True}, "n_layer"),
          ({"model__n_head": 5}, "does not divide"), ({"model__extra": 1}, "unknown fields"), ({"training__steps": 0}, "steps must be"),
          ({"training__learning_rate": -1.0}, "learning_rate"), ({"text__sha256": 5}, "sha256")],
@@ -308,6 +309,9 @@ class TestBadRuns:
         config = json.loads((run.folder / "config.json").read_text())
         config["model"].update(n_layer=10**6, n_embd=2**14)
         (run.folder / "config.json").write_text(json.dumps(config))
+        with pytest.raises(CheckpointError, match="was edited or damaged"):
+            Run(run.folder)
+        (run.folder / "config.json").write_text(json.dumps(resealed(config)))
         with pytest.raises(CheckpointError, match=r"does not fit config\.json"):
             Run(run.folder).model("cpu")
         with pytest.raises(CheckpointError, match=r"does not fit config\.json"):
@@ -348,7 +352,7 @@ class TestBadRuns:
     def test_weights_in_place_of_a_checkpoint(self, tmp_path):
         run, text = tiny_run(tmp_path)
         training = Training(run, text, "cpu")
-        run.save_model(training.model)
+        run.save_model(training.model, 0, 1.0)
         (run.folder / "model.safetensors").rename(run.folder / "checkpoint.safetensors")
         with pytest.raises(CheckpointError, match="'minilm checkpoint'"):
             train(run, text, device="cpu", progress=False)
@@ -378,8 +382,7 @@ class TestBadRuns:
         run.rewind_metrics(5)
         assert (run.folder / "metrics.jsonl").read_text() == '{"step": 1, "loss": 2.0}\n'
         (run.folder / "metrics.jsonl").write_text('{"st\n{"step": 2}\n')
-        with pytest.raises(CheckpointError, match="line 1"):
-            run.metrics()
+        assert run.metrics() == [{"step": 2}]
 
 
 def test_two_processes_train_to_the_same_losses(tmp_path):

@@ -1,5 +1,8 @@
 """A run small enough for tests: seconds of training on text that is made here."""
 
+import hashlib
+
+from minilm.checkpoint import canonical
 from minilm.recipes import Recipe, start_run
 
 TEXT = "".join(f"{n} plus {m} is {n + m}.\n" for n in range(30) for m in range(10))
@@ -19,3 +22,11 @@ def tiny_run(folder, name="run", **options):
     """A new run and its text."""
     recipe = Recipe("tiny", data=str(text_file(folder)), tokenizer="char")
     return start_run(folder / name, recipe, {**OPTIONS, **options})
+
+
+def resealed(config):
+    """A config.json that was edited, with the fingerprint that its settings have now."""
+    text = config["text"]
+    parts = [config["model"], config["training"], text["sha256"], text["characters"], config["tokenizer_sha256"],
+             config["token_files"], config["phases"]]  # fmt: skip
+    return {**config, "fingerprint": hashlib.sha256(canonical(parts)).hexdigest()}

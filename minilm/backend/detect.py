@@ -152,6 +152,7 @@ def describe() -> list[tuple[str, str]]:
     return [
         ("Python", f"{platform.python_version()} ({platform.system()} {platform.machine()})"),
         ("processors", str(_processors())),
+        ("memory", _gigabytes(memory())),
         *((name, _installed(name)) for name in ("minilm", *DEPENDENCIES)),
         ("BLAS", _blas()),
         *_gpu_rows(),
@@ -170,6 +171,35 @@ def _installed(name: str) -> str:
 def _processors() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory() -> int | None:
+    """The bytes of memory that this process may use: the machine's, or fewer in a container; None where nobody says."""
+    found = [_physical_memory()]
+    for limit in (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")):
+        try:
+            found.append(int(limit.read_text()))
+        except (OSError, ValueError):  # not Linux, or "max"
+            continue
+    return min((size for size in found if size), default=None)
+
+
+def _physical_memory() -> int | None:
+    if sys.platform == "win32":
+        status = (ctypes.c_uint64 * 8)(
+            64
+        )  # MEMORYSTATUSEX: its length and the load share the first 8 bytes; then the total
+        if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+            return None
+        return int(status[1])
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _gigabytes(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / 1e9:.1f} GB"
 
 
 def _blas() -> str:

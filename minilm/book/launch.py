@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -35,6 +36,9 @@ def open_book(
         root: the repository.
         run: starts the program.
 
+    JupyterLab refuses to run as root unless it is told to, which it is: where root is the only user, as in a container, the book
+    opens too.
+
     Raises:
         BookError: JupyterLab is not installed, the notebooks are not there, or there is no such chapter.
     """
@@ -50,9 +54,15 @@ def open_book(
         "jupyterlab",
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url={tree}",
+        *(["--allow-root"] if is_root() else []),
         *options,
     ]
     return int(run(command, cwd=root).returncode)
+
+
+def is_root() -> bool:
+    """Whether the user is root (nobody is on Windows)."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def find_notebooks(root: Path = ROOT) -> list[Path]:

@@ -30,16 +30,23 @@ def cache_dir() -> Path:
 
     `MINILM_CACHE` if set; otherwise `minilm` in the user's cache folder: `XDG_CACHE_HOME` if set,
     `%LOCALAPPDATA%` on Windows, `~/Library/Caches` on macOS, `~/.cache` elsewhere (XDG Base Directory Specification).
+
+    Raises DataError where none of them is set and the user has no home folder.
     """
-    if chosen := os.environ.get("MINILM_CACHE"):
-        return Path(chosen).expanduser().absolute()
-    if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg).expanduser().absolute() / "minilm"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "minilm" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "minilm"
-    return Path.home() / ".cache" / "minilm"
+    try:
+        if chosen := os.environ.get("MINILM_CACHE"):
+            return Path(chosen).expanduser().absolute()
+        if xdg := os.environ.get("XDG_CACHE_HOME"):
+            return Path(xdg).expanduser().absolute() / "minilm"
+        if sys.platform == "win32":
+            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "minilm" / "cache"
+        if sys.platform == "darwin":
+            return Path.home() / "Library" / "Caches" / "minilm"
+        return Path.home() / ".cache" / "minilm"
+    except RuntimeError as error:  # as in a container whose user has no name
+        raise DataError(
+            f"there is no home folder ({error}): set the environment variable MINILM_CACHE to a folder that you may write to."
+        ) from None
 
 
 def make_cache_folder(folder: Path) -> Path:

@@ -5,6 +5,15 @@ from minilm.text.bpe import BPETokenizer
 from minilm.text.char import CharTokenizer
 from minilm.text.load import load_tokenizer
 from minilm.text.storage import TokenizerError
+from minilm.text.stream import TextStream
 from minilm.text.wordpiece import WordPieceTokenizer
 
-__all__ = ["BPETokenizer", "CharTokenizer", "Tokenizer", "TokenizerError", "WordPieceTokenizer", "load_tokenizer"]
+__all__ = [
+    "BPETokenizer",
+    "CharTokenizer",
+    "TextStream",
+    "Tokenizer",
+    "TokenizerError",
+    "WordPieceTokenizer",
+    "load_tokenizer",
+]

@@ -1,6 +1,7 @@
 """``minilm book``: what it starts, and what it says where it cannot."""
 
 import importlib.util
+import os
 import sys
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ def repository(tmp_path, monkeypatch):
     monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: name)
     signed = []
     monkeypatch.setattr(launch, "trust", signed.extend)
+    monkeypatch.setattr(launch, "is_root", lambda: False)
     return SimpleNamespace(root=tmp_path, signed=signed)
 
 
@@ -46,6 +48,21 @@ def test_a_number_opens_that_chapter_and_options_are_passed_on(repository):
     run = Runner()
     assert launch.open_book(4, ["--no-browser"], root=repository.root, run=run) == 0
     assert run.calls[0][0][-2:] == ["--LabApp.default_url=/lab/tree/notebooks/en/04-mathematics.ipynb", "--no-browser"]
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_root_may_open_it_too(repository, monkeypatch, root):
+    monkeypatch.setattr(launch, "is_root", lambda: root)
+    run = Runner()
+    launch.open_book(options=["--no-browser"], root=repository.root, run=run)
+    assert run.calls[0][0][5:] == [*(["--allow-root"] if root else []), "--no-browser"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no root on this system")
+def test_who_is_root(monkeypatch):
+    for user, root in ((0, True), (1000, False)):
+        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+        assert launch.is_root() is root
 
 
 def test_the_chapters_are_trusted_and_nothing_else(repository):

@@ -109,5 +109,5 @@ def test_with_gradients_there_is_a_graph():
 
 @pytest.mark.parametrize("wrong", [-1, 11])
 def test_an_id_out_of_range_is_named(wrong):
-    with pytest.raises(IndexError, match=f"id {wrong} at position 1, 0 is out of range"):
+    with pytest.raises(IndexError, match=f"id {wrong} at position 1, 1 is out of range"):
         plain().generate([[1], [1, wrong]], 3)

@@ -1,0 +1,165 @@
+"""What an option of the command line may be: each kind is a function of the text that was typed, and says what it expected."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from minilm import terminal
+from minilm.terminal import did_you_mean, shortened
+
+MOST = 2**63 - 1
+
+
+class UsageError(Exception):
+    """A command line that cannot be understood; the message names the option as it is typed."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An `argparse.ArgumentParser` whose errors are a sentence or two, with the name that was perhaps meant."""
+
+    def error(self, message: str) -> NoReturn:
+        message = message.removeprefix("argument ")
+        if message.endswith("expected one argument"):
+            option = message.split(":")[0].split("/")[0]
+            message = f"{option} needs a value; one that begins with '-' is joined to it: {option}=-x"
+        end = "" if message.endswith((".", "?")) else "."
+        raise UsageError(f"{message}{end}\n`{self.prog} --help` lists what there is.")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Help and version; the base class passes over an output that cannot be written to."""
+        terminal.write(message)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuses what it does not know, where the options are that it could have been."""
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            word = str(unknown[0])
+            if not word.startswith("-"):
+                self.error(f"{quoted(word)} is one argument too many")
+            option = word.split("=")[0]
+            self.error(
+                f"there is no option {shortened(option, 60)}.{did_you_mean(option, self._option_string_actions)}"
+            )
+        return options, unknown
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Python before 3.13 takes the value of ``--stop=--`` for the end of the options, and gives an empty list."""
+        if action.option_strings and arg_strings == ["--"]:
+            return self._get_value(action, "--")
+        return super()._get_values(action, arg_strings)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            names = list(action.choices)
+            self.error(
+                f"there is no {action.metavar} {quoted(str(value))}: {', '.join(names)}.{did_you_mean(str(value), names)}"
+            )
+
+
+def quoted(text: str) -> str:
+    """The text as Python writes it, of a length that can be read."""
+    return shortened(repr(text), 60)
+
+
+def integer(least: int, most: int = MOST) -> Callable[[str], int]:
+    """An integer from `least` to `most`, in digits."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]+", text):
+            raise argparse.ArgumentTypeError(f"expected an integer of at least {least}, got {quoted(text)}")
+        value = int(text) if len(text) < 25 else MOST + 1 if text[0] != "-" else least - 1  # int() refuses 5,000 digits
+        if value < least:
+            raise argparse.ArgumentTypeError(f"expected an integer of at least {least}, got {shortened(text, 60)}")
+        if value > most:
+            raise argparse.ArgumentTypeError(f"expected an integer of at most {most}, got {shortened(text, 60)}")
+        return value
+
+    return read
+
+
+def number(expected: str, fits: Callable[[float], bool]) -> Callable[[str], float]:
+    """A finite number that `fits`; `expected` says which, as "a number above 0"."""
+
+    def read(text: str) -> float:
+        written = re.fullmatch(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)(e[+-]?[0-9]+)?", text, re.IGNORECASE)
+        if not written or abs(value := float(text)) == float("inf") or not fits(value):
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {quoted(text)}")
+        return value
+
+    return read
+
+
+def name_of(what: str, names: Iterable[str]) -> Callable[[str], str]:
+    """One of the names, such as those of the recipes."""
+    there = list(names)
+
+    def read(text: str) -> str:
+        if text not in there:
+            listed = ", ".join(there)
+            raise argparse.ArgumentTypeError(
+                f"there is no {what} {quoted(text)}; there are {listed}.{did_you_mean(text, there)}"
+            )
+        return text
+
+    return read
+
+
+def some_text(text: str) -> str:
+    """A text of at least one character."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected some text, got none")
+    return text
+
+
+def any_text(text: str) -> str:
+    """Any text that is text: not bytes that the terminal's encoding does not know."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise argparse.ArgumentTypeError(f"expected text, got bytes that are none in this encoding: {quoted(text)}")
+    return text
+
+
+def path(text: str) -> Path:
+    """A path, "~" for the home folder included."""
+    try:
+        can_be = bool(text) and b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        can_be = False
+    if not can_be:
+        raise argparse.ArgumentTypeError(f"expected a path, got {quoted(text)}")
+    whole = os.path.expanduser(text)
+    if text.startswith("~") and whole == text and not os.path.exists(text):
+        raise argparse.ArgumentTypeError(f"there is no home folder {quoted(text.split('/')[0])}")
+    return Path(whole)
+
+
+def text_source(text: str) -> str:
+    """What `minilm.data.iter_text` reads: a file, a folder, a data set's name or a URL. Its name goes into the run's settings."""
+    there = path(text)
+    any_text(text)
+    if os.path.exists(there) and not (os.path.isfile(there) or os.path.isdir(there)):
+        raise argparse.ArgumentTypeError(f"{text} is not a regular file: expected a file of text, or a folder of them")
+    return text
+
+
+def tokenizer(text: str) -> str:
+    """ "char", "bpe", or the path of a tokenizer.json."""
+    if text in ("char", "bpe"):
+        return text
+    if not os.path.isfile(there := path(text)):
+        guess = did_you_mean(text, ("char", "bpe"))
+        raise argparse.ArgumentTypeError(
+            f"expected char, bpe or the path of a tokenizer.json; there is no file {quoted(text)}.{guess}"
+        )
+    return str(there)
+
+
+def checksum(text: str) -> str:
+    """A SHA-256."""
+    if not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise argparse.ArgumentTypeError(f"expected a SHA-256, 64 hexadecimal digits, got {quoted(text)}")
+    return text
