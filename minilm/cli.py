@@ -202,7 +202,7 @@ def run_train(options: argparse.Namespace) -> int:
         outcome = train(run, text, device=device, progress=not options.quiet)
     if outcome.reason == "interrupted":
         print(f"Stopped after step {outcome.step} of {run.train_config.steps}; nothing is lost. Go on with:")
-        print(f"  minilm train --resume {run.folder}")
+        print(f"  {run.command}")
         return 130
     print(f"{outcome.reason} after step {outcome.step}, {outcome.seconds:.0f} s")
     print(

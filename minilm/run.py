@@ -30,6 +30,7 @@ import dataclasses
 import hashlib
 import math
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -268,6 +269,11 @@ class Run:
             raise
 
     @property
+    def command(self) -> str:
+        """What goes on with the run."""
+        return f"minilm train --resume {shlex.quote(str(self.folder))}"
+
+    @property
     def begun(self) -> bool:
         """Whether its folder stays, whatever happens."""
         return self._made is None
@@ -323,7 +329,7 @@ class Run:
             raise ValueError(
                 f"{self.folder} has done {step} updates, and --steps {config.steps} counts them, too: give --steps more than {step}."
             )
-        if config.min_learning_rate > config.learning_rate:
+        if config.min_learning_rate > config.learning_rate and changes.keys() & {"learning_rate", "min_learning_rate"}:
             raise ValueError(
                 f"--learning-rate {config.learning_rate:g} would be below the run's minimum of {config.min_learning_rate:g}: "
                 "give --min-learning-rate as well."

@@ -186,13 +186,10 @@ class Training:
 
     def diverged(self, what: str) -> FloatingPointError:
         """The error for numbers that are no longer finite."""
-        rate, folder = self.config.learning_rate, self.run.folder
-        stands = (
-            f"Step {self.saved} stands as the last good checkpoint: go on from there" if self.saved else "Start again"
-        )
         return FloatingPointError(
-            f"the training diverged: {what} by step {self.step}. {stands} with a lower --learning-rate than {rate:g}, a longer "
-            f"--warmup or --clip 1" + (f" (minilm train --resume {folder} --learning-rate ...)." if self.saved else ".")
+            f"the training diverged: {what} by step {self.step}. Step {self.saved or 0} stands as the last good checkpoint: go on from "
+            f"there with a lower --learning-rate than {self.config.learning_rate:g}, a longer --warmup or --clip 1 "
+            f"({self.run.command} --learning-rate ...)."
         )
 
     @classmethod
@@ -350,7 +347,7 @@ def _stopped(run: Run, what: str, advice: str) -> RunError:
     except (CheckpointError, OSError):
         checkpoint = None
     stands = "" if not checkpoint or not run.begun else (
-        f" The checkpoint of step {checkpoint.step} stands: go on with minilm train --resume {run.folder}"
+        f" The checkpoint of step {checkpoint.step} stands: go on with {run.command}"
     )  # fmt: skip
     return RunError(f"{what.rstrip('.')}{': ' + advice if advice else ''}.{stands}")
 
