@@ -263,7 +263,7 @@ class Run:
             yield
         except BaseException as error:
             begun = not isinstance(error, Exception) and (self.folder / "checkpoint.safetensors").exists()
-            if self._made is not None and not begun:
+            if self._made is not None and not begun and (self._lock is None or self._lock.holds()):
                 _remove_files(self.folder)
                 _remove_folders(self._made)
             raise

@@ -424,31 +424,41 @@ class Meter:
 
 
 class Bar:
-    """The progress bar; a terminal that is gone ends the bar, not the training."""
+    """The progress bar; where it cannot be written (a terminal that is gone, a full disk), it ends, and the training does not."""
 
     def __init__(self, steps: int, done: int, shown: bool) -> None:
         from tqdm.auto import tqdm
 
-        self._bar = tqdm(total=steps, initial=done, unit="step", disable=not shown, dynamic_ncols=True,
-                         mininterval=0.1 if sys.stderr.isatty() else 10.0)  # fmt: skip
+        self._bar: Any = None
+        with self._guarded():
+            self._bar = tqdm(total=steps, initial=done, unit="step", disable=not shown, dynamic_ncols=True,
+                             mininterval=0.1 if sys.stderr.isatty() else 10.0)  # fmt: skip
 
-    def _do(self, name: str, *arguments: Any, **options: Any) -> None:
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
         try:
-            getattr(self._bar, name)(*arguments, **options)
-        except (OSError, ValueError):
-            self._bar.disable = True
+            yield
+        except (OSError, ValueError):  # ValueError: the stream was closed
+            if self._bar is not None:
+                self._bar.disable = True
 
     def update(self) -> None:
-        self._do("update")
+        with self._guarded():
+            if self._bar is not None:
+                self._bar.update()
 
     def show(self, text: str) -> None:
-        self._do("set_postfix_str", text, refresh=False)
+        with self._guarded():
+            if self._bar is not None:
+                self._bar.set_postfix_str(text, refresh=False)
 
     def __enter__(self) -> Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._do("close")
+        with self._guarded():
+            if self._bar is not None:
+                self._bar.close()
 
 
 def _report(training: Training, loss: Tensor, norm: Any, meter: Meter, bar: Bar) -> None:

@@ -687,6 +687,20 @@ def test_a_run_in_the_place_of_another_is_not_written_by_its_process(tmp_path, m
     assert contents(run.folder) == contents(other)
 
 
+def test_a_start_that_fails_in_the_place_of_another_run_removes_nothing(tmp_path, monkeypatch, other):
+    run, text = tiny_run(tmp_path)
+
+    def replaces(self):
+        run.folder.rename(tmp_path / "renamed")
+        shutil.copytree(other, run.folder)
+        raise MemoryError
+
+    monkeypatch.setattr(Training, "update", replaces)
+    with pytest.raises(RunError, match="memory"):
+        train(run, text, device="cpu", progress=False)
+    assert contents(run.folder) == contents(other)
+
+
 def test_a_worker_that_is_killed_costs_the_steps_since_the_checkpoint(tmp_path, monkeypatch):
     run, text = tiny_run(tmp_path, processes=2)
     update = Training.update
@@ -888,7 +902,7 @@ def test_a_terminal_that_is_closed_loses_no_step(tmp_path):
 def test_a_progress_bar_that_cannot_be_shown_ends_alone(tmp_path, monkeypatch):
     class Gone(io.StringIO):
         def write(self, text):
-            raise OSError(errno.EIO, "Input/output error")
+            raise OSError(errno.ENOSPC, "No space left on device")  # as /dev/full does
 
     run, text = tiny_run(tmp_path)
     monkeypatch.setattr(sys, "stderr", Gone())
