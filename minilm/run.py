@@ -41,7 +41,6 @@ from minilm.checkpoint import (
     CheckpointError,
     Pathish,
     RunError,
-    _read,
     canonical,
     load_json,
     load_sealed,
@@ -50,7 +49,7 @@ from minilm.checkpoint import (
     save_sealed,
 )
 from minilm.files import atomic_write, is_leftover, remove_leftovers
-from minilm.journal import append, append_line, read_lines, sync
+from minilm.journal import append, append_line, content_of, read_lines, sync
 from minilm.lock import LOCK, FolderLock
 from minilm.models.gpt import GPT, GPTConfig
 from minilm.settings import MAY_CHANGE, SCHEDULE, Phase, TextSource, TrainConfig, check_changes, fingerprint, from_json
@@ -527,9 +526,10 @@ class Run:
             append(aside, b"\n".join(bad) + b"\n")
             lines = "1 line" if len(bad) == 1 else f"{len(bad)} lines"
             warn(f"{lines} of {path} could not be read; moved to {aside}.")
-        if bad or len(kept) < len(good) or (kept and not _ends_with_newline(path)):
+        content = b"".join(text + b"\n" for text in kept)
+        if content != content_of(path):
             with atomic_write(path) as file:
-                file.write(b"".join(text + b"\n" for text in kept))
+                file.write(content)
 
     def check_places(self) -> None:
         """Makes sure, before anything is computed, that each of the run's files is a file or absent: it can be replaced then.
@@ -627,10 +627,6 @@ def _number(path: Path, about: dict[str, Any], name: str, whole: bool = False, i
         kind = "a whole number" if whole else "a number"
         raise CheckpointError(f"{path} is damaged: {name} should be {kind} of 0 or more, it is {value!r}.")
     return float(value)
-
-
-def _ends_with_newline(path: Path) -> bool:
-    return _read(path).endswith(b"\n")
 
 
 def _part(arrays: Arrays, prefix: str) -> Arrays:
