@@ -344,7 +344,7 @@ def run_train(options: argparse.Namespace) -> int:
         outcome = train(run, text, device=device, progress=not options.quiet)
     if outcome.reason == "interrupted":
         say(f"Stopped after step {outcome.step} of {run.train_config.steps}; nothing is lost. Go on with:")
-        say(f"  minilm train --resume {_typed(run.folder)}")
+        say(f"  {run.command}")
         return 130
     say(f"{outcome.reason} after step {outcome.step}, {outcome.seconds:.0f} s")
     say(

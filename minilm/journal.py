@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from minilm.checkpoint import _read
+from minilm.checkpoint import CheckpointError
 
 Line = dict[str, Any]
 NUMBERS = ("loss", "learning_rate", "gradient_norm", "tokens_per_second", "validation_loss", "final_validation_loss",
@@ -29,9 +29,8 @@ def read_lines(path: Path) -> tuple[list[tuple[Line, bytes]], list[bytes]]:
     Raises:
         CheckpointError: the file cannot be read.
     """
-    content = _read(path) if os.path.lexists(path) else b""
     good, bad = [], []
-    for text in content.split(b"\n"):
+    for text in content_of(path).split(b"\n"):
         if text.strip():
             line = _parse_line(text)
             if line is None:
@@ -39,6 +38,22 @@ def read_lines(path: Path) -> tuple[list[tuple[Line, bytes]], list[bytes]]:
             else:
                 good.append((line, text))
     return good, bad
+
+
+def content_of(path: Path) -> bytes:
+    """The file as it stands; nothing where there is none.
+
+    Raises:
+        CheckpointError: it cannot be read, or is no regular file.
+    """
+    if not os.path.lexists(path):
+        return b""
+    try:
+        if path.is_file():  # a pipe would wait for its writer
+            return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
+    raise CheckpointError(f"{path} is not a regular file: move it away.")
 
 
 def sync(path: Path) -> None:

@@ -45,7 +45,7 @@ class FolderLock:
                 ) from None
             try:
                 self._take()
-                if self._is_ours():  # else its last holder removed it while we opened it
+                if self.holds():  # else its last holder removed it while we opened it
                     break
             except BaseException:
                 os.close(self._file)
@@ -67,7 +67,8 @@ class FolderLock:
                 advice += f"; if it is gone, delete {self.path}"
             raise RunError(f"{self.folder} is in use by {_named(holder)}: {advice}.") from None
 
-    def _is_ours(self) -> bool:
+    def holds(self) -> bool:
+        """Whether the folder is still the one that was locked."""
         try:
             return os.path.samestat(os.fstat(self._file), os.stat(self.path))
         except OSError:
@@ -79,7 +80,7 @@ class FolderLock:
         Raises:
             RunError: it was renamed or deleted, or another stands in its place.
         """
-        if not self._is_ours():
+        if not self.holds():
             raise RunError(
                 f"{self.folder} is not the folder any more that this process began to write: it was renamed, deleted or replaced. "
                 "Nothing was written since. Go on with minilm train --resume and the run's new place."
@@ -87,7 +88,7 @@ class FolderLock:
 
     def release(self) -> None:
         """Gives the folder to others."""
-        if os.name == "posix" and self._is_ours():
+        if os.name == "posix" and self.holds():
             with contextlib.suppress(OSError):
                 self.path.unlink()  # while it is locked: whoever opened it before sees that it is gone, and opens anew
         os.close(self._file)

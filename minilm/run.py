@@ -30,6 +30,7 @@ import dataclasses
 import hashlib
 import math
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -40,7 +41,6 @@ from minilm.checkpoint import (
     CheckpointError,
     Pathish,
     RunError,
-    _read,
     canonical,
     load_json,
     load_sealed,
@@ -49,7 +49,7 @@ from minilm.checkpoint import (
     save_sealed,
 )
 from minilm.files import atomic_write, is_leftover, remove_leftovers
-from minilm.journal import append, append_line, read_lines, sync
+from minilm.journal import append, append_line, content_of, read_lines, sync
 from minilm.lock import LOCK, FolderLock
 from minilm.models.gpt import GPT, GPTConfig
 from minilm.settings import MAY_CHANGE, SCHEDULE, Phase, TextSource, TrainConfig, check_changes, fingerprint, from_json
@@ -262,10 +262,15 @@ class Run:
             yield
         except BaseException as error:
             begun = not isinstance(error, Exception) and (self.folder / "checkpoint.safetensors").exists()
-            if self._made is not None and not begun:
+            if self._made is not None and not begun and (self._lock is None or self._lock.holds()):
                 _remove_files(self.folder)
                 _remove_folders(self._made)
             raise
+
+    @property
+    def command(self) -> str:
+        """What goes on with the run."""
+        return f"minilm train --resume {shlex.quote(str(self.folder))}"
 
     @property
     def begun(self) -> bool:
@@ -323,7 +328,7 @@ class Run:
             raise ValueError(
                 f"{self.folder} has done {step} updates, and --steps {config.steps} counts them, too: give --steps more than {step}."
             )
-        if config.min_learning_rate > config.learning_rate:
+        if config.min_learning_rate > config.learning_rate and changes.keys() & {"learning_rate", "min_learning_rate"}:
             raise ValueError(
                 f"--learning-rate {config.learning_rate:g} would be below the run's minimum of {config.min_learning_rate:g}: "
                 "give --min-learning-rate as well."
@@ -521,9 +526,10 @@ class Run:
             append(aside, b"\n".join(bad) + b"\n")
             lines = "1 line" if len(bad) == 1 else f"{len(bad)} lines"
             warn(f"{lines} of {path} could not be read; moved to {aside}.")
-        if bad or len(kept) < len(good) or (kept and not _ends_with_newline(path)):
+        content = b"".join(text + b"\n" for text in kept)
+        if content != content_of(path):
             with atomic_write(path) as file:
-                file.write(b"".join(text + b"\n" for text in kept))
+                file.write(content)
 
     def check_places(self) -> None:
         """Makes sure, before anything is computed, that each of the run's files is a file or absent: it can be replaced then.
@@ -621,10 +627,6 @@ def _number(path: Path, about: dict[str, Any], name: str, whole: bool = False, i
         kind = "a whole number" if whole else "a number"
         raise CheckpointError(f"{path} is damaged: {name} should be {kind} of 0 or more, it is {value!r}.")
     return float(value)
-
-
-def _ends_with_newline(path: Path) -> bool:
-    return _read(path).endswith(b"\n")
 
 
 def _part(arrays: Arrays, prefix: str) -> Arrays:

@@ -186,13 +186,10 @@ class Training:
 
     def diverged(self, what: str) -> FloatingPointError:
         """The error for numbers that are no longer finite."""
-        rate, folder = self.config.learning_rate, self.run.folder
-        stands = (
-            f"Step {self.saved} stands as the last good checkpoint: go on from there" if self.saved else "Start again"
-        )
         return FloatingPointError(
-            f"the training diverged: {what} by step {self.step}. {stands} with a lower --learning-rate than {rate:g}, a longer "
-            f"--warmup or --clip 1" + (f" (minilm train --resume {folder} --learning-rate ...)." if self.saved else ".")
+            f"the training diverged: {what} by step {self.step}. Step {self.saved or 0} stands as the last good checkpoint: go on from "
+            f"there with a lower --learning-rate than {self.config.learning_rate:g}, a longer --warmup or --clip 1 "
+            f"({self.run.command} --learning-rate ...)."
         )
 
     @classmethod
@@ -350,7 +347,7 @@ def _stopped(run: Run, what: str, advice: str) -> RunError:
     except (CheckpointError, OSError):
         checkpoint = None
     stands = "" if not checkpoint or not run.begun else (
-        f" The checkpoint of step {checkpoint.step} stands: go on with minilm train --resume {run.folder}"
+        f" The checkpoint of step {checkpoint.step} stands: go on with {run.command}"
     )  # fmt: skip
     return RunError(f"{what.rstrip('.')}{': ' + advice if advice else ''}.{stands}")
 
@@ -427,32 +424,42 @@ class Meter:
 
 
 class Bar:
-    """The progress bar; a terminal that is gone ends the bar, not the training."""
+    """The progress bar; where it cannot be written (a terminal that is gone, a full disk), it ends, and the training does not."""
 
     def __init__(self, steps: int, done: int, shown: bool) -> None:
         from tqdm.auto import tqdm
 
-        self._bar = tqdm(total=steps, initial=done, unit="step", disable=not shown, dynamic_ncols=True,
-                         bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}, {remaining} left{postfix}",
-                         mininterval=0.1 if sys.stderr.isatty() else 10.0)  # fmt: skip
+        self._bar: Any = None
+        with self._guarded():
+            self._bar = tqdm(total=steps, initial=done, unit="step", disable=not shown, dynamic_ncols=True,
+                             bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}, {remaining} left{postfix}",
+                             mininterval=0.1 if sys.stderr.isatty() else 10.0)  # fmt: skip
 
-    def _do(self, name: str, *arguments: Any, **options: Any) -> None:
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
         try:
-            getattr(self._bar, name)(*arguments, **options)
-        except (OSError, ValueError):
-            self._bar.disable = True
+            yield
+        except (OSError, ValueError):  # ValueError: the stream was closed
+            if self._bar is not None:
+                self._bar.disable = True
 
     def update(self) -> None:
-        self._do("update")
+        with self._guarded():
+            if self._bar is not None:
+                self._bar.update()
 
     def show(self, text: str) -> None:
-        self._do("set_postfix_str", text, refresh=False)
+        with self._guarded():
+            if self._bar is not None:
+                self._bar.set_postfix_str(text, refresh=False)
 
     def __enter__(self) -> Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._do("close")
+        with self._guarded():
+            if self._bar is not None:
+                self._bar.close()
 
 
 def _report(training: Training, loss: Tensor, norm: Any, meter: Meter, bar: Bar) -> None:
