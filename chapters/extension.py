@@ -11,6 +11,8 @@ from typing import Any
 
 from docutils import nodes
 
+from chapters import code
+
 TAG = re.compile(r"\s*\\tag\{([^}]*)\}\s*$")
 REFERENCE = re.compile(r"\((\d{1,2}\.\d+\*?)\)|\b(Figure|Exercise) (\d{1,2}\.\d+)")
 OUTPUT = 120  # columns: a printed table is at most so wide and scrolls; what is wider is prose, and is wrapped
@@ -124,6 +126,8 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("doctree-read", figures_and_exercises)
     app.connect("doctree-read", outputs)
     app.connect("doctree-resolved", references)
+    app.connect("doctree-resolved", code.links)
+    app.connect("html-collect-pages", code.pages)
     app.connect("html-page-context", notebook)
     app.connect("html-page-context", named_toggles, priority=900)  # after the theme has made its function
     return {"parallel_read_safe": False, "parallel_write_safe": True}

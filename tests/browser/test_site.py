@@ -17,6 +17,16 @@ WIDTHS = (390, 820, 1280)
 HIGHEST = 15_000  # pixels at a width of 1,280
 # MathJax answers for what is inside a formula, and the tests of the step-through for what is inside that.
 WITHIN = {"include": [["body"]], "exclude": [["mjx-container"], [".mlstep"]]}
+# Each width and each scheme; all four for pages of each kind, and one for code, whose pages are one like the other.
+TWO = ((390, "dark"), (1280, "light"))
+FOUR = (*TWO, (1280, "dark"), (390, "light"))
+EACH_KIND = {
+    "index.html",
+    "search.html",
+    "04-mathematics.html",
+    "04-mathematics/notation.html",
+    "02-core-concepts/momentum.html",
+}
 TYPESET = "window.MathJax?.startup?.promise?.then(() => 0)"
 
 
@@ -49,19 +59,24 @@ def read(site, browser):
         for name in pages(site):
             page = driver.opened(browser, f"{address}/{name}")
             page.evaluate(TYPESET)
-            found[name] = look_at(page)
+            found[name] = look_at(page, settings(name))
             page.context.close()
     return found
 
 
-def look_at(page):
-    """Whether all is in reach, at each width; what axe-core says, light and dark."""
+def settings(name):
+    """The widths and schemes in which axe-core looks at a page."""
+    return TWO[:1] if name.startswith("code/") else FOUR if name in EACH_KIND else TWO
+
+
+def look_at(page, settings):
+    """Whether all is in reach, at each width; what axe-core says at the settings, widths and schemes."""
     seen = {"fit": {}, "axe": []}
     for width in (1280, 820, 390):
         settle(page, width, "light")
         seen["fit"][width] = page.evaluate(FIT)
     seen["faults"] = list(page.faults)  # axe-core asks for style sheets where none are
-    for width, scheme in ((390, "light"), (390, "dark"), (1280, "dark"), (1280, "light")):
+    for width, scheme in settings:
         settle(page, width, scheme)
         seen["axe"] += [(width, scheme, *problem) for problem in driver.axe(page, WITHIN)]
     return seen
@@ -86,7 +101,7 @@ def test_everything_can_be_read_whole(read, width):
 
 def test_no_page_is_endless(read):
     heights = {name: seen["fit"][1280]["height"] for name, seen in read.items()}
-    assert {name: height for name, height in heights.items() if height > HIGHEST} == {}
+    assert {n: h for n, h in heights.items() if h > HIGHEST and not n.startswith("code/")} == {}
 
 
 def test_no_page_has_errors_or_asks_another_machine(read):
@@ -146,6 +161,15 @@ def test_formulas_and_figures_are_linked_where_they_are_named(site):
     assert '<a class="reference internal" href="#eq-4.18">(4.18)</a>' in page
     start = (site / "index.html").read_text(encoding="utf-8")
     assert re.search(r'href="04-mathematics/[\w-]+\.html#eq-4\.9-wrong">\(4\.9\*\)</a>', start)
+
+
+def test_a_page_links_the_code_that_it_calls(site):
+    page = (site / "04-mathematics" / "softmax-and-cross-entropy.html").read_text(encoding="utf-8")
+    [line] = re.findall(
+        r'href="\.\./code/minilm/ops/loss\.html#(line-\d+)"><code[^>]*><span class="pre">F\.cross_entropy', page
+    )
+    code = (site / "code" / "minilm" / "ops" / "loss.html").read_text(encoding="utf-8")
+    assert re.search(rf'<span id="{line}"></span>.*cross_entropy', code)
 
 
 def test_the_article_is_named_with_its_author(site):
