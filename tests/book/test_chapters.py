@@ -30,6 +30,7 @@ def test_the_notebook_is_what_the_chapter_gives(chapter):
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.filterwarnings("ignore")  # of IPython's own parts, and what the cells mean to show
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
 def test_a_cell_that_is_run_twice_prints_the_same(chapter):
     """Each cell twice in a row, as a reader does who did not look. Cells that print times, marked `varies`, may differ."""

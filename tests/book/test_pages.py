@@ -1,11 +1,14 @@
 """How a chapter becomes pages: nothing is lost, no page is long, and every link leads to where its heading now stands."""
 
+import builtins
 import re
+import symtable
 
 import pytest
 
 from chapters import pages
 from chapters.source import ROOT, anchors, chapters, headings_of
+from minilm.book import missing
 
 nbformat = pytest.importorskip("nbformat", reason="needs the extra book")
 TEXT = """\
@@ -92,3 +95,24 @@ def test_the_book_loses_nothing(path):
 def test_anchors_of_the_chapters_are_those_that_links_are_checked_with():
     for chapter in chapters():
         assert len(set(anchors(chapter.headings()))) == len(chapter.headings())
+
+
+@pytest.mark.parametrize("chapter", chapters(), ids=lambda chapter: chapter.stem)
+def test_every_name_is_defined_above(chapter):
+    """Run All Above Selected Cell is all that any cell needs, and the first code cell has what most need."""
+    above = {"__name__"}
+    for cell in chapter.code:
+        assert needed(cell.source) <= above, (cell.line, needed(cell.source) - above)
+        above |= missing.defined(cell.source)
+    assert {"holds", "ml", "np", "plt"} <= missing.defined(chapter.code[0].source)
+
+
+def needed(source):
+    """The names that a cell takes from others, in functions too."""
+    top = symtable.symtable(source, "cell", "exec")
+    read, scopes = set(), [top]
+    while scopes:
+        scope = scopes.pop()
+        scopes += scope.get_children()
+        read |= {s.get_name() for s in scope.get_symbols() if s.is_referenced() and (scope is top or s.is_global())}
+    return read - missing.defined(source) - set(dir(builtins))
