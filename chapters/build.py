@@ -21,6 +21,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -82,7 +83,7 @@ def read(chapter: Chapter) -> Any:
 
 
 def for_jupyter(chapter: Chapter, markdown: str) -> str:
-    """Links between chapters lead to notebooks; an alert is a quotation that begins with a bold word."""
+    """Links between chapters lead to notebooks, cited sources to where they are; an alert is a quotation that begins with a bold word."""
     siblings = {path.name for path in chapter.path.parent.glob("[0-9][0-9]-*.md")}
 
     def link(m: re.Match[str]) -> str:
@@ -93,8 +94,26 @@ def for_jupyter(chapter: Chapter, markdown: str) -> str:
             return f"](../../chapters/{chapter.path.parent.name}/index.md{anchor})"
         return m[0]
 
-    markdown = re.sub(r"\]\(([\w.-]+\.md)(#[^)\s]*)?\)", link, markdown)
+    markdown = cited(re.sub(r"\]\(([\w.-]+\.md)(#[^)\s]*)?\)", link, markdown))
     return re.sub(r"^> \[!(\w+)\] *\n> ?", lambda m: f"> **{m[1].capitalize()}.** ", markdown, flags=re.MULTILINE)
+
+
+SOURCE = re.compile(
+    r"\b(?:arXiv:(?P<arxiv>\d{4}\.\d{4,5})|doi:(?P<doi>10\.\d{4,}/[^\s;,]*[^\s;,.])"
+    r"|(?<![/@.-])(?P<page>(?:github\.com|huggingface\.co|code\.google\.com|aclanthology\.org|jmlr\.org|proceedings\.mlr\.press"
+    r"|peps\.python\.org|docs\.python\.org|www\.deeplearningbook\.org)(?:/[\w./-]*\w)?))"
+)
+
+
+def cited(markdown: str) -> str:
+    """Identifiers of sources as links: ``arXiv:1706.03762``, ``doi:10.1038/323533a0``, and pages of a few known hosts."""
+
+    def link(m: re.Match[str]) -> str:
+        to = f"arxiv.org/abs/{m['arxiv']}" if m["arxiv"] else f"doi.org/{quote(m['doi'])}" if m["doi"] else m["page"]
+        return f"[{m[0]}](https://{to})"
+
+    start = markdown.find("## Sources\n")
+    return markdown[:start] + SOURCE.sub(link, markdown[start:]) if start >= 0 else markdown
 
 
 def execute(chapter: Chapter, notebook: Any) -> float:

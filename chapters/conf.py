@@ -1,18 +1,21 @@
-"""Sphinx's settings for one edition of the book, which `site` names in BOOK_LANGUAGE. The notebooks have been executed."""
+"""Sphinx's settings for one edition of the book. `site` names it in BOOK_LANGUAGE, the folder of the files that the site carries
+in BOOK_FILES, and the repository's address, where there is one, in BOOK_REPOSITORY. The notebooks have been executed.
+"""
 
 import os
+import sys
 from pathlib import Path
-
-from docutils import nodes
 
 HERE = Path(__file__).resolve().parent
 MATHJAX = HERE.parent / "_build" / "mathjax"
+REPOSITORY = os.environ.get("BOOK_REPOSITORY", "")
+sys.path.insert(0, str(HERE.parent))
 
 project = html_title = "minilm, the book that runs"
 author = "The minilm authors"
 copyright = author
 language = os.environ.get("BOOK_LANGUAGE", "en")
-extensions = ["myst_nb", "sphinx_copybutton"]
+extensions = ["myst_nb", "sphinx_copybutton", "chapters.extension"]
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
@@ -23,15 +26,21 @@ suppress_warnings = ["mystnb.unknown_mime_type"]
 
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
+html_extra_path = [os.environ["BOOK_FILES"]] if "BOOK_FILES" in os.environ else []
 html_css_files = ["book.css"]
+html_sidebars = {"**": ["start-and-search", "sbt-sidebar-nav.html"]}
+html_favicon = "_static/favicon.svg"
 html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_copy_source = False
+html_use_index = False
 html_theme_options = {
     "use_download_button": False,
     "use_fullscreen_button": False,
+    "use_repository_button": bool(REPOSITORY),
+    "repository_url": REPOSITORY,
     "show_toc_level": 2,
-    "article_header_end": ["article-header-buttons"],
+    "article_header_end": ["notebook", "article-header-buttons"],
     # Empty, or the theme shows a second bar with a second search box.
     "navbar_start": [],
     "navbar_center": [],
@@ -46,17 +55,3 @@ if (
     html_static_path.append(str(MATHJAX))
     mathjax_path = "tex-svg-full.js"
     mathjax_options = {"loading_method": "defer"}
-
-
-def keep_tagged_math(_app, doctree):
-    r"""Sphinx wraps a display that has a line break in `split`, where ``\tag`` is an error: such displays are left as they are."""
-    for node in doctree.findall(nodes.math_block):
-        text = node.astext()
-        if "\\tag" in text or "\\begin{" in text:
-            node["no-wrap"] = node["nowrap"] = True
-            node[:] = [nodes.Text(f"\\[{text}\\]")]
-
-
-def setup(app):
-    app.connect("doctree-read", keep_tagged_math)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

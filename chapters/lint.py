@@ -11,16 +11,17 @@ from urllib.parse import unquote
 
 from chapters.source import (
     HEADER,
-    INLINE_MATH,
     Cell,
     Chapter,
     Exercise,
+    anchors,
     fenced,
     without_fences,
     without_inline_code,
     without_math,
 )
 
+WIDTH = 84  # columns of code that a page shows
 TAGS = {"setup", "formula", "stepper", "raises-exception", "varies", "needs-torch"}
 WRONG, SOURCES = "What the article gets wrong here", "Sources"
 FOLDS = ["Hint", "Derivation", "Code"]
@@ -57,9 +58,24 @@ def _cells(chapter: Chapter) -> Iterator[Problem]:
             if tag not in TAGS and not re.fullmatch(r"rtol=\d+(\.\d+)?(e-?\d+)?", tag):
                 yield Problem(cell.line, f"unknown tag {tag!r}; known are {', '.join(sorted(TAGS))} and rtol=NUMBER.")
         try:
-            ast.parse(cell.source)
+            tree = ast.parse(cell.source)
         except SyntaxError as error:
             yield Problem(cell.line + (error.lineno or 1) - 1, f"the cell is not Python: {error.msg}.")
+            continue
+        yield from _wide(cell, tree)
+
+
+def _wide(cell: Cell, tree: ast.Module) -> Iterator[Problem]:
+    """Lines that a page cuts, but for those of quoted text, which stand as they were written."""
+    quoted = {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.end_lineno
+        for line in range(node.lineno + 1, node.end_lineno)
+    }
+    for k, line in enumerate(cell.source.split("\n"), 1):
+        if len(line) > WIDTH and k not in quoted:
+            yield Problem(cell.line + k - 1, f"the line of code has {len(line)} columns; a page shows {WIDTH}.")
 
 
 def _head(chapter: Chapter) -> Iterator[Problem]:
@@ -162,18 +178,7 @@ def _references(chapter: Chapter) -> Iterator[Problem]:
 
 def slugs(chapter: Chapter) -> set[str]:
     """The anchors of the headings, as GitHub and myst-parser make them."""
-    found: set[str] = set()
-    for heading in chapter.headings():
-        text = (
-            re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", INLINE_MATH.sub("", heading.text)).replace("`", "").replace("*", "")
-        )
-        slug = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
-        n, unique = 0, slug
-        while unique in found:
-            n += 1
-            unique = f"{slug}-{n}"
-        found.add(unique)
-    return found
+    return set(anchors(chapter.headings()))
 
 
 def _links(chapter: Chapter) -> Iterator[Problem]:
@@ -257,6 +262,8 @@ def _solution(line: int, blocks: list[str]) -> Iterator[Problem]:
     except SyntaxError as error:
         yield Problem(line, f"the solution is not Python: {error.msg} (line {error.lineno} of the block).")
         return
+    if any(len(text) > WIDTH for text in blocks[0].split("\n")):
+        yield Problem(line, f"the solution has a line of more than {WIDTH} columns.")
     if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
         yield Problem(line, "the solution has no assert.")
 

@@ -2,37 +2,48 @@
 
 ::
 
-    python chapters/site.py
+    python chapters/site.py [--repository https://...]
 
-Needs the extra `book`. Formulas are typeset by MathJax, which is fetched once with npm into ``_build`` and becomes part of
-the site; where npm is missing, the pages load it from the net instead.
+Needs the extra `book`. A chapter becomes one page per section (`pages`). The notebooks, and the library's code that the pages
+name, are part of the site; with ``--repository`` (or the environment variable BOOK_REPOSITORY) the pages link that address, too.
+Formulas are typeset by MathJax, which is fetched once with npm into ``_build`` and becomes part of the site; where npm is missing,
+the pages load it from the net instead.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from chapters.pages import Page, cut, lifted, linked, places  # noqa: E402
+
 BUILD = ROOT / "_build"
 MATHJAX = "mathjax@3.2.2"
 
 
-def main(language: str = "en") -> int:
+def main(language: str = "en", repository: str = "") -> int:
     """Builds one edition; returns Sphinx's exit status. Every warning is an error."""
     print(f"formulas: {fetch_mathjax()}")
-    source, site = BUILD / "src" / language, BUILD / "site" / language
+    source, site, files = BUILD / "src" / language, BUILD / "site" / language, BUILD / "files" / language
     copy_sources(language, source)
+    copy_notebooks(language, files)
     shutil.rmtree(site, ignore_errors=True)
+    settings = {"BOOK_LANGUAGE": language, "BOOK_FILES": str(files), "BOOK_REPOSITORY": repository}
     status = subprocess.run(
         [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-E", "-b", "html", "-c", str(ROOT / "chapters"),
          "-d", str(BUILD / "doctrees" / language), str(source), str(site)],
-        env={**os.environ, "BOOK_LANGUAGE": language},
+        env={**os.environ, **settings},
     ).returncode  # fmt: skip
     print(f"{site.relative_to(ROOT)}/index.html" if status == 0 else "the site has errors")
     return status
@@ -61,32 +72,70 @@ def fetch_mathjax() -> str:
     return f"{MATHJAX}, part of the site"
 
 
-def copy_sources(language: str, target: Path) -> None:
-    """The edition's start page and notebooks, as Sphinx is to read them.
+def notebooks(language: str) -> list[Path]:
+    """The edition's notebooks, in order.
 
     Raises:
         FileNotFoundError: no notebook has been built.
     """
+    found = sorted((ROOT / "notebooks" / language).glob("[0-9][0-9]-*.ipynb"))
+    if not found:
+        raise FileNotFoundError(f"notebooks/{language} is empty: python chapters/build.py write")
+    return found
+
+
+def copy_notebooks(language: str, target: Path) -> None:
+    """The notebooks, as files that the site carries for readers who want to run them."""
+    shutil.rmtree(target, ignore_errors=True)
+    (target / "notebooks").mkdir(parents=True)
+    for path in notebooks(language):
+        shutil.copy(path, target / "notebooks" / path.name)
+
+
+def copy_sources(language: str, target: Path) -> None:
+    """The edition's start page, and the pages of its chapters, as Sphinx is to read them."""
     import nbformat
 
-    notebooks = sorted((ROOT / "notebooks" / language).glob("[0-9][0-9]-*.ipynb"))
-    if not notebooks:
-        raise FileNotFoundError(f"notebooks/{language} is empty: python chapters/build.py write")
     shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    for path in notebooks:
-        notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "markdown":
-                cell.source = for_sphinx(cell.source, path, target)
-        nbformat.write(notebook, target / path.name)
+    read = {path.stem: nbformat.read(path, as_version=4) for path in notebooks(language)}
+    chapters = {stem: cut(notebook, stem) for stem, notebook in read.items()}
+    anchors = {stem: places(chapter) for stem, chapter in chapters.items()}
+    for stem, chapter in chapters.items():
+        for page in chapter.every():
+            write_page(page, read[stem], anchors, stem, target, ROOT / "notebooks" / language)
     index = ROOT / "chapters" / language / "index.md"
     text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", index.read_text(encoding="utf-8"))
-    toctree = "\n".join(["```{toctree}", ":hidden:", ":numbered: 1", "", *(path.stem for path in notebooks), "```"])
-    (target / "index.md").write_text(f"{for_sphinx(text, index, target)}\n{toctree}\n", encoding="utf-8")
+    toctree = "\n".join(["```{toctree}", ":hidden:", ":numbered: 1", "", *chapters, "```"])
+    text = for_sphinx(text, index.parent, target, language)
+    (target / "index.md").write_text(f"{text}\n{toctree}\n", encoding="utf-8")
 
 
-def for_sphinx(markdown: str, origin: Path, target: Path) -> str:
+def write_page(
+    page: Page, notebook: Any, anchors: dict[str, dict[str, tuple[str, str]]], stem: str, target: Path, origin: Path
+) -> None:
+    """One page as a notebook of its own: headings lifted, links led to the pages where they now end, what follows listed."""
+    import nbformat
+
+    path = target / f"{page.name}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def lead(other: str, anchor: str) -> str:
+        place, local = anchors[other or stem][anchor] if anchor else (other, "")
+        to = os.path.relpath(target / place, path.parent)
+        return f"#{local}" if place == page.name else f"{to}.ipynb{'#' * bool(local)}{local}"
+
+    for cell in page.cells:
+        if cell.cell_type == "markdown":
+            text = linked(for_sphinx(cell.source, origin, path.parent, target.name), lead)
+            cell.source = lifted(text, page.level - 1)
+    cells = list(page.cells)
+    if page.pages:
+        below = [os.path.relpath(target / other.name, path.parent) for other in page.pages]
+        cells.append(nbformat.v4.new_markdown_cell("\n".join(["```{toctree}", ":titlesonly:", "", *below, "```"])))
+    nbformat.write(nbformat.v4.new_notebook(metadata=notebook.metadata, cells=cells), path)
+
+
+def for_sphinx(markdown: str, origin: Path, folder: Path, language: str) -> str:
     """Notes become admonitions; links to files outside the book (the library's sources) fit the folder that Sphinx reads."""
 
     def note(m: re.Match[str]) -> str:
@@ -94,10 +143,10 @@ def for_sphinx(markdown: str, origin: Path, target: Path) -> str:
         return f":::{{{m[1].lower()}}}\n{body.rstrip()}\n:::\n"
 
     def link(m: re.Match[str]) -> str:
-        path = (origin.parent / m[1]).resolve()
-        if path == ROOT / "chapters" / target.name / "index.md":
-            return f"](index.md{m[2] or ''})"
-        return f"]({os.path.relpath(path, target)}{m[2] or ''})"
+        path = (origin / m[1]).resolve()
+        if path == ROOT / "chapters" / language / "index.md":
+            path = BUILD / "src" / language / "index.md"
+        return f"]({os.path.relpath(path, folder)}{m[2] or ''})"
 
     markdown = re.sub(
         r"^> \*\*(Note|Tip|Important|Warning|Caution)\.\*\* (.*\n?)((?:>.*\n?)*)", note, markdown, flags=re.MULTILINE
@@ -105,5 +154,16 @@ def for_sphinx(markdown: str, origin: Path, target: Path) -> str:
     return re.sub(r"\]\((\.\./[^)#\s]+)(#[^)\s]*)?\)", link, markdown)
 
 
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Build the book as a website: _build/site/en/index.html.")
+    parser.add_argument(
+        "--repository",
+        default=os.environ.get("BOOK_REPOSITORY", ""),
+        metavar="ADDRESS",
+        help="the repository's address, which the pages shall link (default: $BOOK_REPOSITORY, or no link)",
+    )
+    return parser.parse_args(given)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(repository=arguments().repository))

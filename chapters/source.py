@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,13 +102,11 @@ class Chapter:
         return [cell for cell in self.code if "setup" in cell.tags]
 
     def headings(self) -> list[Heading]:
-        found = []
-        for cell in self.markdown:
-            for i, line in enumerate(without_fences(cell.source).split("\n")):
-                m = re.match(r"(#{1,6}) +(.*?) *#*$", line)
-                if m:
-                    found.append(Heading(len(m[1]), m[2], cell.line + i))
-        return found
+        return [
+            heading._replace(line=cell.line + heading.line)
+            for cell in self.markdown
+            for heading in headings_of(cell.source)
+        ]
 
     def displays(self) -> list[Display]:
         found = []
@@ -147,6 +146,30 @@ class Chapter:
             for m in re.finditer(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", cell.source, re.DOTALL):
                 found.append(Fold(m[1].strip(), m[2], cell.line + cell.source.count("\n", 0, m.start())))
         return found
+
+
+def headings_of(markdown: str) -> list[Heading]:
+    """The headings of a piece of Markdown; `line` counts from 0."""
+    found = []
+    for i, line in enumerate(without_fences(markdown).split("\n")):
+        m = re.match(r"(#{1,6}) +(.*?) *#*$", line)
+        if m:
+            found.append(Heading(len(m[1]), m[2], i))
+    return found
+
+
+def anchors(headings: Iterable[Heading]) -> list[str]:
+    """The headings' anchors on a page that holds just these, as GitHub and myst-parser make them."""
+    found: list[str] = []
+    for heading in headings:
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", INLINE_MATH.sub("", heading.text))
+        slug = re.sub(r"[^\w\- ]", "", text.replace("`", "").replace("*", "").lower()).replace(" ", "-")
+        n, unique = 0, slug
+        while unique in found:
+            n += 1
+            unique = f"{slug}-{n}"
+        found.append(unique)
+    return found
 
 
 def chapters(language: str = "en") -> list[Chapter]:

@@ -53,6 +53,7 @@ def open_book(
         "-m",
         "jupyterlab",
         f"--ServerApp.root_dir={root}",
+        "--ServerApp.contents_manager_class=minilm.book.jupyter.Contents",
         f"--LabApp.default_url={tree}",
         *(["--allow-root"] if is_root() else []),
         *options,

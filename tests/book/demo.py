@@ -79,7 +79,8 @@ def slope(z):
     return ml.grad(z.sigmoid().sum(), z)
 
 
-holds("9.1", engine=slope, formula=lambda z: 1 / (1 + ml.exp(-z)) * (1 - 1 / (1 + ml.exp(-z))), z=real(3))
+s = lambda z: 1 / (1 + ml.exp(-z))
+holds("9.1", engine=slope, formula=lambda z: s(z) * (1 - s(z)), z=real(3))
 fails("9.1*", engine=slope, formula=lambda z: z.sigmoid(), z=real(3))
 ```
 

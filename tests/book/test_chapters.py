@@ -30,6 +30,29 @@ def test_the_notebook_is_what_the_chapter_gives(chapter):
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.filterwarnings("ignore")  # of IPython's own parts, and what the cells mean to show
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
+def test_a_cell_that_is_run_twice_prints_the_same(chapter):
+    """Each cell twice in a row, as a reader does who did not look. Cells that print times, marked `varies`, may differ."""
+    interactive = pytest.importorskip("IPython.core.interactiveshell", reason="needs the extra book")
+    from IPython.utils.capture import capture_output
+
+    interactive.InteractiveShell.clear_instance()
+    shell = interactive.InteractiveShell.instance()
+    differ = []
+    with setup(chapter):  # for the settings that it puts back
+        for cell in chapter.code:
+            printed = []
+            for _ in range(2):
+                with capture_output(display=False) as captured:
+                    done = shell.run_cell(cell.source, store_history=False)
+                printed.append(captured.stdout + str(done.error_in_exec))
+            if printed[0] != printed[1] and not {"varies", "needs-torch"} & set(cell.tags):
+                differ.append((cell.line, *printed))
+    interactive.InteractiveShell.clear_instance()
+    assert differ == []
+
+
 @pytest.mark.parametrize(("chapter", "solution"), SOLUTIONS)
 def test_the_solution_solves_the_exercise(chapter, solution, request):
     with setup(chapter) as names:
@@ -40,12 +63,19 @@ def test_the_site_builds_without_a_warning():
     for module in ("sphinx", "myst_nb", "sphinx_book_theme", "sphinx_copybutton"):
         pytest.importorskip(module, reason="needs the extra book")
     from chapters import site
+    from chapters.extension import formula_id
 
     assert site.main() == 0
     pages = ROOT / "_build" / "site" / "en"
     for chapter in CHAPTERS:
-        page = (pages / f"{chapter.stem}.html").read_text(encoding="utf-8")
+        page = "\n".join(
+            path.read_text(encoding="utf-8")
+            for path in [pages / f"{chapter.stem}.html", *sorted((pages / chapter.stem).glob("*.html"))]
+        )
         assert page.count("<img") >= sum(bool(cell.alt) for cell in chapter.code)
-        assert all(rf"\tag{{{id}}}" in page for display in chapter.displays() for id in display.ids)
+        ids = [id for display in chapter.displays() for id in display.ids]
+        assert [id for id in ids if page.count(f'id="{formula_id(id)}"') != 1] == []
+        assert [id for id in ids if f">({id})</a>" not in page] == []
+        assert r"\tag" not in page
     if shutil.which("npm"):
         assert "cdn.jsdelivr" not in (pages / "index.html").read_text(encoding="utf-8")

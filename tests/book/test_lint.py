@@ -65,6 +65,8 @@ FAULTS = {
     "unknown tag": (("[rtol=1e-2]", "[remove-input]"), "unknown tag 'remove-input'"),
     "lexer": (("```{code-cell} ipython3\n---", "```{code-cell} python\n---"), "begins with ```{code-cell} ipython3"),
     "not Python": (("one = 1", "%matplotlib inline"), "the cell is not Python"),
+    "wide code": (("one = 1", "one = 1  # " + "x" * 74), "the line of code has 85 columns; a page shows 84"),
+    "wide solution": (("assert 1 + one == 2", "assert 1 + one == 2  # " + "x" * 62), "a line of more than 84 columns"),
     "header": (("  name: python3", "  name: python"), "the header that all chapters share"),
     "numbered title": (("# A demonstration", "# Chapter 9. A demonstration"), "the title has no number"),
     "two titles": (("## Sources", "# Sources"), "one title"),
@@ -78,6 +80,11 @@ def test_a_planted_fault_is_found(fault, tmp_path):
     (old, new), expected = FAULTS[fault]
     messages = [message for _, message in lint(demo(tmp_path, (old, new)))]
     assert any(expected in message for message in messages), messages
+
+
+def test_quoted_text_may_be_wide(tmp_path):
+    wide = 'one = 1\ntext = """\n' + "x " * 50 + '\n"""'
+    assert lint(demo(tmp_path, ("one = 1", wide))) == []
 
 
 def test_the_line_is_the_one_of_the_fault(tmp_path):

@@ -1,0 +1,122 @@
+"""Cuts a chapter's notebook into the pages of the site: its opening, one page per section, and the parts of a long section.
+
+A page is what a reader can hold in view, and what a search finds. The chapter's file stays whole; a link to one of its headings is
+led to the page where that heading now stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chapters.source import Heading, anchors, headings_of
+
+LONG = 13_000  # pixels at a width of 1,280, estimated; a longer section is cut at its own headings
+
+
+@dataclass
+class Page:
+    """A piece of a chapter, and the pages that stand below it in the table of contents."""
+
+    name: str  # its address in the site, without the ending
+    cells: list[Any]
+    level: int  # of the heading that it begins with
+    pages: list[Page] = field(default_factory=list)
+
+    def every(self) -> list[Page]:
+        """The page and all below it, in reading order."""
+        return [self, *(page for below in self.pages for page in below.every())]
+
+
+def cut(notebook: Any, stem: str) -> Page:
+    """The chapter's opening page, with its sections below it. Cells are copies."""
+    opening, *sections = _divided(notebook.cells, 2)
+    chapter = Page(stem, opening, 1)
+    taken: set[str] = set()
+    for cells in sections:
+        chapter.pages.append(page := Page(_name(stem, cells, taken), cells, 2))
+        if height(cells) > LONG:
+            page.cells, *parts = _divided(cells, 3)
+            page.pages = [Page(_name(stem, part, taken), part, 3) for part in parts]
+    return chapter
+
+
+def _divided(cells: Sequence[Any], level: int) -> list[list[Any]]:
+    """The cells, cut before each heading of the level: first what stands before the first."""
+    pieces: list[list[Any]] = [[]]
+    for cell in cells:
+        if cell.cell_type != "markdown":
+            pieces[-1].append(cell)
+            continue
+        lines = cell.source.split("\n")
+        starts = [heading.line for heading in headings_of(cell.source) if heading.level == level]
+        for k, (start, end) in enumerate(zip([0, *starts], [*starts, len(lines)], strict=True)):
+            if k:
+                pieces.append([])
+            text = "\n".join(lines[start:end]).strip("\n")
+            if text:
+                pieces[-1].append(type(cell)({**cell, "id": f"{cell.id}-{k}" if k else cell.id, "source": text}))
+    return pieces
+
+
+def _name(stem: str, cells: Sequence[Any], taken: set[str]) -> str:
+    """A page's address: the chapter's, and the words of the heading."""
+    words = re.sub(r"^[\d.-]+", "", anchors(headings_of(cells[0].source)[:1])[0])
+    name = f"{stem}/{re.sub('-+', '-', words).strip('-')}"
+    if name in taken:
+        raise ValueError(f"{stem}: two pages would be called {name}; give one of the sections another title.")
+    taken.add(name)
+    return name
+
+
+def height(cells: Sequence[Any]) -> float:
+    """Roughly how many pixels high the cells stand on a page that is 1,280 wide."""
+    return sum(_height(cell) for cell in cells)
+
+
+def _height(cell: Any) -> float:
+    lines = cell.source.count("\n") + 1
+    if cell.cell_type == "markdown":
+        shown = re.sub(r"<details>.*?</details>", "\n" * 3, cell.source, flags=re.DOTALL)
+        return 17 * (shown.count("\n") + 1) + len(shown) / 90 * 10 + 40 * shown.count("$$") / 2
+    return 60 + 21 * lines + sum(map(_output_height, cell.get("outputs", [])))
+
+
+def _output_height(output: Any) -> float:
+    data = output.get("data", {})
+    if "image/png" in data:
+        return 420
+    if "text/html" in data:
+        return 700
+    return 40 + 21 * str(output.get("text", data.get("text/plain", ""))).count("\n")
+
+
+def places(chapter: Page) -> dict[str, tuple[str, str]]:
+    """For each anchor of the whole chapter: the page where its heading stands, and the anchor there."""
+    found: list[tuple[Heading, str, str]] = []
+    for page in chapter.every():
+        own = [heading for cell in page.cells if cell.cell_type == "markdown" for heading in headings_of(cell.source)]
+        found += [(heading, page.name, anchor) for heading, anchor in zip(own, anchors(own), strict=True)]
+    whole = anchors([heading for heading, _, _ in found])
+    return {anchor: (name, local) for anchor, (_, name, local) in zip(whole, found, strict=True)}
+
+
+def lifted(markdown: str, levels: int) -> str:
+    """The Markdown with its headings that many levels up: a section's title becomes the page's."""
+    lines = markdown.split("\n")
+    for heading in headings_of(markdown):
+        lines[heading.line] = lines[heading.line][min(levels, heading.level - 1) :]
+    return "\n".join(lines)
+
+
+def linked(markdown: str, lead: Callable[[str, str], str]) -> str:
+    """The Markdown with each link to a chapter or to a heading led elsewhere: `lead` is given the notebook's stem ("" for the
+    page's own) and the anchor, and returns the new target.
+    """
+
+    def link(m: re.Match[str]) -> str:
+        return f"]({lead(m[1] or '', m[2] or '')})"
+
+    return re.sub(r"\]\((?=[\d#])(?:(\d\d-[\w-]+)\.ipynb)?(?:#([^)\s]+))?\)", link, markdown)

@@ -1,0 +1,188 @@
+"""The book's pages as a reader has them: on a phone, a tablet and a screen, light and dark; links, search, and axe-core's rules."""
+
+import collections
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+
+from tests.browser import driver
+
+pytestmark = [pytest.mark.browser, pytest.mark.host]
+ROOT = Path(__file__).resolve().parents[2]
+FIT = (Path(__file__).parent / "fit.js").read_text(encoding="utf-8")
+WIDTHS = (390, 820, 1280)
+HIGHEST = 15_000  # pixels at a width of 1,280
+# MathJax answers for what is inside a formula, and the tests of the step-through for what is inside that.
+WITHIN = {"include": [["body"]], "exclude": [["mjx-container"], [".mlstep"]]}
+# Each width and each scheme; all four for pages of each kind, and one for code, whose pages are one like the other.
+TWO = ((390, "dark"), (1280, "light"))
+FOUR = (*TWO, (1280, "dark"), (390, "light"))
+EACH_KIND = {
+    "index.html",
+    "search.html",
+    "04-mathematics.html",
+    "04-mathematics/notation.html",
+    "02-core-concepts/momentum.html",
+}
+TYPESET = "window.MathJax?.startup?.promise?.then(() => 0)"
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder of the site, built from the sources as they are."""
+    for module in ("sphinx", "myst_nb", "sphinx_book_theme", "sphinx_copybutton"):
+        pytest.importorskip(module, reason="needs the extra book")
+    from chapters import site
+
+    folder = ROOT / "_build" / "site" / "en"
+    sources = [*ROOT.glob("chapters/**/*"), *ROOT.glob("notebooks/**/*.ipynb")]
+    newest = max(path.stat().st_mtime for path in sources if path.is_file() and "__pycache__" not in path.parts)
+    if not (folder / "index.html").exists() or (folder / "index.html").stat().st_mtime < newest:
+        assert site.main() == 0
+    return folder
+
+
+def pages(site):
+    """The addresses of the site's pages, below its folder."""
+    found = sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
+    return [name for name in found if not name.startswith(("_static/", "_downloads/"))]
+
+
+@pytest.fixture(scope="session")
+def read(site, browser):
+    """Each page's address and what was found on it, at each width and in each scheme."""
+    found = {}
+    with driver.served(site) as address:
+        for name in pages(site):
+            page = driver.opened(browser, f"{address}/{name}")
+            page.evaluate(TYPESET)
+            found[name] = look_at(page, settings(name))
+            page.context.close()
+    return found
+
+
+def settings(name):
+    """The widths and schemes in which axe-core looks at a page."""
+    return TWO[:1] if name.startswith("code/") else FOUR if name in EACH_KIND else TWO
+
+
+def look_at(page, settings):
+    """Whether all is in reach, at each width; what axe-core says at the settings, widths and schemes."""
+    seen = {"fit": {}, "axe": []}
+    for width in (1280, 820, 390):
+        settle(page, width, "light")
+        seen["fit"][width] = page.evaluate(FIT)
+    seen["faults"] = list(page.faults)  # axe-core asks for style sheets where none are
+    for width, scheme in settings:
+        settle(page, width, scheme)
+        seen["axe"] += [(width, scheme, *problem) for problem in driver.axe(page, WITHIN)]
+    return seen
+
+
+def settle(page, width, scheme):
+    """The page at a width, in a scheme, after the theme has moved what it moves."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.wait_for_timeout(400)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_everything_can_be_read_whole(read, width):
+    bad = [(name, *problem) for name, seen in read.items() for problem in seen["fit"][width]["bad"]]
+    counts = collections.Counter()
+    for seen in read.values():
+        counts.update(seen["fit"][width]["counts"])
+    assert counts["displayed formula"] >= 139
+    assert not bad, f"{len(bad)} of {dict(counts)}:\n" + "\n".join(map(str, bad[:40]))
+
+
+def test_no_page_is_endless(read):
+    heights = {name: seen["fit"][1280]["height"] for name, seen in read.items()}
+    assert {n: h for n, h in heights.items() if h > HIGHEST and not n.startswith("code/")} == {}
+
+
+def test_no_page_has_errors_or_asks_another_machine(read):
+    assert [(name, fault) for name, seen in read.items() for fault in seen["faults"]] == []
+
+
+def test_axe_finds_nothing(read):
+    found = collections.Counter(
+        (rule, html) for seen in read.values() for _, _, rule, _, html in seen["axe"] for html in [html]
+    )
+    assert not found, "\n".join(f"{n} times {rule}: {html}" for (rule, html), n in found.most_common(30))
+
+
+class Links(HTMLParser):
+    """A page's anchors, and what it links."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.ids, self.links = set(), []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.ids |= {found[key] for key in ("id", "name") if found.get(key)}
+        self.links += [found[key] for key in ("href", "src") if found.get(key)]
+
+
+def test_every_link_leads_somewhere(site):
+    read = {name: Links(site / name) for name in pages(site)}
+    broken, outside = [], collections.Counter()
+    for name, page in read.items():
+        for link in page.links:
+            address = urlsplit(link)
+            if address.scheme or address.netloc:
+                outside[address.netloc] += 1
+                continue
+            path = unquote(urlsplit(urljoin(f"/{name}", link)).path).lstrip("/") or name
+            if not (site / path).is_file():
+                broken.append((name, link, "no such file"))
+            elif address.fragment and path in read and unquote(address.fragment) not in read[path].ids:
+                broken.append((name, link, "no such anchor"))
+    assert broken == []
+    assert outside["arxiv.org"] >= 40
+    assert outside["doi.org"] >= 25
+
+
+def test_every_page_of_a_chapter_links_its_notebook_and_has_an_icon(site):
+    for name in pages(site):
+        links = Links(site / name).links
+        assert any(link.endswith("favicon.svg") for link in links), name
+        if stem := re.match(r"(\d\d-[\w-]+)", name):
+            assert any(link.endswith(f"notebooks/{stem[1]}.ipynb") for link in links), name
+
+
+def test_formulas_and_figures_are_linked_where_they_are_named(site):
+    page = (site / "04-mathematics" / "softmax-and-cross-entropy.html").read_text(encoding="utf-8")
+    assert '<a class="reference internal" href="#eq-4.18">(4.18)</a>' in page
+    start = (site / "index.html").read_text(encoding="utf-8")
+    assert re.search(r'href="04-mathematics/[\w-]+\.html#eq-4\.9-wrong">\(4\.9\*\)</a>', start)
+
+
+def test_a_page_links_the_code_that_it_calls(site):
+    page = (site / "04-mathematics" / "softmax-and-cross-entropy.html").read_text(encoding="utf-8")
+    [line] = re.findall(
+        r'href="\.\./code/minilm/ops/loss\.html#(line-\d+)"><code[^>]*><span class="pre">F\.cross_entropy', page
+    )
+    code = (site / "code" / "minilm" / "ops" / "loss.html").read_text(encoding="utf-8")
+    assert re.search(rf'<span id="{line}"></span>.*@op.*\n.*>cross_entropy<', code)
+
+
+def test_the_article_is_named_with_its_author(site):
+    assert "AI天才研究员" in (site / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("log-sum-exp", "softmax-and-cross-entropy"), ("Nesterov", "nesterov")]
+)
+def test_a_search_finds_the_section(site, open_page, words, expected):
+    with driver.served(site) as address:
+        page = open_page(f"{address}/search.html?q={words}", 390)
+        page.wait_for_selector("#search-results li a")
+        found = [link.get_attribute("href") for link in page.query_selector_all("#search-results li a")]
+        assert any(expected in link for link in found[:4]), found
+        assert page.evaluate(FIT)["bad"] == []
