@@ -30,6 +30,13 @@ def expect_width(layer: Module, x: Any, width: int) -> None:
         raise ValueError(f"{layer!r} expected an input of shape (..., {width}), got {shape}.")
 
 
+def expect_shape(layer: Module, x: Any, shape: tuple[int, ...]) -> None:
+    """Raises unless the last axes of `x` have these sizes."""
+    have = shape_of(x)
+    if have[max(len(have) - len(shape), 0) :] != shape:
+        raise ValueError(f"{layer!r} expected an input of shape (..., {', '.join(map(str, shape))}), got {have}.")
+
+
 def expect_axes(layer: Module, x: Any, *axes: str | int) -> None:
     """Raises unless the axes of `x` are as many as named, with the sizes that are given as numbers."""
     shape = shape_of(x)
@@ -37,4 +44,4 @@ def expect_axes(layer: Module, x: Any, *axes: str | int) -> None:
         raise ValueError(f"{layer!r} expected an input of shape ({', '.join(map(str, axes))}), got {shape}.")
 
 
-__all__ = ["expect_axes", "expect_probability", "expect_sizes", "expect_width"]
+__all__ = ["expect_axes", "expect_probability", "expect_shape", "expect_sizes", "expect_width"]
