@@ -130,7 +130,8 @@ class MultiHeadAttention(Module):
             if len(shape) != 3 or shape[2] != self.embed_dim or shape[:1] != batch:
                 first = batch[0] if len(shape_of(inputs["query"])) == 3 else "batch"
                 raise ValueError(
-                    f"{type(self).__name__}: expected a {name} of shape ({first}, length, {self.embed_dim}), got {shape}."
+                    f"{type(self).__name__}: expected a {name} of shape ({first}, length, {self.embed_dim}), or all of them without batch, "
+                    f"got {shape}."
                 )
 
     def extra_repr(self) -> str:

@@ -37,11 +37,14 @@ def expect_shape(layer: Module, x: Any, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{layer!r} expected an input of shape (..., {', '.join(map(str, shape))}), got {have}.")
 
 
-def expect_axes(layer: Module, x: Any, *axes: str | int) -> None:
-    """Raises unless the axes of `x` are as many as named, with the sizes that are given as numbers."""
+def expect_axes(layer: Module, x: Any, *forms: tuple[str | int, ...]) -> None:
+    """Raises unless the axes of `x` are those of one of the forms, with the sizes that are given as numbers."""
     shape = shape_of(x)
-    if len(shape) != len(axes) or any(isinstance(a, int) and a != n for a, n in zip(axes, shape, strict=True)):
-        raise ValueError(f"{layer!r} expected an input of shape ({', '.join(map(str, axes))}), got {shape}.")
+    for axes in forms:
+        if len(shape) == len(axes) and all(a == n for a, n in zip(axes, shape, strict=True) if isinstance(a, int)):
+            return
+    expected = " or ".join(f"({', '.join(map(str, axes))})" for axes in forms)
+    raise ValueError(f"{layer!r} expected an input of shape {expected}, got {shape}.")
 
 
 __all__ = ["expect_axes", "expect_probability", "expect_shape", "expect_sizes", "expect_width"]

@@ -10,12 +10,12 @@ from typing import Any
 
 from minilm.nn import functional as F
 from minilm.nn import init
-from minilm.nn.checks import expect_sizes
+from minilm.nn.checks import expect_axes, expect_sizes
 from minilm.nn.module import Module, Parameter
 from minilm.ops.op import shape_of
 from minilm.tensor import Tensor, zeros
 
-SIZES = {1: "length", 2: "height, width"}
+SIZES = {1: ("length",), 2: ("height", "width")}
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
@@ -44,10 +44,8 @@ class _Filters(Module):
         init.default_(self.weight, self.bias)
 
     def _expect_channels(self, x: Any) -> None:
-        shape = shape_of(x)
-        if len(shape) - self.axes not in (1, 2) or shape[-self.axes - 1] != self.in_channels:
-            one = f"{self.in_channels}, {SIZES[self.axes]}"
-            raise ValueError(f"{self!r} expected an input of shape (batch, {one}) or ({one}), got {shape}.")
+        one = (self.in_channels, *SIZES[self.axes])
+        expect_axes(self, x, ("batch", *one), one)
 
     def _each(self, value: Any) -> list[Any]:
         """An option for each axis."""
@@ -345,10 +343,8 @@ class _Pad(Module):
         self.padding, self.value = sides, value
 
     def forward(self, x: Any) -> Tensor:
-        shape = shape_of(x)
-        if len(shape) - self.axes not in (1, 2):
-            one = f"channels, {SIZES[self.axes]}"
-            raise ValueError(f"{self!r} expected an input of shape (batch, {one}) or ({one}), got {shape}.")
+        one = ("channels", *SIZES[self.axes])
+        expect_axes(self, x, ("batch", *one), one)
         return F.pad(x, self.padding, self.mode, self.value)
 
     def extra_repr(self) -> str:

@@ -100,9 +100,10 @@ class _Recurrent(Module):
         Raises:
             ValueError: x, state or lengths have the wrong shape.
         """
+        batched = ("batch", "length", self.input_size) if self.batch_first else ("length", "batch", self.input_size)
+        expect_axes(self, x, batched, ("length", self.input_size))
         if len(shape_of(x)) == 2:
             return self._one(x, state, lengths)
-        expect_axes(self, x, *(("batch", "length") if self.batch_first else ("length", "batch")), self.input_size)
         if self.batch_first:
             x = x.swapaxes(0, 1)
         if 0 in x.shape:
@@ -122,7 +123,6 @@ class _Recurrent(Module):
 
     def _one(self, x: Any, state: Any, lengths: Any) -> tuple[Any, Any]:
         """One sequence without a batch axis: a batch of one."""
-        expect_axes(self, x, "length", self.input_size)
         if lengths is not None:
             raise ValueError(f"{self!r}: lengths are for a batch of sequences, got one of shape {shape_of(x)}: cut it.")
         axis = 0 if self.batch_first else 1

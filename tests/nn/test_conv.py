@@ -65,10 +65,10 @@ def test_flatten_joins_a_range_of_axes():
         (
             nn.Conv2d(2, 3, 2),
             (1, 3, 4, 4),
-            r"Conv2d\(2, 3, kernel_size=\(2, 2\)\) expected .*\(batch, 2, height, width\), got \(1, 3",
+            r"Conv2d\(2, 3, kernel_size=\(2, 2\)\) expected .*\(batch, 2, height, width\) or \(2, height, width\), got \(1, 3",
         ),
-        (nn.Conv2d(2, 3, 2), (2, 4, 4), r"got \(2, 4, 4\)"),
-        (nn.Conv1d(2, 3, 2), (1, 3, 4), r"\(batch, 2, length\), got \(1, 3, 4\)"),
+        (nn.Conv2d(2, 3, 2), (4, 4), r"or \(2, height, width\), got \(4, 4\)"),
+        (nn.Conv1d(2, 3, 2), (1, 3, 4), r"\(batch, 2, length\) or \(2, length\), got \(1, 3, 4\)"),
         (nn.Conv2d(2, 3, 9), (1, 2, 4, 4), "conv2d"),
     ],
 )
