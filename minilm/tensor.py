@@ -668,7 +668,9 @@ def _joined(data: Any, tensors: list[Tensor], dtype: Any) -> Array:
     def build(part: Any) -> Array:
         if not isinstance(part, list | tuple):
             return part._data if isinstance(part, Tensor) else to_device(_as_array(part, None), device)
-        arrays = [build(p) for p in part] or [device.xp.zeros(0, tensors[0].dtype)]
+        if not part:
+            return device.xp.zeros(0, tensors[0].dtype)
+        arrays = [build(p) for p in part]
         shapes = dict.fromkeys(shape_of(a) for a in arrays)
         if len(shapes) > 1:
             raise ValueError(f"the parts of a list must have one shape to become a tensor, got {' and '.join(map(str, shapes))}.")

@@ -15,7 +15,7 @@ from minilm.nn.module import Module, Parameter
 from minilm.ops.op import shape_of
 from minilm.tensor import Tensor, zeros
 
-SIZES = {1: ("length",), 2: ("height", "width")}
+SIZES: dict[int, tuple[str, ...]] = {1: ("length",), 2: ("height", "width")}
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 

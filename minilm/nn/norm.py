@@ -52,8 +52,8 @@ class LayerNorm(_Norm):
         super().__init__()
         self._make(normalized_shape)
         self.eps = eps
-        self.weight = Parameter(ones(self.shape)) if elementwise_affine else None
-        self.bias = Parameter(zeros(self.shape)) if elementwise_affine and bias else None
+        self.weight = Parameter(ones(*self.shape)) if elementwise_affine else None
+        self.bias = Parameter(zeros(*self.shape)) if elementwise_affine and bias else None
 
     def forward(self, x: Any) -> Tensor:
         expect_shape(self, x, self.shape)
@@ -82,7 +82,7 @@ class RMSNorm(_Norm):
         super().__init__()
         self._make(normalized_shape)
         self.eps = eps
-        self.weight = Parameter(ones(self.shape)) if elementwise_affine else None
+        self.weight = Parameter(ones(*self.shape)) if elementwise_affine else None
 
     def forward(self, x: Any) -> Tensor:
         expect_shape(self, x, self.shape)

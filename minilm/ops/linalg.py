@@ -238,7 +238,7 @@ def from_lists(args):
         kinds = ", ".join(type(x).__name__ for x in args)
         raise TypeError(
             "einsum: the subscripts come first, as in einsum('ij,jk->ik', a, b), or each operand stands before the list of its axes, "
-            f"as in einsum(a, [0, 1], b, [1, 2], [0, 2]); got ({kinds})."
+            f"as in einsum(a, [0, 1], b, [1, 2], [0, 2]), got {kinds or 'nothing'}."
         )
     terms = ["".join(map(letter_of, axes)) for axes in lists]
     output = f"->{terms[-1]}" if len(args) % 2 else ""
