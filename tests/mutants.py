@@ -395,13 +395,13 @@ LAYERS = [
            "open_ = (~padding)", "open_ = padding",
            "tests/nn/test_attention.py::test_padded_keys_are_as_if_they_were_not_there"),
     Mutant("LSTM's gates in another order", "minilm/nn/recurrent.py",
-           "i, f, g, o = split(x + h, 4, axis=-1)", "i, f, o, g = split(x + h, 4, axis=-1)",
+           "i, f, g, o = split(", "i, f, o, g = split(",
            "tests/nn/test_recurrent.py::test_each_step_is_the_formula"),
     Mutant("GRU's gates in another order", "minilm/nn/recurrent.py",
            "r, z = F.sigmoid(xr + hr), F.sigmoid(xz + hz)", "z, r = F.sigmoid(xr + hr), F.sigmoid(xz + hz)",
            "tests/nn/test_recurrent.py::test_each_step_is_the_formula"),
     Mutant("GRU's update gate the wrong way round", "minilm/nn/recurrent.py",
-           "return ((1.0 - z) * n + z * state[0],)", "return (z * n + (1.0 - z) * state[0],)",
+           "return ((1.0 - z) * n + z * h,)", "return (z * n + (1.0 - z) * h,)",
            "tests/nn/test_recurrent.py::test_each_step_is_the_formula"),
     Mutant("outputs of the backward direction left in its own order", "minilm/nn/recurrent.py",
            "        return stack(*outputs), state\n",
@@ -425,6 +425,42 @@ LAYERS = [
     Mutant("fan-in and fan-out swapped", "minilm/nn/init.py",
            'fans(tensor)[mode == "fan_out"]', 'fans(tensor)[mode == "fan_in"]',
            "tests/nn/test_init.py::test_mean_and_deviation"),
+]  # fmt: skip
+
+LAYER_FORMS = [
+    Mutant("GRU asked to reset before the product resets after it", "minilm/nn/recurrent.py",
+           "F.linear(r * h, *weights[1])", "r * F.linear(h, *weights[1])",
+           "tests/nn/test_recurrent.py::test_each_step_is_the_formula"),
+    Mutant("GRU's weights of the new state taken for those of the gates", "minilm/nn/recurrent.py",
+           "end = 2 * self.hidden_size", "end = -2 * self.hidden_size",
+           "tests/nn/test_recurrent.py::test_each_step_is_the_formula"),
+    Mutant("one sequence read as a batch of its steps", "minilm/nn/recurrent.py",
+           "axis = 0 if self.batch_first else 1", "axis = 1 if self.batch_first else 0",
+           "tests/nn/test_unbatched.py::test_without_the_axis_of_the_batch"),
+    Mutant("normalized over the last axis only", "minilm/nn/norm.py",
+           "        if len(self.shape) > 1:\n            return F.layer_norm(x, self.shape, self.weight, self.bias, self.eps)\n", "",
+           "tests/nn/test_norm.py::test_layer_norm_of_images_brings_each_to_mean_0_and_deviation_1"),
+    Mutant("several axes normalized without their weight", "minilm/nn/functional.py",
+           "options[part] = reshape(options[part], (-1,))", "options[part] = None",
+           "tests/nn/test_functional.py::test_norms_of_several_axes_take_their_numbers_as_one_vector"),
+    Mutant("padding mode: widths given for the first axis first", "minilm/nn/conv.py",
+           "for pair in pairs[::-1] for p in pair", "for pair in pairs for p in pair",
+           "tests/nn/test_conv.py::test_a_padding_mode_is_numpys_padding_before_the_convolution"),
+    Mutant("padding mode: padded twice", "minilm/nn/conv.py",
+           "x, padding = F.pad(x, self._widths, self.padding_mode), 0", "x = F.pad(x, self._widths, self.padding_mode)",
+           "tests/nn/test_conv.py::test_a_padding_mode_is_numpys_padding_before_the_convolution"),
+    Mutant("output_size without the padding", "minilm/nn/conv.py",
+           "(n - 1) * s - 2 * p + d * (k - 1) + 1", "(n - 1) * s + d * (k - 1) + 1",
+           "tests/nn/test_conv.py::test_a_transposed_convolution_is_the_transpose_of_a_convolution"),
+    Mutant("filters of a transposed convolution dealt like those of a convolution", "minilm/nn/conv.py",
+           "(in_channels, out_channels) if transposed else (out_channels, in_channels)", "(out_channels, in_channels)",
+           "tests/nn/test_layers.py::test_first_derivative[ConvTranspose1d]"),
+    Mutant("einsum's numbers sorted as if they were letters of either case", "minilm/ops/linalg.py",
+           'SORTED = "".join(sorted(LETTERS))', "SORTED = LETTERS",
+           "tests/ops/test_linalg.py::test_einsum_with_lists_of_axes"),
+    Mutant("tensors in a list lose their dtype to the first", "minilm/tensor.py",
+           "joint_dtype([a.dtype for a in arrays])", "arrays[0].dtype",
+           "tests/test_tensor_lists.py::test_dtypes_are_promoted_as_beside_each_other"),
 ]  # fmt: skip
 
 OPTIMIZERS = [
@@ -717,4 +753,4 @@ PARALLEL = [
            "tests/test_parallel.py::test_an_error_is_raised_and_the_next_batch_computed"),
 ]  # fmt: skip
 
-MUTANTS = [*ENGINE, *OPS, *LAYERS, *OPTIMIZERS, *MODELS, *TRAINING, *TRACE, *ACCELERATOR, *PROFILE, *PARALLEL]
+MUTANTS = [*ENGINE, *OPS, *LAYERS, *LAYER_FORMS, *OPTIMIZERS, *MODELS, *TRAINING, *TRACE, *ACCELERATOR, *PROFILE, *PARALLEL]

@@ -35,7 +35,8 @@ def test_equal_shapes_become_one_tensor_of_its_own_memory(make, device):
 
 @pytest.mark.parametrize(
     ("dtypes", "expected"),
-    [(("float32", "int64"), "float32"), (("float16", "float32"), "float32"), (("int32", "int64"), "int64"), (("bool", "uint8"), "uint8"),
+    [(("float32", "int64"), "float32"), (("float16", "float32"), "float32"), (("int32", "int64"), "int64"), (("uint64", "int8"), "float32"),
+     (("bool", "uint8"), "uint8"),
      (("float32", "float64"), "float64"), (("bool", "bool"), "bool")],
 )  # fmt: skip
 def test_dtypes_are_promoted_as_beside_each_other(dtypes, expected, device):

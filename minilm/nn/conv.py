@@ -44,7 +44,7 @@ class _Filters(Module):
         init.default_(self.weight, self.bias)
 
     def _expect_channels(self, x: Any) -> None:
-        one = (self.in_channels, *SIZES[self.axes])
+        one: tuple[str | int, ...] = (self.in_channels, *SIZES[self.axes])
         expect_axes(self, x, ("batch", *one), one)
 
     def _each(self, value: Any) -> list[Any]:

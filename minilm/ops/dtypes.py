@@ -108,9 +108,9 @@ def make_plan(op: Any, inputs: Sequence[Any]) -> Plan | None:
 
 
 def joint_dtype(dtypes: Sequence[Any]) -> Any:
-    """The dtype of numbers that are put together: that of the floats among them, or NumPy's for integers and booleans alone."""
+    """The dtype of numbers that are put together in one array, by the same rule."""
     floats = [dtype for dtype in dtypes if dtype.kind == "f"]
-    return np.result_type(*(floats or dtypes))
+    return _default if not floats and _only_a_float_holds(dtypes) else np.result_type(*(floats or dtypes))
 
 
 def _only_a_float_holds(integers: Any) -> bool:

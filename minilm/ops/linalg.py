@@ -16,9 +16,7 @@ from minilm.ops.reduce import sum_to
 from minilm.ops.shape import expand, home_of, reshape, shapes_of, transpose
 
 LETTERS = string.ascii_letters
-NUMBERED = (
-    string.ascii_uppercase + string.ascii_lowercase
-)  # the letters of axes 0 ... 51, in the order of their sorting
+SORTED = "".join(sorted(LETTERS))  # the letters of axes 0 to 51 in the list form
 
 
 def swap_last(x):
@@ -145,11 +143,12 @@ def einsum(*args):
         TypeError: the arguments are of neither form, an operand is no tensor, or an axis in a list is no integer.
         ValueError: the subscripts do not fit the operands; the sentence says which part.
     """
-    subscripts, operands = (
-        args if len(args) == 2 and isinstance(args[1], list | tuple) else (args[0] if args else None, args[1:])
-    )
-    if not isinstance(subscripts, str):
+    if not args or not isinstance(args[0], str):
         subscripts, operands = from_lists(args)
+    else:
+        subscripts, *operands = args
+        if len(operands) == 1 and isinstance(operands[0], list | tuple):
+            operands = operands[0]
     terms, output = parse_subscripts(subscripts, tuple(shapes_of("einsum", operands)))
     pairs = [take_diagonals(x, term) for x, term in zip(operands, terms, strict=True)]
     return _einsum(*(x for x, _ in pairs), subscripts=f"{','.join(term for _, term in pairs)}->{output}")
@@ -228,21 +227,17 @@ def from_lists(args):
         TypeError: the arguments are no such alternation, or an axis is no integer.
         ValueError: an axis is not in 0 ... 51.
     """
-    count = len(args) // 2
-    operands, lists = args[: 2 * count : 2], (*args[1 : 2 * count : 2], *args[2 * count :])
-    if (
-        not count
-        or not all(isinstance(axes, list | tuple) for axes in lists)
-        or any(isinstance(x, list | tuple | str) for x in operands)
-    ):
+    pairs, output = args[: len(args) // 2 * 2], args[len(args) // 2 * 2 :]
+    operands, lists = pairs[::2], (*pairs[1::2], *output)
+    are_lists = [isinstance(x, list | tuple) for x in (*operands, *lists)]
+    if not operands or are_lists != [False] * len(operands) + [True] * len(lists):
         kinds = ", ".join(type(x).__name__ for x in args)
         raise TypeError(
             "einsum: the subscripts come first, as in einsum('ij,jk->ik', a, b), or each operand stands before the list of its axes, "
             f"as in einsum(a, [0, 1], b, [1, 2], [0, 2]), got {kinds or 'nothing'}."
         )
     terms = ["".join(map(letter_of, axes)) for axes in lists]
-    output = f"->{terms[-1]}" if len(args) % 2 else ""
-    return ",".join(terms[:count]) + output, operands
+    return ",".join(terms[: len(operands)]) + (f"->{terms[-1]}" if output else ""), operands
 
 
 def letter_of(axis):
@@ -253,9 +248,9 @@ def letter_of(axis):
         number = operator.index(axis)
     except TypeError:
         raise TypeError(f"einsum: an axis in a list is an integer from 0 to 51, or Ellipsis; got {axis!r}.") from None
-    if not 0 <= number < len(NUMBERED):
+    if not 0 <= number < len(SORTED):
         raise ValueError(f"einsum: an axis in a list is an integer from 0 to 51, got {number}.")
-    return NUMBERED[number]
+    return SORTED[number]
 
 
 def split_subscripts(subscripts):

@@ -218,6 +218,7 @@ LISTS = [  # the list form, and the letters that mean the same
     ("ib,bc", [8, 1], [1, 2], None),  # without output: in the order of the numbers, as of the letters
     ("ij,jk->", (0, 1), (1, 2), ()),
     ("...j,jk->k...", [..., 1], [1, 51], [51, ...]),
+    ("Bc,ca", [1, 28], [28, 26], None),
     ("ij,jk->ki", np.array([30, 4]).tolist(), list(np.arange(4, 6)), [np.int64(5), np.int32(30)]),
 ]
 
