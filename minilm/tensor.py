@@ -29,7 +29,7 @@ from minilm.backend import (
 from minilm.graph import Node, modes
 from minilm.operators import Operators
 from minilm.ops import REGISTRY
-from minilm.ops.dtypes import FLOAT32, FLOAT64, set_default_float, settle
+from minilm.ops.dtypes import FLOAT32, FLOAT64, joint_dtype, set_default_float, settle
 from minilm.ops.op import USUAL, Op, Spec, describe, number_dtype, shape_of
 
 Array = Any
@@ -781,6 +781,9 @@ def _as_array(data: Any, dtype: Any) -> Array:
     try:
         device = device_of(data)
     except TypeError:
+        tensors = _tensors_in(data)
+        if tensors:
+            return _joined(data, tensors, dtype)
         array = _from_numbers(data)
         own = isinstance(data, np.generic) or (isinstance(data, list | tuple) and _holds_arrays(data))
         return array.astype(
@@ -894,6 +897,50 @@ def _misfit(what: str, tensor: Tensor, x: Any, error: Exception) -> Exception:
     if isinstance(error, OverflowError):
         return OverflowError(f"{both}: {error}.")
     return ValueError(f"{both}: the shapes do not fit; sizes must be equal, or 1 in what is broadcast ({error}).")
+
+
+def _tensors_in(data: Any) -> list[Tensor]:
+    """The Tensors in nested lists."""
+    if isinstance(data, Tensor):
+        return [data]
+    if not isinstance(data, list | tuple) or set(map(type, data)) <= {float, int, bool}:
+        return []
+    return [t for part in data for t in _tensors_in(part)]
+
+
+def _joined(data: Any, tensors: list[Tensor], dtype: Any) -> Array:
+    """Nested lists of Tensors, and of numbers beside them, as one array on their device.
+
+    Raises:
+        RuntimeError: a Tensor requires a gradient, which would be lost.
+        DeviceError: they are on different devices.
+        ValueError: parts of a list have different shapes.
+    """
+    if any(t.requires_grad for t in tensors):
+        raise RuntimeError(
+            "a tensor in this list requires a gradient, which a new tensor from a list would lose: use ml.stack(list), or "
+            ".detach() each."
+        )
+    names = dict.fromkeys(t.device.name for t in tensors)
+    if len(names) > 1:
+        raise DeviceError(f"the tensors in this list are on {' and on '.join(names)}; move them with .to(...).")
+    device = tensors[0].device
+
+    def build(part: Any) -> Array:
+        if not isinstance(part, list | tuple):
+            return part._data if isinstance(part, Tensor) else to_device(_as_array(part, None), device)
+        if not part:
+            return device.xp.zeros(0, tensors[0].dtype)
+        arrays = [build(p) for p in part]
+        shapes = dict.fromkeys(shape_of(a) for a in arrays)
+        if len(shapes) > 1:
+            raise ValueError(
+                f"the parts of a list must have one shape to become a tensor, got {' and '.join(map(str, shapes))}."
+            )
+        common = dtype if dtype is not None else joint_dtype([a.dtype for a in arrays])
+        return device.xp.stack([a.astype(common, copy=False) for a in arrays])
+
+    return build(data)
 
 
 def _holds_arrays(data: Any) -> bool:

@@ -62,7 +62,7 @@ class MultiHeadAttention(Module):
         """Attends from each position of `query` to the positions of `key`.
 
         Args:
-            query: ``(batch, T, embed_dim)``.
+            query: ``(batch, T, embed_dim)``, or ``(T, embed_dim)``: then no other input has the batch axis either.
             key: ``(batch, S, embed_dim)``; default: `query` (self-attention).
             value: shaped as `key`, and by default `key`.
             mask: broadcasts to ``(batch, num_heads, T, S)``. Boolean: True where attention is allowed; float: added to the
@@ -72,11 +72,13 @@ class MultiHeadAttention(Module):
             causal: allow each position only itself and earlier ones.
 
         Returns:
-            ``(batch, T, embed_dim)``.
+            ``(batch, T, embed_dim)``, or ``(T, embed_dim)`` where the query is.
 
         Raises:
             ValueError: a width, a batch size or the padding mask does not fit.
         """
+        if len(shape_of(query)) == 2:
+            return self._one(query, key, value, mask, key_padding_mask, causal)
         key = query if key is None else key
         value = key if value is None else value
         self._expect_sequences(query=query, key=key, value=value)
@@ -85,6 +87,19 @@ class MultiHeadAttention(Module):
         dropout = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(q, k, v, mask, causal=causal, dropout_p=dropout)
         return self.out_proj(y.swapaxes(1, 2).reshape(query.shape))
+
+    def _one(self, query: Any, key: Any, value: Any, mask: Any, padding: Any, causal: bool) -> Tensor:
+        """Sequences without a batch axis: a batch of one."""
+        inputs = {"query": query, "key": key, "value": value}
+        for name, x in inputs.items():
+            shape = (0, self.embed_dim) if x is None else shape_of(x)
+            if len(shape) != 2 or shape[1] != self.embed_dim:
+                raise ValueError(f"{type(self).__name__}: expected a {name} of shape (length, {self.embed_dim}), got {shape}; the "
+                                 "query has no batch axis.")  # fmt: skip
+        first, second, third = (None if x is None else REGISTRY["unsqueeze"](x, 0) for x in inputs.values())
+        padding = None if padding is None else REGISTRY["unsqueeze"](padding, 0)
+        y = self.forward(first, second, third, mask, key_padding_mask=padding, causal=causal)
+        return y.squeeze(0)
 
     def _heads(self, x: Tensor) -> Tensor:
         """``(batch, T, embed_dim) -> (batch, num_heads, T, embed_dim / num_heads)``"""
@@ -115,7 +130,8 @@ class MultiHeadAttention(Module):
             if len(shape) != 3 or shape[2] != self.embed_dim or shape[:1] != batch:
                 first = batch[0] if len(shape_of(inputs["query"])) == 3 else "batch"
                 raise ValueError(
-                    f"{type(self).__name__}: expected a {name} of shape ({first}, length, {self.embed_dim}), got {shape}."
+                    f"{type(self).__name__}: expected a {name} of shape ({first}, length, {self.embed_dim}), or all of them without batch, "
+                    f"got {shape}."
                 )
 
     def extra_repr(self) -> str:

@@ -30,11 +30,21 @@ def expect_width(layer: Module, x: Any, width: int) -> None:
         raise ValueError(f"{layer!r} expected an input of shape (..., {width}), got {shape}.")
 
 
-def expect_axes(layer: Module, x: Any, *axes: str | int) -> None:
-    """Raises unless the axes of `x` are as many as named, with the sizes that are given as numbers."""
+def expect_shape(layer: Module, x: Any, shape: tuple[int, ...]) -> None:
+    """Raises unless the last axes of `x` have these sizes."""
+    have = shape_of(x)
+    if have[max(len(have) - len(shape), 0) :] != shape:
+        raise ValueError(f"{layer!r} expected an input of shape (..., {', '.join(map(str, shape))}), got {have}.")
+
+
+def expect_axes(layer: Module, x: Any, *forms: tuple[str | int, ...]) -> None:
+    """Raises unless the axes of `x` are those of one of the forms, with the sizes that are given as numbers."""
     shape = shape_of(x)
-    if len(shape) != len(axes) or any(isinstance(a, int) and a != n for a, n in zip(axes, shape, strict=True)):
-        raise ValueError(f"{layer!r} expected an input of shape ({', '.join(map(str, axes))}), got {shape}.")
+    for axes in forms:
+        if len(shape) == len(axes) and all(a == n for a, n in zip(axes, shape, strict=True) if isinstance(a, int)):
+            return
+    expected = " or ".join(f"({', '.join(map(str, axes))})" for axes in forms)
+    raise ValueError(f"{layer!r} expected an input of shape {expected}, got {shape}.")
 
 
-__all__ = ["expect_axes", "expect_probability", "expect_sizes", "expect_width"]
+__all__ = ["expect_axes", "expect_probability", "expect_shape", "expect_sizes", "expect_width"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minilm import random
@@ -18,7 +19,7 @@ hardsigmoid, hardswish, mish = (REGISTRY[name] for name in ("hardsigmoid", "hard
 logsigmoid, softsign, tanhshrink = (REGISTRY[name] for name in ("logsigmoid", "softsign", "tanhshrink"))
 hardshrink, softshrink, prelu, glu = (REGISTRY[name] for name in ("hardshrink", "softshrink", "prelu", "glu"))
 softmax, log_softmax = (REGISTRY[name] for name in ("softmax", "log_softmax"))
-layer_norm, rms_norm, batch_norm = (REGISTRY[name] for name in ("layer_norm", "rms_norm", "batch_norm"))
+batch_norm = REGISTRY["batch_norm"]
 conv1d, conv2d = (REGISTRY[name] for name in ("conv1d", "conv2d"))
 conv_transpose1d, conv_transpose2d = (REGISTRY[name] for name in ("conv_transpose1d", "conv_transpose2d"))
 max_pool1d, max_pool2d, avg_pool1d, avg_pool2d = (
@@ -103,6 +104,60 @@ def interpolate(
         x, size=size, mode=mode, align_corners=bool(align_corners), scales=None if recompute_scale_factor else scales
     )
     return y
+
+
+def layer_norm(x: Any, *args: Any, **options: Any) -> Any:
+    """The op `layer_norm` of the last axis, ``(x, weight, bias, eps=1e-5)``; or PyTorch's form, for the last axes together.
+
+    That is ``layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5)``, where weight and bias have the shape
+    normalized_shape, the sizes of those axes.
+
+    Raises:
+        ValueError: x does not end in normalized_shape, or weight or bias has another shape.
+    """
+    if (args and isinstance(args[0], tuple | list | int)) or "normalized_shape" in options:
+        return _over_axes("layer_norm", x, *args, **options)
+    return REGISTRY["layer_norm"](x, *args, **options)
+
+
+def rms_norm(x: Any, *args: Any, **options: Any) -> Any:
+    """The op `rms_norm` of the last axis, ``(x, weight, eps=1e-5)``; or ``rms_norm(x, normalized_shape, weight=None, eps=1e-5)``.
+
+    The second form takes the last axes together, as in `layer_norm`. (PyTorch's default eps is the dtype's rounding unit.)
+    """
+    if (args and isinstance(args[0], tuple | list | int)) or "normalized_shape" in options:
+        return _over_axes("rms_norm", x, *args, **options)
+    return REGISTRY["rms_norm"](x, *args, **options)
+
+
+for _norm in (layer_norm, rms_norm):
+    for _part in ("formula", "derivative", "source"):
+        setattr(_norm, _part, getattr(REGISTRY[_norm.__name__], _part))
+
+
+def _over_axes(name: str, x: Any, normalized_shape: Any, *args: Any, **options: Any) -> Any:
+    """A norm of the last axes together: of vectors that hold all of their numbers."""
+    sizes = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+    shape = shape_of(x)
+    if not sizes or shape[max(len(shape) - len(sizes), 0) :] != sizes:
+        raise ValueError(
+            f"{name}: normalized_shape {sizes} must be the sizes of the last axes of x, which has shape {shape}."
+        )
+    if len(sizes) == 1:
+        return REGISTRY[name](x, *args, **options)
+    parts = {"weight": None, "bias": None} if name == "layer_norm" else {"weight": None}
+    given = dict(zip((*parts, "eps"), args, strict=False))
+    if len(args) > len(parts) + 1 or given.keys() & options.keys():
+        raise TypeError(f"{name}() takes (x, normalized_shape, {', '.join(parts)}, eps), each once.")
+    options = {**parts, **given, **options}
+    reshape = REGISTRY["reshape"]
+    for part in parts:
+        if options[part] is not None:
+            if shape_of(options[part]) != sizes:
+                raise ValueError(f"{name}: {part} has shape {shape_of(options[part])}, expected {sizes}.")
+            options[part] = reshape(options[part], (-1,))
+    y = REGISTRY[name](reshape(x, (*shape[: len(shape) - len(sizes)], math.prod(sizes))), **options)
+    return reshape(y, shape)
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True, key: int | None = None) -> Any:

@@ -7,64 +7,88 @@ from typing import Any
 
 from minilm.graph import no_grad
 from minilm.nn import functional as F
-from minilm.nn.checks import expect_sizes, expect_width
+from minilm.nn.checks import expect_shape, expect_sizes
 from minilm.nn.module import Module, Parameter
 from minilm.ops import REGISTRY
 from minilm.ops.op import shape_of
 from minilm.tensor import Tensor, ones, zeros
 
 
-class LayerNorm(Module):
+class _Norm(Module):
+    """What LayerNorm and RMSNorm share: the axes that are brought to one scale together, always the last ones."""
+
+    shape: tuple[int, ...]
+
+    def _make(self, normalized_shape: Any) -> None:
+        name, many = type(self).__name__, isinstance(normalized_shape, tuple | list)
+        self.shape = tuple(normalized_shape) if many else (normalized_shape,)
+        if not self.shape:
+            raise ValueError(f"{name}: normalized_shape must name at least one axis, got {normalized_shape!r}.")
+        expect_sizes(
+            name, **{f"normalized_shape[{i}]" if many else "normalized_shape": n for i, n in enumerate(self.shape)}
+        )
+        self.normalized_shape = self.shape if len(self.shape) > 1 else self.shape[0]
+
+
+class LayerNorm(_Norm):
     r"""Each vector shifted to mean 0 and scaled to variance 1, then to a learnt scale and mean.
 
     .. math:: y = w \odot \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + b
 
-    Shapes: x and y ``(..., normalized_shape)``, w and b ``(normalized_shape,)``, which start at 1 and 0. Ba, Kiros and Hinton,
+    Shapes: x and y ``(..., *normalized_shape)``, w and b ``normalized_shape``, which start at 1 and 0. Ba, Kiros and Hinton,
     Layer normalization, 2016.
 
     Args:
-        normalized_shape: the size of the last axis.
+        normalized_shape: the size of the last axis, or those of the last axes, whose numbers then count as one vector: for images
+            ``(C, H, W)``.
         eps: added to the variance.
         elementwise_affine: False leaves w and b out.
         bias: False leaves b out.
     """
 
     def __init__(
-        self, normalized_shape: int, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True
+        self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True
     ) -> None:
         super().__init__()
-        expect_sizes("LayerNorm", normalized_shape=normalized_shape)
-        self.normalized_shape, self.eps = normalized_shape, eps
-        self.weight = Parameter(ones(normalized_shape)) if elementwise_affine else None
-        self.bias = Parameter(zeros(normalized_shape)) if elementwise_affine and bias else None
+        self._make(normalized_shape)
+        self.eps = eps
+        self.weight = Parameter(ones(*self.shape)) if elementwise_affine else None
+        self.bias = Parameter(zeros(*self.shape)) if elementwise_affine and bias else None
 
     def forward(self, x: Any) -> Tensor:
-        expect_width(self, x, self.normalized_shape)
-        return F.layer_norm(x, self.weight, self.bias, eps=self.eps)
+        expect_shape(self, x, self.shape)
+        if len(self.shape) > 1:
+            return F.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
+        return REGISTRY["layer_norm"](x, self.weight, self.bias, eps=self.eps)
 
     def extra_repr(self) -> str:
         left_out = [f"{name}=False" for name in ("weight", "bias") if getattr(self, name) is None]
         return ", ".join([str(self.normalized_shape), f"eps={self.eps}", *left_out])
 
 
-class RMSNorm(Module):
+class RMSNorm(_Norm):
     r"""Each vector divided by its root mean square, then scaled as learnt.
 
     .. math:: y = w \odot \frac{x}{\sqrt{\frac1n \sum_j x_j^2 + \epsilon}}
 
-    Shapes: x and y ``(..., normalized_shape)``, w ``(normalized_shape,)``, which starts at 1. Zhang and Sennrich, Root mean square
+    Shapes: x and y ``(..., *normalized_shape)``, w ``normalized_shape``, which starts at 1. Zhang and Sennrich, Root mean square
     layer normalization, NeurIPS 2019. (PyTorch's default eps is the dtype's rounding unit; here it is LayerNorm's.)
+
+    Args:
+        normalized_shape, eps, elementwise_affine: as for `LayerNorm`.
     """
 
-    def __init__(self, normalized_shape: int, eps: float = 1e-5, elementwise_affine: bool = True) -> None:
+    def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True) -> None:
         super().__init__()
-        expect_sizes("RMSNorm", normalized_shape=normalized_shape)
-        self.normalized_shape, self.eps = normalized_shape, eps
-        self.weight = Parameter(ones(normalized_shape)) if elementwise_affine else None
+        self._make(normalized_shape)
+        self.eps = eps
+        self.weight = Parameter(ones(*self.shape)) if elementwise_affine else None
 
     def forward(self, x: Any) -> Tensor:
-        expect_width(self, x, self.normalized_shape)
-        return F.rms_norm(x, self.weight, eps=self.eps)
+        expect_shape(self, x, self.shape)
+        if len(self.shape) > 1:
+            return F.rms_norm(x, self.shape, self.weight, self.eps)
+        return REGISTRY["rms_norm"](x, self.weight, eps=self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}" + ("" if self.weight is not None else ", weight=False")

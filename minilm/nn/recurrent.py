@@ -22,9 +22,12 @@ from minilm.ops import REGISTRY
 from minilm.ops.op import shape_of
 from minilm.tensor import Tensor, zeros
 
-concat, split, stack, where = (REGISTRY[name] for name in ("concat", "split", "stack", "where"))
+concat, split, squeeze, stack, unsqueeze, where = (
+    REGISTRY[name] for name in ("concat", "split", "squeeze", "stack", "unsqueeze", "where")
+)
 
 State = tuple[Any, ...]  # (h,), or (h, c): (batch, hidden) each
+Weights = list[tuple[Any, Any]]  # by which a state acts on the next one: matrices, each with its bias (or None)
 
 
 class _Recurrent(Module):
@@ -72,15 +75,20 @@ class _Recurrent(Module):
         for name, shape in shapes.items():
             setattr(self, f"{name}_{suffix}", init.uniform_(Parameter(zeros(*shape)), -bound, bound))
 
-    def step(self, x: Any, h: Any, state: State) -> State:
-        """The new state, from what input (x) and state (h) contribute to the gates, ``(batch, gates * hidden)`` each."""
+    def step(self, x: Any, weights: Weights, state: State) -> State:
+        """The new state, from what the input contributes to the gates (x, ``(batch, gates * hidden)``) and from the old state."""
         raise NotImplementedError
+
+    def state_weights(self, weight: Any, bias: Any) -> Weights:
+        """What `step` multiplies the state with: ``weight_hh`` and ``bias_hh``, in one product or in several."""
+        return [(weight, bias)]
 
     def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Any, Any]:
         """Runs over whole sequences.
 
         Args:
-            x: ``(length, batch, input_size)``, or ``(batch, length, input_size)`` with batch_first.
+            x: ``(length, batch, input_size)``, or ``(batch, length, input_size)`` with batch_first; or one sequence
+                ``(length, input_size)``: then state and results have no batch axis either.
             state: where to start, ``(num_layers * directions, batch, hidden_size)``, for an LSTM two of these; default: zeros.
             lengths: how long each sequence of the batch is, where they differ. Beyond its end a sequence's outputs are zero
                 and its state stays, in both directions.
@@ -92,7 +100,10 @@ class _Recurrent(Module):
         Raises:
             ValueError: x, state or lengths have the wrong shape.
         """
-        expect_axes(self, x, *(("batch", "length") if self.batch_first else ("length", "batch")), self.input_size)
+        batched = ("batch", "length", self.input_size) if self.batch_first else ("length", "batch", self.input_size)
+        expect_axes(self, x, batched, ("length", self.input_size))
+        if len(shape_of(x)) == 2:
+            return self._one(x, state, lengths)
         if self.batch_first:
             x = x.swapaxes(0, 1)
         if 0 in x.shape:
@@ -110,14 +121,28 @@ class _Recurrent(Module):
         last = tuple(stack(*parts) for parts in zip(*states, strict=True))
         return (x.swapaxes(0, 1) if self.batch_first else x), (last if self.parts > 1 else last[0])
 
+    def _one(self, x: Any, state: Any, lengths: Any) -> tuple[Any, Any]:
+        """One sequence without a batch axis: a batch of one."""
+        if lengths is not None:
+            raise ValueError(f"{self!r}: lengths are for a batch of sequences, got one of shape {shape_of(x)}: cut it.")
+        axis = 0 if self.batch_first else 1
+        if state is not None:
+            given = (state,) if self.parts == 1 else tuple(state)
+            self._expect_state(given, (self.num_layers * len(self._directions), self.hidden_size))
+            given = tuple(unsqueeze(part, 1) for part in given)
+            state = given if self.parts > 1 else given[0]
+        y, last = self.forward(unsqueeze(x, axis), state)
+        return squeeze(y, axis), tuple(squeeze(part, 1) for part in last) if self.parts > 1 else squeeze(last, 1)
+
     def _run(self, x: Any, state: State, suffix: str, inside: list[Any] | None) -> tuple[Any, State]:
         """One layer in one direction: its outputs ``(length, batch, hidden)``, and its last state."""
         names = ("weight_ih", "bias_ih", "weight_hh", "bias_hh")
         w_ih, b_ih, w_hh, b_hh = (getattr(self, f"{n}_{suffix}") if n[0] == "w" or self.bias else None for n in names)
+        weights = self.state_weights(w_hh, b_hh)
         steps = list(enumerate(unstack(F.linear(x, w_ih, b_ih))))
         outputs: list[Any] = [None] * len(steps)
         for t, from_input in reversed(steps) if suffix.endswith("_reverse") else steps:
-            new = self.step(from_input, F.linear(state[0], w_hh, b_hh), state)
+            new = self.step(from_input, weights, state)
             outputs[t] = new[0]
             if inside is not None:
                 outputs[t] = where(inside[t], new[0], 0.0)
@@ -132,13 +157,15 @@ class _Recurrent(Module):
             nothing = Tensor(x.device.xp.zeros((batch, self.hidden_size), x.dtype))
             return [(nothing,) * self.parts] * count
         given = (state,) if self.parts == 1 else tuple(state)
-        expected = (count, batch, self.hidden_size)
+        self._expect_state(given, (count, batch, self.hidden_size))
+        return list(zip(*map(unstack, given), strict=True))
+
+    def _expect_state(self, given: State, expected: tuple[int, ...]) -> None:
         if len(given) != self.parts or any(shape_of(part) != expected for part in given):
             what = f"(h, c), each {expected}" if self.parts == 2 else str(expected)
             raise ValueError(
                 f"{self!r} expected a state of shape {what}, got {', '.join(str(shape_of(p)) for p in given)}."
             )
-        return list(zip(*map(unstack, given), strict=True))
 
     def _inside(self, lengths: Any, x: Any) -> list[Any]:
         """For each step, which sequences have not ended before it: ``(batch, 1)``."""
@@ -176,8 +203,9 @@ class RNN(_Recurrent):
         super().__init__(input_size, hidden_size, num_layers, **options)
         self.nonlinearity = nonlinearity
 
-    def step(self, x: Any, h: Any, state: State) -> State:
-        return (F.tanh(x + h) if self.nonlinearity == "tanh" else F.relu(x + h),)
+    def step(self, x: Any, weights: Weights, state: State) -> State:
+        a = x + F.linear(state[0], *weights[0])
+        return (F.tanh(a) if self.nonlinearity == "tanh" else F.relu(a),)
 
 
 class LSTM(_Recurrent):
@@ -199,8 +227,8 @@ class LSTM(_Recurrent):
     gates = 4
     parts = 2
 
-    def step(self, x: Any, h: Any, state: State) -> State:
-        i, f, g, o = split(x + h, 4, axis=-1)
+    def step(self, x: Any, weights: Weights, state: State) -> State:
+        i, f, g, o = split(x + F.linear(state[0], *weights[0]), 4, axis=-1)
         c = F.sigmoid(f) * state[1] + F.sigmoid(i) * F.tanh(g)
         return F.sigmoid(o) * F.tanh(c), c
 
@@ -215,18 +243,43 @@ class GRU(_Recurrent):
         h_t &= (1 - z_t) \odot n_t + z_t \odot h_{t-1}
 
     The weights hold the gates in this order: r, z, n. The reset gate acts after the product with the state, as in PyTorch and
-    cuDNN; Cho et al., Learning phrase representations using RNN encoder-decoder, 2014, apply it before.
+    cuDNN; with ``reset_after=False`` before it, as in Cho et al., Learning phrase representations using RNN encoder-decoder, 2014:
 
-    Args: see `_Recurrent`.
+    .. math:: n_t = \tanh(W_{in} x_t + b_{in} + W_{hn} (r_t \odot h_{t-1}) + b_{hn})
+
+    (Whose z is 1 - z here, as in PyTorch.)
+
+    Args:
+        reset_after: False applies the reset gate before the product.
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: see `_Recurrent`.
     """
 
     gates = 3
 
-    def step(self, x: Any, h: Any, state: State) -> State:
-        (xr, xz, xn), (hr, hz, hn) = split(x, 3, axis=-1), split(h, 3, axis=-1)
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, *, reset_after: bool = True, **options: Any
+    ) -> None:
+        super().__init__(input_size, hidden_size, num_layers, **options)
+        self.reset_after = reset_after
+
+    def state_weights(self, weight: Any, bias: Any) -> Weights:
+        if self.reset_after:
+            return [(weight, bias)]
+        end = 2 * self.hidden_size  # of the rows of the gates r and z
+        return [
+            (weight[:end], None if bias is None else bias[:end]),
+            (weight[end:], None if bias is None else bias[end:]),
+        ]
+
+    def step(self, x: Any, weights: Weights, state: State) -> State:
+        (h,), (xr, xz, xn) = state, split(x, 3, axis=-1)
+        hr, hz, *hn = split(F.linear(h, *weights[0]), 3 if self.reset_after else 2, axis=-1)
         r, z = F.sigmoid(xr + hr), F.sigmoid(xz + hz)
-        n = F.tanh(xn + r * hn)
-        return ((1.0 - z) * n + z * state[0],)
+        n = F.tanh(xn + (r * hn[0] if self.reset_after else F.linear(r * h, *weights[1])))
+        return ((1.0 - z) * n + z * h,)
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
 
 
 def unstack(x: Any) -> list[Any]:

@@ -104,7 +104,7 @@ class TransformerEncoderLayer(_Residual):
     ).replace("What both blocks share: sublayers s", "Two sublayers s", 1)
 
     def forward(self, x: Any, mask: Any = None, *, key_padding_mask: Any = None, causal: bool = False) -> Any:
-        """``(batch, length, d_model)`` to the same shape. The masks are those of `MultiHeadAttention`."""
+        """``(batch, length, d_model)`` or ``(length, d_model)`` to the same shape. The masks are those of `MultiHeadAttention`."""
         x = self.add(
             x, self.norm1, lambda y: self.self_attn(y, mask=mask, key_padding_mask=key_padding_mask, causal=causal)
         )
@@ -129,10 +129,10 @@ class TransformerDecoderLayer(_Residual):
         memory_key_padding_mask: Any = None,
         causal: bool = True,
     ) -> Any:
-        """``(batch, T, d_model)`` to the same shape.
+        """``(batch, T, d_model)`` or ``(T, d_model)`` to the same shape.
 
         Args:
-            memory: the encoder's output, ``(batch, S, d_model)``.
+            memory: the encoder's output, ``(batch, S, d_model)``, or ``(S, d_model)`` where x has no batch axis.
             mask, key_padding_mask: for the self-attention, which is causal unless told otherwise.
             memory_mask, memory_key_padding_mask: for the attention to the memory.
         """

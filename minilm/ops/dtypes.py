@@ -107,6 +107,12 @@ def make_plan(op: Any, inputs: Sequence[Any]) -> Plan | None:
     return None if narrow is None and not any(casts) else Plan(casts, narrow)
 
 
+def joint_dtype(dtypes: Sequence[Any]) -> Any:
+    """The dtype of numbers that are put together in one array, by the same rule."""
+    floats = [dtype for dtype in dtypes if dtype.kind == "f"]
+    return _default if not floats and _only_a_float_holds(dtypes) else np.result_type(*(floats or dtypes))
+
+
 def _only_a_float_holds(integers: Any) -> bool:
     """Whether NumPy knows no integer type for all of these: uint64 beside a signed one."""
     return np.result_type(*integers).kind == "f"

@@ -60,6 +60,10 @@ class resize(Op):
         sizes = tuple(size)
         if len(sizes) != len(shape) - 2 or any(not isinstance(n, int | np.integer) or n < 1 for n in sizes):
             raise ValueError(f"interpolate: size must be {len(shape) - 2} positive integers, got {size!r}.")
+        if scales is not None and (
+            len(scales) != len(sizes) or any(not isinstance(c, int | float) or c <= 0 for c in scales)
+        ):
+            raise ValueError(f"interpolate: scales must be {len(sizes)} positive numbers, got {scales!r}.")
         return {"size": sizes, "mode": mode, "align_corners": bool(align_corners), "scales": scales}
 
     def composed(self, x, *, size, mode, align_corners=False, scales=None):

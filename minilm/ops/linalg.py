@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import operator
 import string
 
 import numpy as np
@@ -15,6 +16,7 @@ from minilm.ops.reduce import sum_to
 from minilm.ops.shape import expand, home_of, reshape, shapes_of, transpose
 
 LETTERS = string.ascii_letters
+SORTED = "".join(sorted(LETTERS))  # the letters of axes 0 to 51 in the list form
 
 
 def swap_last(x):
@@ -127,7 +129,7 @@ class linear(Op):
         return y if bias is None else y + bias
 
 
-def einsum(subscripts, *operands):
+def einsum(*args):
     r"""Einstein's sum: multiply where letters meet, sum over the letters that the output does not name.
 
     .. math:: \texttt{"ij,jk->ik"}: \quad y_{ik} = \sum_j a_{ij} b_{jk}
@@ -137,14 +139,19 @@ def einsum(subscripts, *operands):
     are equal, or 1: a 1 is repeated. Several operands are contracted in pairs, each time the pair that takes the fewest
     multiplications; it is a batch of matrix products wherever there is one in it.
 
+    The list form ``einsum(a, [0, 1], b, [1, 2], [0, 2])`` has numbers for letters, 0 to 51 (and Ellipsis for ``...``): after each
+    operand its axes, at the end those of the output, which may be left out. The operands may be one list: ``einsum("ij,jk", [a, b])``.
+
     Raises:
-        TypeError: the subscripts are no string, or an operand is no tensor.
+        TypeError: the arguments are of neither form, an operand is no tensor, or an axis in a list is no integer.
         ValueError: the subscripts do not fit the operands; the sentence says which part.
     """
-    if not isinstance(subscripts, str):
-        raise TypeError(
-            f"einsum: the subscripts come first, as in einsum('ij,jk->ik', a, b), got {type(subscripts).__name__}."
-        )
+    if not args or not isinstance(args[0], str):
+        subscripts, operands = from_lists(args)
+    else:
+        subscripts, *operands = args
+        if len(operands) == 1 and isinstance(operands[0], list | tuple):
+            operands = operands[0]
     terms, output = parse_subscripts(subscripts, tuple(shapes_of("einsum", operands)))
     pairs = [take_diagonals(x, term) for x, term in zip(operands, terms, strict=True)]
     return _einsum(*(x for x, _ in pairs), subscripts=f"{','.join(term for _, term in pairs)}->{output}")
@@ -214,6 +221,39 @@ class _einsum(Op):
         sizes = dict(zip(known, d.shape, strict=True))
         have = tuple(sizes.get(letter, 1) for letter in term)
         return expand(fit(d, have), tuple(n if m == 1 else m for m, n in zip(have, shape, strict=True)))
+
+
+def from_lists(args):
+    """The subscripts and operands of the list form: each operand before the list of its axes, that of the output at the end.
+
+    Raises:
+        TypeError: the arguments are no such alternation, or an axis is no integer.
+        ValueError: an axis is not in 0 ... 51.
+    """
+    pairs, output = args[: len(args) // 2 * 2], args[len(args) // 2 * 2 :]
+    operands, lists = pairs[::2], (*pairs[1::2], *output)
+    are_lists = [isinstance(x, list | tuple) for x in (*operands, *lists)]
+    if not operands or are_lists != [False] * len(operands) + [True] * len(lists):
+        kinds = ", ".join(type(x).__name__ for x in args)
+        raise TypeError(
+            "einsum: the subscripts come first, as in einsum('ij,jk->ik', a, b), or each operand stands before the list of its axes, "
+            f"as in einsum(a, [0, 1], b, [1, 2], [0, 2]), got {kinds or 'nothing'}."
+        )
+    terms = ["".join(map(letter_of, axes)) for axes in lists]
+    return ",".join(terms[: len(operands)]) + (f"->{terms[-1]}" if output else ""), operands
+
+
+def letter_of(axis):
+    """The letter for an axis of the list form."""
+    if axis is Ellipsis:
+        return "..."
+    try:
+        number = operator.index(axis)
+    except TypeError:
+        raise TypeError(f"einsum: an axis in a list is an integer from 0 to 51, or Ellipsis; got {axis!r}.") from None
+    if not 0 <= number < len(SORTED):
+        raise ValueError(f"einsum: an axis in a list is an integer from 0 to 51, got {number}.")
+    return SORTED[number]
 
 
 def split_subscripts(subscripts):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minilm.ops.arithmetic import mul, where
+from minilm.ops.arithmetic import add, mul, where
 from minilm.ops.index import accumulate, advanced_index, basic_index, resolve
 from minilm.ops.logic import line
 from minilm.ops.op import Op, Sample, describe, integer, op, real, shape_of
@@ -187,7 +187,7 @@ class index_add(Op):
     def composed(self, x, index, source, *, axis, alpha=1):
         index = as_index("index_add", index).reshape(-1)
         source = source if alpha == 1 else mul(source, alpha)
-        return x + accumulate(source, shape=shape_of(x), index=along(axis, index))
+        return add(x, accumulate(source, shape=shape_of(x), index=along(axis, index)))
 
 
 @op

@@ -65,11 +65,20 @@ def test_flatten_joins_a_range_of_axes():
         (
             nn.Conv2d(2, 3, 2),
             (1, 3, 4, 4),
-            r"Conv2d\(2, 3, kernel_size=\(2, 2\)\) expected .*\(batch, 2, height, width\), got \(1, 3",
+            r"Conv2d\(2, 3, kernel_size=\(2, 2\)\) expected .*\(batch, 2, height, width\) or \(2, height, width\), got \(1, 3",
         ),
-        (nn.Conv2d(2, 3, 2), (2, 4, 4), r"got \(2, 4, 4\)"),
-        (nn.Conv1d(2, 3, 2), (1, 3, 4), r"\(batch, 2, length\), got \(1, 3, 4\)"),
+        (nn.Conv2d(2, 3, 2), (4, 4), r"or \(2, height, width\), got \(4, 4\)"),
+        (nn.Conv1d(2, 3, 2), (1, 3, 4), r"\(batch, 2, length\) or \(2, length\), got \(1, 3, 4\)"),
         (nn.Conv2d(2, 3, 9), (1, 2, 4, 4), "conv2d"),
+        (nn.Conv1d(2, 3, 2, padding=4, padding_mode="reflect"), (1, 2, 4), "size 4 cannot be padded"),
+        (nn.ConvTranspose2d(2, 3, 2), (1, 3, 4, 4), r"ConvTranspose2d\(2, 3, .* got \(1, 3, 4, 4\)"),
+        (
+            nn.ReflectionPad2d(1),
+            (3, 3),
+            r"ReflectionPad2d\(\(1, 1, 1, 1\)\) expected .*\(channels, height, width\), got \(3, 3\)",
+        ),
+        (nn.CircularPad1d(4), (2, 3), "size 3 cannot be padded"),
+        (nn.MaxPool1d(2), (2, 2, 2, 2), r"max_pool1d: x has shape \(2, 2, 2, 2\), expected \(N, C, L\) or \(C, L\)"),
     ],
 )
 def test_a_wrong_input_names_the_layer_and_both_shapes(layer, shape, message):
@@ -83,6 +92,17 @@ def test_a_wrong_input_names_the_layer_and_both_shapes(layer, shape, message):
         (lambda: nn.Conv2d(3, 4, 2, groups=2), ValueError, "groups=2 must divide in_channels=3"),
         (lambda: nn.Conv2d(3, 4, (2, 2, 2)), ValueError, "kernel_size must be one number or 2"),
         (lambda: nn.Conv1d(3, 4, (2, 2)), ValueError, "kernel_size must be one number or 1"),
+        (
+            lambda: nn.Conv2d(3, 4, 2, padding_mode="mirror"),
+            ValueError,
+            "padding_mode must be one of 'zeros', 'reflect'",
+        ),
+        (lambda: nn.Conv1d(3, 4, 3, 2, "same"), ValueError, "padding 'same' keeps the size, which stride 2 does not"),
+        (lambda: nn.ConvTranspose2d(3, 4, 2, groups=2), ValueError, "groups=2 must divide in_channels=3"),
+        (lambda: nn.ReflectionPad2d((1, 2)), ValueError, r"padding must be one integer or 4, got \(1, 2\)"),
+        (lambda: nn.ZeroPad1d(1.5), ValueError, "padding must be one integer or 2, got 1.5"),
+        (lambda: nn.Upsample(), ValueError, "either size or scale_factor"),
+        (lambda: nn.Upsample(2, 2), ValueError, "either size or scale_factor"),
         (lambda: nn.Conv2d(3, 4, 0), ValueError, r"kernel_size\[0\] must be at least 1"),
         (lambda: nn.Conv2d(3, 4, 1.5), TypeError, r"kernel_size\[0\] must be an integer"),
     ],
@@ -90,3 +110,27 @@ def test_a_wrong_input_names_the_layer_and_both_shapes(layer, shape, message):
 def test_bad_arguments_are_told(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("mode", "numpys"), [("reflect", "reflect"), ("replicate", "edge"), ("circular", "wrap"), ("zeros", "constant")]
+)
+def test_a_padding_mode_is_numpys_padding_before_the_convolution(mode, numpys, device):
+    layer = nn.Conv2d(1, 1, 3, padding=(2, 1), padding_mode=mode, bias=False).to(device)
+    x = np.random.default_rng(0).standard_normal((2, 1, 4, 3)).astype(np.float32)
+    around = np.pad(x, ((0, 0), (0, 0), (2, 2), (1, 1)), numpys)
+    plain = F.conv2d(ml.tensor(around, device=device), layer.weight)
+    np.testing.assert_allclose(layer(ml.tensor(x, device=device)).numpy(), plain.numpy(), rtol=1e-6, atol=1e-6)
+
+
+def test_a_transposed_convolution_is_the_transpose_of_a_convolution(device):
+    down, up = nn.Conv2d(2, 3, 3, 2, 1, bias=False).to(device), nn.ConvTranspose2d(3, 2, 3, 2, 1, bias=False).to(device)
+    up.weight.data[...] = down.weight.data
+    rng = np.random.default_rng(0)
+    x, y = (
+        ml.Tensor(rng.standard_normal(shape).astype(np.float32), device=device)
+        for shape in ((1, 2, 6, 5), (1, 3, 3, 3))
+    )
+    back = up(y, output_size=x.shape)
+    assert back.shape == x.shape
+    np.testing.assert_allclose((down(x) * y).sum().item(), (x * back).sum().item(), rtol=1e-4)

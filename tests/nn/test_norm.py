@@ -79,6 +79,12 @@ def test_learning_after_a_prediction_does_not_spoil_its_gradient():
     [
         (nn.LayerNorm(4), (2, 3), r"LayerNorm\(4, eps=1e-05\) expected .*\(\.\.\., 4\), got \(2, 3\)"),
         (nn.RMSNorm(4), (), r"RMSNorm.* got \(\)"),
+        (
+            nn.LayerNorm((3, 4)),
+            (2, 4, 3),
+            r"LayerNorm\(\(3, 4\), eps=1e-05\) expected .*\(\.\.\., 3, 4\), got \(2, 4, 3\)",
+        ),
+        (nn.RMSNorm((3, 4)), (4,), r"\(\.\.\., 3, 4\), got \(4,\)"),
         (nn.BatchNorm1d(3), (4, 2), r"\(N, 3\) or \(N, 3, L\), got \(4, 2\)"),
         (nn.BatchNorm1d(3), (4, 3, 2, 2), r"got \(4, 3, 2, 2\)"),
         (nn.BatchNorm2d(3), (4, 3), r"\(N, 3, H, W\), got \(4, 3\)"),
@@ -88,3 +94,25 @@ def test_learning_after_a_prediction_does_not_spoil_its_gradient():
 def test_a_wrong_input_names_the_layer_and_both_shapes(layer, shape, message):
     with pytest.raises(ValueError, match=message):
         layer(ml.zeros(*shape))
+
+
+def test_layer_norm_of_images_brings_each_to_mean_0_and_deviation_1(device):
+    layer = nn.LayerNorm((3, 4, 5)).to(device)
+    y = layer(draw(6, 3, 4, 5, device=device)).numpy()
+    np.testing.assert_allclose(y.mean(axis=(1, 2, 3)), 0.0, atol=1e-6)
+    np.testing.assert_allclose(y.std(axis=(1, 2, 3)), 1.0, rtol=1e-4)
+    assert layer.weight.shape == layer.bias.shape == (3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "error", "message"),
+    [
+        ((), ValueError, "at least one axis"),
+        ((3, 0), ValueError, r"normalized_shape\[1\] must be at least 1"),
+        (2.5, TypeError, "normalized_shape must be an integer"),
+    ],
+)
+@pytest.mark.parametrize("make", [nn.LayerNorm, nn.RMSNorm])
+def test_axes_that_cannot_be_normalized_are_told(make, shape, error, message):
+    with pytest.raises(error, match=message):
+        make(shape)

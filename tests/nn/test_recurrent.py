@@ -29,6 +29,9 @@ def step_by_hand(kind, W, U, b, c, x, state):
     a, u = [w @ x + e for w, e in zip(W, b, strict=True)], [w @ h + e for w, e in zip(U, c, strict=True)]
     if kind == "RNN":
         return (np.tanh(a[0] + u[0]),)
+    if kind == "GRU, reset before":
+        r, z = sigma(a[0] + u[0]), sigma(a[1] + u[1])
+        return ((1.0 - z) * np.tanh(a[2] + U[2] @ (r * h) + c[2]) + z * h,)
     if kind == "GRU":
         r, z = sigma(a[0] + u[0]), sigma(a[1] + u[1])
         return ((1.0 - z) * np.tanh(a[2] + r * u[2]) + z * h,)
@@ -38,16 +41,16 @@ def step_by_hand(kind, W, U, b, c, x, state):
 
 
 @pytest.mark.parametrize("direction", ["", "_reverse"])
-@pytest.mark.parametrize("make", LAYERS)
-def test_each_step_is_the_formula(make, direction, device):
-    layer = make(3, 2, bidirectional=True).to("float64").to(device)
+@pytest.mark.parametrize(("make", "options"), [*((make, {}) for make in LAYERS), (nn.GRU, {"reset_after": False})])
+def test_each_step_is_the_formula(make, options, direction, device):
+    layer = make(3, 2, bidirectional=True, **options).to("float64").to(device)
     names = [f"{name}_l0{direction}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
     weights = [np.split(getattr(layer, name).numpy(), layer.gates) for name in names]
     x = np.random.default_rng(0).standard_normal((4, 1, 3))
     outputs, end = layer(ml.tensor(x, device=device))
     state, half = (np.zeros(2),) * layer.parts, slice(2, 4) if direction else slice(0, 2)
     for t in reversed(range(4)) if direction else range(4):
-        state = step_by_hand(make.__name__, *weights, x[t, 0], state)
+        state = step_by_hand(make.__name__ + ", reset before" * bool(options), *weights, x[t, 0], state)
         np.testing.assert_allclose(outputs.numpy()[t, 0, half], state[0], rtol=1e-12)
     for a, b in zip(parts(end), state, strict=True):
         np.testing.assert_allclose(a.numpy()[1 if direction else 0, 0], b, rtol=1e-12)
@@ -136,9 +139,13 @@ def test_a_long_sequence_is_walked_back_in_linear_time():
     [
         (
             lambda: nn.LSTM(3, 2)(ml.zeros(4, 2, 5)),
-            r"LSTM\(3, 2, num_layers=1\) expected .*\(length, batch, 3\), got \(4, 2, 5\)",
+            r"LSTM\(3, 2, num_layers=1\) expected .*\(length, batch, 3\) or \(length, 3\), got \(4, 2, 5\)",
         ),
-        (lambda: nn.GRU(3, 2, batch_first=True)(ml.zeros(4, 3)), r"\(batch, length, 3\), got \(4, 3\)"),
+        (lambda: nn.GRU(3, 2, batch_first=True)(ml.zeros(4)), r"\(batch, length, 3\) or \(length, 3\), got \(4,\)"),
+        (lambda: nn.GRU(3, 2)(ml.zeros(4, 5)), r"\(length, batch, 3\) or \(length, 3\), got \(4, 5\)"),
+        (lambda: nn.RNN(3, 2)(ml.zeros(4, 3), ml.zeros(1, 1, 2)), r"a state of shape \(1, 2\), got \(1, 1, 2\)"),
+        (lambda: nn.LSTM(3, 2)(ml.zeros(4, 3), (ml.zeros(1, 2),)), r"\(h, c\), each \(1, 2\)"),
+        (lambda: nn.LSTM(3, 2)(ml.zeros(4, 3), lengths=[4]), "lengths are for a batch of sequences"),
         (lambda: nn.RNN(3, 2)(ml.zeros(0, 2, 3)), "at least one step"),
         (lambda: nn.RNN(3, 2)(ml.zeros(4, 2, 3), ml.zeros(2, 2)), r"a state of shape \(1, 2, 2\), got \(2, 2\)"),
         (lambda: nn.LSTM(3, 2)(ml.zeros(4, 2, 3), (ml.zeros(1, 2, 2),)), r"\(h, c\), each \(1, 2, 2\)"),

@@ -312,6 +312,13 @@ LONG = {
     "max_pool2d": lambda n: [([logits(n // 256, 1, 16, 16)], {"kernel_size": 3, "stride": 1})],
     "avg_pool2d": lambda n: [([between(n // 256, 1, 16, 16)], {"kernel_size": 8}),
                              ([between(1, 1, 64, n // 64)], {"kernel_size": (64, 20)})],
+    "max_pool1d": lambda n: [([logits(n // 256, 1, 256)], {"kernel_size": 3, "stride": 1})],
+    "avg_pool1d": lambda n: [([between(n // 256, 1, 256)], {"kernel_size": 16}), ([between(1, 1, n)], {"kernel_size": n // 2})],
+    "conv_transpose2d": lambda n: [([between(n // 256, 1, 16, 16), between(1, 2, 3, 3), between(2)], {})],
+    "conv_transpose1d": lambda n: [([between(n // 256, 1, 256), between(1, 2, 3), between(2)], {"stride": 2})],
+    "resize": lambda n: [([logits(1, 1, n)], {"size": (n // 3,), "mode": "linear"}),
+                         ([logits(1, 1, 8, n // 8)], {"size": (5, 9), "mode": "bilinear"})],
+    "p_norm": lambda n: [([between(n)], {}), ([between(*rows(n))], {"axis": 0}), ([between(n)], {"p": 3})],
     "cross_entropy": lambda n: [([logits(*rows(n)), ids(rows(n)[0], high=64)], {}),
                                 ([logits(1, n), ids(1, high=9)], {"label_smoothing": 0.1}),
                                 ([logits(*rows(n)), between(*rows(n)) / 64], {"reduction": "sum"})],
@@ -326,7 +333,9 @@ LONG = {
 
 
 def test_every_op_that_sums_has_a_long_case():
-    assert set(LONG) == {name for name, op in REGISTRY.items() if op.wide}
+    """But for matrices, which are not long, and what is composed of such ops."""
+    square = {"inv", "solve", "det", "logdet", "cholesky"}
+    assert set(LONG) == {name for name, op in REGISTRY.items() if op.wide} - square
 
 
 def check_long(op, inputs, params, dtype, rounding, device):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minilm as ml
-from minilm.backend import cpu
+from minilm.backend import cpu, to_device
 from minilm.gradcheck import gradcheck, gradgradcheck
 from minilm.ops import REGISTRY
 from minilm.ops.linalg import einsum, linear, matmul
@@ -171,6 +171,8 @@ def test_einsum_called_wrongly():
     with pytest.raises(TypeError, match=r"the subscripts come first, as in .*, got ndarray"):
         einsum(np.ones(2), "i->")
     with pytest.raises(TypeError, match="input 0 is a list"):
+        einsum("i,i->", [1.0], np.ones(1))
+    with pytest.raises(TypeError, match="input 0 is a float"):
         einsum("i->", [1.0])
     with pytest.raises(ValueError, match="takes a diagonal: call the function einsum"):
         REGISTRY["einsum"](np.ones((2, 2)), subscripts="ii->i")
@@ -208,3 +210,50 @@ def test_linear_says_what_does_not_fit():
         linear(np.ones((2, 3)), np.ones((3, 4)))
     with pytest.raises(ValueError, match=r"linear: bias has shape \(3,\), expected one number an output, \(4,\)"):
         linear(np.ones((2, 3)), np.ones((4, 3)), np.ones(3))
+
+
+LISTS = [  # the list form, and the letters that mean the same
+    ("ij,jk->ik", [0, 1], [1, 2], [0, 2]),
+    ("ij,jk", [0, 1], [1, 2], None),
+    ("ib,bc", [8, 1], [1, 2], None),  # without output: in the order of the numbers, as of the letters
+    ("ij,jk->", (0, 1), (1, 2), ()),
+    ("...j,jk->k...", [..., 1], [1, 51], [51, ...]),
+    ("Bc,ca", [1, 28], [28, 26], None),
+    ("ij,jk->ki", np.array([30, 4]).tolist(), list(np.arange(4, 6)), [np.int64(5), np.int32(30)]),
+]
+
+
+@pytest.mark.parametrize(("letters", "first", "second", "output"), LISTS)
+def test_einsum_with_lists_of_axes(letters, first, second, output, device):
+    rng = np.random.default_rng(0)
+    a, b = (ml.Tensor(to_device(rng.standard_normal(shape), device), True) for shape in ((2, 3), (3, 4)))
+    y, z = ml.einsum(a, first, b, second, *([] if output is None else [output])), ml.einsum(letters, a, b)
+    np.testing.assert_array_equal(y.numpy(), z.numpy())
+    for operands in ([a, b], (a, b)):
+        np.testing.assert_array_equal(ml.einsum(letters, operands).numpy(), z.numpy())
+    assert ml.einsum(a, [1, 0]).shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda a: ml.einsum(), TypeError, "the subscripts come first.* got nothing"),
+        (lambda a: ml.einsum(a), TypeError, "each operand stands before the list of its axes.* got Tensor"),
+        (lambda a: ml.einsum(a, [0, 1], a), TypeError, "got Tensor, list, Tensor"),
+        (lambda a: ml.einsum([0, 1], a), TypeError, "got list, Tensor"),
+        (lambda a: ml.einsum(a, "ij"), TypeError, "got Tensor, str"),
+        (
+            lambda a: ml.einsum(a, [0, 1.5]),
+            TypeError,
+            "an axis in a list is an integer from 0 to 51, or Ellipsis; got 1.5",
+        ),
+        (lambda a: ml.einsum(a, [0, 52]), ValueError, "from 0 to 51, got 52"),
+        (lambda a: ml.einsum(a, [0, -1]), ValueError, "got -1"),
+        (lambda a: ml.einsum(a, [0, 1, 2]), ValueError, "names 3 axes"),
+        (lambda a: ml.einsum(a, [0, 1], [2]), ValueError, "in the output, but in no operand"),
+        (lambda a: ml.einsum("ij,jk", [a]), ValueError, "describes 2 operands, got 1"),
+    ],
+)
+def test_einsum_tells_what_is_wrong_with_lists(call, error, message):
+    with pytest.raises(error, match=message):
+        call(ml.ones(2, 3))
