@@ -19,8 +19,13 @@ STRANGERS = [None, "a", "", b"a", object(), {}, {"a": 1}, set(), frozenset({1}),
 NUMBERS = [2, 2.0, True, np.float32(2), np.int64(2), np.bool_(True), [1, 2], (2, 1), [[2], [1]], 10**30, float("nan")]
 
 
+def called(x):
+    """A name that is the same in every run: without the address in memory."""
+    return repr(x).partition(" at 0x")[0]
+
+
 class TestComparisons:
-    @pytest.mark.parametrize("other", STRANGERS, ids=repr)
+    @pytest.mark.parametrize("other", STRANGERS, ids=called)
     def test_what_is_no_number_is_never_equal(self, other):
         x = ml.tensor([1, 2])
         for answer in (x == other, other == x):
@@ -28,14 +33,14 @@ class TestComparisons:
         for answer in (x != other, other != x):
             assert answer is True
 
-    @pytest.mark.parametrize("other", STRANGERS, ids=repr)
+    @pytest.mark.parametrize("other", STRANGERS, ids=called)
     def test_and_has_no_order(self, other):
         x = ml.tensor([1.0, 2.0])
         for compare in (operator.lt, operator.le, operator.gt, operator.ge):
             with pytest.raises(TypeError, match="not supported between instances of 'Tensor' and"):
                 compare(x, other)
 
-    @pytest.mark.parametrize("other", NUMBERS, ids=repr)
+    @pytest.mark.parametrize("other", NUMBERS, ids=called)
     def test_numbers_are_compared_element_by_element(self, other):
         x, array = ml.tensor([1, 2]), np.array([1, 2])
         for compare in (operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge):
