@@ -32,8 +32,22 @@ NOT_METHODS = {
     "argcummin": "x.cummin(0).indices",
     "pad": "nn.functional.pad",
 }
-LAYERS = ("attention", "conv", "embedding", "linalg", "loss", "normalize", "random", "recurrent")
-"""Families whose records are layers and losses: functions in nn.functional, as in PyTorch. (Products are methods all the same.)"""
+LAYERS = (
+    "attention",
+    "conv",
+    "transposed",
+    "interpolate",
+    "padding",
+    "matrix",
+    "embedding",
+    "linalg",
+    "loss",
+    "normalize",
+    "random",
+    "recurrent",
+)
+"""Families whose records are layers, losses and linear algebra: functions in nn.functional and ml.linalg, as in PyTorch. (Products are
+methods all the same.)"""
 
 
 def family(op):

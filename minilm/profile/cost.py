@@ -233,6 +233,37 @@ def _window(s: Sizes) -> int:
     return math.prod(size) if isinstance(size, tuple) else size * size
 
 
+def conv_transpose(s: Sizes) -> int:
+    """A filter, weighted by each number of the input."""
+    weight = s.inputs[1]
+    assert weight is not None
+    return 2 * s.x() * math.prod(weight[1:]) + s.y * s.has(2)
+
+
+def conv_transpose_backward(s: Sizes) -> int:
+    weight = s.inputs[1]
+    assert weight is not None
+    filters = weight[1] * s.params["groups"]
+    return 2 * s.x() * math.prod(weight[1:]) * sum(s.needs[:2]) + added(s.y, filters) * s.needs[2]
+
+
+def _side(s: Sizes) -> int:
+    """The side of square matrices."""
+    shape = s.inputs[0]
+    assert shape is not None
+    return shape[-1]
+
+
+def cubes(s: Sizes) -> int:
+    """The cube of the side, for each matrix."""
+    return s.x() * _side(s)
+
+
+def solved(s: Sizes) -> int:
+    """Triangular factors of each matrix, then two triangular systems for each column."""
+    return 2 * cubes(s) // 3 + 2 * s.x(1) * _side(s)
+
+
 # -- norms and losses -------------------------------------------------------------------------------------------------
 
 
@@ -407,7 +438,16 @@ COSTS: dict[str, Cost] = {
     "layer_norm": Cost(layer_norm, layer_norm_backward),
     "rms_norm": Cost(rms_norm, rms_norm_backward),
     "batch_norm": Cost(batch_norm, batch_norm_backward),
+    "conv_transpose2d": Cost(conv_transpose, conv_transpose_backward),
     "max_pool2d": Cost(lambda s: (_window(s) - 1) * s.y, lambda s: s.y),
+    "max_pool2d_indices": Cost(lambda s: (_window(s) - 1) * s.y, lambda s: 0),
+    # Of square matrices, as LAPACK counts them (Golub and Van Loan 2013, sections 3.2 and 4.2).
+    "inv": Cost(lambda s: 2 * cubes(s), lambda s: 4 * cubes(s)),
+    "solve": Cost(solved, lambda s: solved(s) + 2 * s.x(1) * _side(s) * s.needs[0]),
+    "det": Cost(lambda s: 2 * cubes(s) // 3, lambda s: 2 * cubes(s) + s.x()),
+    "logdet": Cost(lambda s: 2 * cubes(s) // 3, lambda s: 2 * cubes(s) + s.x()),
+    "cholesky": Cost(lambda s: cubes(s) // 3, lambda s: 8 * cubes(s)),
+    "p_norm": Cost(lambda s: (T + 3) * s.x(), lambda s: (T + 4) * s.x()),
     "avg_pool2d": Cost(lambda s: _window(s) * s.y, lambda s: (_window(s) + 1) * s.y),
     # Losses, for each element; backward for input and target.
     "cross_entropy": Cost(cross_entropy, cross_entropy_backward),
