@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -638,13 +639,23 @@ def _as_array(data: Any, dtype: Any) -> Array:
     return data if dtype is None else data.astype(dtype, copy=False)
 
 
+_PLAIN = {float, int, bool}
+
+
 def _tensors_in(data: Any) -> list[Tensor]:
-    """The Tensors in nested lists."""
-    if isinstance(data, Tensor):
-        return [data]
-    if not isinstance(data, list | tuple) or set(map(type, data)) <= {float, int, bool}:
-        return []
-    return [t for part in data for t in _tensors_in(part)]
+    """The Tensors in nested lists. Level by level: a call for each row of numbers would take longer than their conversion."""
+    found, level = [], data if isinstance(data, list | tuple) else []
+    while True:
+        kinds = set(map(type, level))
+        if kinds <= _PLAIN:
+            return found
+        if any(issubclass(kind, Tensor) for kind in kinds):
+            found += [x for x in level if isinstance(x, Tensor)]
+        if not any(issubclass(kind, list | tuple) for kind in kinds):
+            return found
+        if len(kinds) > 1:
+            level = [x for x in level if isinstance(x, list | tuple)]
+        level = list(itertools.chain.from_iterable(level))
 
 
 def _joined(data: Any, tensors: list[Tensor], dtype: Any) -> Array:

@@ -57,7 +57,9 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float | None = None) ->
     """
     widths, ndim = tuple(pad), len(shape_of(x))
     if len(widths) % 2 or len(widths) > 2 * ndim:
-        raise ValueError(f"pad: {widths} must be pairs (before, after), at most one for each of {ndim} axes, the last one first.")
+        raise ValueError(
+            f"pad: {widths} must be pairs (before, after), at most one for each of {ndim} axes, the last one first."
+        )
     pairs = tuple(widths[2 * i : 2 * i + 2] for i in range(len(widths) // 2))
     pairs = ((0, 0),) * (ndim - len(pairs)) + pairs[::-1]
     if mode == "constant":
@@ -140,7 +142,9 @@ def _over_axes(name: str, x: Any, normalized_shape: Any, *args: Any, **options: 
     sizes = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
     shape = shape_of(x)
     if not sizes or shape[max(len(shape) - len(sizes), 0) :] != sizes:
-        raise ValueError(f"{name}: normalized_shape {sizes} must be the sizes of the last axes of x, which has shape {shape}.")
+        raise ValueError(
+            f"{name}: normalized_shape {sizes} must be the sizes of the last axes of x, which has shape {shape}."
+        )
     if len(sizes) == 1:
         return REGISTRY[name](x, *args, **options)
     parts = {"weight": None, "bias": None} if name == "layer_norm" else {"weight": None}
