@@ -644,7 +644,8 @@ _PLAIN = {float, int, bool}
 
 def _tensors_in(data: Any) -> list[Tensor]:
     """The Tensors in nested lists. Level by level: a call for each row of numbers would take longer than their conversion."""
-    found, level = [], data if isinstance(data, list | tuple) else []
+    found: list[Tensor] = []
+    level = data if isinstance(data, list | tuple) else []
     while True:
         kinds = set(map(type, level))
         if kinds <= _PLAIN:
@@ -684,7 +685,9 @@ def _joined(data: Any, tensors: list[Tensor], dtype: Any) -> Array:
         arrays = [build(p) for p in part]
         shapes = dict.fromkeys(shape_of(a) for a in arrays)
         if len(shapes) > 1:
-            raise ValueError(f"the parts of a list must have one shape to become a tensor, got {' and '.join(map(str, shapes))}.")
+            raise ValueError(
+                f"the parts of a list must have one shape to become a tensor, got {' and '.join(map(str, shapes))}."
+            )
         common = dtype if dtype is not None else joint_dtype([a.dtype for a in arrays])
         return device.xp.stack([a.astype(common, copy=False) for a in arrays])
 
