@@ -753,4 +753,16 @@ PARALLEL = [
            "tests/test_parallel.py::test_an_error_is_raised_and_the_next_batch_computed"),
 ]  # fmt: skip
 
-MUTANTS = [*ENGINE, *OPS, *LAYERS, *LAYER_FORMS, *OPTIMIZERS, *MODELS, *TRAINING, *TRACE, *ACCELERATOR, *PROFILE, *PARALLEL]
+MUTANTS = [
+    *ENGINE,
+    *OPS,
+    *LAYERS,
+    *LAYER_FORMS,
+    *OPTIMIZERS,
+    *MODELS,
+    *TRAINING,
+    *TRACE,
+    *ACCELERATOR,
+    *PROFILE,
+    *PARALLEL,
+]
