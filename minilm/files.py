@@ -204,7 +204,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except BaseException as error:  # Ctrl-C too must leave nothing behind
         with contextlib.suppress(OSError):  # what went wrong first is what counts
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(temporary)):
             error.filename, error.filename2 = str(path), None  # the file that the caller knows
         raise
     if os.name == "posix":

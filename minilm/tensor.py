@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -35,6 +36,7 @@ from minilm.ops.op import USUAL, Op, Spec, describe, number_dtype, shape_of
 Array = Any
 _new = object.__new__
 _PLAIN = frozenset({bool, int, float})
+DEPTH = 64  # of nested lists: NumPy's arrays have no more axes
 _default_dtype = np.dtype(np.float32)
 
 
@@ -900,12 +902,21 @@ def _misfit(what: str, tensor: Tensor, x: Any, error: Exception) -> Exception:
 
 
 def _tensors_in(data: Any) -> list[Tensor]:
-    """The Tensors in nested lists."""
-    if isinstance(data, Tensor):
-        return [data]
-    if not isinstance(data, list | tuple) or set(map(type, data)) <= {float, int, bool}:
-        return []
-    return [t for part in data for t in _tensors_in(part)]
+    """The Tensors in nested lists. Level by level: a call for each row of numbers would take longer than their conversion."""
+    found: list[Tensor] = []
+    level = data if isinstance(data, list | tuple) else []
+    for _ in range(DEPTH):  # a list may hold itself
+        kinds = set(map(type, level))
+        if kinds <= _PLAIN:
+            return found
+        if any(issubclass(kind, Tensor) for kind in kinds):
+            found += [x for x in level if isinstance(x, Tensor)]
+        if not any(issubclass(kind, list | tuple) for kind in kinds):
+            return found
+        if len(kinds) > 1:
+            level = [x for x in level if isinstance(x, list | tuple)]
+        level = list(itertools.chain.from_iterable(level))
+    return found
 
 
 def _joined(data: Any, tensors: list[Tensor], dtype: Any) -> Array:

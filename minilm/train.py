@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import math
-import os
 import signal
 import sys
 import threading
@@ -24,11 +23,13 @@ import numpy as np
 
 from minilm import random, terminal
 from minilm.backend import get_device
+from minilm.backend.detect import memory
 from minilm.checkpoint import CheckpointError, RunError, canonical, not_finite
 from minilm.data import random_blocks
 from minilm.files import atomic_write
 from minilm.graph import no_grad
 from minilm.models.gpt import GPT, GPTConfig
+from minilm.models.size import training_bytes
 from minilm.nn import functional as F
 from minilm.optim import AdamW, clip_grad_norm_
 from minilm.parallel import DataParallel, WorkerError
@@ -108,7 +109,7 @@ class Training:
         self.best_step: int | None = None
         self.saved: int | None = None
         if not get_device(device).waits_to_look:
-            _check_memory(run.model_config)
+            _check_memory(run.model_config, self.config.batch_size)
         random.manual_seed(self.config.seed)
         self.model = GPT(run.model_config).to(device)
         self.optimizer = AdamW(
@@ -290,17 +291,13 @@ def _check_model(run: Run, checkpoint: Checkpoint | None) -> int | None:
     return step
 
 
-def _check_memory(config: GPTConfig) -> None:
-    """Refuses a model that no memory of this machine can hold: weights, gradients and AdamW's two averages, 4 bytes each."""
-    try:
-        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # Windows
-        return
-    need = 16 * (config.vocab_size * config.n_embd + 12 * config.n_layer * config.n_embd**2)
-    if need > there > 0:
+def _check_memory(config: GPTConfig, batch_size: int) -> None:
+    """Refuses a model that the memory of this machine cannot hold while it is trained (`minilm.models.size`)."""
+    there, need = memory(), training_bytes(config, batch_size)
+    if there is not None and need > there:
         raise RunError(
-            f"a GPT with {config.n_layer} layers, {config.n_embd} wide and {config.vocab_size} tokens needs at least "
-            f"{need >> 30:,} GiB of memory to be trained; this machine has {there >> 30:,}. Choose a smaller --width or fewer --layers."
+            f"a GPT with {config.n_layer} layers, {config.n_embd} wide and {config.vocab_size} tokens takes at least "
+            f"{need / 1e9:,.0f} GB of memory to train, and there are {there / 1e9:,.0f} GB. Choose a smaller --width or fewer --layers."
         )
 
 

@@ -731,8 +731,8 @@ def blocked(tmp_path):
 
 
 FAILED_STARTS = {
-    "a width that no memory holds": (["--width", "2000000"], "of memory to be trained"),
-    "a batch that no memory holds": (["--batch-size", str(10**15)], "memory is too small"),
+    "a width that no memory holds": (["--width", "2000000"], "GB of memory to train"),
+    "a batch that no memory holds": (["--batch-size", str(10**15)], "GB of memory to train"),
     "a head too many": (["--heads", "3"], "does not divide"),
     "a device that is not there": (["--device", "tpu"], "tpu"),
     "a folder under a file": (["--out", "{tmp}/file/run"], "Not a directory"),
@@ -1069,14 +1069,16 @@ def test_patience_counts_anew_in_a_phase(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--steps", "7"], "give --steps more than 7"), (["--learning-rate", "-1"], "learning_rate must be"), (["--layers", "3"], "--layers"),
+    [(["--steps", "7"], "give --steps more than 7"), (["--learning-rate", "-1"], "--learning-rate"), (["--layers", "3"], "--layers"),
      (["--learning-rate", "1e-6"], "--min-learning-rate"), (["--seed", "3"], "--seed: the weights were drawn"), (["--out", "x"], "--out"),
      (["--recipe", "bpe"], "--recipe"), (["--heads", "4"], "--heads"), (["--dropout", "0.2"], "--dropout")],
 )  # fmt: skip
 def test_a_phase_that_cannot_be_is_refused_and_changes_nothing(stopped, copy, capsys, arguments, message):
     folder = copy(stopped)
     before = contents(folder)
-    assert main(["train", "--resume", str(folder), *arguments]) == 1
+    assert main(["train", "--resume", str(folder), *arguments]) == (
+        2 if "-1" in arguments else 1
+    )  # a value that is never right
     assert message in capsys.readouterr().err
     assert contents(folder) == before
 

@@ -1,10 +1,17 @@
 """Tensors made from lists that hold tensors."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
 import minilm as ml
 from minilm.backend import to_device
+
+
+class Pair(NamedTuple):
+    first: object
+    second: object
 
 
 def parts(device, *arrays):
@@ -20,6 +27,7 @@ def test_equal_shapes_become_one_tensor_of_its_own_memory(make, device):
         ([[a], [b]], [[[1, 2]], [[3, 4]]]),
         ([a[0], b[1]], [1, 4]),
         ([[a[0], 5.0], [6.0, b[1]]], [[1, 5], [6, 4]]),
+        ([(5.0, 6.0), Pair(7.0, b[0])], [[5, 6], [7, 3]]),
         ([[7.0, 8.0], a], [[7, 8], [1, 2]]),
         ([np.array([7.0, 8.0]), a], [[7, 8], [1, 2]]),
     ):
@@ -69,6 +77,7 @@ def test_what_cannot_become_a_tensor_is_told(device):
         ml.tensor([a[0], "two"])
 
 
+@pytest.mark.host
 def test_different_devices_are_named(device):
     if device.name == "cpu":
         pytest.skip("needs another device beside the CPU")

@@ -44,8 +44,10 @@ class _Filters(Module):
         init.default_(self.weight, self.bias)
 
     def _expect_channels(self, x: Any) -> None:
-        one: tuple[str | int, ...] = (self.in_channels, *SIZES[self.axes])
-        expect_axes(self, x, ("batch", *one), one)
+        shape = shape_of(x)
+        if len(shape) - self.axes not in (1, 2) or shape[-self.axes - 1] != self.in_channels:
+            one: tuple[str | int, ...] = (self.in_channels, *SIZES[self.axes])
+            expect_axes(self, x, ("batch", *one), one)
 
     def _each(self, value: Any) -> list[Any]:
         """An option for each axis."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from minilm.graph import no_grad
 from minilm.nn import functional as F
-from minilm.nn.checks import expect_shape, expect_sizes
+from minilm.nn.checks import expect_shape, expect_sizes, expect_width
 from minilm.nn.module import Module, Parameter
 from minilm.ops import REGISTRY
 from minilm.ops.op import shape_of
@@ -56,9 +56,10 @@ class LayerNorm(_Norm):
         self.bias = Parameter(zeros(*self.shape)) if elementwise_affine and bias else None
 
     def forward(self, x: Any) -> Tensor:
-        expect_shape(self, x, self.shape)
         if len(self.shape) > 1:
+            expect_shape(self, x, self.shape)
             return F.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
+        expect_width(self, x, self.shape[0])
         return REGISTRY["layer_norm"](x, self.weight, self.bias, eps=self.eps)
 
     def extra_repr(self) -> str:
@@ -85,9 +86,10 @@ class RMSNorm(_Norm):
         self.weight = Parameter(ones(*self.shape)) if elementwise_affine else None
 
     def forward(self, x: Any) -> Tensor:
-        expect_shape(self, x, self.shape)
         if len(self.shape) > 1:
+            expect_shape(self, x, self.shape)
             return F.rms_norm(x, self.shape, self.weight, self.eps)
+        expect_width(self, x, self.shape[0])
         return REGISTRY["rms_norm"](x, self.weight, eps=self.eps)
 
     def extra_repr(self) -> str:

@@ -61,6 +61,7 @@ class repeat_interleave(Op):
 
     def check(self, x, *, repeats, axis):
         shape = shape_of(x)
+        shape = shape or (1,)
         size = math.prod(shape) if axis is None else shape[normalize_axis("repeat_interleave", axis, len(shape))]
         if hasattr(repeats, "dtype"):
             repeats = array_of(repeats).tolist()
@@ -73,7 +74,7 @@ class repeat_interleave(Op):
         return {"repeats": tuple(counts), "axis": axis}
 
     def composed(self, x, *, repeats, axis=None):
-        if axis is None:
+        if axis is None or not shape_of(x):
             x, axis = reshape(x, -1), 0
         axis = normalize_axis("repeat_interleave", axis, len(shape_of(x)))
         if len(repeats) == 1:
@@ -93,6 +94,7 @@ class roll(Op):
 
     formula = r"y_i = x_{(i - s) \bmod n}"
     derivative = r"\bar x_i = \bar y_{(i + s) \bmod n}"
+    lifts = True
     samples = [Sample(real(2, 3), shift=1), Sample(real(2, 3), shift=-4, axis=1), Sample(real(2, 3, 2), shift=(1, 2), axis=(0, -2)),
                Sample(real(0, 2), shift=1, axis=0)]  # fmt: skip
 

@@ -269,6 +269,8 @@ class glu(Op):
 
     def check(self, x, *, axis):
         axis, shape = normalize_axis("glu", axis, len(shape_of(x))), shape_of(x)
+        if not shape:
+            raise ValueError("glu: a tensor without axes cannot be cut into halves.")
         if shape[axis] % 2:
             raise ValueError(f"glu: axis {axis} of {shape} is cut into halves, and its size {shape[axis]} is odd.")
         return {"axis": axis}
