@@ -826,13 +826,20 @@ def _from_numbers(data: Any) -> np.ndarray[Any, Any]:
 
 def _ragged(data: Any) -> str:
     """Where lists are not of one shape, in words."""
+    try:
+        return _first_misfit(data)
+    except RecursionError:
+        return "a list that holds itself, or too many lists within each other"
+
+
+def _first_misfit(data: Any) -> str:
     rows = list(data)
     if not all(isinstance(row, list | tuple) for row in rows):
         return "numbers beside lists"
     lengths = sorted({len(row) for row in rows})
     if len(lengths) > 1:
         return "rows of " + " and ".join(map(str, lengths)) + " elements"
-    return next((_ragged(row) for row in rows if not _is_block(row)), "blocks of several shapes")
+    return next((_first_misfit(row) for row in rows if not _is_block(row)), "blocks of several shapes")
 
 
 def _is_block(data: Any) -> bool:

@@ -171,6 +171,13 @@ class TestData:
         assert ml.tensor([[], []]).shape == (2, 0)
 
 
+def test_a_list_that_holds_itself_is_no_tensor():
+    ring = []
+    ring.append(ring)
+    with pytest.raises(ValueError, match="a list that holds itself"):
+        ml.tensor(ring)
+
+
 class TestGrad:
     @pytest.mark.parametrize(
         ("wrong", "error", "text"),

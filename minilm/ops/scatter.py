@@ -157,6 +157,7 @@ class index_select(Op):
 
     formula = r"y_{\dots k \dots} = x_{\dots i_k \dots}"
     derivative = r"\bar x_{\dots j \dots} = \sum_{k :\, i_k = j} \bar y_{\dots k \dots}"
+    lifts = True
     samples = [
         Sample(real(3, 2), integer(4, high=3), axis=0),
         Sample(real(2, 3, 2), integer(2, low=-3, high=3), axis=-2),
@@ -176,6 +177,7 @@ class index_add(Op):
 
     formula = r"y_{\dots j \dots} = x_{\dots j \dots} + \alpha \sum_{k :\, i_k = j} s_{\dots k \dots}"
     derivative = r"\bar x = \bar y, \quad \bar s_{\dots k \dots} = \alpha\, \bar y_{\dots i_k \dots}"
+    lifts = True
     samples = [
         Sample(real(3, 2), integer(4, high=3), real(4, 2), axis=0),
         Sample(real(2, 3), integer(2, high=3), real(2, 2), axis=1, alpha=-0.5),
@@ -197,6 +199,7 @@ class index_copy(Op):
     formula = r"y_{\dots i_k \dots} = s_{\dots k \dots}, \quad y = x \text{ elsewhere}"
     derivative = r"\bar s_{\dots k \dots} = \bar y_{\dots i_k \dots}, \quad \bar x = \bar y \text{ elsewhere}"
     domain = "each place named once"
+    lifts = True
     samples = [
         Sample(real(3, 2), integer(1, high=3), real(1, 2), axis=0),
         Sample(real(2, 3), integer(1, high=3), real(2, 1), axis=-1),
@@ -215,6 +218,7 @@ class index_fill(Op):
 
     formula = r"y_{\dots i_k \dots} = v, \quad y = x \text{ elsewhere}"
     derivative = r"\bar x = \bar y, \text{ and } 0 \text{ at the places}"
+    lifts = True
     samples = [
         Sample(real(3, 2), integer(2, high=3), axis=0, value=-1.5),
         Sample(real(2, 3), integer(1, high=3), axis=-1, value=0.0),

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from minilm.backend import DeviceError, as_array, quiet
 from minilm.optim.flat import join
 from minilm.signals import hold_signals
@@ -57,7 +59,9 @@ def _scaled(grads: list[Tensor], limit: float, norm_type: float) -> Array:
     arrays = [g.data for g in grads] if one_by_one else [join(grads)]
     if norm_type == 2:
         multiply = grads[0].device.multiply
-        squares = [multiply(a.reshape(-1), a.reshape(-1)) for a in arrays]
+        flat = [a.reshape(-1) for a in arrays]
+        flat = [a.astype(np.float32) if a.dtype == np.float16 else a for a in flat]  # where 257 squared is infinite
+        squares = [multiply(a, a) for a in flat]
         norm = as_array(xp.sqrt(xp.stack(squares).sum()))
     else:
         norm = as_array(xp.stack([xp.abs(a).max() for a in arrays]).max())

@@ -154,3 +154,11 @@ def test_gradients_of_two_dtypes_keep_them(norm_type):
     assert [p.grad.dtype for p in params] == [np.float32, np.float64]
     factor = 1 / (5 if norm_type == 2 else 4)
     np.testing.assert_allclose(np.concatenate(grads_of(params)), [3 * factor, 4 * factor], rtol=1e-5)
+
+
+def test_gradients_in_float16_have_a_norm(device):
+    """Their squares are added in float32: that of 300 is beyond float16."""
+    p = ml.Tensor(np.zeros(4, np.float16), True, device=device)
+    p.grad = ml.Tensor(np.full(4, 300.0, np.float16), device=device)
+    assert clip_grad_norm_([p], 300.0).item() == 600.0
+    np.testing.assert_allclose(p.grad.numpy(), 150.0, rtol=2e-3)
