@@ -109,7 +109,7 @@ def test_avg_pool2d(case, count_include_pad):
     x, frame = SEED.standard_normal((2, 2, *image)), [(p, p) for p in padding]
     value = 0.0 if count_include_pad else np.nan
     expected = naive(lambda w: np.nanmean(w, axis=(2, 3)), x, kernel, stride, frame, value=value)
-    y = avg_pool2d(x, kernel, stride, padding, count_include_pad)
+    y = avg_pool2d(x, kernel, stride, padding, count_include_pad=count_include_pad)
     np.testing.assert_allclose(y, expected, atol=1e-14)
 
 
