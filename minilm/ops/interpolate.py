@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from minilm.backend import to_device
 from minilm.ops.op import Op, Sample, op, real, shape_of
 from minilm.ops.shape import along, home_of
 
@@ -67,29 +66,29 @@ class resize(Op):
         return {"size": sizes, "mode": mode, "align_corners": bool(align_corners), "scales": scales}
 
     def composed(self, x, *, size, mode, align_corners=False, scales=None):
+        xp = home_of(x).xp
         for axis, m in enumerate(size, 2):
             n = x.shape[axis]
             scale = m / n if scales is None else scales[axis - 2]
             if mode.startswith("nearest"):
-                x = x[along(axis, to_device(nearest(n, m, scale, mode), home_of(x)))]
+                x = x[along(axis, nearest(xp, n, m, scale, mode))]
                 continue
-            lower, share = between(n, m, scale, align_corners)
-            upper = np.minimum(lower + 1, n - 1)
-            first, second = (x[along(axis, to_device(places, home_of(x)))] for places in (lower, upper))
-            weight = to_device(share.astype(x.dtype).reshape(-1, *(1,) * (x.ndim - axis - 1)), home_of(x))
+            lower, share = between(xp, n, m, scale, align_corners)
+            first, second = x[along(axis, lower)], x[along(axis, xp.minimum(lower + 1, n - 1))]
+            weight = share.astype(x.dtype).reshape(-1, *(1,) * (x.ndim - axis - 1))
             x = first * (1.0 - weight) + second * weight
         return x
 
 
-def nearest(n, m, scale, mode):
-    """Where in n places each of m is taken from."""
-    i = np.arange(m) + (0.5 if mode == "nearest-exact" else 0.0)
-    return np.minimum(np.floor(np.float32(i) * np.float32(1.0 / scale)).astype(np.int64), n - 1)
+def nearest(xp, n, m, scale, mode):
+    """Where in n places each of m is taken from. In float32, as PyTorch does: in float64 some places would be others."""
+    i = xp.arange(m, dtype=np.float32) + (0.5 if mode == "nearest-exact" else 0.0)
+    return xp.minimum(xp.floor(i * np.float32(1.0 / scale).item()).astype(np.int64), n - 1)
 
 
-def between(n, m, scale, align_corners):
+def between(xp, n, m, scale, align_corners):
     """The place of the input below each of m places, and how far it is above that, in shares of a step."""
-    i = np.arange(m)
-    s = i * ((n - 1) / (m - 1) if m > 1 else 0.0) if align_corners else np.maximum((i + 0.5) / scale - 0.5, 0.0)
-    lower = np.minimum(np.floor(s).astype(np.int64), n - 1)
+    i = xp.arange(m, dtype=np.float64)
+    s = i * ((n - 1) / (m - 1) if m > 1 else 0.0) if align_corners else xp.maximum((i + 0.5) / scale - 0.5, 0.0)
+    lower = xp.minimum(xp.floor(s).astype(np.int64), n - 1)
     return lower, s - lower

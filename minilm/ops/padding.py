@@ -5,9 +5,6 @@ Each is a choice of elements (`minilm.ops.index`): so a number that appears seve
 
 from __future__ import annotations
 
-import numpy as np
-
-from minilm.backend import to_device
 from minilm.ops.op import Op, Sample, op, real, shape_of
 from minilm.ops.shape import along, home_of
 
@@ -55,17 +52,18 @@ class pad_with_own(Op):
         return {"widths": pairs, "mode": mode}
 
     def composed(self, x, *, widths, mode):
+        xp = home_of(x).xp
         for axis, (n, (before, after)) in enumerate(zip(shape_of(x), widths, strict=True)):
             if before or after:
-                places = source(np.arange(-before, n + after), max(-before, 0), n - max(-after, 0), n, mode)
-                x = x[along(axis, to_device(places, home_of(x)))]
+                places = xp.arange(-before, n + after)
+                x = x[along(axis, source(xp, places, max(-before, 0), n - max(-after, 0), n, mode))]
         return x
 
 
-def source(i, start, stop, n, mode):
+def source(xp, i, start, stop, n, mode):
     """Where in an axis of size n, of which `start` to `stop` are left, the number at place i (before it: negative) is taken from."""
     if mode == "replicate":
-        return np.clip(i, 0, n - 1)
+        return xp.clip(i, 0, n - 1)
     if mode == "circular":
         return start + (i - start) % max(stop - start, 1)
-    return (n - 1) - np.abs((n - 1) - np.abs(i))
+    return (n - 1) - xp.abs((n - 1) - xp.abs(i))

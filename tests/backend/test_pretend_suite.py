@@ -61,7 +61,7 @@ def holds_arrays(value):
     return isinstance(value, list | np.ndarray) or (isinstance(value, tuple) and any(map(holds_arrays, value)))
 
 
-CONSTANTS = ("avg_pool2d",)  # it counts on the host how many numbers of each window lie in the image
+CONSTANTS = ("avg_pool1d", "avg_pool2d")  # they count on the host how many numbers of each window lie in the image
 
 
 @pytest.mark.parametrize(("op", "sample"), [case for case in CASES if case.values[0].name != "move"])

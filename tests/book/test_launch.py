@@ -55,7 +55,7 @@ def test_root_may_open_it_too(repository, monkeypatch, root):
     monkeypatch.setattr(launch, "is_root", lambda: root)
     run = Runner()
     launch.open_book(options=["--no-browser"], root=repository.root, run=run)
-    assert run.calls[0][0][5:] == [*(["--allow-root"] if root else []), "--no-browser"]
+    assert run.calls[0][0][6:] == [*(["--allow-root"] if root else []), "--no-browser"]
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no root on this system")
