@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from minilm.backend import device_of
-from minilm.ops.arithmetic import exp, log, where
+from minilm.ops.arithmetic import exp, log, pow, where
 from minilm.ops.op import Op, Sample, normalize_axis, op, real, shape_of
 from minilm.ops.reduce import sum
 from minilm.ops.shape import array_of, expand, home_of, reshape
@@ -123,7 +123,7 @@ class layer_norm(Op):
 
     def composed(self, x, weight, bias, *, eps):
         centred = x - mean_of(x, (x.ndim - 1,))
-        return scaled(centred * (mean_of(centred * centred, (x.ndim - 1,)) + eps) ** -0.5, weight, bias)
+        return scaled(centred * pow(mean_of(centred * centred, (x.ndim - 1,)) + eps, -0.5), weight, bias)
 
 
 @op
@@ -158,7 +158,7 @@ class rms_norm(Op):
         return device_of(g).rms_norm_backward(g, x, weight, aux)
 
     def composed(self, x, weight, *, eps):
-        return scaled(x * (mean_of(x * x, (x.ndim - 1,)) + eps) ** -0.5, weight, None)
+        return scaled(x * pow(mean_of(x * x, (x.ndim - 1,)) + eps, -0.5), weight, None)
 
 
 @op
@@ -251,7 +251,7 @@ class batch_norm(Op):
         centred = x - mean
         var = mean_of(centred * centred, axes) if var is None else as_channels(var, x.ndim)
         weight, bias = (None if p is None else as_channels(p, x.ndim) for p in (weight, bias))
-        return scaled(centred * (var + eps) ** -0.5, weight, bias)
+        return scaled(centred * pow(var + eps, -0.5), weight, bias)
 
 
 def mean_of(x, axes):
