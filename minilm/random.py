@@ -67,6 +67,8 @@ def set_state(state: dict[str, Any]) -> None:
     try:
         seed, counter = state["seed"], state["counter"]
         bits.state = state["generator"]
+        if bits.state != state["generator"]:
+            raise ValueError("a number of the generator is beyond its range")
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"this is no state of minilm.random ({type(error).__name__}: {error}).") from None
     for name, value in (("seed", seed), ("counter", counter)):

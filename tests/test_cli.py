@@ -157,6 +157,11 @@ def test_settings_that_do_not_fit_are_refused_before_anything_is_made(
     assert not Path("run").exists()
 
 
+def test_settings_are_looked_at_before_the_text(capsys):
+    assert main(["train", "--data", "not-there.txt", "--vocab-size", "300"]) == 1
+    assert "--vocab-size is for a new bpe tokenizer" in capsys.readouterr().err
+
+
 def test_every_setting_has_its_option_and_errors_are_told_in_options():
     names = option_names()
     settings = {f.name for cls in (GPTConfig, TrainConfig) for f in dataclasses.fields(cls)}

@@ -19,6 +19,7 @@ import pytest
 from minilm import lock
 from minilm.checkpoint import CheckpointError, RunError, load_arrays, save_arrays, seal
 from minilm.cli import main, parser
+from minilm.graph import no_grad
 from minilm.models import GPTConfig
 from minilm.recipes import Recipe, resume_run, start_run
 from minilm.run import FILES, Run
@@ -401,6 +402,20 @@ def test_after_a_bad_step_the_checkpoint_before_stands(tmp_path, monkeypatch, wh
     assert load_arrays(run.folder / "checkpoint.safetensors")[1]["step"] == 4
     assert_finite(run.folder)
     assert go_on(run.folder).reason == "finished"
+
+
+def test_finite_weights_without_a_finite_loss_are_not_saved(tmp_path):
+    run, text = tiny_run(tmp_path)
+    with run.locked():
+        training = Training(run, text, device="cpu")
+        training.save()
+        before = (run.folder / "checkpoint.safetensors").read_bytes()
+        with no_grad():
+            for p in training.model.parameters():
+                p.fill_(3e38)
+        with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="the loss became"):
+            training.save()
+    assert (run.folder / "checkpoint.safetensors").read_bytes() == before
 
 
 def test_a_validation_loss_that_is_not_finite_is_no_evaluation(tmp_path, monkeypatch):

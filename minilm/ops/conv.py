@@ -265,11 +265,11 @@ class avg_pool2d(Batched):
         windows = Windows(x.shape[2:], kernel_size, stride, padding)
         framed = windows.frame(x)
         first, *others = (framed[tap] for tap in windows.taps())
-        y = first.copy()
+        y = first.astype(np.float64 if len(others) > dev.long_sum else x.dtype)  # they are added one by one
         for part in others:
             y += part
         y *= mean_weight(dev, y.dtype, windows, count_include_pad)
-        return y
+        return y.astype(x.dtype, copy=False)
 
     def grad_x(self, g, _y, x, *, kernel_size, stride, padding, ceil_mode, count_include_pad):
         windows = Windows(x.shape[2:], kernel_size, stride, padding)
