@@ -67,7 +67,8 @@ def set_state(state: dict[str, Any]) -> None:
     try:
         seed, counter = state["seed"], state["counter"]
         bits.state = state["generator"]
-        if bits.state != state["generator"]:
+        kept, half = state["generator"]["has_uint32"], state["generator"]["uinteger"]
+        if bits.state != state["generator"] or kept not in (0, 1) or not 0 <= half < 2**32:
             raise ValueError("a number of the generator is beyond its range")
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"this is no state of minilm.random ({type(error).__name__}: {error}).") from None
