@@ -230,8 +230,8 @@ class GPT(nn.Module):
 
     def loss(self, ids: Ids, targets: Ids) -> Tensor:
         """The mean cross-entropy of the next tokens, in nats: ids and targets are (B, T)."""
-        logits = self(ids)
-        return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), _as_ids(targets, self.wte.weight).reshape(-1))
+        logits, targets = self(ids), _as_ids(targets, self.wte.weight)
+        return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
 
     def decay_groups(self, weight_decay: float) -> list[dict[str, Any]]:
         """Optimizer groups: matrices and embeddings decay, biases and norms do not (as nanoGPT)."""
