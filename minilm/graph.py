@@ -31,12 +31,11 @@ Array = Any
 
 
 class _Modes(threading.local):
-    """What the current thread records and checks."""
-
-    grad = True
-    observers: tuple[Any, ...] = ()
+    """What the current thread records and checks. (Its ``__dict__`` is looked up once per op: each attribute would cost as much.)"""
 
     def __init__(self) -> None:
+        self.grad = True
+        self.observers: tuple[Any, ...] = ()
         self.quietly = quiet_call()
 
 

@@ -400,22 +400,21 @@ class Tensor(Operators):
                         f"{op.name}: inputs are on {device.name} and on {here.name}; move one with .to(...)."
                     )
                 device, kind = here, type(array)
-            if array.dtype is not dtype:
-                mixed, dtype = mixed or dtype is not None, array.dtype
+            given = array.dtype
+            if given is not dtype:
+                mixed, dtype = mixed or dtype is not None, given
         if mixed or (dtype is not FLOAT32 and dtype is not FLOAT64):
             plan = op.plan(arrays)
             if plan is not None:
                 known = [x if isinstance(x, Tensor) else array for x, array in zip(inputs, arrays, strict=True)]
                 return plan.run(lambda *xs: _apply(op, xs, params), known)
-        observers = modes.observers
+        now = modes.__dict__
+        observers = now["observers"]
         if observers:
             graph.announce(op, "forward")
         try:
-            out = (
-                modes.quietly(op.forward, device, *arrays, **params)
-                if params
-                else modes.quietly(op.forward, device, *arrays)
-            )
+            quietly = now["quietly"]
+            out = quietly(op.forward, device, *arrays, **params) if params else quietly(op.forward, device, *arrays)
         except RuntimeError as error:
             if not is_nested(error):
                 raise
@@ -427,14 +426,15 @@ class Tensor(Operators):
             out, aux = out
         if op.multi:
             results = [Tensor._wrap(settle(as_array(y), arrays, params)) for y in out]
-        elif type(out) is kind and out.dtype is dtype and not mixed:
-            results = [Tensor._wrap(out)]
         else:
-            results = [Tensor._wrap(settle(as_array(out), arrays, params))]
+            y = out if type(out) is kind else as_array(out)
+            if mixed or y.dtype is not dtype:
+                y = settle(y, arrays, params)
+            results = [Tensor._wrap(y)]
         if op.view:
             for result in results:
                 result._version = next(x._version for x in inputs if isinstance(x, Tensor))
-        if record and modes.grad:
+        if record and now["grad"]:
             _record(op, inputs, arrays, params, results, aux)
         for observer in observers:
             if hasattr(observer, "forward"):

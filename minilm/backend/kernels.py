@@ -69,12 +69,15 @@ class Kernels:
             return [arrays]
         return [
             tuple(a[part] if is_deep and a is not None else a for a, is_deep in zip(arrays, deep, strict=True))
-            for part in self.cuts(sizes.pop(), elements)
+            for part in self.cuts(sizes.pop(), elements, threads_from=1)  # each score costs two products
         ]
 
-    def cuts(self, length: int, elements: int) -> list[slice]:
-        """An axis of `length` in equal parts, so many that `elements` elements in all make at most one block each."""
-        size = self.block_size if elements < 2 * self.thread_size else self.thread_size
+    def cuts(self, length: int, elements: int, threads_from: int = 2) -> list[slice]:
+        """An axis of `length` in equal parts, so many that `elements` elements in all make at most one block each.
+
+        From `threads_from` times `thread_size` elements on they are blocks for threads.
+        """
+        size = self.block_size if elements < threads_from * self.thread_size else self.thread_size
         count = max(1, min(length, -(-elements // size)))
         return [slice(i * length // count, (i + 1) * length // count) for i in range(count)]
 
