@@ -6,7 +6,7 @@ where each NumPy call is longer than that. So only large arrays are handed out, 
 number never depends on that of the threads; no sum crosses a block. Such results have the same bits on one thread and on many.
 
 OpenBLAS multiplies on threads of its own. They wait for each other awake, several times in a product, and for the next product
-for some 20 milliseconds. Where any other program keeps a core busy, a training step on two of them took 1.7 to 7 times as long as on
+for some 20 milliseconds. Where any other program keeps a core busy, a training step on two of them took 1.8 times as long as on
 one. The pool's threads sleep until there is work, and work that nobody has begun is done by whoever handed it out: the same step
 took as long as on one thread. On an idle machine a thread that has to be woken costs 20 to 80 microseconds a product. So every product of
 minilm keeps BLAS on one thread (`CpuDevice.multiply`), and a large one is cut over the pool (`CpuDevice.matmul`).
