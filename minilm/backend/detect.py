@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from minilm.backend.threads import processors
+
 INSTALL = 'pip install "minilm[gpu]"'
 """CUDA 12: every driver from 525 on, every GPU since Maxwell. ``minilm[gpu13]`` is the same with CUDA 13."""
 
@@ -151,7 +153,7 @@ def describe() -> list[tuple[str, str]]:
     usable = "cpu" if problem else "cpu, cuda"
     return [
         ("Python", f"{platform.python_version()} ({platform.system()} {platform.machine()})"),
-        ("processors", str(_processors())),
+        ("processors", str(processors())),
         ("memory", _gigabytes(memory())),
         *((name, _installed(name)) for name in ("minilm", *DEPENDENCIES)),
         ("BLAS", _blas()),
@@ -166,11 +168,6 @@ def _installed(name: str) -> str:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
-
-
-def _processors() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory() -> int | None:
