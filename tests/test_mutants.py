@@ -57,9 +57,9 @@ def run(tests, folder, module="minilm"):
     options = ["-x", "-rfE", "--tb=no", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, module, *options],
-        cwd=folder, env=environment, timeout=180, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        cwd=folder, env=environment, timeout=180, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    return done.returncode, done.stdout
+    return done.returncode, done.stdout.decode(errors="replace")  # a bug may print any byte
 
 
 def run_with(mutant, folder):
