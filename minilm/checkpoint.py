@@ -21,9 +21,7 @@ from numpy.typing import NDArray
 
 from minilm.files import atomic_write, counted, open_regular, packed_as, read_regular, shown
 from minilm.strict_json import JSONFault, object_from, short
-
-Arrays = dict[str, np.ndarray[Any, Any]]
-Pathish = str | os.PathLike[str]
+from minilm.types import Arrays, Pathish
 
 MAX_JSON_BYTES = 1 << 24
 MAX_ARRAY_BYTES = 1 << 32

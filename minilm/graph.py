@@ -27,8 +27,6 @@ from minilm.ops.op import REGISTRY, Op, Spec, shape_of
 from minilm.ops.reduce import sum_to
 from minilm.ops.shape import array_of
 
-Array = Any
-
 
 class _Modes(threading.local):
     """What the current thread records and checks. (Its ``__dict__`` is looked up once per op: each attribute would cost as much.)"""

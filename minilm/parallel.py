@@ -39,9 +39,7 @@ from minilm.backend import get_num_threads, set_num_threads, to_host
 from minilm.graph import modes
 from minilm.nn.module import Module
 from minilm.tensor import Tensor
-
-Array = np.ndarray[Any, Any]
-
+from minilm.types import HostArray
 
 SHARED_FOLDERS = ("/dev/shm", None)  # where the shared array's file is tried: in memory, then among the temporary files
 BEGINNING = 120.0  # seconds at least for a process to import what it needs, on a machine that is busy
@@ -154,7 +152,7 @@ class DataParallel:
             total += loss_share
         return Tensor(np.asarray(total, self._shared.dtype))
 
-    def _add(self, flat: Array, touched: list[bool]) -> None:
+    def _add(self, flat: HostArray, touched: list[bool]) -> None:
         """Adds a worker's gradients to this process's."""
         for p, part, has in zip(self._params, _pieces(flat, self._params), touched, strict=True):
             if has and p.grad is None:
@@ -238,13 +236,13 @@ def _root(module: str) -> str | None:
     return os.path.realpath(folder.parent if hasattr(package, "__path__") else folder)
 
 
-def _unpickled(cls: type[Tensor], array: Array, requires_grad: bool, name: str | None) -> Tensor:
+def _unpickled(cls: type[Tensor], array: HostArray, requires_grad: bool, name: str | None) -> Tensor:
     tensor = cls(array)
     tensor.requires_grad, tensor.name = requires_grad, name
     return tensor
 
 
-def _rows(arrays: list[Array]) -> int:
+def _rows(arrays: list[HostArray]) -> int:
     """How many rows a batch has."""
     lengths = {len(x) if x.ndim else 0 for x in arrays}
     if len(lengths) != 1 or not lengths.copy().pop():
@@ -255,7 +253,7 @@ def _rows(arrays: list[Array]) -> int:
 
 
 @contextlib.contextmanager
-def _shared_array(shape: tuple[int, int], dtype: Any) -> Iterator[tuple[str, Array]]:
+def _shared_array(shape: tuple[int, int], dtype: Any) -> Iterator[tuple[str, HostArray]]:
     """A file, in memory where there is room, and an array on it; only those who open it within see it."""
     name = _reserved(math.prod(shape) * dtype.itemsize)
     try:
@@ -299,18 +297,18 @@ def _fill(file: Any, size: int) -> None:
     file.flush()
 
 
-def _open_shared(path: str, shape: tuple[int, int], dtype: Any) -> Array:
+def _open_shared(path: str, shape: tuple[int, int], dtype: Any) -> HostArray:
     with open(path, "r+b") as file:
         return np.frombuffer(mmap.mmap(file.fileno(), 0), dtype).reshape(shape)
 
 
-def _pieces(flat: Array, params: Sequence[Tensor]) -> list[Array]:
+def _pieces(flat: HostArray, params: Sequence[Tensor]) -> list[HostArray]:
     """Views of a flat array, shaped like the parameters one after another."""
     ends = np.cumsum([p.size for p in params])
     return [flat[end - p.size : end].reshape(p.shape) for p, end in zip(params, ends, strict=True)]
 
 
-def _part_backward(model: Module, method: str, piece: list[Array], share: float) -> float:
+def _part_backward(model: Module, method: str, piece: list[HostArray], share: float) -> float:
     """Adds a part's share of the gradient to the parameters, and returns its share of the loss."""
     loss = getattr(model, method)(*piece) * share
     loss.backward()
@@ -463,7 +461,7 @@ def _part_server(message: bytes, method: str, path: str, shape: tuple[int, int],
         p.data = weights
 
     def serve(
-        piece: list[Array], share: float, key: int, training: bool, needs: list[bool], row: int
+        piece: list[HostArray], share: float, key: int, training: bool, needs: list[bool], row: int
     ) -> tuple[float, list[bool]]:
         random.manual_seed(key)
         model.train(training)

@@ -37,9 +37,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minilm.checkpoint import (
-    Arrays,
     CheckpointError,
-    Pathish,
     RunError,
     canonical,
     load_json,
@@ -55,6 +53,7 @@ from minilm.models.gpt import GPT, GPTConfig
 from minilm.settings import MAY_CHANGE, SCHEDULE, Phase, TextSource, TrainConfig, check_changes, fingerprint, from_json
 from minilm.tensor import Tensor
 from minilm.text import Tokenizer, load_tokenizer
+from minilm.types import Arrays, Pathish
 
 FORMAT, VERSIONS = "minilm run", (1, 2)
 

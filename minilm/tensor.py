@@ -32,8 +32,8 @@ from minilm.operators import Operators
 from minilm.ops import REGISTRY
 from minilm.ops.dtypes import FLOAT32, FLOAT64, joint_dtype, set_default_float, settle
 from minilm.ops.op import USUAL, Op, Spec, describe, number_dtype, shape_of
+from minilm.types import Array
 
-Array = Any
 _new = object.__new__
 _PLAIN = frozenset({bool, int, float})
 DEPTH = 64  # of nested lists: NumPy's arrays have no more axes

@@ -36,8 +36,8 @@ from minilm.parallel import DataParallel, WorkerError
 from minilm.run import Checkpoint, Run, load_weights, warn, weights_of
 from minilm.settings import TrainConfig
 from minilm.tensor import Tensor
+from minilm.types import HostArray
 
-Tokens = np.ndarray[Any, Any]
 LOG_EVERY = 10
 EVAL_TOKENS = 32_768  # for the evaluations on the way; the last one reads all
 
@@ -46,8 +46,8 @@ EVAL_TOKENS = 32_768  # for the evaluations on the way; the last one reads all
 class TokenizedText:
     """The two parts of a text as ids. `validation_characters` turns nats a token into bits a character."""
 
-    train: Tokens
-    validation: Tokens
+    train: HostArray
+    validation: HostArray
     validation_characters: int
 
     def bits_per_character(self, loss: float) -> float:
@@ -149,7 +149,7 @@ class Training:
             rows = rows[np.linspace(0, count - 1, max(1, most // block)).astype(int)]
         return self._mean_loss(rows)
 
-    def _mean_loss(self, rows: Tokens) -> float:
+    def _mean_loss(self, rows: HostArray) -> float:
         """The mean loss of the validation text's contexts that begin at `rows`."""
         block, ids = self.run.model_config.block_size, self.text.validation
         total, batch = 0.0, max(1, 4096 // block)
@@ -413,7 +413,7 @@ class Meter:
             self.clock = time.perf_counter()
 
     def read(self) -> float:
-        """Tokens a second since it was read last, or made."""
+        """HostArray a second since it was read last, or made."""
         now = time.perf_counter()
         seconds, steps = self.seconds + now - self.clock, self.training.step - self.step
         self.step, self.seconds, self.clock = self.training.step, 0.0, now

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minilm.backend.device import Array, Device
+from minilm.backend.device import Device
+from minilm.types import Array
 
 
 class Accelerator(Device):

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Array = Any
+from minilm.types import Array
 
 CUDA_R_32F, CUDA_R_64F, CUDA_R_16F, CUDA_R_16BF = 0, 1, 2, 14  # cudaDataType_t, library_types.h
 COMPUTE_32F, COMPUTE_64F, COMPUTE_32F_FAST_TF32 = 68, 70, 77  # cublasComputeType_t, cublas_api.h

@@ -28,7 +28,7 @@ import numpy as np
 
 from minilm.backend.cublas import cupy_products
 from minilm.backend.cuda.row_kernels import RowKernels
-from minilm.backend.device import Array
+from minilm.types import Array
 
 
 class CupyDevice(RowKernels):

@@ -13,9 +13,7 @@ import numpy as np
 from minilm.backend.kernels import Kernels
 from minilm.backend.memory import keep_freed_memory
 from minilm.backend.threads import can_limit_blas, pool
-
-Array = Any  # a NumPy array, or a CuPy array: the two have no common base class
-
+from minilm.types import Array
 
 SMALL_PRODUCT = 1 << 13  # multiplications; up to here OpenBLAS itself takes one thread, for matrices and vectors
 LARGE_PRODUCT = 1 << 22  # from here half a product takes longer than to wake a thread

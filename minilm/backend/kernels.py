@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from minilm.backend import special
-
-Array = Any
+from minilm.types import Array
 
 GELU_SLOPE, GELU_CUBIC = math.sqrt(2.0 / math.pi), 0.044715
 

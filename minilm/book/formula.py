@@ -24,6 +24,7 @@ from minilm.gradcheck import GradcheckError, gradcheck
 from minilm.graph import enable_grad
 from minilm.ops.op import Arg, distinct, integer, mask, real, simplex
 from minilm.tensor import Tensor, get_default_dtype, set_default_dtype
+from minilm.types import HostArray
 
 GRADIENT_POINTS = 3  # of the points, so many are used for the gradient check
 LARGE = 400  # from so many elements on, the gradient is checked in random directions instead of element by element
@@ -31,8 +32,7 @@ DISAGREE = 1e-3  # relative: less is no proof that a formula is wrong
 WIDTH = 88  # characters of a printed line
 SHOWN = 6  # arrays with more elements are printed by their shape
 
-Array = np.ndarray[Any, Any]
-Point = dict[str, Array]
+Point = dict[str, HostArray]
 
 
 class FormulaError(AssertionError):
@@ -192,7 +192,7 @@ def _outputs(result: Any) -> list[Any]:
     return list(result) if isinstance(result, tuple | list) else [result]
 
 
-def _values(result: Any, id: str, who: str) -> tuple[Array, ...]:
+def _values(result: Any, id: str, who: str) -> tuple[HostArray, ...]:
     """The outputs as float64 arrays."""
     arrays = []
     for y in _outputs(result):
@@ -205,7 +205,7 @@ def _values(result: Any, id: str, who: str) -> tuple[Array, ...]:
     return tuple(arrays)
 
 
-def _attempt(formula: Callable[..., Any], point: Point, id: str) -> tuple[Array, ...] | str:
+def _attempt(formula: Callable[..., Any], point: Point, id: str) -> tuple[HostArray, ...] | str:
     """The wrong formula's outputs, or a word on why there are none."""
     try:
         return _values(_call(formula, point), id, "formula")
@@ -213,14 +213,14 @@ def _attempt(formula: Callable[..., Any], point: Point, id: str) -> tuple[Array,
         return f"cannot be computed ({type(error).__name__}: {error})"
 
 
-def _refuse_nan(id: str, who: str, outputs: tuple[Array, ...]) -> None:
+def _refuse_nan(id: str, who: str, outputs: tuple[HostArray, ...]) -> None:
     if any(np.isnan(x).any() for x in outputs):
         raise FormulaError(
             f"({id}) the {who} returned NaN: draw the inputs from where both are defined (low=, high=, kinks=)."
         )
 
 
-def _gap(formula: tuple[Array, ...], engine: tuple[Array, ...], tolerance: float) -> _Gap:
+def _gap(formula: tuple[HostArray, ...], engine: tuple[HostArray, ...], tolerance: float) -> _Gap:
     """The largest deviation, in units in which `tolerance` is the limit; infinite where shapes differ or numbers are missing."""
     if [x.shape for x in formula] != [x.shape for x in engine]:
         return _Gap(np.inf, 0, ())
@@ -282,12 +282,12 @@ def _disagreement(id: str, engine: Any, formula: Any, drawn: list[Point], k: int
     )
 
 
-def _shapes(outputs: tuple[Array, ...]) -> str:
+def _shapes(outputs: tuple[HostArray, ...]) -> str:
     shapes = [str(x.shape) for x in outputs]
     return f"shape {shapes[0]}" if len(shapes) == 1 else f"{len(shapes)} outputs of shapes {', '.join(shapes)}"
 
 
-def _show(x: Array) -> str:
+def _show(x: HostArray) -> str:
     """An array in four significant digits; a large one by its shape."""
     if x.size > SHOWN:
         return f"array of shape {x.shape}"
@@ -301,7 +301,7 @@ def _show_point(point: Point) -> str:
     return ", ".join(f"{name} = {_show(x)}" for name, x in point.items()) or "no inputs"
 
 
-def _show_results(formula: tuple[Array, ...], engine: tuple[Array, ...], gap: _Gap) -> str:
+def _show_results(formula: tuple[HostArray, ...], engine: tuple[HostArray, ...], gap: _Gap) -> str:
     if [x.shape for x in formula] != [x.shape for x in engine]:
         return f"the formula gives {_shapes(formula)}, the engine {_shapes(engine)}"
     f, e = formula[gap.output], engine[gap.output]

@@ -14,27 +14,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minilm.backend import special
-
-Array = np.ndarray[Any, Any]
+from minilm.types import HostArray
 
 
 class Norm(NamedTuple):
     """What a layer norm multiplies by, adds and is damped with, for `Decoder.normalize`."""
 
-    scale: Array
-    shift: Array | None
-    damping: Array
+    scale: HostArray
+    shift: HostArray | None
+    damping: HostArray
 
 
 class Layer(NamedTuple):
     """The weights of one block, each matrix as (in, out) and with its bias, and the cache of its attention."""
 
     norm_1: Norm
-    attend: tuple[Array, Array | None]
-    project: tuple[Array, Array | None]
+    attend: tuple[HostArray, HostArray | None]
+    project: tuple[HostArray, HostArray | None]
     norm_2: Norm
-    up: tuple[Array, Array | None]
-    down: tuple[Array, Array | None]
+    up: tuple[HostArray, HostArray | None]
+    down: tuple[HostArray, HostArray | None]
     cache: Any
 
 
@@ -68,7 +67,7 @@ class Decoder:
         self.powers, self.rows = (*powers[1:4], powers[1:4], powers[4:7]), powers.reshape(len(powers), -1)
         self.coefficients = np.array(special.R_OF_CDF, np.float32)
 
-    def __call__(self, ids: list[int]) -> Array:
+    def __call__(self, ids: list[int]) -> HostArray:
         """The logits (batch, vocab_size) of the token after `ids` (batch,), which go into the cache."""
         position = self.layers[0].cache.length
         x = self.tokens[ids]
@@ -81,7 +80,7 @@ class Decoder:
             x += self.affine(self.gelu(self.affine(self.normalize(x, layer.norm_2), layer.up)), layer.down)
         return self.affine(self.normalize(x, self.last), self.head)
 
-    def affine(self, x: Array, weights: tuple[Array, Array | None]) -> Array:
+    def affine(self, x: HostArray, weights: tuple[HostArray, HostArray | None]) -> HostArray:
         """x W + b. `ndarray.dot` is BLAS with a microsecond less around it than `matmul`."""
         weight, bias = weights
         y = x.dot(weight)
@@ -89,7 +88,7 @@ class Decoder:
             y += bias
         return y
 
-    def normalize(self, x: Array, norm: Norm) -> Array:
+    def normalize(self, x: HostArray, norm: Norm) -> HostArray:
         r"""Layer norm, as :math:`w \sqrt n\, c / \sqrt{\sum_i c_i^2 + n \epsilon} + b`, c = x - mean, with :math:`w \sqrt n` made once."""
         y = x - x.dot(self.mean)[:, None]
         size = np.vecdot(y, y)[:, None]
@@ -101,7 +100,7 @@ class Decoder:
             y += norm.shift
         return y
 
-    def attention(self, q: Array, cache: Any) -> Array:
+    def attention(self, q: HostArray, cache: Any) -> HostArray:
         """Of queries (batch, heads, 1, D) to all keys in the cache: (batch, heads * D). The D sums are divided, not the weights."""
         q *= self.scale
         p = np.matmul(q, cache.keys_transposed[..., : cache.length])
@@ -111,7 +110,7 @@ class Decoder:
         y /= np.add.reduce(p, axis=-1, keepdims=True)
         return y.reshape(len(y), -1)
 
-    def gelu(self, x: Array) -> Array:
+    def gelu(self, x: HostArray) -> HostArray:
         r""":math:`\tfrac12 x (1 + \tanh(x\, R(x^2)))`, with the polynomial R of `minilm.backend.special`.
 
         Its powers are made side by side, so that their weighted sum is one product: Horner's rule would take twice the calls.
@@ -139,11 +138,11 @@ def _norm(module: Any) -> Norm:
     return Norm(scale, None if module.bias is None else module.bias.data, damping)
 
 
-def _linear(module: Any) -> tuple[Array, Array | None]:
+def _linear(module: Any) -> tuple[HostArray, HostArray | None]:
     return module.weight.data.T, None if module.bias is None else module.bias.data
 
 
-def _position_table(module: Any) -> Array | None:
+def _position_table(module: Any) -> HostArray | None:
     if module is None:
         return None
     return (module.weight if hasattr(module, "weight") else module.table).data

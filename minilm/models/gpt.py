@@ -28,8 +28,7 @@ from minilm.models.generation import generate
 from minilm.nn import functional as F
 from minilm.ops.op import is_fused
 from minilm.tensor import Tensor
-
-Ids = Any  # integers: lists, a NumPy array or a Tensor
+from minilm.types import Ids
 
 
 @dataclass(frozen=True)

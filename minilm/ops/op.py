@@ -42,7 +42,6 @@ import numpy as np
 from minilm.backend import Device, DeviceError, as_array, cpu, device_of
 from minilm.ops import dtypes
 
-Array = Any
 REGISTRY: dict[str, Op] = {}
 SPELLINGS: dict[str, tuple[str, ...]] = {
     "dim": ("axis",), "dims": ("axes", "axis", "repeats"), "dim0": ("axis0",), "dim1": ("axis1",), "dim2": ("axis2",),

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from minilm.backend import Device
-from minilm.optim.optimizer import Array, Group, Optimizer
+from minilm.optim.optimizer import Group, Optimizer
 from minilm.tensor import Tensor
+from minilm.types import Array
 
 
 class Adam(Optimizer):

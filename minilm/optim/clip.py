@@ -13,8 +13,7 @@ from minilm.backend import DeviceError, as_array, quiet
 from minilm.optim.flat import join
 from minilm.signals import hold_signals
 from minilm.tensor import Tensor
-
-Array = Any
+from minilm.types import Array
 
 
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0) -> Tensor:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from minilm.tensor import Tensor
+from minilm.types import Array
 
-Array = Any
 State = dict[str, Any]
 
 

@@ -12,8 +12,8 @@ from minilm.graph import enable_grad
 from minilm.optim.flat import FlatParameters
 from minilm.signals import hold_signals
 from minilm.tensor import Tensor
+from minilm.types import Array
 
-Array = Any
 Group = dict[str, Any]
 
 _SWITCHES = ("nesterov", "centered", "amsgrad")

@@ -23,8 +23,8 @@ import numpy as np
 
 from minilm.backend import device_of
 from minilm.ops.op import Op
+from minilm.types import Shape
 
-Shape = tuple[int, ...]
 TRANSCENDENTAL = T = 8
 """What an exponential and its kin count."""
 

@@ -32,8 +32,8 @@ from minilm.backend import as_array, to_host
 from minilm.files import atomic_write
 from minilm.ops.op import Op, Spec
 from minilm.tensor import Tensor
+from minilm.types import Array
 
-Array = Any
 COPIED = 1 << 16  # results larger than this are kept by reference: ops never write into them
 READABLE = ("minilm.models", "minilm.nn.recurrent", "minilm.nn.attention", "minilm.nn.transformer")
 ELEMENTWISE = ("arithmetic", "activation", "elementary", "rectifier", "rounding", "logic")  # files of ops

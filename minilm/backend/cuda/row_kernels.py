@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from minilm.backend.accelerator import Accelerator
-from minilm.backend.device import Array
 from minilm.backend.kernels import mix64
+from minilm.types import Array
 
 SOURCE = Path(__file__).with_name("kernels.cu")
 C_NAMES = {"f": "float", "d": "double"}  # what REAL is, for each dtype (by its character) that there are kernels for
