@@ -23,8 +23,8 @@ import numpy as np
 from minilm import nn
 from minilm.backend import cpu
 from minilm.graph import modes
-from minilm.models.decoding import Decoder
 from minilm.models.generation import generate
+from minilm.models.gpt_numpy import Decoder
 from minilm.nn import functional as F
 from minilm.ops.op import is_fused
 from minilm.tensor import Tensor

@@ -17,7 +17,7 @@ import minilm as ml
 from minilm import nn
 from minilm.models import GPT, GPTConfig
 from minilm.nn import functional as F
-from minilm.parallel import DataParallel, WorkerError
+from minilm.parallel import DataParallel, WorkerError, data_parallel
 
 pytestmark = pytest.mark.host  # processes are for the CPU
 
@@ -208,7 +208,7 @@ def test_nothing_is_left_behind():
 PARENT = """
 import sys, time
 from minilm.parallel import DataParallel
-from tests.test_parallel import Slow, batch
+from tests.parallel.test_data_parallel import Slow, batch
 parallel = DataParallel(Slow(), 2)
 print(parallel._workers[0].process.pid, flush=True)
 if sys.argv[1] == "computing":
@@ -319,7 +319,7 @@ with DataParallel(Own(), 2) as parallel:
     parallel.backward(np.ones((4, 4), np.float32), np.zeros(4, int))
 print("done")
 """
-OWN = "from tests.test_parallel import Net\nclass Own(Net):\n    pass\n"
+OWN = "from tests.parallel.test_data_parallel import Net\nclass Own(Net):\n    pass\n"
 
 
 @pytest.mark.parametrize(
@@ -351,9 +351,9 @@ def test_the_current_folder_leaves_the_path_or_comes_last(tmp_path, monkeypatch)
     (own / "lies_here.py").touch()
     monkeypatch.chdir(own)
     monkeypatch.setattr(sys, "path", ["", ".", str(own), str(tmp_path / "link"), str(elsewhere)])
-    assert ml.parallel.worker_path({"json", "minilm.models"}) == [str(elsewhere)]
+    assert data_parallel.worker_path({"json", "minilm.models"}) == [str(elsewhere)]
     importlib.import_module("lies_here")
-    assert ml.parallel.worker_path({"json", "lies_here"}) == [str(elsewhere), os.path.realpath(own)]
+    assert data_parallel.worker_path({"json", "lies_here"}) == [str(elsewhere), os.path.realpath(own)]
     del sys.modules["lies_here"]
 
 
@@ -362,15 +362,15 @@ def test_room_for_the_shared_array_is_reserved_before_it_is_used(full, tmp_path,
     folders = [tmp_path / "memory", tmp_path / "disk"]
     for folder in folders:
         folder.mkdir()
-    monkeypatch.setattr(ml.parallel, "SHARED_FOLDERS", tuple(map(str, folders)))
-    fill = ml.parallel._fill
+    monkeypatch.setattr(data_parallel, "SHARED_FOLDERS", tuple(map(str, folders)))
+    fill = data_parallel._fill
 
     def fill_or_fail(file, size):
         if Path(file.name).parent in folders[:full]:
             raise OSError(errno.ENOSPC, "No space left on device")
         fill(file, size)
 
-    monkeypatch.setattr(ml.parallel, "_fill", fill_or_fail)
+    monkeypatch.setattr(data_parallel, "_fill", fill_or_fail)
     if full == 1:
         with DataParallel(net(), 2) as parallel:
             assert parallel.backward(*batch(4)).item() > 0
@@ -387,14 +387,14 @@ def test_reserving_fails_where_the_limit_is_and_not_later(reserve, tmp_path, mon
     resource = pytest.importorskip("resource", reason="Windows has no limits for a process")
     if reserve == "zeros":
         monkeypatch.delattr(os, "posix_fallocate", raising=False)
-    monkeypatch.setattr(ml.parallel, "SHARED_FOLDERS", (str(tmp_path),))
-    name = ml.parallel._reserved(3 << 20)
+    monkeypatch.setattr(data_parallel, "SHARED_FOLDERS", (str(tmp_path),))
+    name = data_parallel._reserved(3 << 20)
     assert os.stat(name).st_blocks * 512 >= 3 << 20
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
     try:
         with pytest.raises(OSError, match="use fewer processes"):
-            ml.parallel._reserved(3 << 20)
+            data_parallel._reserved(3 << 20)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)

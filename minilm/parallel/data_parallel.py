@@ -335,7 +335,7 @@ sys.path[:] = [*path, *(p for p in sys.path if p not in path)]
 spec = importlib.util.spec_from_file_location("minilm", folder + "/__init__.py", submodule_search_locations=[folder])
 sys.modules["minilm"] = module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
-from minilm.parallel import _main
+from minilm.parallel.data_parallel import _main
 _main()
 """
 
@@ -346,7 +346,7 @@ class _Worker:
     def __init__(self, number: int, path: list[str]) -> None:
         self.number = number
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        places = json.dumps([path, str(Path(__file__).parent)])
+        places = json.dumps([path, str(Path(__file__).parents[1])])
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-c", _START, places], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         )
