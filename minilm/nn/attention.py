@@ -13,6 +13,7 @@ from minilm.nn.module import Module
 from minilm.ops import REGISTRY
 from minilm.ops.op import shape_of
 from minilm.tensor import Tensor
+from minilm.types import Array
 
 
 class MultiHeadAttention(Module):
@@ -51,12 +52,12 @@ class MultiHeadAttention(Module):
 
     def forward(
         self,
-        query: Any,
-        key: Any = None,
-        value: Any = None,
-        mask: Any = None,
+        query: Tensor | Array,
+        key: Tensor | Array | None = None,
+        value: Tensor | Array | None = None,
+        mask: Tensor | Array | None = None,
         *,
-        key_padding_mask: Any = None,
+        key_padding_mask: Tensor | Array | None = None,
         causal: bool = False,
     ) -> Tensor:
         """Attends from each position of `query` to the positions of `key`.

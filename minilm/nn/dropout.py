@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minilm.nn import functional as F
 from minilm.nn.checks import expect_probability, expect_width
 from minilm.nn.linear import Linear
@@ -25,7 +23,7 @@ class Dropout(Module):
         expect_probability("Dropout", p)
         self.p = p
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.p, self.training)
 
     def extra_repr(self) -> str:
@@ -52,7 +50,7 @@ class DropConnect(Module):
             raise TypeError(f"DropConnect wraps a Linear layer, got {type(linear).__name__}.")
         self.linear, self.p = linear, p
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0.0:
             return self.linear(x)
         expect_width(self.linear, x, self.linear.in_features)

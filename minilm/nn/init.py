@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minilm import random
 from minilm.backend import to_device
 from minilm.graph import no_grad
+from minilm.nn.module import Module
 from minilm.tensor import Tensor
-
-if TYPE_CHECKING:
-    from minilm.nn.module import Module
+from minilm.types import HostArray
 
 Rng = np.random.Generator | None
 
@@ -178,7 +176,7 @@ def _generator(rng: Rng) -> np.random.Generator:
     return random.generator() if rng is None else rng
 
 
-def _fill(tensor: Tensor, numbers: np.ndarray[Any, Any]) -> Tensor:
+def _fill(tensor: Tensor, numbers: HostArray) -> Tensor:
     with no_grad():
         return tensor.copy_(to_device(numbers.astype(tensor.dtype), tensor.device))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from minilm.nn import functional as F
 from minilm.nn.attention import MultiHeadAttention
@@ -13,8 +12,9 @@ from minilm.nn.linear import Linear
 from minilm.nn.module import Module
 from minilm.nn.norm import LayerNorm
 from minilm.tensor import Tensor
+from minilm.types import Array
 
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": F.relu, "gelu": F.gelu, "silu": F.silu, "tanh": F.tanh}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu, "silu": F.silu, "tanh": F.tanh}
 
 
 class FeedForward(Module):
@@ -46,7 +46,7 @@ class FeedForward(Module):
         self.dropout = Dropout(dropout)
         self.down = Linear(dim_feedforward, d_model, bias)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         return self.down(self.dropout(ACTIVATIONS[self.activation](self.up(x))))
 
     def extra_repr(self) -> str:
@@ -96,17 +96,24 @@ class TransformerEncoderLayer(Module):
         self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Any, mask: Any = None, *, key_padding_mask: Any = None, causal: bool = False) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | Array | None = None,
+        *,
+        key_padding_mask: Tensor | Array | None = None,
+        causal: bool = False,
+    ) -> Tensor:
         """``(batch, length, d_model)`` or ``(length, d_model)`` to the same shape. The masks are those of `MultiHeadAttention`.
 
         Raises:
             ValueError: a shape does not fit.
         """
 
-        def attend(x: Any) -> Tensor:
+        def attend(x: Tensor) -> Tensor:
             return self.dropout(self.self_attn(x, mask=mask, key_padding_mask=key_padding_mask, causal=causal))
 
-        def feed(x: Any) -> Tensor:
+        def feed(x: Tensor) -> Tensor:
             return self.dropout(self.feed_forward(x))
 
         if self.norm_first:
@@ -166,13 +173,13 @@ class TransformerDecoderLayer(Module):
 
     def forward(
         self,
-        x: Any,
-        memory: Any,
-        mask: Any = None,
-        memory_mask: Any = None,
+        x: Tensor,
+        memory: Tensor,
+        mask: Tensor | Array | None = None,
+        memory_mask: Tensor | Array | None = None,
         *,
-        key_padding_mask: Any = None,
-        memory_key_padding_mask: Any = None,
+        key_padding_mask: Tensor | Array | None = None,
+        memory_key_padding_mask: Tensor | Array | None = None,
         causal: bool = True,
     ) -> Tensor:
         """``(batch, T, d_model)`` or ``(T, d_model)`` to the same shape. The masks are those of `MultiHeadAttention`.
@@ -186,13 +193,13 @@ class TransformerDecoderLayer(Module):
             ValueError: a shape does not fit.
         """
 
-        def attend(x: Any) -> Tensor:
+        def attend(x: Tensor) -> Tensor:
             return self.dropout(self.self_attn(x, mask=mask, key_padding_mask=key_padding_mask, causal=causal))
 
-        def attend_to_memory(x: Any) -> Tensor:
+        def attend_to_memory(x: Tensor) -> Tensor:
             return self.dropout(self.cross_attn(x, memory, mask=memory_mask, key_padding_mask=memory_key_padding_mask))
 
-        def feed(x: Any) -> Tensor:
+        def feed(x: Tensor) -> Tensor:
             return self.dropout(self.feed_forward(x))
 
         if self.norm_first:
