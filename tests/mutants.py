@@ -460,7 +460,7 @@ LAYER_FORMS = [
            "axis = 0 if self.batch_first else 1", "axis = 1 if self.batch_first else 0",
            "tests/nn/test_unbatched.py::test_without_the_axis_of_the_batch"),
     Mutant("normalized over the last axis only", "minilm/nn/norm.py",
-           "self.shape = tuple(normalized_shape) if many", "self.shape = tuple(normalized_shape)[-1:] if many",
+           "self.shape = tuple(normalized_shape) if", "self.shape = tuple(normalized_shape)[-1:] if",
            "tests/nn/test_norm.py::test_layer_norm_of_images_brings_each_to_mean_0_and_deviation_1"),
     Mutant("several axes normalized without their weight", "minilm/nn/functional.py",
            "options[part] = reshape(options[part], (-1,))", "options[part] = None",

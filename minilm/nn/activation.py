@@ -55,6 +55,9 @@ class GELU(Module):
 
     Args:
         approximate: ``"none"`` (with erf), or ``"tanh"`` for GPT-2's approximation.
+
+    Raises:
+        ValueError: `approximate` is neither.
     """
 
     def __init__(self, approximate: str = "none") -> None:

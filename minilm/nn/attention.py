@@ -31,6 +31,10 @@ class MultiHeadAttention(Module):
         num_heads: n, which must divide d.
         dropout: probability of dropping attention weights, while learning.
         bias: False leaves all four biases out.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is not positive, the heads do not divide the width, or `dropout` is no probability.
     """
 
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True) -> None:

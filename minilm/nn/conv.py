@@ -461,6 +461,9 @@ class Flatten(Module):
     """The axes from `start_axis` to `end_axis` as one: images as vectors.
 
     Shapes: x ``(N, C, H, W)``, y ``(N, C H W)`` with the defaults.
+
+    Raises:
+        ValueError: the input has no such axes.
     """
 
     def __init__(self, start_axis: int = 1, end_axis: int = -1) -> None:

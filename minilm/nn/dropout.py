@@ -16,6 +16,9 @@ class Dropout(Module):
 
     So the mean of y is x, and after `eval` y is x itself. Srivastava et al., Dropout: a simple way to prevent neural networks from
     overfitting, JMLR 2014, in the form that scales while learning.
+
+    Raises:
+        ValueError: p is no probability.
     """
 
     def __init__(self, p: float = 0.5) -> None:
@@ -41,6 +44,11 @@ class DropConnect(Module):
 
     Args:
         linear: the layer whose weights are dropped; it stays reachable as ``layer.linear``.
+        p: probability of dropping a weight, while learning.
+
+    Raises:
+        TypeError: `linear` is no Linear layer.
+        ValueError: p is no probability, or the input has another width than the layer.
     """
 
     def __init__(self, linear: Linear, p: float = 0.5) -> None:

@@ -77,6 +77,9 @@ def kaiming_normal_(
         a: the negative slope of a leaky ReLU.
         mode: ``"fan_in"`` keeps the variance of the forward pass, ``"fan_out"`` that of the backward pass.
         nonlinearity: what follows; see `calculate_gain`.
+
+    Raises:
+        ValueError: the tensor has fewer than two axes, or `mode` or `nonlinearity` is unknown.
     """
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), rng)
 
@@ -141,6 +144,9 @@ def calculate_gain(nonlinearity: str, a: float = 0.01) -> float:
 
     Args:
         nonlinearity: ``"linear"``, ``"sigmoid"``, ``"tanh"``, ``"relu"`` or ``"leaky_relu"`` (with negative slope `a`).
+
+    Raises:
+        ValueError: another name.
     """
     gains = {
         "linear": 1.0,

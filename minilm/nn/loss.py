@@ -13,6 +13,9 @@ class _Loss(Module):
 
     Args:
         reduction: ``"mean"`` or ``"sum"`` of all losses, or ``"none"`` for each by itself.
+
+    Raises:
+        ValueError: the reduction is unknown.
     """
 
     reductions: tuple[str, ...] = ("mean", "sum", "none")
@@ -121,7 +124,11 @@ class L1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """Squared where the difference is at most delta, linear beyond."""
+    """Squared where the difference is at most delta, linear beyond.
+
+    Raises:
+        ValueError: delta is not positive.
+    """
 
     def __init__(self, delta: float = 1.0, reduction: str = "mean") -> None:
         super().__init__(reduction)

@@ -44,6 +44,10 @@ class LayerNorm(_Norm):
         eps: added to the variance.
         elementwise_affine: False leaves w and b out.
         bias: False leaves b out.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is not positive, no axis is named, or the input does not end in normalized_shape.
     """
 
     def __init__(
@@ -81,6 +85,10 @@ class RMSNorm(_Norm):
 
     Args:
         normalized_shape, eps, elementwise_affine: as for `LayerNorm`.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is not positive, no axis is named, or the input does not end in normalized_shape.
     """
 
     def __init__(

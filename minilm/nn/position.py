@@ -91,7 +91,7 @@ class RotaryPositions(Module):
     cosines are computed when they are first asked for.
 
     Raises:
-        ValueError: the input has another width.
+        ValueError: the width is odd, or the input has another.
     """
 
     def __init__(self, width: int, base: float = 10000.0) -> None:
