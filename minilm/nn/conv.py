@@ -326,9 +326,7 @@ class AvgPool2d(_AvgPool):
     op = F.avg_pool2d
 
 
-class _Pad(Module):
-    """The input in a frame.
-
+FRAME = """
     Args:
         padding: the frame's width: one number for all sides, or ``(left, right)`` for lines, ``(left, right, top, bottom)`` for
             images. A negative width cuts off.
@@ -336,6 +334,10 @@ class _Pad(Module):
     Raises:
         ValueError: the frame has another number of sides, the input other axes, or fewer numbers than the frame takes from it.
     """
+
+
+class _Pad(Module):
+    """The input in a frame."""
 
     axes, mode = 2, "constant"
 
@@ -365,56 +367,52 @@ class _ConstantPad(_Pad):
         super().__init__(padding, value)
 
 
-def _documented(what: str, base: type[Module] = _Pad) -> str:
-    return (base.__doc__ or "").replace("The input in a frame.", what)
-
-
 class ReflectionPad1d(_OwnPad):
-    __doc__ = _documented("Lines continued by themselves, mirrored at the edge, which is not repeated.")
+    __doc__ = "Lines continued by themselves, mirrored at the edge, which is not repeated.\n" + FRAME
     axes, mode = 1, "reflect"
 
 
 class ReflectionPad2d(_OwnPad):
-    __doc__ = _documented("Images continued by themselves, mirrored at the edge, which is not repeated.")
+    __doc__ = "Images continued by themselves, mirrored at the edge, which is not repeated.\n" + FRAME
     mode = "reflect"
 
 
 class ReplicationPad1d(_OwnPad):
-    __doc__ = _documented("Lines whose first and last number is repeated.")
+    __doc__ = "Lines whose first and last number is repeated.\n" + FRAME
     axes, mode = 1, "replicate"
 
 
 class ReplicationPad2d(_OwnPad):
-    __doc__ = _documented("Images whose edge is repeated.")
+    __doc__ = "Images whose edge is repeated.\n" + FRAME
     mode = "replicate"
 
 
 class CircularPad1d(_OwnPad):
-    __doc__ = _documented("Lines that go on at their other end.")
+    __doc__ = "Lines that go on at their other end.\n" + FRAME
     axes, mode = 1, "circular"
 
 
 class CircularPad2d(_OwnPad):
-    __doc__ = _documented("Images that go on at their other end.")
+    __doc__ = "Images that go on at their other end.\n" + FRAME
     mode = "circular"
 
 
 class ZeroPad1d(_OwnPad):
-    __doc__ = _documented("Lines between zeros.")
+    __doc__ = "Lines between zeros.\n" + FRAME
     axes = 1
 
 
 class ZeroPad2d(_OwnPad):
-    __doc__ = _documented("Images in a frame of zeros.")
+    __doc__ = "Images in a frame of zeros.\n" + FRAME
 
 
 class ConstantPad1d(_ConstantPad):
-    __doc__ = _documented("Lines between numbers of one value, given second.")
+    __doc__ = "Lines between numbers of one value, given second.\n" + FRAME
     axes = 1
 
 
 class ConstantPad2d(_ConstantPad):
-    __doc__ = _documented("Images in a frame of one value, given second.")
+    __doc__ = "Images in a frame of one value, given second.\n" + FRAME
 
 
 class Upsample(Module):
