@@ -213,6 +213,10 @@ class GPT(nn.Module):
         Returns:
             the logits, and the cache for the next call: None where the context outgrew `block_size`, since then each token's
             position changes with every step and nothing kept remains valid.
+
+        Raises:
+            TypeError: an id is no integer.
+            IndexError: an id is not in the vocabulary.
         """
         ids = np.asarray(contexts)
         length = ids.shape[1]
