@@ -12,8 +12,9 @@ import numpy as np
 
 from minilm import random
 from minilm.graph import no_grad
+from minilm.tensor import Tensor
+from minilm.types import HostArray, Ids
 
-Ids = Sequence[int] | np.ndarray[Any, Any]
 Stop = Callable[[list[int]], bool] | Sequence[Sequence[int]]
 
 ROOM = 1024  # tokens that there is room for at first
@@ -25,7 +26,7 @@ class LanguageModel(Protocol):
 
     training: bool
 
-    def next_logits(self, contexts: Any, cache: Any) -> tuple[Any, Any]: ...
+    def next_logits(self, contexts: HostArray, cache: Any) -> tuple[Tensor, Any]: ...
 
     def train(self, mode: bool = True) -> Any: ...
 
@@ -70,7 +71,7 @@ class Sampler:
                 f"repetition_penalty must be a positive number (1 changes nothing), got {self.repetition_penalty}."
             )
 
-    def __call__(self, logits: np.ndarray[Any, Any], context: Ids, rng: np.random.Generator) -> int:
+    def __call__(self, logits: HostArray, context: Ids, rng: np.random.Generator) -> int:
         """One token, given the logits (vocab_size,) and the ids so far.
 
         Raises:
@@ -89,7 +90,7 @@ class Sampler:
             drawn, int(np.flatnonzero(p)[-1])
         )  # a product that rounds up to the whole mass would fall off the end
 
-    def probabilities(self, logits: np.ndarray[Any, Any], context: Ids) -> np.ndarray[Any, Any]:
+    def probabilities(self, logits: HostArray, context: Ids) -> HostArray:
         """The distribution that the token is drawn from, float64 (vocab_size,)."""
         z = np.array(logits, np.float64)
         if not math.isfinite(z.max()):  # -inf is a token that cannot come; one must be able to
@@ -209,7 +210,7 @@ def _ends_with(stops: Sequence[Sequence[int]], vocab_size: int | None) -> Callab
     return lambda new: any(new[-len(ending) :] == ending for ending in endings)
 
 
-def _sequences(name: str, value: Any, vocab_size: int | None) -> list[np.ndarray[Any, Any]]:
+def _sequences(name: str, value: Any, vocab_size: int | None) -> list[HostArray]:
     """The sequences of ids in the argument called `name`, as arrays.
 
     Raises:

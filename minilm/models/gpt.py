@@ -9,6 +9,8 @@ layer norm before each sublayer, learned positions, GELU, and one matrix for the
     h^\ell = u^\ell + W_2\,\operatorname{GELU}(W_1 \operatorname{LN}(u^\ell)) \\
     p(x_{t+1} \mid x_{\le t}) &= \operatorname{softmax}(E \operatorname{LN}(h^L_t))
 
+From the bottom up: the shape, attention, the MLP, a block of both, the model, and what it keeps while it writes. The same forward pass
+on plain arrays, for one more token on a CPU, is in `minilm.models.gpt_numpy`; what is written with it, in `minilm.models.generation`.
 In the shape comments B is the batch, T the length in tokens, C the width, H the number of heads, D = C / H.
 """
 
@@ -21,12 +23,10 @@ from typing import Any
 import numpy as np
 
 from minilm import nn
-from minilm.backend import cpu
-from minilm.graph import modes
-from minilm.models.decoding import Decoder
+from minilm.models.cache import LayerCache
 from minilm.models.generation import generate
+from minilm.models.gpt_numpy import Decoder, is_plain, only_numbers_wanted
 from minilm.nn import functional as F
-from minilm.ops.op import is_fused
 from minilm.tensor import Tensor
 from minilm.types import Ids
 
@@ -82,46 +82,8 @@ class GPTConfig:
             )
 
     def to_dict(self) -> dict[str, Any]:
+        """The fields by name, as a run's config.json holds them."""
         return asdict(self)
-
-
-class LayerCache:
-    """The keys and values of the tokens that one attention layer has seen: (B, H, T, D) of room for `block_size`."""
-
-    def __init__(self, config: GPTConfig, batch: int, device: Any, dtype: Any) -> None:
-        shape = (batch, config.n_head, config.block_size, config.n_embd // config.n_head)
-        self.keys, self.values = device.xp.empty(shape, dtype), device.xp.empty(shape, dtype)
-        self.keys_transposed = self.keys.swapaxes(2, 3)
-        self.length = 0
-
-    def append(self, k: Any, v: Any) -> None:
-        """Appends the newest keys and values, arrays (B, H, T, D)."""
-        start, self.length = self.length, self.length + k.shape[2]
-        self.keys[:, :, start : self.length] = k
-        self.values[:, :, start : self.length] = v
-
-    def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Appends the newest keys and values, and returns all."""
-        self.append(k.data, v.data)
-        return Tensor(self.keys[:, :, : self.length]), Tensor(self.values[:, :, : self.length])
-
-
-class KVCache:
-    """One `LayerCache` a layer: with it a model computes only the newest tokens.
-
-    Attributes:
-        decoder: computes one more token on plain arrays; None where the model is not of the kind that it can compute.
-    """
-
-    def __init__(self, model: GPT, batch: int) -> None:
-        weight = model.wte.weight
-        self.layers = [LayerCache(model.config, batch, weight.device, weight.dtype) for _ in model.blocks]
-        self.decoder = Decoder(model, self.layers, batch) if _is_plain(model) else None
-
-    @property
-    def length(self) -> int:
-        """The number of tokens seen."""
-        return self.layers[0].length
 
 
 class CausalSelfAttention(nn.Module):
@@ -163,7 +125,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then the MLP, each on a normalised input and added to the residual stream."""
+    """Attention, then the MLP, each on a normalized input and added to the residual stream."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -175,14 +137,8 @@ class Block(nn.Module):
         return x + self.mlp(self.ln_2(x))
 
 
-def _norm(config: GPTConfig) -> nn.Module:
-    if config.norm == "rms":
-        return nn.RMSNorm(config.n_embd)
-    return nn.LayerNorm(config.n_embd, bias=config.bias)
-
-
 class GPT(nn.Module):
-    """A GPT with GPT-2's initialisation: normal with deviation 0.02, residual projections 0.02 / sqrt(2 n_layer).
+    """A GPT with GPT-2's initialization: normal with deviation 0.02, residual projections 0.02 / sqrt(2 n_layer).
 
     Args:
         config: the shape.
@@ -209,6 +165,7 @@ class GPT(nn.Module):
 
         Raises:
             ValueError: the ids have not two axes, or the context would be longer than `block_size`.
+            TypeError: an id is no integer.
             IndexError: an id is not in the vocabulary.
         """
         ids = _as_ids(ids, self.wte.weight)
@@ -228,7 +185,13 @@ class GPT(nn.Module):
         return self.lm_head(self.ln_f(x))
 
     def loss(self, ids: Ids, targets: Ids) -> Tensor:
-        """The mean cross-entropy of the next tokens, in nats: ids and targets are (B, T)."""
+        """The mean cross-entropy of the next tokens, in nats: ids and targets are (B, T).
+
+        Raises:
+            ValueError: the ids have not two axes or are too many, or the targets have another shape.
+            TypeError: an id is no integer.
+            IndexError: an id is not in the vocabulary.
+        """
         logits, targets = self(ids), _as_ids(targets, self.wte.weight)
         return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
 
@@ -250,34 +213,51 @@ class GPT(nn.Module):
         Returns:
             the logits, and the cache for the next call: None where the context outgrew `block_size`, since then each token's
             position changes with every step and nothing kept remains valid.
+
+        Raises:
+            TypeError: an id is no integer.
+            IndexError: an id is not in the vocabulary.
         """
         ids = np.asarray(contexts)
         length = ids.shape[1]
         if length > self.config.block_size:
             return self(ids[:, -self.config.block_size :])[:, -1], None
         cache = KVCache(self, len(ids)) if cache is None else cache
-        if cache.decoder is not None and length == cache.length + 1 and _only_numbers_wanted(self):
+        if cache.decoder is not None and length == cache.length + 1 and only_numbers_wanted(self):
             newest = ids[:, -1].tolist()
             if ids.dtype.kind in "iu" and min(newest) >= 0 and max(newest) < self.config.vocab_size:
                 return Tensor(cache.decoder(newest)), cache
         return self(ids[:, cache.length :], cache)[:, -1], cache
 
 
-def _is_plain(model: GPT) -> bool:
-    """Whether a `Decoder` computes what the model does. On a GPU each of its calls would start a kernel; the modules' are fused."""
-    plain = model.config.norm == "layer" and model.config.position != "rotary" and model.wte.weight.dtype == np.float32
-    if not plain or model.wte.weight.device is not cpu:
-        return False
-    return all(type(m) in PLAIN_MODULES and not (m._hooks or m._pre_hooks) for m in model.modules())
+class KVCache:
+    """One `LayerCache` per layer: with it a model computes only the newest tokens.
+
+    Args:
+        model: whose keys and values are kept.
+        batch: the number of sequences.
+
+    Attributes:
+        decoder: computes one more token on plain arrays; None where the model is not of the kind that it can compute.
+    """
+
+    def __init__(self, model: GPT, batch: int) -> None:
+        config = model.config
+        shape = (batch, config.n_head, config.block_size, config.n_embd // config.n_head)
+        self.layers = [LayerCache(shape, model.wte.weight) for _ in model.blocks]
+        plain = is_plain(model, {GPT, Block, CausalSelfAttention, MLP})
+        self.decoder = Decoder(model, self.layers, batch) if plain else None
+
+    @property
+    def length(self) -> int:
+        """The number of tokens seen."""
+        return self.layers[0].length
 
 
-def _only_numbers_wanted(model: GPT) -> bool:
-    """Whether nobody asks for a graph, a trace, dropout or the composed ops: what only the modules can give."""
-    return is_fused() and not (modes.grad or modes.observers or model.training)
-
-
-PLAIN_MODULES = {GPT, Block, CausalSelfAttention, MLP, nn.ModuleList, nn.Embedding, nn.LearnedPositions, nn.SinusoidalPositions,
-                 nn.LayerNorm, nn.Linear, nn.Dropout}  # fmt: skip
+def _norm(config: GPTConfig) -> nn.Module:
+    if config.norm == "rms":
+        return nn.RMSNorm(config.n_embd)
+    return nn.LayerNorm(config.n_embd, bias=config.bias)
 
 
 def _positions(config: GPTConfig) -> nn.Module | None:
@@ -293,3 +273,6 @@ def _as_ids(ids: Ids, like: Tensor) -> Tensor:
     if out.dtype.kind not in "iu":
         raise TypeError(f"token ids must be integers, got {out.dtype}.")
     return out
+
+
+__all__ = ["GPT", "MLP", "Block", "CausalSelfAttention", "GPTConfig", "KVCache"]

@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minilm.nn import functional as F
 from minilm.nn.checks import expect_sizes
 from minilm.nn.module import Module, Parameter
-from minilm.tensor import ones
+from minilm.tensor import Tensor, ones
 
 
 class Identity(Module):
     """x itself: a place where another layer may stand."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return x
 
 
 class Tanh(Module):
     """The hyperbolic tangent."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.tanh(x)
 
 
 class Sigmoid(Module):
     r"""The logistic function :math:`1 / (1 + e^{-x})`."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.sigmoid(x)
 
 
 class ReLU(Module):
     r""":math:`\max(x, 0)`."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.relu(x)
 
 
@@ -45,7 +43,7 @@ class LeakyReLU(Module):
         super().__init__()
         self.negative_slope = negative_slope
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.leaky_relu(x, negative_slope=self.negative_slope)
 
     def extra_repr(self) -> str:
@@ -57,6 +55,9 @@ class GELU(Module):
 
     Args:
         approximate: ``"none"`` (with erf), or ``"tanh"`` for GPT-2's approximation.
+
+    Raises:
+        ValueError: `approximate` is neither.
     """
 
     def __init__(self, approximate: str = "none") -> None:
@@ -65,7 +66,7 @@ class GELU(Module):
             raise ValueError(f"GELU: approximate must be 'none' or 'tanh', got {approximate!r}.")
         self.approximate = approximate
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.gelu(x, approximate=self.approximate)
 
     def extra_repr(self) -> str:
@@ -75,14 +76,14 @@ class GELU(Module):
 class SiLU(Module):
     r""":math:`x\, \sigma(x)`."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.silu(x)
 
 
 class Softplus(Module):
     r""":math:`\ln(1 + e^x)`."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.softplus(x)
 
 
@@ -93,7 +94,7 @@ class Softmax(Module):
         super().__init__()
         self.axis = axis if dim is None else dim
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.softmax(x, axis=self.axis)
 
     def extra_repr(self) -> str:
@@ -103,7 +104,7 @@ class Softmax(Module):
 class Softmin(Softmax):
     """`Softmax` of -x: the smallest number gets the largest probability."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.softmin(x, axis=self.axis)
 
 
@@ -114,7 +115,7 @@ class LogSoftmax(Module):
         super().__init__()
         self.axis = axis if dim is None else dim
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.log_softmax(x, axis=self.axis)
 
     def extra_repr(self) -> str:
@@ -128,7 +129,7 @@ class ELU(Module):
         super().__init__()
         self.alpha = alpha
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.elu(x, alpha=self.alpha)
 
     def extra_repr(self) -> str:
@@ -138,7 +139,7 @@ class ELU(Module):
 class SELU(Module):
     r"""`ELU` with a scale and a limit for which mean 0 and variance 1 are kept from layer to layer."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.selu(x)
 
 
@@ -149,7 +150,7 @@ class CELU(Module):
         super().__init__()
         self.alpha = alpha
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.celu(x, alpha=self.alpha)
 
     def extra_repr(self) -> str:
@@ -164,7 +165,7 @@ class Hardtanh(Module):
         self.min_val = min_val
         self.max_val = max_val
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.hardtanh(x, min_val=self.min_val, max_val=self.max_val)
 
     def extra_repr(self) -> str:
@@ -174,49 +175,49 @@ class Hardtanh(Module):
 class ReLU6(Module):
     r""":math:`\min(\max(0, x), 6)`."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.relu6(x)
 
 
 class Hardsigmoid(Module):
     r""":math:`\min(\max(x + 3, 0), 6) / 6`."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.hardsigmoid(x)
 
 
 class Hardswish(Module):
     r""":math:`x \min(\max(x + 3, 0), 6) / 6`."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.hardswish(x)
 
 
 class Mish(Module):
     r""":math:`x \tanh(\ln(1 + e^x))`."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.mish(x)
 
 
 class LogSigmoid(Module):
     r""":math:`-\ln(1 + e^{-x})`."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.logsigmoid(x)
 
 
 class Softsign(Module):
     r""":math:`x / (1 + |x|)`."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.softsign(x)
 
 
 class Tanhshrink(Module):
     r""":math:`x - \tanh x`."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.tanhshrink(x)
 
 
@@ -227,7 +228,7 @@ class Hardshrink(Module):
         super().__init__()
         self.lambd = lambd
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.hardshrink(x, lambd=self.lambd)
 
     def extra_repr(self) -> str:
@@ -241,7 +242,7 @@ class Softshrink(Module):
         super().__init__()
         self.lambd = lambd
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.softshrink(x, lambd=self.lambd)
 
     def extra_repr(self) -> str:
@@ -262,7 +263,7 @@ class PReLU(Module):
         self.channels = num_parameters
         self.weight = Parameter(ones(num_parameters) * init)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.prelu(x, self.weight)
 
     def extra_repr(self) -> str:
@@ -276,7 +277,7 @@ class GLU(Module):
         super().__init__()
         self.axis = axis if dim is None else dim
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.glu(x, axis=self.axis)
 
     def extra_repr(self) -> str:

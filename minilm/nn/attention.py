@@ -13,6 +13,7 @@ from minilm.nn.module import Module
 from minilm.ops import REGISTRY
 from minilm.ops.op import shape_of
 from minilm.tensor import Tensor
+from minilm.types import Array
 
 
 class MultiHeadAttention(Module):
@@ -30,6 +31,10 @@ class MultiHeadAttention(Module):
         num_heads: n, which must divide d.
         dropout: probability of dropping attention weights, while learning.
         bias: False leaves all four biases out.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is not positive, the heads do not divide the width, or `dropout` is no probability.
     """
 
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True) -> None:
@@ -51,12 +56,12 @@ class MultiHeadAttention(Module):
 
     def forward(
         self,
-        query: Any,
-        key: Any = None,
-        value: Any = None,
-        mask: Any = None,
+        query: Tensor | Array,
+        key: Tensor | Array | None = None,
+        value: Tensor | Array | None = None,
+        mask: Tensor | Array | None = None,
         *,
-        key_padding_mask: Any = None,
+        key_padding_mask: Tensor | Array | None = None,
         causal: bool = False,
     ) -> Tensor:
         """Attends from each position of `query` to the positions of `key`.

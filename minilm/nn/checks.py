@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minilm.nn.module import Module
 from minilm.ops.op import shape_of
+from minilm.tensor import Tensor
+from minilm.types import Array, Shape
 
 
 def expect_sizes(layer: str, **sizes: int) -> None:
@@ -23,21 +23,21 @@ def expect_probability(layer: str, p: float) -> None:
         raise ValueError(f"{layer}: p is the probability of dropping, from 0 to 1; got {p}.")
 
 
-def expect_width(layer: Module, x: Any, width: int) -> None:
+def expect_width(layer: Module, x: Tensor | Array, width: int) -> None:
     """Raises unless the last axis of `x` has `width` numbers."""
     shape = shape_of(x)
     if not shape or shape[-1] != width:
         raise ValueError(f"{layer!r} expected an input of shape (..., {width}), got {shape}.")
 
 
-def expect_shape(layer: Module, x: Any, shape: tuple[int, ...]) -> None:
+def expect_shape(layer: Module, x: Tensor | Array, shape: Shape) -> None:
     """Raises unless the last axes of `x` have these sizes."""
     have = shape_of(x)
     if have[max(len(have) - len(shape), 0) :] != shape:
         raise ValueError(f"{layer!r} expected an input of shape (..., {', '.join(map(str, shape))}), got {have}.")
 
 
-def expect_axes(layer: Module, x: Any, *forms: tuple[str | int, ...]) -> None:
+def expect_axes(layer: Module, x: Tensor | Array, *forms: tuple[str | int, ...]) -> None:
     """Raises unless the axes of `x` are those of one of the forms, with the sizes that are given as numbers."""
     shape = shape_of(x)
     for axes in forms:

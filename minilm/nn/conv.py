@@ -14,8 +14,10 @@ from minilm.nn.checks import expect_axes, expect_sizes
 from minilm.nn.module import Module, Parameter
 from minilm.ops.op import shape_of
 from minilm.tensor import Tensor, zeros
+from minilm.types import Shape
 
 SIZES: dict[int, tuple[str, ...]] = {1: ("length",), 2: ("height", "width")}
+Size = int | tuple[int, ...] | list[int]  # one number for all axes or sides, or one for each
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
@@ -25,7 +27,7 @@ class _Filters(Module):
     axes = 2
 
     def _make(
-        self, in_channels: int, out_channels: int, kernel_size: Any, groups: int, bias: bool, transposed: bool
+        self, in_channels: int, out_channels: int, kernel_size: Size, groups: int, bias: bool, transposed: bool
     ) -> None:
         name = type(self).__name__
         kernel = tuple(kernel_size) if isinstance(kernel_size, tuple | list) else (kernel_size,) * self.axes
@@ -43,7 +45,7 @@ class _Filters(Module):
         self.bias = Parameter(zeros(out_channels)) if bias else None
         init.default_(self.weight, self.bias)
 
-    def _expect_channels(self, x: Any) -> None:
+    def _expect_channels(self, x: Tensor) -> None:
         shape = shape_of(x)
         if len(shape) - self.axes not in (1, 2) or shape[-self.axes - 1] != self.in_channels:
             one: tuple[str | int, ...] = (self.in_channels, *SIZES[self.axes])
@@ -91,10 +93,10 @@ class _Conv(_Filters):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size | str = 0,
+        dilation: Size = 1,
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
@@ -110,7 +112,7 @@ class _Conv(_Filters):
             raise ValueError(f"{name}: padding 'same' keeps the size, which stride {stride} does not; give numbers.")
         self._widths = self._frame() if padding_mode != "zeros" else ()
 
-    def _frame(self) -> tuple[int, ...]:
+    def _frame(self) -> Shape:
         """The padding as `F.pad` takes it: (before, after) of each axis, the last one first."""
         if self.padding == "same":
             totals = [d * (k - 1) for d, k in zip(self._each(self.dilation), self.kernel_size, strict=True)]
@@ -119,7 +121,7 @@ class _Conv(_Filters):
             pairs = [(p, p) for p in self._each(0 if self.padding == "valid" else self.padding)]
         return tuple(p for pair in pairs[::-1] for p in pair)
 
-    def _apply(self, op: Any, x: Any) -> Any:
+    def _apply(self, op: Any, x: Tensor) -> Tensor:
         self._expect_channels(x)
         padding = self._for_op(self.padding)
         if any(self._widths):
@@ -135,7 +137,7 @@ class Conv1d(_Conv):
 
     axes = 1
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return self._apply(F.conv1d, x)
 
 
@@ -144,7 +146,7 @@ class Conv2d(_Conv):
         _Conv.__doc__ or ""
     ) + "\n    Shapes: x ``(N, in_channels, H, W)``, y ``(N, out_channels, H', W')``, or both without N.\n    "
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return self._apply(F.conv2d, x)
 
 
@@ -168,19 +170,19 @@ class _ConvTranspose(_Filters):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size = 0,
+        output_padding: Size = 0,
         groups: int = 1,
         bias: bool = True,
-        dilation: Any = 1,
+        dilation: Size = 1,
     ) -> None:
         super().__init__()
         self._make(in_channels, out_channels, kernel_size, groups, bias, transposed=True)
         self.stride, self.padding, self.output_padding, self.dilation = stride, padding, output_padding, dilation
 
-    def _more(self, x: Any, output_size: Any) -> Any:
+    def _more(self, x: Tensor, output_size: Shape | None) -> Any:
         """The output padding that makes an output of this size."""
         if output_size is None:
             return self._for_op(self.output_padding)
@@ -199,7 +201,7 @@ class _ConvTranspose(_Filters):
             raise ValueError(f"{self!r}: output_size must be from {least} to {most}, got {output_size}.")
         return self._for_op(more)
 
-    def _apply(self, op: Any, x: Any, output_size: Any) -> Any:
+    def _apply(self, op: Any, x: Tensor, output_size: Shape | None) -> Tensor:
         self._expect_channels(x)
         stride, padding, dilation = map(self._for_op, (self.stride, self.padding, self.dilation))
         more = self._more(x, output_size)
@@ -215,7 +217,7 @@ class ConvTranspose1d(_ConvTranspose):
 
     axes = 1
 
-    def forward(self, x: Any, output_size: Any = None) -> Any:
+    def forward(self, x: Tensor, output_size: Shape | None = None) -> Tensor:
         """The painted lines; of the length in `output_size`, where one is given in place of output_padding."""
         return self._apply(F.conv_transpose1d, x, output_size)
 
@@ -225,7 +227,7 @@ class ConvTranspose2d(_ConvTranspose):
         _ConvTranspose.__doc__ or ""
     ) + "\n    Shapes: x ``(N, in_channels, H', W')``, y ``(N, out_channels, H, W)``, or both without N.\n    "
 
-    def forward(self, x: Any, output_size: Any = None) -> Any:
+    def forward(self, x: Tensor, output_size: Shape | None = None) -> Tensor:
         """The painted images; of the height and width in `output_size`, where they are given in place of output_padding."""
         return self._apply(F.conv_transpose2d, x, output_size)
 
@@ -235,12 +237,12 @@ class _Pool(Module):
 
     op: Any
 
-    def __init__(self, kernel_size: Any, stride: Any, padding: Any, **others: Any) -> None:
+    def __init__(self, kernel_size: Size, stride: Size | None, padding: Size, **others: bool | Size) -> None:
         super().__init__()
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
         self._others = others
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         lines = type(self).__name__.endswith("1d")
         sizes = {"kernel_size": self.kernel_size, "stride": self.stride, "padding": self.padding, **self._others}
         if lines:
@@ -267,10 +269,10 @@ class _MaxPool(_Pool):
 
     def __init__(
         self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        dilation: Any = 1,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        dilation: Size = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
@@ -291,9 +293,9 @@ class _AvgPool(_Pool):
 
     def __init__(
         self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
@@ -324,9 +326,7 @@ class AvgPool2d(_AvgPool):
     op = F.avg_pool2d
 
 
-class _Pad(Module):
-    """The input in a frame.
-
+FRAME = """
     Args:
         padding: the frame's width: one number for all sides, or ``(left, right)`` for lines, ``(left, right, top, bottom)`` for
             images. A negative width cuts off.
@@ -335,16 +335,20 @@ class _Pad(Module):
         ValueError: the frame has another number of sides, the input other axes, or fewer numbers than the frame takes from it.
     """
 
+
+class _Pad(Module):
+    """The input in a frame."""
+
     axes, mode = 2, "constant"
 
-    def __init__(self, padding: Any, value: float | None = None) -> None:
+    def __init__(self, padding: Size, value: float | None = None) -> None:
         super().__init__()
         sides = tuple(padding) if isinstance(padding, tuple | list) else (padding,) * (2 * self.axes)
         if len(sides) != 2 * self.axes or any(isinstance(n, bool) or not isinstance(n, int) for n in sides):
             raise ValueError(f"{type(self).__name__}: padding must be one integer or {2 * self.axes}, got {padding!r}.")
         self.padding, self.value = sides, value
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         one = ("channels", *SIZES[self.axes])
         expect_axes(self, x, ("batch", *one), one)
         return F.pad(x, self.padding, self.mode, self.value)
@@ -354,65 +358,61 @@ class _Pad(Module):
 
 
 class _OwnPad(_Pad):
-    def __init__(self, padding: Any) -> None:
+    def __init__(self, padding: Size) -> None:
         super().__init__(padding)
 
 
 class _ConstantPad(_Pad):
-    def __init__(self, padding: Any, value: float) -> None:
+    def __init__(self, padding: Size, value: float) -> None:
         super().__init__(padding, value)
 
 
-def _documented(what: str, base: type[Module] = _Pad) -> str:
-    return (base.__doc__ or "").replace("The input in a frame.", what)
-
-
 class ReflectionPad1d(_OwnPad):
-    __doc__ = _documented("Lines continued by themselves, mirrored at the edge, which is not repeated.")
+    __doc__ = "Lines continued by themselves, mirrored at the edge, which is not repeated.\n" + FRAME
     axes, mode = 1, "reflect"
 
 
 class ReflectionPad2d(_OwnPad):
-    __doc__ = _documented("Images continued by themselves, mirrored at the edge, which is not repeated.")
+    __doc__ = "Images continued by themselves, mirrored at the edge, which is not repeated.\n" + FRAME
     mode = "reflect"
 
 
 class ReplicationPad1d(_OwnPad):
-    __doc__ = _documented("Lines whose first and last number is repeated.")
+    __doc__ = "Lines whose first and last number is repeated.\n" + FRAME
     axes, mode = 1, "replicate"
 
 
 class ReplicationPad2d(_OwnPad):
-    __doc__ = _documented("Images whose edge is repeated.")
+    __doc__ = "Images whose edge is repeated.\n" + FRAME
     mode = "replicate"
 
 
 class CircularPad1d(_OwnPad):
-    __doc__ = _documented("Lines that go on at their other end.")
+    __doc__ = "Lines that go on at their other end.\n" + FRAME
     axes, mode = 1, "circular"
 
 
 class CircularPad2d(_OwnPad):
-    __doc__ = _documented("Images that go on at their other end.")
+    __doc__ = "Images that go on at their other end.\n" + FRAME
     mode = "circular"
 
 
 class ZeroPad1d(_OwnPad):
-    __doc__ = _documented("Lines between zeros.")
+    __doc__ = "Lines between zeros.\n" + FRAME
     axes = 1
 
 
 class ZeroPad2d(_OwnPad):
-    __doc__ = _documented("Images in a frame of zeros.")
+    __doc__ = "Images in a frame of zeros.\n" + FRAME
 
 
 class ConstantPad1d(_ConstantPad):
-    __doc__ = _documented("Lines between numbers of one value, given second.")
+    __doc__ = "Lines between numbers of one value, given second.\n" + FRAME
     axes = 1
 
 
 class ConstantPad2d(_ConstantPad):
-    __doc__ = _documented("Images in a frame of one value, given second.")
+    __doc__ = "Images in a frame of one value, given second.\n" + FRAME
 
 
 class Upsample(Module):
@@ -431,8 +431,8 @@ class Upsample(Module):
 
     def __init__(
         self,
-        size: Any = None,
-        scale_factor: Any = None,
+        size: Size | None = None,
+        scale_factor: float | tuple[float, ...] | list[float] | None = None,
         mode: str = "nearest",
         align_corners: bool | None = None,
         recompute_scale_factor: bool | None = None,
@@ -443,7 +443,7 @@ class Upsample(Module):
         self.size, self.scale_factor, self.mode = size, scale_factor, mode
         self.align_corners, self.recompute_scale_factor = align_corners, recompute_scale_factor
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         return F.interpolate(
             x, self.size, self.scale_factor, self.mode, self.align_corners, self.recompute_scale_factor
         )
@@ -459,13 +459,16 @@ class Flatten(Module):
     """The axes from `start_axis` to `end_axis` as one: images as vectors.
 
     Shapes: x ``(N, C, H, W)``, y ``(N, C H W)`` with the defaults.
+
+    Raises:
+        ValueError: the input has no such axes.
     """
 
     def __init__(self, start_axis: int = 1, end_axis: int = -1) -> None:
         super().__init__()
         self.start_axis, self.end_axis = start_axis, end_axis
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         shape = shape_of(x)
         first, last = (
             axis % len(shape) if -len(shape) <= axis < len(shape) else -1 for axis in (self.start_axis, self.end_axis)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minilm.nn import functional as F
 from minilm.nn.checks import expect_probability, expect_width
 from minilm.nn.linear import Linear
@@ -18,6 +16,9 @@ class Dropout(Module):
 
     So the mean of y is x, and after `eval` y is x itself. Srivastava et al., Dropout: a simple way to prevent neural networks from
     overfitting, JMLR 2014, in the form that scales while learning.
+
+    Raises:
+        ValueError: p is no probability.
     """
 
     def __init__(self, p: float = 0.5) -> None:
@@ -25,7 +26,7 @@ class Dropout(Module):
         expect_probability("Dropout", p)
         self.p = p
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.p, self.training)
 
     def extra_repr(self) -> str:
@@ -43,6 +44,11 @@ class DropConnect(Module):
 
     Args:
         linear: the layer whose weights are dropped; it stays reachable as ``layer.linear``.
+        p: probability of dropping a weight, while learning.
+
+    Raises:
+        TypeError: `linear` is no Linear layer.
+        ValueError: p is no probability, or the input has another width than the layer.
     """
 
     def __init__(self, linear: Linear, p: float = 0.5) -> None:
@@ -52,7 +58,7 @@ class DropConnect(Module):
             raise TypeError(f"DropConnect wraps a Linear layer, got {type(linear).__name__}.")
         self.linear, self.p = linear, p
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0.0:
             return self.linear(x)
         expect_width(self.linear, x, self.linear.in_features)

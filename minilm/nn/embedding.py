@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minilm.graph import no_grad
 from minilm.nn import functional as F
 from minilm.nn import init
 from minilm.nn.checks import expect_sizes
 from minilm.nn.module import Module, Parameter
 from minilm.tensor import Tensor, zeros
+from minilm.types import Ids
 
 
 class Embedding(Module):
@@ -40,7 +39,7 @@ class Embedding(Module):
             with no_grad():
                 self.weight[self.padding_idx] = 0.0
 
-    def forward(self, ids: Any) -> Tensor:
+    def forward(self, ids: Ids) -> Tensor:
         return F.embedding(ids, self.weight, padding_idx=self.padding_idx)
 
     def extra_repr(self) -> str:

@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minilm import random
 from minilm.backend import to_device
 from minilm.graph import no_grad
+from minilm.nn.module import Module
 from minilm.tensor import Tensor
-
-if TYPE_CHECKING:
-    from minilm.nn.module import Module
+from minilm.types import HostArray
 
 Rng = np.random.Generator | None
 
@@ -79,6 +77,9 @@ def kaiming_normal_(
         a: the negative slope of a leaky ReLU.
         mode: ``"fan_in"`` keeps the variance of the forward pass, ``"fan_out"`` that of the backward pass.
         nonlinearity: what follows; see `calculate_gain`.
+
+    Raises:
+        ValueError: the tensor has fewer than two axes, or `mode` or `nonlinearity` is unknown.
     """
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), rng)
 
@@ -143,6 +144,9 @@ def calculate_gain(nonlinearity: str, a: float = 0.01) -> float:
 
     Args:
         nonlinearity: ``"linear"``, ``"sigmoid"``, ``"tanh"``, ``"relu"`` or ``"leaky_relu"`` (with negative slope `a`).
+
+    Raises:
+        ValueError: another name.
     """
     gains = {
         "linear": 1.0,
@@ -178,7 +182,7 @@ def _generator(rng: Rng) -> np.random.Generator:
     return random.generator() if rng is None else rng
 
 
-def _fill(tensor: Tensor, numbers: np.ndarray[Any, Any]) -> Tensor:
+def _fill(tensor: Tensor, numbers: HostArray) -> Tensor:
     with no_grad():
         return tensor.copy_(to_device(numbers.astype(tensor.dtype), tensor.device))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minilm.nn import functional as F
 from minilm.nn import init
 from minilm.nn.checks import expect_sizes, expect_width
@@ -34,7 +32,7 @@ class Linear(Module):
         self.bias = Parameter(zeros(out_features)) if bias else None
         init.default_(self.weight, self.bias)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         expect_width(self, x, self.in_features)
         return F.linear(x, self.weight, self.bias)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minilm.nn import functional as F
 from minilm.nn.module import Module
 from minilm.tensor import Tensor
+from minilm.types import Array
 
 
 class _Loss(Module):
@@ -14,6 +13,9 @@ class _Loss(Module):
 
     Args:
         reduction: ``"mean"`` or ``"sum"`` of all losses, or ``"none"`` for each by itself.
+
+    Raises:
+        ValueError: the reduction is unknown.
     """
 
     reductions: tuple[str, ...] = ("mean", "sum", "none")
@@ -41,13 +43,17 @@ class CrossEntropyLoss(_Loss):
     weight: Tensor | None
 
     def __init__(
-        self, weight: Any = None, ignore_index: int = -100, label_smoothing: float = 0.0, reduction: str = "mean"
+        self,
+        weight: Tensor | Array | None = None,
+        ignore_index: int = -100,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
     ) -> None:
         super().__init__(reduction)
         self.register_buffer("weight", weight)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
-    def forward(self, logits: Any, target: Any) -> Any:
+    def forward(self, logits: Tensor, target: Tensor | Array) -> Tensor:
         return F.cross_entropy(
             logits,
             target,
@@ -68,12 +74,12 @@ class NLLLoss(_Loss):
 
     weight: Tensor | None
 
-    def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
+    def __init__(self, weight: Tensor | Array | None = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
 
-    def forward(self, log_probabilities: Any, target: Any) -> Any:
+    def forward(self, log_probabilities: Tensor, target: Tensor | Array) -> Tensor:
         return F.nll_loss(
             log_probabilities, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction
         )
@@ -82,7 +88,7 @@ class NLLLoss(_Loss):
 class BCELoss(_Loss):
     """Minus the log-probability of a yes-or-no target, from the probability of yes."""
 
-    def forward(self, probabilities: Any, target: Any) -> Any:
+    def forward(self, probabilities: Tensor, target: Tensor | Array) -> Tensor:
         return F.binary_cross_entropy(probabilities, target, reduction=self.reduction)
 
 
@@ -90,35 +96,39 @@ class BCEWithLogitsLoss(_Loss):
     """`BCELoss` of the sigmoid of the logits, without overflow.
 
     Args:
-        pos_weight: what the loss of the yes part is multiplied by, one number a class.
+        pos_weight: what the loss of the yes part is multiplied by, one number per class.
     """
 
     pos_weight: Tensor | None
 
-    def __init__(self, pos_weight: Any = None, reduction: str = "mean") -> None:
+    def __init__(self, pos_weight: Tensor | Array | None = None, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.register_buffer("pos_weight", pos_weight)
 
-    def forward(self, logits: Any, target: Any) -> Any:
+    def forward(self, logits: Tensor, target: Tensor | Array) -> Tensor:
         return F.binary_cross_entropy_with_logits(logits, target, self.pos_weight, reduction=self.reduction)
 
 
 class MSELoss(_Loss):
     """The squared difference."""
 
-    def forward(self, prediction: Any, target: Any) -> Any:
+    def forward(self, prediction: Tensor, target: Tensor | Array) -> Tensor:
         return F.mse_loss(prediction, target, reduction=self.reduction)
 
 
 class L1Loss(_Loss):
     """The absolute difference."""
 
-    def forward(self, prediction: Any, target: Any) -> Any:
+    def forward(self, prediction: Tensor, target: Tensor | Array) -> Tensor:
         return F.l1_loss(prediction, target, reduction=self.reduction)
 
 
 class HuberLoss(_Loss):
-    """Squared where the difference is at most delta, linear beyond."""
+    """Squared where the difference is at most delta, linear beyond.
+
+    Raises:
+        ValueError: delta is not positive.
+    """
 
     def __init__(self, delta: float = 1.0, reduction: str = "mean") -> None:
         super().__init__(reduction)
@@ -126,7 +136,7 @@ class HuberLoss(_Loss):
             raise ValueError(f"HuberLoss: delta must be positive, got {delta}.")
         self.delta = delta
 
-    def forward(self, prediction: Any, target: Any) -> Any:
+    def forward(self, prediction: Tensor, target: Tensor | Array) -> Tensor:
         return F.huber_loss(prediction, target, delta=self.delta, reduction=self.reduction)
 
 
@@ -144,7 +154,7 @@ class KLDivLoss(_Loss):
         super().__init__(reduction)
         self.log_target = log_target
 
-    def forward(self, log_probabilities: Any, target: Any) -> Any:
+    def forward(self, log_probabilities: Tensor, target: Tensor | Array) -> Tensor:
         return F.kl_div(log_probabilities, target, log_target=self.log_target, reduction=self.reduction)
 
 

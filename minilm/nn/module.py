@@ -18,7 +18,7 @@ Hook = Callable[..., Any]
 
 
 class Parameter(Tensor):
-    """A leaf Tensor that is learnt: a Module that has it as an attribute lists it among its parameters.
+    """A leaf Tensor that is learned: a Module that has it as an attribute lists it among its parameters.
 
     Args:
         data: as for `Tensor`; an array that is read-only is copied.
@@ -106,14 +106,14 @@ class Module:
         if isinstance(own.get(name), Parameter) and not (value is None or isinstance(value, Parameter)):
             raise TypeError(
                 f"{type(self).__name__}.{name} is a Parameter, and {_kind(value)} cannot take its place: it would not be "
-                f"learnt. Use Parameter(...), or 'with no_grad(): module.{name}.copy_(...)' to change its numbers."
+                f"learned. Use Parameter(...), or 'with no_grad(): module.{name}.copy_(...)' to change its numbers."
             )
         if name in own["_buffers"] and not (value is None or isinstance(value, Tensor)):
             raise TypeError(f"{type(self).__name__}.{name} is a buffer: expected a Tensor or None, got {_kind(value)}.")
         if _hides_parameters(value):
             raise TypeError(
                 f"{type(self).__name__}.{name}: parameters inside a {type(value).__name__} would not be found, moved or "
-                "learnt. Use ModuleList([...]), Sequential(...), or one attribute each."
+                "learned. Use ModuleList([...]), Sequential(...), or one attribute each."
             )
         object.__setattr__(self, name, value)
 
@@ -129,7 +129,7 @@ class Module:
         self._buffers.pop(name, None)
 
     def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
-        """Adds an array that belongs to the module but is not learnt: running statistics, a table, a mask.
+        """Adds an array that belongs to the module but is not learned: running statistics, a table, a mask.
 
         Args:
             value: a Tensor or array, or None for a buffer that is filled later.
@@ -224,7 +224,7 @@ class Module:
             p.grad = None
 
     def requires_grad_(self: Self, value: bool = True) -> Self:
-        """Lets all parameters be learnt, or freezes them; returns itself."""
+        """Lets all parameters be learned, or freezes them; returns itself."""
         for p in self.parameters():
             p.requires_grad_(value)
         return self

@@ -1,9 +1,8 @@
-"""Normalisation layers. Their formulas and derivatives stand in `minilm.ops.normalize`."""
+"""Normalization layers. Their formulas and derivatives stand in `minilm.ops.normalize`."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from minilm.graph import no_grad
 from minilm.nn import functional as F
@@ -12,16 +11,17 @@ from minilm.nn.module import Module, Parameter
 from minilm.ops import REGISTRY
 from minilm.ops.op import shape_of
 from minilm.tensor import Tensor, ones, zeros
+from minilm.types import Shape
 
 
 class _Norm(Module):
     """What LayerNorm and RMSNorm share: the axes that are brought to one scale together, always the last ones."""
 
-    shape: tuple[int, ...]
+    shape: Shape
 
-    def _make(self, normalized_shape: Any) -> None:
+    def _make(self, normalized_shape: int | tuple[int, ...] | list[int]) -> None:
         name, many = type(self).__name__, isinstance(normalized_shape, tuple | list)
-        self.shape = tuple(normalized_shape) if many else (normalized_shape,)
+        self.shape = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
         if not self.shape:
             raise ValueError(f"{name}: normalized_shape must name at least one axis, got {normalized_shape!r}.")
         expect_sizes(
@@ -31,7 +31,7 @@ class _Norm(Module):
 
 
 class LayerNorm(_Norm):
-    r"""Each vector shifted to mean 0 and scaled to variance 1, then to a learnt scale and mean.
+    r"""Each vector shifted to mean 0 and scaled to variance 1, then to a learned scale and mean.
 
     .. math:: y = w \odot \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + b
 
@@ -44,10 +44,18 @@ class LayerNorm(_Norm):
         eps: added to the variance.
         elementwise_affine: False leaves w and b out.
         bias: False leaves b out.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is not positive, no axis is named, or the input does not end in normalized_shape.
     """
 
     def __init__(
-        self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True
+        self,
+        normalized_shape: int | tuple[int, ...] | list[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self._make(normalized_shape)
@@ -55,7 +63,7 @@ class LayerNorm(_Norm):
         self.weight = Parameter(ones(*self.shape)) if elementwise_affine else None
         self.bias = Parameter(zeros(*self.shape)) if elementwise_affine and bias else None
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if len(self.shape) > 1:
             expect_shape(self, x, self.shape)
             return F.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
@@ -68,7 +76,7 @@ class LayerNorm(_Norm):
 
 
 class RMSNorm(_Norm):
-    r"""Each vector divided by its root mean square, then scaled as learnt.
+    r"""Each vector divided by its root mean square, then scaled as learned.
 
     .. math:: y = w \odot \frac{x}{\sqrt{\frac1n \sum_j x_j^2 + \epsilon}}
 
@@ -77,15 +85,21 @@ class RMSNorm(_Norm):
 
     Args:
         normalized_shape, eps, elementwise_affine: as for `LayerNorm`.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is not positive, no axis is named, or the input does not end in normalized_shape.
     """
 
-    def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True) -> None:
+    def __init__(
+        self, normalized_shape: int | tuple[int, ...] | list[int], eps: float = 1e-5, elementwise_affine: bool = True
+    ) -> None:
         super().__init__()
         self._make(normalized_shape)
         self.eps = eps
         self.weight = Parameter(ones(*self.shape)) if elementwise_affine else None
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if len(self.shape) > 1:
             expect_shape(self, x, self.shape)
             return F.rms_norm(x, self.shape, self.weight, self.eps)
@@ -97,7 +111,7 @@ class RMSNorm(_Norm):
 
 
 class _BatchNorm(Module):
-    r"""Each channel shifted to mean 0 and scaled to variance 1 over the batch, then to a learnt scale and mean.
+    r"""Each channel shifted to mean 0 and scaled to variance 1 over the batch, then to a learned scale and mean.
 
     .. math:: y = w_c \frac{x - \mu_c}{\sqrt{\sigma_c^2 + \epsilon}} + b_c
 
@@ -130,7 +144,7 @@ class _BatchNorm(Module):
         self.register_buffer("running_var", ones(num_features))
         self.register_buffer("num_batches_tracked", zeros(dtype="int64"))
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         shape = shape_of(x)
         if len(shape) not in self.shapes or shape[1] != self.num_features:
             expected = " or ".join(self.shapes.values()).replace("C", str(self.num_features))

@@ -5,8 +5,6 @@ All take the position of the first token as `start`, for generation that continu
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minilm.backend import to_device
@@ -16,6 +14,7 @@ from minilm.nn.module import Module, Parameter
 from minilm.ops import REGISTRY
 from minilm.ops.op import shape_of
 from minilm.tensor import Tensor, get_default_dtype, zeros
+from minilm.types import HostArray
 
 
 class SinusoidalPositions(Module):
@@ -45,7 +44,7 @@ class SinusoidalPositions(Module):
         table = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(max_length, width)
         self.register_buffer("table", table.astype(get_default_dtype()), persistent=False)
 
-    def forward(self, x: Any, start: int = 0) -> Tensor:
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
         return x + rows(self, self.table, x, start)
 
     def extra_repr(self) -> str:
@@ -53,7 +52,7 @@ class SinusoidalPositions(Module):
 
 
 class LearnedPositions(Module):
-    r"""Adds a learnt vector for each position.
+    r"""Adds a learned vector for each position.
 
     .. math:: y_t = x_t + P_t
 
@@ -70,7 +69,7 @@ class LearnedPositions(Module):
         self.weight = Parameter(zeros(max_length, width))
         init.normal_(self.weight, 0.0, 0.02)
 
-    def forward(self, x: Any, start: int = 0) -> Tensor:
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
         return x + rows(self, self.weight, x, start)
 
     def extra_repr(self) -> str:
@@ -84,7 +83,7 @@ class RotaryPositions(Module):
         \sin t\omega_i & \cos t\omega_i \end{pmatrix} \begin{pmatrix} x_{2i} \\ x_{2i+1} \end{pmatrix},
         \quad \omega_i = base^{-2i/d}
 
-    The scalar product of a query at position s and a key at position t then depends on t - s alone. Neighbours are paired,
+    The scalar product of a query at position s and a key at position t then depends on t - s alone. Neighbors are paired,
     (0, 1), (2, 3) ..., as in the paper; weights of models that pair i with i + d/2 (GPT-NeoX, LLaMA in transformers) need their
     query and key rows reordered. Su et al., RoFormer: Enhanced Transformer with rotary position embedding, 2021, 3.4.2.
 
@@ -92,7 +91,7 @@ class RotaryPositions(Module):
     cosines are computed when they are first asked for.
 
     Raises:
-        ValueError: the input has another width.
+        ValueError: the width is odd, or the input has another.
     """
 
     def __init__(self, width: int, base: float = 10000.0) -> None:
@@ -102,7 +101,7 @@ class RotaryPositions(Module):
         self.width, self.base = width, base
         self._table: tuple[Tensor, Tensor] | None = None
 
-    def forward(self, x: Any, start: int = 0) -> Tensor:
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
         stop = start + expect_sequence(self, x, self.width)
         cos, sin = (table[start:stop] for table in self._tables(stop, x))
         pairs = x.reshape((*x.shape[:-1], self.width // 2, 2))
@@ -110,7 +109,7 @@ class RotaryPositions(Module):
         turned = REGISTRY["stack"](even * cos - odd * sin, even * sin + odd * cos, axis=-1)
         return turned.reshape(x.shape)
 
-    def _tables(self, stop: int, x: Any) -> tuple[Tensor, Tensor]:
+    def _tables(self, stop: int, x: Tensor) -> tuple[Tensor, Tensor]:
         """Cosines and sines for at least `stop` positions, kept for the next call in the dtype and on the device of x."""
         table = self._table
         if table is None or len(table[0]) < stop or table[0].dtype != x.dtype or table[0].device is not x.device:
@@ -123,12 +122,12 @@ class RotaryPositions(Module):
         return f"width={self.width}, base={self.base}"
 
 
-def angles(length: int, width: int, base: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+def angles(length: int, width: int, base: float) -> HostArray:
     r"""The angles :math:`t\, base^{-2i/d}`, shape ``(length, width / 2)``."""
     return np.outer(np.arange(length), base ** (-np.arange(0, width, 2) / width))
 
 
-def rows(layer: Any, table: Tensor, x: Any, start: int) -> Tensor:
+def rows(layer: Module, table: Tensor, x: Tensor, start: int) -> Tensor:
     """The table's rows for the positions of x."""
     stop = start + expect_sequence(layer, x, layer.width)
     if start < 0 or stop > layer.max_length:
@@ -136,7 +135,7 @@ def rows(layer: Any, table: Tensor, x: Any, start: int) -> Tensor:
     return table[start:stop]
 
 
-def expect_sequence(layer: Any, x: Any, width: int) -> int:
+def expect_sequence(layer: Module, x: Tensor, width: int) -> int:
     """The length of a sequence of vectors; raises where x is none."""
     shape = shape_of(x)
     if len(shape) < 2 or shape[-1] != width:

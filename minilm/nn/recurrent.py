@@ -40,6 +40,10 @@ class _Recurrent(Module):
         batch_first: sequences are ``(batch, length, width)`` instead of ``(length, batch, width)``.
         dropout: probability of dropping the outputs between layers, while learning.
         bidirectional: a second set of weights reads each sequence from its end; outputs are joined to width 2 hidden.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is not positive, or `dropout` is no probability.
     """
 
     gates = 1
@@ -193,6 +197,9 @@ class RNN(_Recurrent):
     Args:
         nonlinearity: ``"tanh"`` or ``"relu"``.
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: see `_Recurrent`.
+
+    Raises:
+        ValueError: the nonlinearity is unknown, or what `_Recurrent` refuses.
     """
 
     def __init__(

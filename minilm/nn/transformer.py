@@ -1,9 +1,8 @@
-"""Transformer blocks. A model stacks them in a ModuleList; see `minilm.models`."""
+"""Transformer layers. A model stacks them in a ModuleList; see `minilm.models`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from minilm.nn import functional as F
 from minilm.nn.attention import MultiHeadAttention
@@ -13,8 +12,9 @@ from minilm.nn.linear import Linear
 from minilm.nn.module import Module
 from minilm.nn.norm import LayerNorm
 from minilm.tensor import Tensor
+from minilm.types import Array
 
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": F.relu, "gelu": F.gelu, "silu": F.silu, "tanh": F.tanh}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu, "silu": F.silu, "tanh": F.tanh}
 
 
 class FeedForward(Module):
@@ -27,6 +27,11 @@ class FeedForward(Module):
     Args:
         activation: f: ``"relu"``, ``"gelu"``, ``"silu"`` or ``"tanh"``.
         dropout: probability of dropping what f returns, while learning.
+        bias: False leaves both biases out.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is not positive, the activation is unknown, or `dropout` is no probability.
     """
 
     def __init__(
@@ -41,19 +46,20 @@ class FeedForward(Module):
         self.dropout = Dropout(dropout)
         self.down = Linear(dim_feedforward, d_model, bias)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         return self.down(self.dropout(ACTIVATIONS[self.activation](self.up(x))))
 
     def extra_repr(self) -> str:
         return f"activation={self.activation!r}"
 
 
-class _Residual(Module):
-    r"""What both blocks share: sublayers s, each inside a residual connection with a LayerNorm.
+class TransformerEncoderLayer(Module):
+    r"""Self-attention, then a feed-forward network (Vaswani et al. 2017, 3.1).
 
-    Post-norm, as in the paper: :math:`y = \operatorname{LN}(x + s(x))`. Pre-norm, which trains without warm-up:
-    :math:`y = x + s(\operatorname{LN}(x))` (Xiong et al., On layer normalization in the Transformer architecture, ICML 2020). A stack
-    of pre-norm blocks needs one more LayerNorm after the last.
+    Two sublayers s, each inside a residual connection with a LayerNorm. Post-norm, as in the paper:
+    :math:`y = \operatorname{LN}(x + s(x))`. Pre-norm, which trains without warm-up: :math:`y = x + s(\operatorname{LN}(x))`
+    (Xiong et al., On layer normalization in the Transformer architecture, ICML 2020). A stack of pre-norm layers needs one more
+    LayerNorm after the last.
 
     Args:
         d_model: the width.
@@ -61,11 +67,15 @@ class _Residual(Module):
         dim_feedforward: the width inside the feed-forward sublayer.
         dropout: probability of dropping a sublayer's output, an attention weight, or a number inside the feed-forward.
         activation: of the feed-forward sublayer.
+        layer_norm_eps: added to the variance in each LayerNorm.
         norm_first: pre-norm.
         bias: False leaves the biases of all linear maps and norms out.
-    """
 
-    sublayers = 2
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is not positive, the heads do not divide the width, `dropout` is no probability, or the activation is
+            unknown.
+    """
 
     def __init__(
         self,
@@ -81,70 +91,127 @@ class _Residual(Module):
         super().__init__()
         self.norm_first = norm_first
         self.self_attn = MultiHeadAttention(d_model, nhead, dropout, bias)
-        if self.sublayers == 3:
-            self.cross_attn = MultiHeadAttention(d_model, nhead, dropout, bias)
         self.feed_forward = FeedForward(d_model, dim_feedforward, activation, dropout, bias)
-        for i in range(1, self.sublayers + 1):
-            setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias))
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias)
         self.dropout = Dropout(dropout)
 
-    def add(self, x: Any, norm: Module, sublayer: Callable[[Any], Any]) -> Any:
-        """A sublayer inside its residual connection."""
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | Array | None = None,
+        *,
+        key_padding_mask: Tensor | Array | None = None,
+        causal: bool = False,
+    ) -> Tensor:
+        """``(batch, length, d_model)`` or ``(length, d_model)`` to the same shape. The masks are those of `MultiHeadAttention`.
+
+        Raises:
+            ValueError: a shape does not fit.
+        """
+
+        def attend(x: Tensor) -> Tensor:
+            return self.dropout(self.self_attn(x, mask=mask, key_padding_mask=key_padding_mask, causal=causal))
+
+        def feed(x: Tensor) -> Tensor:
+            return self.dropout(self.feed_forward(x))
+
         if self.norm_first:
-            return x + self.dropout(sublayer(norm(x)))
-        return norm(x + self.dropout(sublayer(x)))
+            x = x + attend(self.norm1(x))
+            return x + feed(self.norm2(x))
+        x = self.norm1(x + attend(x))
+        return self.norm2(x + feed(x))
 
     def extra_repr(self) -> str:
         return f"norm_first={self.norm_first}"
 
 
-class TransformerEncoderLayer(_Residual):
-    __doc__ = "Self-attention, then a feed-forward network (Vaswani et al. 2017, 3.1).\n\n    " + (
-        _Residual.__doc__ or ""
-    ).replace("What both blocks share: sublayers s", "Two sublayers s", 1)
+class TransformerDecoderLayer(Module):
+    r"""Self-attention, attention to an encoder's output, then a feed-forward network (Vaswani et al. 2017, 3.1).
 
-    def forward(self, x: Any, mask: Any = None, *, key_padding_mask: Any = None, causal: bool = False) -> Any:
-        """``(batch, length, d_model)`` or ``(length, d_model)`` to the same shape. The masks are those of `MultiHeadAttention`."""
-        x = self.add(
-            x, self.norm1, lambda y: self.self_attn(y, mask=mask, key_padding_mask=key_padding_mask, causal=causal)
-        )
-        return self.add(x, self.norm2, self.feed_forward)
+    Three sublayers s, each inside a residual connection with a LayerNorm. Post-norm, as in the paper:
+    :math:`y = \operatorname{LN}(x + s(x))`. Pre-norm, which trains without warm-up: :math:`y = x + s(\operatorname{LN}(x))`
+    (Xiong et al., On layer normalization in the Transformer architecture, ICML 2020). A stack of pre-norm layers needs one more
+    LayerNorm after the last.
 
+    Args:
+        d_model: the width.
+        nhead: the number of heads in both attentions, which must divide the width.
+        dim_feedforward: the width inside the feed-forward sublayer.
+        dropout: probability of dropping a sublayer's output, an attention weight, or a number inside the feed-forward.
+        activation: of the feed-forward sublayer.
+        layer_norm_eps: added to the variance in each LayerNorm.
+        norm_first: pre-norm.
+        bias: False leaves the biases of all linear maps and norms out.
 
-class TransformerDecoderLayer(_Residual):
-    __doc__ = "Self-attention, attention to an encoder's output, then a feed-forward network.\n\n    " + (
-        _Residual.__doc__ or ""
-    ).replace("What both blocks share: sublayers s", "Three sublayers s", 1)
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is not positive, the heads do not divide the width, `dropout` is no probability, or the activation is
+            unknown.
+    """
 
-    sublayers = 3
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str = "relu",
+        layer_norm_eps: float = 1e-5,
+        norm_first: bool = False,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.norm_first = norm_first
+        self.self_attn = MultiHeadAttention(d_model, nhead, dropout, bias)
+        self.cross_attn = MultiHeadAttention(d_model, nhead, dropout, bias)
+        self.feed_forward = FeedForward(d_model, dim_feedforward, activation, dropout, bias)
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias)
+        self.norm3 = LayerNorm(d_model, layer_norm_eps, bias=bias)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,
-        x: Any,
-        memory: Any,
-        mask: Any = None,
-        memory_mask: Any = None,
+        x: Tensor,
+        memory: Tensor,
+        mask: Tensor | Array | None = None,
+        memory_mask: Tensor | Array | None = None,
         *,
-        key_padding_mask: Any = None,
-        memory_key_padding_mask: Any = None,
+        key_padding_mask: Tensor | Array | None = None,
+        memory_key_padding_mask: Tensor | Array | None = None,
         causal: bool = True,
-    ) -> Any:
-        """``(batch, T, d_model)`` or ``(T, d_model)`` to the same shape.
+    ) -> Tensor:
+        """``(batch, T, d_model)`` or ``(T, d_model)`` to the same shape. The masks are those of `MultiHeadAttention`.
 
         Args:
             memory: the encoder's output, ``(batch, S, d_model)``, or ``(S, d_model)`` where x has no batch axis.
             mask, key_padding_mask: for the self-attention, which is causal unless told otherwise.
             memory_mask, memory_key_padding_mask: for the attention to the memory.
+
+        Raises:
+            ValueError: a shape does not fit.
         """
-        x = self.add(
-            x, self.norm1, lambda y: self.self_attn(y, mask=mask, key_padding_mask=key_padding_mask, causal=causal)
-        )
-        x = self.add(
-            x,
-            self.norm2,
-            lambda y: self.cross_attn(y, memory, mask=memory_mask, key_padding_mask=memory_key_padding_mask),
-        )
-        return self.add(x, self.norm3, self.feed_forward)
+
+        def attend(x: Tensor) -> Tensor:
+            return self.dropout(self.self_attn(x, mask=mask, key_padding_mask=key_padding_mask, causal=causal))
+
+        def attend_to_memory(x: Tensor) -> Tensor:
+            return self.dropout(self.cross_attn(x, memory, mask=memory_mask, key_padding_mask=memory_key_padding_mask))
+
+        def feed(x: Tensor) -> Tensor:
+            return self.dropout(self.feed_forward(x))
+
+        if self.norm_first:
+            x = x + attend(self.norm1(x))
+            x = x + attend_to_memory(self.norm2(x))
+            return x + feed(self.norm3(x))
+        x = self.norm1(x + attend(x))
+        x = self.norm2(x + attend_to_memory(x))
+        return self.norm3(x + feed(x))
+
+    def extra_repr(self) -> str:
+        return f"norm_first={self.norm_first}"
 
 
 __all__ = ["FeedForward", "TransformerDecoderLayer", "TransformerEncoderLayer"]

@@ -15,12 +15,13 @@ State = dict[str, Any]
 def join(tensors: Sequence[Tensor]) -> Array:
     """Moves the numbers of Tensors of one device and dtype into one flat array, of which each Tensor's array is then a view."""
     flat = tensors[0].device.xp.concatenate([t.data.reshape(-1) for t in tensors])
-    for t, view in zip(tensors, _cut(flat, tensors), strict=True):
+    for t, view in zip(tensors, cut(flat, tensors), strict=True):
         t.data = view
     return flat
 
 
-def _cut(flat: Array, like: Sequence[Tensor]) -> list[Array]:
+def cut(flat: Array, like: Sequence[Tensor]) -> list[Array]:
+    """Views of a flat array, shaped like Tensors that lie in it one after another."""
     ends = itertools.accumulate((t.size for t in like), initial=0)
     return [flat[a:b].reshape(t.shape) for (a, b), t in zip(itertools.pairwise(ends), like, strict=True)]
 
@@ -65,7 +66,10 @@ class FlatParameters:
             s["step"] = state["step"]
 
     def _keep(self, name: str, flat: Array, states: Sequence[State]) -> None:
-        views = _cut(flat, self.params)
+        views = cut(flat, self.params)
         self._remembered[name] = flat, views
         for s, view in zip(states, views, strict=True):
             s[name] = view
+
+
+__all__ = ["FlatParameters", "cut", "join"]

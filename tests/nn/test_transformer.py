@@ -19,6 +19,27 @@ def silent(layer):
     return layer
 
 
+@pytest.mark.parametrize("norm_first", [False, True], ids=["post-norm", "pre-norm"])
+@pytest.mark.parametrize("kind", [nn.TransformerEncoderLayer, nn.TransformerDecoderLayer])
+def test_each_sublayer_stands_in_its_residual_connection_with_its_own_norm(kind, norm_first):
+    layer, x, memory = kind(4, 2, 8, norm_first=norm_first).eval(), draw(2, 3, 4), draw(2, 5, 4, seed=1)
+    rng = np.random.default_rng(2)
+    for name, p in layer.named_parameters():
+        if name.startswith("norm"):
+            nn.init.normal_(p, rng=rng)
+    decoder = kind is nn.TransformerDecoderLayer
+    sublayers = [lambda x: layer.self_attn(x, causal=decoder), layer.feed_forward]
+    norms = [layer.norm1, layer.norm2]
+    if decoder:
+        sublayers.insert(1, lambda x: layer.cross_attn(x, memory))
+        norms.append(layer.norm3)
+    expected = x
+    for sublayer, norm in zip(sublayers, norms, strict=True):
+        expected = expected + sublayer(norm(expected)) if norm_first else norm(expected + sublayer(expected))
+    y = layer(x, memory) if decoder else layer(x)
+    np.testing.assert_allclose(y.numpy(), expected.numpy(), rtol=1e-6, atol=1e-6)
+
+
 def test_pre_norm_leaves_the_residual_stream_alone(device):
     x = draw(2, 3, 4, device=device)
     layer = silent(nn.TransformerEncoderLayer(4, 2, 8, norm_first=True).to(device))

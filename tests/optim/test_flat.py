@@ -8,6 +8,7 @@ import pytest
 import minilm as ml
 from minilm import optim
 from minilm.backend import to_host
+from minilm.optim.flat import cut
 from tests.backend import pretend
 from tests.optim.variants import ONE_EACH, VARIANTS, make_params, numbers, run, set_grads
 
@@ -22,6 +23,15 @@ def twins(cls, options, device, dtype=np.float32):
             optimizer.flatten()
         sides.append((optimizer, params, np.random.default_rng(1)))
     return sides
+
+
+def test_a_flat_array_is_cut_into_views_one_after_another():
+    flat, shapes = np.arange(11.0), [(2, 3), (), (0, 2), (4,)]
+    parts = cut(flat, [ml.zeros(shape) for shape in shapes])
+    assert [part.shape for part in parts] == shapes
+    np.testing.assert_array_equal(np.concatenate([part.reshape(-1) for part in parts]), flat)
+    parts[0][1, 2] = -1.0
+    assert flat[5] == -1.0
 
 
 def assert_equal(sides):

@@ -269,6 +269,8 @@ def test_initialisers_have_pytorchs_spread(name, options):
 
 @pytest.mark.parametrize("make", [lambda m: m.Linear(50, 400), lambda m: m.Conv2d(5, 200, 3), lambda m: m.LSTM(5, 64)])
 def test_layers_start_with_pytorchs_spread(make):
+    ml.manual_seed(0)
+    torch.manual_seed(0)
     ours, theirs = make(nn), make(tnn)
     for name, p in theirs.state_dict().items():
         mine = ours.state_dict()[name].numpy()

@@ -1,5 +1,7 @@
 """The decoder against the modules, which are its specification, and where the modules must run instead."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,15 @@ def logits_by_modules(model, ids):
         return model(ids).numpy()
 
 
-@pytest.mark.parametrize("options", [{}, {"bias": False}, {"tie_weights": False}, {"position": "sinusoidal"}])
+ALL = [
+    {"bias": bias, "tie_weights": tied, "position": position, "dropout": dropout}
+    for bias, tied, position, dropout in itertools.product(
+        [True, False], [True, False], ["learned", "sinusoidal"], [0.0, 0.5]
+    )
+]
+
+
+@pytest.mark.parametrize("options", ALL, ids=str)
 def test_each_token_has_the_modules_logits(options):
     model = plain(**options)
     expected, cache = logits_by_modules(model, IDS), KVCache(model, 3)
@@ -43,6 +53,18 @@ def test_it_follows_a_prompt_that_the_modules_read():
         _, cache = model.next_logits(IDS[:, :6], None)
         logits, _ = model.next_logits(IDS[:, :7], cache)
     np.testing.assert_allclose(logits.numpy(), logits_by_modules(model, IDS[:, :7])[:, -1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{"elementwise_affine": False}, {"bias": False}, {"eps": 0.5}], ids=str)
+def test_layer_norms_of_every_kind(options):
+    model = plain()
+    model.blocks[0].ln_2, model.ln_f = (ml.nn.LayerNorm(8, **options).to(cpu) for _ in range(2))
+    expected, cache = logits_by_modules(model, IDS), KVCache(model, 3)
+    for position in range(IDS.shape[1]):
+        with ml.no_grad():
+            logits, _ = model.next_logits(IDS[:, : position + 1], cache)
+        np.testing.assert_allclose(logits.numpy(), expected[:, position], rtol=1e-4, atol=1e-4)
+    assert cache.decoder is not None
 
 
 def test_gelu_of_any_number():
@@ -70,6 +92,9 @@ def test_a_changed_model_is_left_to_its_modules():
 
     model = plain()
     model.blocks[1].mlp.c_fc = Twice(8, 32).to(cpu)
+    assert KVCache(model, 1).decoder is None
+    model = plain()
+    model.blocks[1].__class__ = type("Derived", (ml.models.gpt.Block,), {})
     assert KVCache(model, 1).decoder is None
     model = plain()
     model.ln_f.register_forward_hook(lambda module, inputs, output: output * 0.0)

@@ -1,20 +1,52 @@
-r"""The next token of a GPT on the CPU, on plain arrays.
+r"""GPT's forward pass on plain NumPy arrays, for one more token on the CPU.
 
 To write a text is to compute one position again and again: vectors of a few hundred numbers, of which an op on Tensors takes
-longer to check, wrap and send on its way than to compute. `Decoder` does what the modules of `minilm.models.gpt` do, which are
-its specification, in about fifty calls of NumPy a layer, each of about a microsecond; what is left is the time to read the
-weights once. It keeps no graph, calls no hook, and is seen by no observer: where any of these is wanted, the modules run.
+longer to check, wrap and send on its way than to compute. `Decoder` does what the modules of `minilm.models.gpt` do, in about fifty
+calls of NumPy per layer, each of about a microsecond; what is left is the time to read the weights once.
+
+The modules are its specification, and `tests/models/test_gpt_numpy.py` holds its logits against theirs. It is used where
+
+- the model is one that it can compute (`is_plain`): float32 on the CPU, of exactly the modules that are repeated here, without hooks;
+- nobody wants more than numbers (`only_numbers_wanted`): it keeps no graph, drops nothing out, and is seen by no observer;
+- one token follows those in the cache. A prompt, many positions at once, is left to the modules.
+
+This file knows the layers of `minilm.nn`, and a GPT by the names of its parts, as a file of weights does; `gpt.py` knows this file.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minilm.backend import special
+from minilm import nn
+from minilm.backend import cpu, special
+from minilm.graph import modes
+from minilm.models.cache import LayerCache
+from minilm.ops.op import is_fused
 from minilm.types import HostArray
+
+LAYERS = {nn.ModuleList, nn.Embedding, nn.LearnedPositions, nn.SinusoidalPositions, nn.LayerNorm, nn.Linear, nn.Dropout}
+"""The layers whose forward pass is repeated here: no RMSNorm, no rotary positions."""
+
+
+def is_plain(model: Any, own: Set[type]) -> bool:
+    """Whether a `Decoder` computes what a GPT does, where `own` are the classes of `gpt.py`, whose forward pass is repeated here.
+
+    A class derived from one of them may compute something else, and a hook may change what a module returns. On a GPU each call of
+    the decoder would start a kernel; the modules' are fused.
+    """
+    weight = model.wte.weight
+    if weight.device is not cpu or weight.dtype != np.float32:
+        return False
+    return all(type(m) in own | LAYERS and not (m._hooks or m._pre_hooks) for m in model.modules())
+
+
+def only_numbers_wanted(model: nn.Module) -> bool:
+    """Whether nobody asks for a graph, a trace, dropout or the composed ops: what only the modules can give."""
+    return is_fused() and not (modes.grad or modes.observers or model.training)
 
 
 class Norm(NamedTuple):
@@ -25,16 +57,23 @@ class Norm(NamedTuple):
     damping: HostArray
 
 
+class Affine(NamedTuple):
+    """The weights of a linear layer, the matrix as (in, out), for `Decoder.affine`."""
+
+    weight: HostArray
+    bias: HostArray | None
+
+
 class Layer(NamedTuple):
-    """The weights of one block, each matrix as (in, out) and with its bias, and the cache of its attention."""
+    """The weights of one block, and the cache of its attention."""
 
     norm_1: Norm
-    attend: tuple[HostArray, HostArray | None]
-    project: tuple[HostArray, HostArray | None]
+    attend: Affine
+    project: Affine
     norm_2: Norm
-    up: tuple[HostArray, HostArray | None]
-    down: tuple[HostArray, HostArray | None]
-    cache: Any
+    up: Affine
+    down: Affine
+    cache: LayerCache
 
 
 class Decoder:
@@ -44,12 +83,12 @@ class Decoder:
     are arrays too: to convert a Python number takes NumPy longer than to add it.
 
     Args:
-        model: a GPT of float32 on the CPU, made of the modules of `minilm.models.gpt`, with layer norm, without rotary positions.
+        model: a GPT that `is_plain`.
         caches: the cache of each layer.
         batch: the number of sequences.
     """
 
-    def __init__(self, model: Any, caches: list[Any], batch: int) -> None:
+    def __init__(self, model: Any, caches: list[LayerCache], batch: int) -> None:
         config = model.config
         self.heads = (batch, 3, config.n_head, 1, config.n_embd // config.n_head)
         self.scale, self.one, self.half, self.flat = (
@@ -80,7 +119,7 @@ class Decoder:
             x += self.affine(self.gelu(self.affine(self.normalize(x, layer.norm_2), layer.up)), layer.down)
         return self.affine(self.normalize(x, self.last), self.head)
 
-    def affine(self, x: HostArray, weights: tuple[HostArray, HostArray | None]) -> HostArray:
+    def affine(self, x: HostArray, weights: Affine) -> HostArray:
         """x W + b. `ndarray.dot` is BLAS with a microsecond less around it than `matmul`."""
         weight, bias = weights
         y = x.dot(weight)
@@ -100,7 +139,7 @@ class Decoder:
             y += norm.shift
         return y
 
-    def attention(self, q: HostArray, cache: Any) -> HostArray:
+    def attention(self, q: HostArray, cache: LayerCache) -> HostArray:
         """Of queries (batch, heads, 1, D) to all keys in the cache: (batch, heads * D). The D sums are divided, not the weights."""
         q *= self.scale
         p = np.matmul(q, cache.keys_transposed[..., : cache.length])
@@ -131,18 +170,22 @@ class Decoder:
         return y
 
 
-def _norm(module: Any) -> Norm:
-    n = module.normalized_shape
-    scale = module.weight.data * np.float32(math.sqrt(n))
+def _norm(module: nn.LayerNorm) -> Norm:
+    n = module.shape[-1]
+    weight = np.ones(n, np.float32) if module.weight is None else module.weight.data
+    scale = weight * np.float32(math.sqrt(n))
     damping = np.full((1, 1), n * module.eps, np.float32)
     return Norm(scale, None if module.bias is None else module.bias.data, damping)
 
 
-def _linear(module: Any) -> tuple[HostArray, HostArray | None]:
-    return module.weight.data.T, None if module.bias is None else module.bias.data
+def _linear(module: nn.Linear) -> Affine:
+    return Affine(module.weight.data.T, None if module.bias is None else module.bias.data)
 
 
-def _position_table(module: Any) -> HostArray | None:
+def _position_table(module: nn.LearnedPositions | nn.SinusoidalPositions | None) -> HostArray | None:
     if module is None:
         return None
-    return (module.weight if hasattr(module, "weight") else module.table).data
+    return (module.weight if isinstance(module, nn.LearnedPositions) else module.table).data
+
+
+__all__ = ["Decoder", "is_plain", "only_numbers_wanted"]

@@ -1,0 +1,87 @@
+"""What a worker runs: gradients of one part of a batch after another, until its input ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from minilm import random
+from minilm.nn.module import Module
+from minilm.optim.flat import cut
+from minilm.parallel.shared import open_shared
+from minilm.types import HostArray
+
+
+def main() -> None:
+    """Serves the process that started this one. Answers go to what was standard output, what a model prints to the errors'."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # such a signal may reach all processes: the first one decides
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    answers = io.FileIO(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _serve(sys.stdin.buffer, answers)
+
+
+def _serve(source: BinaryIO, answers: BinaryIO) -> None:
+    """The first message brings the model, each further one a part of a batch; each is answered, if need be with a traceback."""
+    serve_part = None
+    while True:
+        try:
+            message = pickle.load(source)
+        except (EOFError, OSError, pickle.UnpicklingError):  # the parent is gone, perhaps in the middle of a message
+            return
+        failed, content = False, None
+        try:
+            if serve_part is None:
+                serve_part = _part_server(*message)
+            else:
+                content = serve_part(*message)
+        except Exception:
+            failed, content = True, traceback.format_exc()
+        try:
+            pickle.dump((failed, content), answers, pickle.HIGHEST_PROTOCOL)
+            answers.flush()
+        except OSError:  # nobody is there to read it
+            return
+
+
+def _part_server(message: bytes, method: str, path: str, shape: tuple[int, int], dtype: str) -> Callable[..., Any]:
+    """The function that computes a part's gradients into this worker's row of the shared array."""
+    model: Module = pickle.loads(message)
+    params, shared = list(model.parameters()), open_shared(path, shape, np.dtype(dtype))
+    for p, weights in zip(params, cut(shared[0], params), strict=True):
+        p.data = weights
+
+    def serve(
+        piece: list[HostArray], share: float, key: int, training: bool, needs: list[bool], row: int
+    ) -> tuple[float, list[bool]]:
+        random.manual_seed(key)
+        model.train(training)
+        for p, need in zip(params, needs, strict=True):
+            p.requires_grad, p.grad = need, None
+            p.bump_version()
+        loss = part_backward(model, method, piece, share)
+        for p, g in zip(params, cut(shared[row], params), strict=True):
+            if p.grad is not None:
+                g[...] = p.grad.data
+        return loss, [p.grad is not None for p in params]
+
+    return serve
+
+
+def part_backward(model: Module, method: str, piece: list[HostArray], share: float) -> float:
+    """Adds a part's share of the gradient to the parameters, and returns its share of the loss."""
+    loss = getattr(model, method)(*piece) * share
+    loss.backward()
+    return float(loss.item())
+
+
+__all__ = ["main", "part_backward"]
