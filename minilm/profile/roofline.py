@@ -27,7 +27,7 @@ from minilm.backend import Device, get_device, get_num_threads
 from minilm.profile.rows import OpRow
 
 if TYPE_CHECKING:
-    from minilm.profile.record import Profile
+    from minilm.profile.recorder import Profile
 
 LARGE = 1 << 24  # elements of the arrays that no cache holds: 64 MiB each
 SLICE = 0.2  # seconds for each of the measurements
@@ -156,7 +156,7 @@ def draw(profile: Profile, ceilings: Ceilings, labels: int) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from minilm.book.style import settings
+    from minilm.style import settings
 
     _let_notebooks_show_figures()
     rows, total = drawn(profile), profile.all_ops.time
@@ -233,7 +233,7 @@ def _area(row: OpRow, total: float) -> float:
 
 
 def _points(axes: Any, rows: list[OpRow], stage: str, total: float) -> None:
-    from minilm.book.style import BLUE, VERMILLION
+    from minilm.style import BLUE, VERMILLION
 
     color, marker = (BLUE, "o") if stage == "forward" else (VERMILLION, "s")
     axes.scatter([r.intensity for r in rows], [r.flop_rate / 1e9 for r in rows], s=[_area(r, total) for r in rows],

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from minilm.profile.record import Call, Scope
+    from minilm.profile.recorder import Call, Scope
 
 OUTSIDE, EARLIER = "(outside modules)", "(recorded earlier)"
 

@@ -16,7 +16,7 @@ from minilm.files import atomic_write
 from minilm.profile.rows import ModuleRow, OpRow, Stats, together
 
 if TYPE_CHECKING:
-    from minilm.profile.record import Profile
+    from minilm.profile.recorder import Profile
 
 EMPTY = "an empty profile: no op on tensors ran inside the with block"
 SORTS = ("time", "self", "calls", "flops", "bytes", "memory", "name", "order")
@@ -278,7 +278,7 @@ def image(figure: Any, kind: str) -> bytes:
     """A figure as the bytes of a file; the same figure gives the same bytes."""
     from matplotlib import rc_context
 
-    from minilm.book.style import settings
+    from minilm.style import settings
 
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
     with rc_context({"svg.hashsalt": settings()["svg.hashsalt"]}):

@@ -1,11 +1,11 @@
 """Step-through: a computation recorded, then walked forward and backward with its numbers.
 
-Read `record` (what is kept), then `text` and `html` (how it is shown), and `explain` (a gradient as a sum over paths).
+Read `recorder` (what is kept), then `text` and `html` (how it is shown), and `explain` (a gradient as a sum over paths).
 """
 
 from __future__ import annotations
 
 from .explain import Explanation, Path
-from .record import Call, Contribution, Scope, Step, Trace, Value, trace
+from .recorder import Call, Contribution, Scope, Step, Trace, Value, trace
 
 __all__ = ["Call", "Contribution", "Explanation", "Path", "Scope", "Step", "Trace", "Value", "trace"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from minilm.backend import device_of
-from minilm.trace.record import Call, Trace, Value
+from minilm.trace.recorder import Call, Trace, Value
 
 ROWWISE = ("softmax", "dropout", "masked_fill")
 FUSED = "scaled_dot_product_attention"

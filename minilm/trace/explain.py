@@ -25,7 +25,7 @@ import numpy as np
 from minilm.backend import as_array, device_of, to_host
 from minilm.ops.reduce import sum_to
 from minilm.trace.jacobian import jacobian
-from minilm.trace.record import Call, Trace, Value
+from minilm.trace.recorder import Call, Trace, Value
 from minilm.trace.text import operand, place
 
 Link = tuple[Call, int, int]  # a call, which input, which output

@@ -23,7 +23,7 @@ from minilm.backend import to_host
 from minilm.trace.attention import FUSED, weights
 from minilm.trace.panel import Drawing, in_box, svg
 from minilm.trace.picture import HEIGHT, WIDTH, sheet, tile
-from minilm.trace.record import Call, Contribution, Scope, Step, Trace, Value
+from minilm.trace.recorder import Call, Contribution, Scope, Step, Trace, Value
 from minilm.trace.text import (
     ATTENTION,
     INDEXING,

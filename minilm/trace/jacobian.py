@@ -6,13 +6,13 @@ from typing import Any
 
 from minilm.backend import as_array, device_of, to_host
 from minilm.ops.reduce import sum_to
-from minilm.trace.record import Call, Value
+from minilm.trace.recorder import Call, Value
 
 SMALL = 64  # the most numbers of a Jacobian that a reader can take in
 
 
 def local_derivative(call: Call, i: int) -> tuple[str, Any]:
-    """The derivative of a call's (only) output by its input i; see `minilm.trace.record.Contribution.local`."""
+    """The derivative of a call's (only) output by its input i; see `minilm.trace.recorder.Contribution.local`."""
     if call.op.multi or call.saved is None:
         return "rule", None
     y, x = call.outputs[0], call.inputs[i]

@@ -10,7 +10,7 @@ from typing import Any
 
 from minilm.backend import to_host
 from minilm.trace.layout import Layout, layout
-from minilm.trace.record import Call, Scope, Trace, Value
+from minilm.trace.recorder import Call, Scope, Trace, Value
 from minilm.trace.text import INFIX, named, number
 
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "pow": "**", "matmul": "@", "neg": "−"}

@@ -12,7 +12,7 @@ import numpy as np
 from minilm.backend import to_host
 from minilm.ops.index import show_item
 from minilm.trace.formula import plain
-from minilm.trace.record import Call, Contribution, Scope, Step, Trace, Value
+from minilm.trace.recorder import Call, Contribution, Scope, Step, Trace, Value
 
 if TYPE_CHECKING:
     from minilm.trace.explain import Explanation

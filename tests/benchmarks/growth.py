@@ -78,7 +78,7 @@ def draw(growth: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """Writes the figure, in the book's style."""
     import matplotlib as mpl
 
-    from minilm.book.style import settings
+    from minilm.style import settings
 
     with mpl.rc_context(settings()):
         figure(growth).savefig(path)

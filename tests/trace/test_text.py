@@ -8,7 +8,7 @@ import pytest
 import minilm as ml
 from minilm.trace import text
 from tests.browser import examples
-from tests.trace.test_record import _float64, two_two_two  # noqa: F401
+from tests.trace.test_recorder import _float64, two_two_two  # noqa: F401
 
 
 def test_one_row_a_step_with_the_books_digits(monkeypatch):

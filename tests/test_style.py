@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from minilm.book import COLORS, style
+from minilm import style
+from minilm.style import COLORS
 
 # Machado, Oliveira and Fernandes (2009), "A Physiologically-based Model for Simulation of Color Vision Deficiency",
 # IEEE Transactions on Visualization and Computer Graphics 15(6): severity 1.0, for linear RGB.
