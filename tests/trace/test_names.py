@@ -6,7 +6,7 @@ import pytest
 import minilm as ml
 from minilm.nn import functional as F
 from minilm.ops.op import REGISTRY, Sample
-from minilm.trace import text
+from minilm.trace.expression import INDEXING, INFIX, expression, results
 from minilm.trace.html import page
 from tests.browser import examples
 from tests.trace.test_html import steps_of
@@ -88,7 +88,7 @@ def test_a_gpt_tells_where_each_value_is():
 def test_inside_its_module_a_value_has_its_short_name():
     steps = examples.gpt()
     call = next(c for c in steps.calls if c.op.name == "scaled_dot_product_attention")
-    assert text.results(call) == "blocks.0.attn.y = scaled_dot_product_attention(q, k, v, causal=True, scale=0.5)"
+    assert results(call) == "blocks.0.attn.y = scaled_dot_product_attention(q, k, v, causal=True, scale=0.5)"
 
 
 def test_two_models_name_their_parameters():
@@ -195,7 +195,7 @@ def test_an_index_shows_what_it_chooses(choose, shown):
         t, x = ml.tensor(TABLE, requires_grad=True), ml.tensor(IDS)
         choose(t, x)
     call = steps.calls[-1]
-    assert text.expression(call) == shown
+    assert expression(call) == shown
     for ids in call.indices.values():  # and its numbers stand in the step
         assert str(ids.numbers.tolist()) in str(steps[-1])
         cells = "".join(f"<td>{n}" for n in ids.numbers.reshape(-1, ids.shape[-1])[0].tolist())
@@ -206,7 +206,7 @@ def test_a_mask_gives_its_name():
     with ml.trace() as steps:
         t, mask = ml.tensor([1.0, 2.0, 3.0]), ml.tensor([True, False, True])
         t[mask]
-    assert text.expression(steps.calls[-1]) == "t[mask]"
+    assert expression(steps.calls[-1]) == "t[mask]"
 
 
 def test_any_variable_may_stand_beside_an_index():
@@ -218,7 +218,7 @@ def test_any_variable_may_stand_beside_an_index():
         kind, one, module, dtype, number, view, word, nothing, array = things
         t, ids = ml.tensor(TABLE), ml.tensor(IDS)
         t[ids]
-    assert text.expression(steps.calls[-1]) == "t[ids]"
+    assert expression(steps.calls[-1]) == "t[ids]"
     assert (kind, one, module, dtype, number, view, word, nothing, array) is not None
 
 
@@ -241,14 +241,14 @@ def test_every_parameter_of_every_op_is_shown(name, k):
     with ml.trace() as steps, np.errstate(all="ignore"):
         op(*inputs, **sample.params)
     for call in steps.calls:
-        shown = text.expression(call)
+        shown = expression(call)
         assert "<" not in shown
         assert "object" not in shown
         assert "array(" not in shown
-        if call.op.name in text.INDEXING:
+        if call.op.name in INDEXING:
             assert shown.endswith("]")
             continue
-        if call.op.name in text.INFIX or call.op.name == "neg":
+        if call.op.name in INFIX or call.op.name == "neg":
             continue
         for key, value in call.params.items():
             default = call.op.params[key]
