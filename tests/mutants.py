@@ -769,7 +769,7 @@ TRACE = [
            E + "TestTensors::test_a_gradient_put_in_on_the_way_is_a_path_of_its_own"),
 ]  # fmt: skip
 
-NAMED, SUMMED = "tests/trace/test_names.py::", "tests/trace/test_broadcast.py::"
+NAMED, SUMMED = "tests/trace/test_labels.py::", "tests/trace/test_broadcast.py::"
 STEP_THROUGH = [
     Mutant("names unique within a scope only", "minilm/trace/labels.py",
            "name = base if count == 1 else base + str(count).translate(SUBSCRIPTS)", "return base",
@@ -782,7 +782,7 @@ STEP_THROUGH = [
            NAMED + "test_a_target_without_a_name_is_called_target"),
     Mutant("an index hides its ids", "minilm/trace/recorder.py",
            "call.indices = self._indices(params, frame, place)", "call.indices = {}",
-           NAMED + "test_an_index_shows_what_it_chooses"),
+           "tests/trace/test_expression.py::test_an_index_shows_what_it_chooses"),
     Mutant("the sum of a broadcast over the first axes only", "minilm/trace/model.py",
            "if k < lead or (shape[k - lead] == 1 and n != 1))", "if k < lead)",
            SUMMED + "test_every_pattern_of_every_op_that_broadcasts[add]"),
