@@ -17,7 +17,7 @@ COLORS = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, YELLOW]
 """The book's colours: the first four for lines and markers on white, the others for fills and for a fifth line."""
 
 LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1))]
-INK, GRID = "#222222", "#DDDDDD"
+INK, GRAY, GRID = "#222222", "#888888", "#DDDDDD"
 
 
 def settings() -> dict[str, Any]:
