@@ -22,17 +22,7 @@ import numpy as np
 from minilm.backend import to_host
 from minilm.trace.attention import FUSED, weights
 from minilm.trace.explain import Explanation, Path
-from minilm.trace.expression import (
-    INDEXING,
-    INFIX,
-    gradient_name,
-    items,
-    named,
-    number,
-    operand,
-    place,
-    results,
-)
+from minilm.trace.expression import INDEXING, INFIX, gradient_name, items, named, number, operand, place, results
 from minilm.trace.model import Call, Contribution, Record, Scope, Step, Value
 from minilm.trace.panel import Drawing, in_box, svg
 from minilm.trace.picture import HEIGHT, WIDTH, sheet, tile
