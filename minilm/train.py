@@ -35,6 +35,7 @@ from minilm.optim import AdamW, clip_grad_norm_
 from minilm.parallel import DataParallel, WorkerError
 from minilm.run import Checkpoint, Run, load_weights, warn, weights_of
 from minilm.settings import TrainConfig
+from minilm.style import BLUE, VERMILLION
 from minilm.tensor import Tensor
 from minilm.types import HostArray
 
@@ -522,8 +523,8 @@ def plot_losses(run: Run) -> Path:
     lines = run.metrics()
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
-    for key, label, style in (("loss", "training (one batch)", {"color": "#88aacc", "linewidth": 1}),
-                              ("validation_loss", "validation", {"color": "#aa3322", "marker": "o"})):  # fmt: skip
+    for key, label, style in (("loss", "training (one batch)", {"color": BLUE, "linewidth": 1}),
+                              ("validation_loss", "validation", {"color": VERMILLION, "marker": "o"})):  # fmt: skip
         points = [(line["step"], line[key]) for line in lines if line.get(key) is not None and math.isfinite(line[key])]
         if points:
             axes.plot(*zip(*points, strict=True), label=label, **style)

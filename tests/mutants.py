@@ -747,20 +747,20 @@ RUNS = [
            RUN + "test_each_setting_that_is_fixed_is_refused_by_name"),
 ]  # fmt: skip
 
-R, E = "tests/trace/test_record.py::", "tests/trace/test_explain.py::"
+R, E = "tests/trace/test_recorder.py::", "tests/trace/test_explain.py::"
 TRACE = [
-    Mutant("so far shows the last contribution only", "minilm/trace/record.py",
-           "self._accumulated[value.index] = total = _plus(self._accumulated.get(value.index), grad)",
-           "self._accumulated[value.index] = total = grad",
+    Mutant("so far shows the last contribution only", "minilm/trace/recorder.py",
+           "self.record.gradients[value.index] = total = _plus(self.record.gradients.get(value.index), grad)",
+           "self.record.gradients[value.index] = total = grad",
            R + "TestSteps::test_a_value_used_twice_accumulates_step_by_step"),
-    Mutant("a leaf's numbers not copied", "minilm/trace/record.py",
+    Mutant("a leaf's numbers not copied", "minilm/trace/recorder.py",
            'if x.requires_grad and x.is_leaf else "input", x.data.copy(), x)',
            'if x.requires_grad and x.is_leaf else "input", x.data, x)\n            value.array = x.data',
            R + "TestNumbers::test_a_later_update_does_not_change_the_past"),
-    Mutant("a second backward pass not seeded", "minilm/trace/record.py",
-           "pending = self._pending.pop(value.index, None)", "pending = self._accumulated.get(value.index)",
+    Mutant("a second backward pass not seeded", "minilm/trace/recorder.py",
+           "pending = self._pending.pop(value.index, None)", "pending = self.record.gradients.get(value.index)",
            R + "TestSteps::test_a_second_backward_pass_is_seeded_again"),
-    Mutant("a hook's change not noticed", "minilm/trace/record.py",
+    Mutant("a hook's change not noticed", "minilm/trace/recorder.py",
            "if pending is None or _largest(given)", "if pending is None or 0 * _largest(given)",
            R + "TestSteps::test_what_a_hook_changes_is_a_seed_of_the_difference"),
     Mutant("a Module that raises stays open", "minilm/nn/module.py",
@@ -785,24 +785,24 @@ TRACE = [
            E + "TestTensors::test_a_gradient_put_in_on_the_way_is_a_path_of_its_own"),
 ]  # fmt: skip
 
-NAMED, SUMMED = "tests/trace/test_names.py::", "tests/trace/test_broadcast.py::"
+NAMED, SUMMED = "tests/trace/test_labels.py::", "tests/trace/test_broadcast.py::"
 STEP_THROUGH = [
-    Mutant("names unique within a scope only", "minilm/trace/record.py",
+    Mutant("names unique within a scope only", "minilm/trace/labels.py",
            "name = base if count == 1 else base + str(count).translate(SUBSCRIPTS)", "return base",
            NAMED + "test_no_two_values_share_a_label[rebound]"),
-    Mutant("a callee's argument names what it is given", "minilm/trace/record.py",
+    Mutant("a callee's argument names what it is given", "minilm/trace/recorder.py",
            "if value.name is None and (value.call is None or place in value.call.scope.ancestors()):", "if value.name is None:",
            NAMED + "test_the_names_of_a_functions_arguments_are_not_the_names_of_what_it_is_given"),
-    Mutant("a target without a name is a constant", "minilm/trace/record.py",
+    Mutant("a target without a name is a constant", "minilm/trace/labels.py",
            'labels.new(name or (value.role if len(value.role) > 1 else "constant"))', 'labels.new(name or "constant")',
            NAMED + "test_a_target_without_a_name_is_called_target"),
-    Mutant("an index hides its ids", "minilm/trace/record.py",
+    Mutant("an index hides its ids", "minilm/trace/recorder.py",
            "call.indices = self._indices(params, frame, place)", "call.indices = {}",
-           NAMED + "test_an_index_shows_what_it_chooses"),
-    Mutant("the sum of a broadcast over the first axes only", "minilm/trace/record.py",
+           "tests/trace/test_expression.py::test_an_index_shows_what_it_chooses"),
+    Mutant("the sum of a broadcast over the first axes only", "minilm/trace/model.py",
            "if k < lead or (shape[k - lead] == 1 and n != 1))", "if k < lead)",
            SUMMED + "test_every_pattern_of_every_op_that_broadcasts[add]"),
-    Mutant("a broadcast batch of matrices shows no sum", "minilm/trace/record.py",
+    Mutant("a broadcast batch of matrices shows no sum", "minilm/trace/model.py",
            "return (*y[:-2], *x[-2:])", "return tuple(x)",
            SUMMED + "test_ops_that_broadcast_some_axes"),
     Mutant("the page shows a broadcast's gradient without the sum", "minilm/trace/html.py",
@@ -861,15 +861,15 @@ ACCELERATOR = [
 ]  # fmt: skip
 
 PROFILE = [
-    Mutant("time of the ops inside a rule counted twice", "minilm/profile/record.py",
+    Mutant("time of the ops inside a rule counted twice", "minilm/profile/recorder.py",
            "                call.outer.own -= spent\n", "                pass\n",
-           "tests/profile/test_record.py::TestTime::test_of_a_rule_inside_a_rule_is_not_counted_twice"),
-    Mutant("a rule that is made of ops counted beside them", "minilm/profile/record.py",
+           "tests/profile/test_recorder.py::TestTime::test_of_a_rule_inside_a_rule_is_not_counted_twice"),
+    Mutant("a rule that is made of ops counted beside them", "minilm/profile/recorder.py",
            "if not call.inner:", "if True:",
-           "tests/profile/test_record.py::TestTime::test_of_a_rule_inside_a_rule_is_not_counted_twice"),
-    Mutant("backward rules counted for the Module in which backward() was called", "minilm/profile/record.py",
+           "tests/profile/test_recorder.py::TestTime::test_of_a_rule_inside_a_rule_is_not_counted_twice"),
+    Mutant("backward rules counted for the Module in which backward() was called", "minilm/profile/recorder.py",
            "call.origin = self._made_by.get(node.seq)", "call.origin = self._within[-1]",
-           "tests/profile/test_record.py::TestModules::test_a_backward_rule_belongs_to_the_module_that_ran_its_op"),
+           "tests/profile/test_recorder.py::TestModules::test_a_backward_rule_belongs_to_the_module_that_ran_its_op"),
     Mutant("the profile's own work in its times", "minilm/profile/clock.py",
            "return self._at - self.own", "return self._at",
            "tests/profile/test_clock.py::TestCpuClock::test_no_time_passes_in_a_pause"),

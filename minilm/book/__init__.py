@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from minilm.book.formula import Check, FormulaError, checked, distinct, fails, holds, integer, mask, real, simplex
 from minilm.book.missing import install
-from minilm.book.style import COLORS, use_style
+from minilm.style import COLORS, use_style
 
 install()
 

@@ -1,6 +1,7 @@
 """Where the time goes: each op and Module with its time, calls, operations, bytes and memory.
 
-Read `record` (how it is measured), `cost` (how operations and bytes are counted), then `table` and `roofline` (how it is shown).
+Each file knows only those before it: `calls` (what is noted), `rows` and `results` (the numbers), `recorder` (how it is measured, with
+`clock`, `cost` and `memory`), `table`, `roofline` and `page` (how it is shown), and `face` (what the reader holds).
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from minilm.backend import Device
-    from minilm.profile.record import Peak, Profile
+    from minilm.profile.face import Profile
+    from minilm.profile.results import Peak
     from minilm.profile.roofline import Ceilings, measure_ceilings
     from minilm.profile.rows import ModuleRow, OpRow, Stats
 
 __all__ = ["Ceilings", "ModuleRow", "OpRow", "Peak", "Profile", "Stats", "measure_ceilings", "profile"]
 
 _HOMES = {"Ceilings": "roofline", "measure_ceilings": "roofline", "ModuleRow": "rows", "OpRow": "rows", "Stats": "rows",
-          "Peak": "record", "Profile": "record"}  # fmt: skip
+          "Peak": "results", "Profile": "face"}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -62,6 +64,6 @@ def profile(device: str | Device | None = None) -> Profile:
     Raises:
         RuntimeError: on entering, where a profile is running in this thread already; on reading, before the block has ended.
     """
-    from minilm.profile.record import Profile
+    from minilm.profile.face import Profile
 
     return Profile(device)

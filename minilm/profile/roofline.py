@@ -21,18 +21,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minilm.backend import Device, get_device, get_num_threads
+from minilm.profile.results import Results
 from minilm.profile.rows import OpRow
-
-if TYPE_CHECKING:
-    from minilm.profile.record import Profile
+from minilm.style import BLUE, GRAY, INK, VERMILLION, settings
 
 LARGE = 1 << 24  # elements of the arrays that no cache holds: 64 MiB each
 SLICE = 0.2  # seconds for each of the measurements
 SMALLEST = 0.001  # ops with a smaller share of the ops' time are not drawn
-LINE = {"color": "#222222", "lw": 1.4, "marker": "", "zorder": 2}
+LINE = {"color": INK, "lw": 1.4, "marker": "", "zorder": 2}
 
 
 @dataclass(frozen=True)
@@ -146,8 +145,12 @@ def _fastest(device: Device, function: Callable[[], Any], budget: float) -> floa
 # -- the picture ------------------------------------------------------------------------------------------------------
 
 
-def draw(profile: Profile, ceilings: Ceilings, labels: int) -> Any:
+def draw(profile: Results, ceilings: Ceilings | None = None, labels: int = 16) -> Any:
     """The figure. The area of a point is its share of the time.
+
+    Args:
+        ceilings: default: measured now (`measure_ceilings`), once in a process.
+        labels: how many ops are named, those that took longest.
 
     Raises:
         ValueError: no op did any arithmetic, so that there is nothing to place.
@@ -156,12 +159,11 @@ def draw(profile: Profile, ceilings: Ceilings, labels: int) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from minilm.book.style import settings
-
     _let_notebooks_show_figures()
     rows, total = drawn(profile), profile.all_ops.time
     if not rows:
         raise ValueError("roofline: no op in this profile did any arithmetic, so there is nothing to draw.")
+    ceilings = ceilings or measure_ceilings(profile.device)
     look: Any = settings()
     with rc_context(look):
         figure = Figure(figsize=(7.2, 4.6))
@@ -185,7 +187,7 @@ def draw(profile: Profile, ceilings: Ceilings, labels: int) -> Any:
     return figure
 
 
-def drawn(profile: Profile) -> list[OpRow]:
+def drawn(profile: Results) -> list[OpRow]:
     """The ops that have a place in the picture, those that took longest first."""
     least = SMALLEST * profile.all_ops.time
     rows = [r for r in profile.ops if r.stage != "section" and r.flops and r.bytes and r.time > max(least, 0.0)]
@@ -233,8 +235,6 @@ def _area(row: OpRow, total: float) -> float:
 
 
 def _points(axes: Any, rows: list[OpRow], stage: str, total: float) -> None:
-    from minilm.book.style import BLUE, VERMILLION
-
     color, marker = (BLUE, "o") if stage == "forward" else (VERMILLION, "s")
     axes.scatter([r.intensity for r in rows], [r.flop_rate / 1e9 for r in rows], s=[_area(r, total) for r in rows],
                  color=color, marker=marker, alpha=0.75, linewidths=0.8, edgecolors="white", zorder=3)  # fmt: skip
@@ -270,7 +270,7 @@ def _name_points(axes: Any, rows: list[OpRow], labels: int, total: float, texts:
         taken.append(box)
         if far:
             taken += _along_line((x, y), _centre(box), scale)
-        arrow = {"arrowstyle": "-", "color": "#888888", "lw": 0.7, "shrinkA": 0, "shrinkB": 0} if far else None
+        arrow = {"arrowstyle": "-", "color": GRAY, "lw": 0.7, "shrinkA": 0, "shrinkB": 0} if far else None
         offset = (box[0] - x) / scale, (box[1] - y) / scale
         name = axes.annotate(row.op, (row.intensity, row.flop_rate / 1e9), offset, textcoords="offset points",
                              arrowprops=arrow, **style)  # fmt: skip

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from minilm.profile.record import Call, Scope
+from minilm.profile.calls import OUTSIDE, Call, Scope
 
-OUTSIDE, EARLIER = "(outside modules)", "(recorded earlier)"
+EARLIER = "(recorded earlier)"
 
 
 @dataclass
@@ -164,7 +163,7 @@ def _below(scope: Scope) -> Iterable[Scope]:
 
 def path_labels(root: Scope) -> dict[Scope, str]:
     """A name for each Module: its path; below the name of the outermost one, where there are several of those."""
-    outermost, counts, labels = list(root.inner.values()), dict[str, int](), dict["Scope", str]()
+    outermost, counts, labels = list(root.inner.values()), dict[str, int](), dict[Scope, str]()
     for top in outermost:
         counts[top.kind] = number = counts.get(top.kind, 0) + 1
         name = top.kind if number == 1 else f"{top.kind}#{number}"

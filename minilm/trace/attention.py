@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 from minilm.backend import device_of
-from minilm.trace.record import Call, Trace, Value
+from minilm.trace.model import Call, Record, Value
 
 ROWWISE = ("softmax", "dropout", "masked_fill")
 FUSED = "scaled_dot_product_attention"
 
 
-def attention_values(trace: Trace) -> set[int]:
+def attention_values(trace: Record) -> set[int]:
     """The indices of the values whose last two axes are positions that ask and positions that answer."""
     found: set[int] = set()
     for call in trace.calls:
@@ -29,7 +29,7 @@ def attention_values(trace: Trace) -> set[int]:
     return found
 
 
-def write_tokens(trace: Trace) -> None:
+def write_tokens(trace: Record) -> None:
     """Gives the trace's tokens to the values, and to the calls of the fused op, whose axes they fit."""
     found = attention_values(trace)
     for value in trace.values:

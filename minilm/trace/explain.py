@@ -18,17 +18,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from minilm.backend import as_array, device_of, to_host
 from minilm.ops.reduce import sum_to
-from minilm.trace.jacobian import jacobian
-from minilm.trace.record import Call, Trace, Value
-from minilm.trace.text import operand, place
+from minilm.trace.expression import operand, place
+from minilm.trace.model import Call, Record, Value
 
 Link = tuple[Call, int, int]  # a call, which input, which output
+Explained = TypeVar("Explained", bound="Explanation")
 ELEMENTS = 4096  # the most numbers of a Jacobian of which paths between single numbers are followed
 
 
@@ -71,40 +71,28 @@ class Explanation:
         """The sum of all parts: equal to the gradient up to rounding."""
         return sum(path.part for path in self.paths)
 
-    def __str__(self) -> str:
-        from minilm.trace.text import explanation
+    @classmethod
+    def of(cls: type[Explained], trace: Record, value: Value, element: Any, limit: int) -> Explained:
+        """Splits the gradient of a value into at most `limit` paths.
 
-        return explanation(self)
+        Args:
+            element: an index of one number; its paths go from number to number. None: paths go from tensor to tensor.
 
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        from minilm.trace.html import explanation
-
-        return explanation(self)
-
-
-def explain(trace: Trace, value: Value, element: Any, limit: int) -> Explanation:
-    """Splits the gradient of a value into at most `limit` paths.
-
-    Args:
-        element: an index of one number; its paths go from number to number. None: paths go from tensor to tensor.
-
-    Raises:
-        ValueError: no gradient arrived at the value in this trace, or `limit` is not positive.
-        IndexError: there is no such element.
-    """
-    gradient = trace.gradient_of(value)
-    if gradient is None:
-        raise ValueError(
-            f"explain: no gradient arrived at {value.label}. Call backward() inside the trace, on something that depends on it."
-        )
-    if limit < 1:
-        raise ValueError(f"explain: paths must be at least 1, got {limit}.")
-    if element is None:
-        return Explanation(value, None, to_host(gradient), _Tensors(trace).grow(value, None, limit))
-    at = _element(value, element)
-    return Explanation(value, at, to_host(gradient)[at].item(), _Elements(trace).grow(value, at, limit))
+        Raises:
+            ValueError: no gradient arrived at the value in this trace, or `limit` is not positive.
+            IndexError: there is no such element.
+        """
+        gradient = trace.gradient_of(value)
+        if gradient is None:
+            raise ValueError(
+                f"explain: no gradient arrived at {value.label}. Call backward() inside the trace, on something that depends on it."
+            )
+        if limit < 1:
+            raise ValueError(f"explain: paths must be at least 1, got {limit}.")
+        if element is None:
+            return cls(value, None, to_host(gradient), _Tensors(trace).grow(value, None, limit))
+        at = _element(value, element)
+        return cls(value, at, to_host(gradient)[at].item(), _Elements(trace).grow(value, at, limit))
 
 
 def _element(value: Value, element: Any) -> tuple[int, ...]:
@@ -122,7 +110,7 @@ def _size(path: Path) -> float:
 class _Walker:
     """Grows paths through the recorded uses of values."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Record) -> None:
         self.trace = trace
         self.uses: dict[int, list[tuple[Call, int]]] = defaultdict(list)
         for call, i in dict.fromkeys((c.call, c.position) for step in trace for c in step.contributions):
@@ -186,7 +174,7 @@ class _Tensors(_Walker):
 class _Elements(_Walker):
     """Paths from number to number, along the local derivatives that are not zero."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Record) -> None:
         super().__init__(trace)
         self.jacobians: dict[tuple[int, int, int], Any] = {}
 
@@ -220,5 +208,5 @@ class _Elements(_Walker):
                     f"explain: {call.op.name} links {links[0]} numbers with {links[1]}, too many to follow one by one (at most "
                     f"{ELEMENTS} links). Leave out the element: explain(w) follows whole tensors."
                 )
-            self.jacobians[key] = jacobian(call, i, k)
+            self.jacobians[key] = call.jacobian(i, k)
         return self.jacobians[key]

@@ -15,41 +15,23 @@ from collections.abc import Iterable
 from functools import cache
 from html import escape
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from minilm.backend import to_host
 from minilm.trace.attention import FUSED, weights
+from minilm.trace.explain import Explanation, Path
+from minilm.trace.expression import INDEXING, INFIX, gradient_name, items, named, number, operand, place, results
+from minilm.trace.model import Call, Contribution, Record, Scope, Step, Value
 from minilm.trace.panel import Drawing, in_box, svg
 from minilm.trace.picture import HEIGHT, WIDTH, sheet, tile
-from minilm.trace.record import Call, Contribution, Scope, Step, Trace, Value
-from minilm.trace.text import (
-    ATTENTION,
-    INDEXING,
-    INFIX,
-    WHOLE,
-    axes_text,
-    cut,
-    gradient_name,
-    items,
-    named,
-    number,
-    operand,
-    place,
-    results,
-    spread,
-    titles,
-)
-
-if TYPE_CHECKING:
-    from minilm.trace.explain import Explanation, Path
-
+from minilm.trace.text import ATTENTION, WHOLE, axes_text, cut, spread, titles
 
 HASH = "\ue000"  # stands for the name of the output until that is known: a character that nobody writes
 
 
-def page(trace: Trace) -> str:
+def page(trace: Record) -> str:
     """The trace as one ``<div>``, with its style and script."""
     if not trace.steps:
         return "<p>An empty trace: compute something on tensors inside the <code>with</code> block.</p>"
@@ -104,7 +86,7 @@ def mathml(latex: str) -> str:
 
 
 class _Page:
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Record) -> None:
         self.trace = trace
         self.drawing = Drawing(trace)
         self.gradients = any(step.kind != "forward" for step in trace)

@@ -1,39 +1,40 @@
-"""The local derivative of one call, as numbers."""
+r"""The derivative of one op as numbers, made by its backward rule alone.
+
+The rule gives :math:`(\partial y / \partial x)^\top \bar y` for any :math:`\bar y`: a *vector-Jacobian product*, here the function
+`vjp` of the gradients of all the op's outputs. With a :math:`\bar y` of one 1 and zeros it gives one row of the Jacobian.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from minilm.backend import as_array, device_of, to_host
 from minilm.ops.reduce import sum_to
-from minilm.trace.record import Call, Value
+from minilm.types import Array, HostArray
 
+Vjp = Callable[[tuple[Any, ...]], Array]
 SMALL = 64  # the most numbers of a Jacobian that a reader can take in
 
 
-def local_derivative(call: Call, i: int) -> tuple[str, Any]:
-    """The derivative of a call's (only) output by its input i; see `minilm.trace.record.Contribution.local`."""
-    if call.op.multi or call.saved is None:
-        return "rule", None
-    y, x = call.outputs[0], call.inputs[i]
-    if call.elementwise:
-        ones = device_of(y.array).xp.ones_like(y.array)
-        each = as_array(call.vjp(i, (ones,)))
+def local_derivative(vjp: Vjp, y: Array, x: Array, elementwise: bool) -> tuple[str, HostArray | None]:
+    """The derivative of an op's only output y by an input x, in the form that says most; see `minilm.trace.Contribution.local`."""
+    if elementwise:
+        each = as_array(vjp((device_of(y).xp.ones_like(y),)))
         if each.shape == y.shape:  # else the rule itself sums, or takes its input apart
             return "elementwise", to_host(each)
-    if y.array.size * x.array.size <= SMALL:
-        return "jacobian", jacobian(call, i, 0)
+    if y.size * x.size <= SMALL:
+        return "jacobian", jacobian(vjp, [y], 0, x)
     return "rule", None
 
 
-def jacobian(call: Call, i: int, output: int) -> Any:
-    r""":math:`\partial y_j / \partial x_k` by one backward rule for each number of output `output`; shape: y's, then x's."""
-    y, x = call.outputs[output], call.inputs[i]
-    assert isinstance(x, Value)
-    xp = device_of(y.array).xp
-    rows = xp.zeros((y.array.size, *x.shape), dtype=x.array.dtype)
-    for j in range(y.array.size):
-        gs = [xp.zeros_like(v.array) for v in call.outputs]
+def jacobian(vjp: Vjp, outputs: Sequence[Array], output: int, x: Array) -> HostArray:
+    r""":math:`\partial y_j / \partial x_k` by one backward rule for each number of y, the output of that number; shape: y's, then x's."""
+    y = outputs[output]
+    xp = device_of(y).xp
+    rows = xp.zeros((y.size, *x.shape), dtype=x.dtype)
+    for j in range(y.size):
+        gs = [xp.zeros_like(v) for v in outputs]
         gs[output].reshape(-1)[j] = 1
-        rows[j] = sum_to(as_array(call.vjp(i, tuple(gs))), x.shape)
+        rows[j] = sum_to(as_array(vjp(tuple(gs))), x.shape)
     return to_host(rows.reshape((*y.shape, *x.shape)))

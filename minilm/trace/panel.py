@@ -9,9 +9,9 @@ from html import escape
 from typing import Any
 
 from minilm.backend import to_host
+from minilm.trace.expression import INFIX, named, number
 from minilm.trace.layout import Layout, layout
-from minilm.trace.record import Call, Scope, Trace, Value
-from minilm.trace.text import INFIX, named, number
+from minilm.trace.model import Call, Record, Scope, Value
 
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "pow": "**", "matmul": "@", "neg": "−"}
 WIDE = {
@@ -53,7 +53,7 @@ class Panel:
 class Drawing:
     """The panels of a trace, and what they share."""
 
-    trace: Trace
+    trace: Record
     users: dict[int, list[Call]] = field(default_factory=dict)  # by value
     homes: dict[int, Scope] = field(default_factory=dict)  # by value: the scope that it belongs to
     members: dict[int, list[Call]] = field(default_factory=dict)  # by scope: its calls, those of inner Modules too

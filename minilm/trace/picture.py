@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from minilm import style
+
 WIDTH, HEIGHT = 24, 12
 LEVELS = 5  # shades on each side of zero
 NOT_FINITE = 4 * LEVELS + 2
-BLUE, WHITE, ORANGE, BLACK = (0, 90, 158), (247, 247, 247), (201, 84, 0), (0, 0, 0)
+BLUE, WHITE, ORANGE, BLACK = map(style.rgb, (style.NEGATIVE, style.ZERO, style.POSITIVE, style.BLACK))
 
 
 def tile(array: Any) -> Any:
@@ -69,21 +71,21 @@ def shades(grid: Any, signed: bool) -> Any:
 
 
 def palette() -> bytes:
-    """23 colours, three bytes each."""
-    colours = [_mix(WHITE, BLUE, (LEVELS - k) / LEVELS) for k in range(LEVELS)] + [WHITE]
-    colours += [_mix(WHITE, ORANGE, (k + 1) / LEVELS) for k in range(LEVELS)]
-    colours += [_mix(WHITE, BLUE, k / (2 * LEVELS)) for k in range(2 * LEVELS + 1)]
-    return b"".join(bytes(c) for c in [*colours, BLACK])
+    """23 colors, three bytes each."""
+    colors = [_mix(WHITE, BLUE, (LEVELS - k) / LEVELS) for k in range(LEVELS)] + [WHITE]
+    colors += [_mix(WHITE, ORANGE, (k + 1) / LEVELS) for k in range(LEVELS)]
+    colors += [_mix(WHITE, BLUE, k / (2 * LEVELS)) for k in range(2 * LEVELS + 1)]
+    return b"".join(bytes(c) for c in [*colors, BLACK])
 
 
-def png(pixels: Any, colours: bytes) -> bytes:
+def png(pixels: Any, colors: bytes) -> bytes:
     """An indexed PNG of eight bits a pixel (ISO/IEC 15948)."""
     height, width = pixels.shape
     rows = b"".join(b"\0" + row.tobytes() for row in pixels)
     return b"".join([
         b"\x89PNG\r\n\x1a\n",
         _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
-        _chunk(b"PLTE", colours),
+        _chunk(b"PLTE", colors),
         _chunk(b"IDAT", zlib.compress(rows, 9)),
         _chunk(b"IEND", b""),
     ])  # fmt: skip

@@ -4,40 +4,23 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from minilm.backend import to_host
-from minilm.ops.index import show_item
+from minilm.trace.attention import FUSED, weights
+from minilm.trace.explain import Explanation
+from minilm.trace.expression import gradient_name, named, number, operand, place, results
 from minilm.trace.formula import plain
-from minilm.trace.record import Call, Contribution, Scope, Step, Trace, Value
-
-if TYPE_CHECKING:
-    from minilm.trace.explain import Explanation
+from minilm.trace.model import Call, Contribution, Record, Scope, Step
 
 ATTENTION = 144  # attention's matrices, when they bear tokens, are shown whole up to this size
 WHOLE = 12  # arrays up to this size are shown whole
-SHORT = 20  # labels made of expressions are no longer than this
 ROWS = 60  # a listing folds Modules until it has no more rows than this
-FEW = 6  # ids without a name are written out up to this size
-INDEXING = ("basic_index", "advanced_index")
-INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
 
 
 # -- numbers ----------------------------------------------------------------------------------------------------------
-
-
-def number(x: Any) -> str:
-    """Four significant digits."""
-    return str(bool(x)) if isinstance(x, bool | np.bool_) else f"{x:.4g}"
-
-
-def place(index: Iterable[int]) -> str:
-    """An index as it is written after a name: "[0, 1]"; nothing for a scalar."""
-    text = ", ".join(str(i) for i in index)
-    return f"[{text}]" if text else ""
 
 
 def show(array: Any) -> str:
@@ -98,106 +81,6 @@ def _nested(array: Any) -> str:
     return "[" + ", ".join(_nested(row) for row in array) + "]"
 
 
-# -- expressions ------------------------------------------------------------------------------------------------------
-
-
-def named(value: Value, scope: Scope | None = None) -> str:
-    """What a value is called in a Module: the part of its label below that Module, or its expression there."""
-    if scope is None or not scope.prefix:
-        return value.label
-    if value.call is not None and value.call.scope is scope:
-        return value.short
-    return value.label.removeprefix(f"{scope.prefix}.")
-
-
-def operand(value: Value, scope: Scope | None = None) -> str:
-    """A value's name inside an expression: in parentheses where it is an expression itself."""
-    name = named(value, scope)
-    return f"({name})" if " " in name else name
-
-
-def expression(call: Call) -> str:
-    """The call as Python: "x @ w", "softmax(s, axis=-1)", "table[ids]"; names are those of its Module."""
-    form = operand if call.op.name in INFIX or call.op.name in INDEXING or call.op.name == "neg" else named
-    operands = [
-        form(x, call.scope) if isinstance(x, Value) else "None" if x is None else number(x) for x in call.inputs
-    ]
-    if call.op.name in INFIX:
-        return f" {INFIX[call.op.name]} ".join(operands)
-    if call.op.name == "neg":
-        return f"-{operands[0]}"
-    if call.op.name in INDEXING:
-        return f"{operands[0]}[{', '.join(items(call))}]"
-    while operands and operands[-1] == "None":
-        operands.pop()
-    chosen = [f"{k}={parameter(call, k)}" for k, v in call.params.items() if _differs(v, call.op.params.get(k))]
-    return f"{call.op.name}({', '.join([*operands, *chosen])})"
-
-
-def items(call: Call) -> list[str]:
-    """The parts of an index; the ... that ends a basic one is the engine's."""
-    index = call.params["index"]
-    index = index[:-1] if len(index) > 1 and index[-1] is Ellipsis else index
-    return [_parameter(call, "index", k, x) for k, x in enumerate(index)]
-
-
-def parameter(call: Call, name: str) -> str:
-    """A parameter as Python; arrays by their names."""
-    value = call.params[name]
-    if not isinstance(value, tuple | list):
-        return _parameter(call, name, 0, value)
-    items = [_parameter(call, name, k, x) for k, x in enumerate(value)]
-    return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
-
-
-def _parameter(call: Call, name: str, k: int, x: Any) -> str:
-    if (name, k) in call.indices:
-        ids = call.indices[name, k]
-        return str(ids.numbers.tolist()) if ids.name is None and ids.array.size <= FEW else named(ids, call.scope)
-    if isinstance(x, slice | type(...)) or x is None:
-        return show_item(x) if x is not None else "None"
-    if isinstance(x, tuple | list):
-        return f"({', '.join(_parameter(call, name, -1, part) for part in x)}{',' if len(x) == 1 else ''})"
-    if isinstance(x, float) and name != "eps":
-        return number(x)
-    return str(x) if isinstance(x, bool | int | float | str) else str(getattr(x, "name", None) or _dtype(x))
-
-
-def _dtype(x: Any) -> str:
-    try:
-        return np.dtype(x).name
-    except TypeError:
-        return type(x).__name__
-
-
-def _differs(value: Any, default: Any) -> bool:
-    return True if hasattr(value, "shape") else bool(value != default)
-
-
-def results(call: Call) -> str:
-    """What a call computes: "z = x + b", or the expression alone where the result has no other label."""
-    labels, text = ", ".join(value.label for value in call.outputs), expression(call)
-    return text if labels == text else f"{labels} = {text}"
-
-
-def short_expression(call: Call) -> str:
-    """A label for a result without a name: the expression itself where it is short, else the op's name."""
-    name = call.op.name
-    if name in INFIX or name == "neg" or name in INDEXING:
-        text = expression(call)
-        if len(text) > SHORT and name in INDEXING:
-            text = f"{operand(call.inputs[0], call.scope)}[…]"
-    elif name == "transpose" and len(call.outputs[0].shape) == 2:
-        text = f"{operand(call.inputs[0], call.scope)}ᵀ"
-    else:
-        return name
-    return text if len(text) <= SHORT else name
-
-
-def gradient_name(value: Value, scope: Scope | None = None) -> str:
-    return f"∂L/∂{operand(value, scope)}"
-
-
 # -- one step ---------------------------------------------------------------------------------------------------------
 
 
@@ -223,8 +106,6 @@ def describe(step: Step) -> str:
 
 
 def _forward_rows(call: Call) -> list[str]:
-    from minilm.trace.attention import FUSED, weights
-
     rows = [(named(x, call.scope), x.array, x.tokens) for x in dict.fromkeys(call.values())]
     if call.op.name == FUSED:
         rows.append(("P", weights(call), call.tokens))
@@ -288,7 +169,7 @@ def local_text(contribution: Contribution) -> str:
 # -- all steps --------------------------------------------------------------------------------------------------------
 
 
-def groups(trace: Trace, depth: int | None) -> list[tuple[Scope | None, list[Step]]]:
+def groups(trace: Record, depth: int | None) -> list[tuple[Scope | None, list[Step]]]:
     """The steps in order; runs of steps inside a Module below `depth` together, with its scope."""
     found: list[tuple[Scope | None, list[Step]]] = []
     for step in trace:
@@ -302,7 +183,7 @@ def groups(trace: Trace, depth: int | None) -> list[tuple[Scope | None, list[Ste
     return found
 
 
-def table(trace: Trace, depth: int | None = None) -> str:
+def table(trace: Record, depth: int | None = None) -> str:
     """All steps, one a row; Modules below `depth` are one row each. No row is wider than the terminal."""
     found = groups(trace, depth)
     rows = [("step", "", "computes", "result"), *(_group_row(*group) for group in found)]
@@ -346,7 +227,7 @@ def _group_row(scope: Scope | None, steps: list[Step], room: int = 1000) -> tupl
     return numbers, kind, f"[{scope.path}: {scope.kind}, {len(steps)} step{'s' * (len(steps) > 1)}]", last[3]
 
 
-def listing(trace: Trace) -> str:
+def listing(trace: Record) -> str:
     """What ``print(steps)`` shows: the table, with Modules folded where it would be longer than a screen or two."""
     if not trace.steps:
         return "<trace: nothing was recorded; compute something on tensors inside the with block>"
@@ -356,7 +237,7 @@ def listing(trace: Trace) -> str:
     return table(trace, depth) + ("" if depth >= deepest else "\n" + textwrap.fill(note, max(columns(), 40)))
 
 
-def walk(trace: Trace) -> None:
+def walk(trace: Record) -> None:
     """Walks through the steps: Enter goes on, b back, a number there, q leaves."""
     at = 0
     while trace.steps:

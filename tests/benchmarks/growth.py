@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from minilm.style import INK, settings
 from tests.benchmarks import harness
 from tests.benchmarks.harness import Plan
 from tests.benchmarks.peers import PEERS
@@ -66,7 +67,7 @@ def _times(axes: Any, sizes: Sequence[int], results: Sequence[dict[str, Any]]) -
 
 def _ratios(axes: Any, sizes: Sequence[int], results: Sequence[dict[str, Any]]) -> None:
     """minilm / peer, round by round; below the line at 1 minilm is faster. A line has the look that the peer's time has."""
-    axes.axhline(1.0, color="#222222", linewidth=0.8, linestyle="-")
+    axes.axhline(1.0, color=INK, linewidth=0.8, linestyle="-")
     axes.plot([], [])  # minilm's own colour
     for peer in results[0]["peers"]:
         if peer != "minilm":
@@ -77,8 +78,6 @@ def _ratios(axes: Any, sizes: Sequence[int], results: Sequence[dict[str, Any]]) 
 def draw(growth: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """Writes the figure, in the book's style."""
     import matplotlib as mpl
-
-    from minilm.book.style import settings
 
     with mpl.rc_context(settings()):
         figure(growth).savefig(path)

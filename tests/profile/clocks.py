@@ -1,7 +1,7 @@
 """Clocks for tests: a second lasts as long as the test says."""
 
 from minilm.profile.clock import CpuClock
-from minilm.profile.record import Profile
+from minilm.profile.face import Profile
 
 
 class Work:

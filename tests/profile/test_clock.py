@@ -8,8 +8,8 @@ import pytest
 import minilm as ml
 from minilm.backend import cpu
 from minilm.profile.clock import CpuClock, CudaClock, clock_for
+from minilm.profile.face import Profile
 from minilm.profile.memory import PoolMemory
-from minilm.profile.record import Profile
 from tests.backend.cupy_api import parameters, parse
 from tests.profile.clocks import Tick
 

@@ -62,13 +62,13 @@ class TestPicture:
         axes = figure.axes[0]
         assert axes.get_xscale() == axes.get_yscale() == "log"
         points = np.concatenate([c.get_offsets() for c in axes.collections if len(c.get_offsets())])
-        expected = [(row.intensity, row.flop_rate / 1e9) for row in drawn(p)]
+        expected = [(row.intensity, row.flop_rate / 1e9) for row in drawn(p.results)]
         np.testing.assert_allclose(sorted(map(tuple, points)), sorted(expected))
         areas = np.concatenate([c.get_sizes() for c in axes.collections if len(c.get_offsets())])
         assert areas.max() / areas.min() > 10  # 320 µs beside 2
 
     def test_rows_without_arithmetic_or_bytes_or_time_have_no_place(self):
-        found = [(row.op, row.stage) for row in drawn(example())]
+        found = [(row.op, row.stage) for row in drawn(example().results)]
         assert found == [
             ("matmul", "backward"),
             ("matmul", "forward"),
@@ -102,7 +102,7 @@ class TestPicture:
         assert len(names(figure)) == 5
         assert all(not a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
         assert all(axes.get_window_extent().x0 <= b.x0 and b.x1 <= axes.get_window_extent().x1 + 1 for b in texts)
-        spots = axes.transData.transform([(r.intensity, r.flop_rate / 1e9) for r in drawn(example())])
+        spots = axes.transData.transform([(r.intensity, r.flop_rate / 1e9) for r in drawn(example().results)])
         assert not any(box.contains(x, y) for box in boxes for x, y in spots)
 
     def test_as_many_names_as_asked_for(self):
@@ -112,7 +112,7 @@ class TestPicture:
         with ml.profile() as p:
             ml.tensor([1.0, 2.0]).reshape(2, 1)
         with pytest.raises(ValueError, match="nothing to draw"):
-            draw(p, CEILINGS, 3)
+            draw(p.results, CEILINGS, 3)
 
     def test_the_readers_style_is_left_alone(self):
         import matplotlib as mpl

@@ -9,7 +9,7 @@ import minilm as ml
 from minilm.backend import to_host
 from minilm.ops.op import REGISTRY
 from minilm.trace.html import page
-from minilm.trace.record import repeated_axes
+from minilm.trace.model import repeated_axes
 from tests.trace.test_html import steps_of
 
 FULL = (2, 3, 4)

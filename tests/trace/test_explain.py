@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minilm as ml
-from tests.trace.test_record import _float64, two_two_two  # noqa: F401
+from tests.trace.test_recorder import _float64, two_two_two  # noqa: F401
 
 
 def residual(depth):

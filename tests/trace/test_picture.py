@@ -17,13 +17,13 @@ def read(data: str) -> np.ndarray:
     return np.rint(matplotlib.image.imread(io.BytesIO(raw))[..., :3] * 255).astype(int)
 
 
-def colours(array: np.ndarray) -> np.ndarray:
+def colors(array: np.ndarray) -> np.ndarray:
     pixels = tile(array)
     return read(sheet([pixels]))[: pixels.shape[0], : pixels.shape[1]]
 
 
 def test_signs_are_told_by_hue_and_zero_is_white():
-    assert colours(np.array([[-2.0, 0.0, 2.0]])).tolist() == [[list(BLUE), list(WHITE), list(ORANGE)]]
+    assert colors(np.array([[-2.0, 0.0, 2.0]])).tolist() == [[list(BLUE), list(WHITE), list(ORANGE)]]
 
 
 def test_the_scale_is_symmetric_about_zero():
@@ -33,21 +33,21 @@ def test_the_scale_is_symmetric_about_zero():
 
 
 def test_integers_and_truth_values_have_a_scale_of_one_hue():
-    assert colours(np.array([0, 3])).tolist() == [[list(WHITE), list(BLUE)]]
-    assert colours(np.array([[False], [True]])).tolist() == [[list(WHITE)], [list(BLUE)]]
-    assert colours(np.array([5, 5])).tolist() == [[list(BLUE)] * 2]
-    assert colours(np.array([0, 0])).tolist() == [[list(WHITE)] * 2]
+    assert colors(np.array([0, 3])).tolist() == [[list(WHITE), list(BLUE)]]
+    assert colors(np.array([[False], [True]])).tolist() == [[list(WHITE)], [list(BLUE)]]
+    assert colors(np.array([5, 5])).tolist() == [[list(BLUE)] * 2]
+    assert colors(np.array([0, 0])).tolist() == [[list(WHITE)] * 2]
 
 
 def test_zeros_are_white():
-    assert colours(np.zeros((2, 2))).tolist() == [[list(WHITE)] * 2] * 2
+    assert colors(np.zeros((2, 2))).tolist() == [[list(WHITE)] * 2] * 2
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_black_and_spoils_no_scale(bad):
     pixels = tile(np.array([1.0, bad, -1.0]))
     assert pixels.tolist() == [[2 * LEVELS, NOT_FINITE, 0]]
-    assert colours(np.array([1.0, bad]))[0, 1].tolist() == list(BLACK)
+    assert colors(np.array([1.0, bad]))[0, 1].tolist() == list(BLACK)
 
 
 def test_all_not_finite():

@@ -7,8 +7,9 @@ import pytest
 
 import minilm as ml
 from minilm.trace import text
+from minilm.trace.expression import results
 from tests.browser import examples
-from tests.trace.test_record import _float64, two_two_two  # noqa: F401
+from tests.trace.test_recorder import _float64, two_two_two  # noqa: F401
 
 
 def test_one_row_a_step_with_the_books_digits(monkeypatch):
@@ -138,7 +139,7 @@ def test_the_expression_leaves_out_defaults():
         x.softmax(axis=0)
         ml.ops.REGISTRY["neg"](x)
         x.T + 0.5
-    shown = [text.results(step.call) for step in steps]
+    shown = [results(step.call) for step in steps]
     assert shown == ["softmax = softmax(x, axis=0)", "-x", "xᵀ = transpose(x, axes=(1, 0))", "xᵀ + 0.5"]
 
 

@@ -1,14 +1,17 @@
-"""The figures' look: colours that can be told apart, fonts that exist, files that do not change by themselves."""
+"""The figures' look: colors that can be told apart, fonts that exist, files that do not change by themselves."""
 
 import io
 import itertools
+import re
 import subprocess
 import sys
+from importlib.resources import files
 
 import numpy as np
 import pytest
 
-from minilm.book import COLORS, style
+from minilm import style
+from minilm.style import COLORS
 
 # Machado, Oliveira and Fernandes (2009), "A Physiologically-based Model for Simulation of Color Vision Deficiency",
 # IEEE Transactions on Visualization and Computer Graphics 15(6): severity 1.0, for linear RGB.
@@ -50,24 +53,24 @@ def plt():
 
 
 @pytest.mark.parametrize("sight", SIGHT)
-def test_the_main_colours_can_be_told_apart(sight):
+def test_the_main_colors_can_be_told_apart(sight):
     seen = [lab(np.array(SIGHT[sight]) @ linear(color)) for color in COLORS[:4]]
     distance = min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2))
     assert distance > 15  # 2.3 is just noticeable side by side (Mahy et al. 1994)
 
 
-def test_the_main_colours_stand_out_on_white():
+def test_the_main_colors_stand_out_on_white():
     for color in COLORS[:4]:
         assert 1.05 / (TO_XYZ[1] @ linear(color) + 0.05) >= 3  # WCAG 2.1, 1.4.11
 
 
-def test_all_eight_colours_are_different_and_matplotlib_takes_them():
+def test_all_eight_colors_are_different_and_matplotlib_takes_them():
     from matplotlib.colors import to_rgb
 
     assert len({to_rgb(color) for color in COLORS}) == 8
 
 
-def test_a_line_is_told_from_the_next_without_colour(plt):
+def test_a_line_is_told_from_the_next_without_color(plt):
     lines = [plt.plot([0, 1])[0] for _ in range(7)]
     styles = {(line.get_linestyle(), str(line._unscaled_dash_pattern)) for line in lines}
     assert len(styles) == 7
@@ -94,6 +97,21 @@ def test_a_figure_fits_its_labels(plt):
     axes.set_xlabel("x")
     figure.draw_without_rendering()
     assert axes.xaxis.label.get_window_extent().y0 >= 0
+
+
+def test_a_color_as_numbers():
+    assert style.rgb("#0072B2") == (0, 114, 178)
+
+
+def test_the_step_throughs_colors_are_the_palettes():
+    names = {name: color for name, color in vars(style).items() if name.isupper() and isinstance(color, str)}
+    css = (files("minilm.trace") / "step.css").read_text("utf-8")
+    root = css.partition("{")[2].partition("}")[0]
+    variables = {name: color.upper() for name, color in re.findall(r"--(\w+):(#\w+)", root)}
+    assert variables == {"f": names["BLUE"], "b": names["VERMILLION"], "p": names["GREEN"], "i": names["SKY"]}
+    assert {color.upper() for color in re.findall(r"#[0-9a-fA-F]{6}", css)} <= set(names.values())
+    tints = {tuple(map(int, found)) for found in re.findall(r"rgba\((\d+),(\d+),(\d+),", css)}
+    assert tints - {style.rgb(color) for color in names.values()} == {(128, 128, 128)}  # on white as on black
 
 
 def test_the_package_does_not_import_matplotlib():

@@ -11,7 +11,7 @@ from minilm.graph import Node, modes
 from minilm.models import GPT, MLP, GPTConfig
 from minilm.ops import Op
 from minilm.profile.clock import CpuClock, uses_gpu
-from minilm.profile.record import Profile
+from minilm.profile.face import Profile
 from tests.profile.clocks import Tick, Work, profile_with
 
 

@@ -1,8 +1,9 @@
-"""One look for all figures: readable in print, on a screen, and by colour-blind readers.
+"""One palette for all pictures, and one look for figures: readable in print, on a screen, and by color-blind readers.
 
-The colours are those of Okabe and Ito (2008, "Color Universal Design"), ordered so that the first four stand at least 3:1
-against white (W3C, Web Content Accessibility Guidelines 2.1, 1.4.11) and apart from each other in deuteranopia and protanopia.
-A line's style changes with its colour, so that a figure can be read without colours, too.
+The figures of the book, the drawings of a trace, the roofline of a profile and the losses of a training take their colors from here.
+They are those of Okabe and Ito (2008, "Color Universal Design"), ordered so that the first four stand at least 3:1 against white
+(W3C, Web Content Accessibility Guidelines 2.1, 1.4.11) and apart from each other in deuteranopia and protanopia. A line's style
+changes with its color, so that a figure can be read without colors, too.
 """
 
 from __future__ import annotations
@@ -14,10 +15,20 @@ BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, YELLOW = "#E69F00", "#56B4E9", "#000000", "#F0E442"
 
 COLORS = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, YELLOW]
-"""The book's colours: the first four for lines and markers on white, the others for fills and for a fifth line."""
+"""The book's colors: the first four for lines and markers on white, the others for fills and for a fifth line."""
 
 LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1))]
-INK, GRID = "#222222", "#DDDDDD"
+INK, GRAY, GRID = "#222222", "#888888", "#DDDDDD"
+PLUM = "#B3578C"
+"""Purple for thin lines, around a tint of `PURPLE`: 4.5:1 against white."""
+
+NEGATIVE, ZERO, POSITIVE = "#005A9E", "#F7F7F7", "#C95400"
+"""Blue and vermillion a shade darker, with what lies between them: a scale for numbers with a sign."""
+
+
+def rgb(color: str) -> tuple[int, ...]:
+    """The three numbers of #RRGGBB, from 0 to 255."""
+    return tuple(bytes.fromhex(color[1:]))
 
 
 def settings() -> dict[str, Any]:

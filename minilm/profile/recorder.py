@@ -1,6 +1,6 @@
 r"""Recording a profile: each op and each backward rule, with its time, its cost and the memory around it.
 
-A `Profile` observes the engine (`minilm.graph.observe`): it is told before a rule runs and after it. Rules may run inside
+A `Recorder` observes the engine (`minilm.graph.observe`): it is told before a rule runs and after it. Rules may run inside
 rules (a gradient that is itself recorded is made of ops), so open calls stand on a stack, and a call's own time is
 
 .. math:: t_{\text{own}} = (t_{\text{end}} - t_{\text{start}}) - \sum_{\text{calls directly inside}} (t_{\text{end}} - t_{\text{start}})
@@ -13,108 +13,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from html import escape
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, TypeVar
 
 from minilm import graph
 from minilm.backend import Device, get_device
 from minilm.graph import Node, modes
 from minilm.ops.op import Op
+from minilm.profile.calls import Call, Scope
 from minilm.profile.clock import Clock, clock_for, uses_gpu
 from minilm.profile.cost import Sizes, arrays_in, backward_bytes, flops, forward_bytes, is_array
 from minilm.profile.memory import Memory, memory_of
-from minilm.profile.rows import OUTSIDE, ModuleRow, OpRow, Stats, as_dict, module_rows, op_rows, path_labels, together
+from minilm.profile.results import Peak, Results
+from minilm.profile.rows import module_rows, op_rows, path_labels
 from minilm.tensor import Tensor
 
-if TYPE_CHECKING:
-    from minilm.profile.roofline import Ceilings
+Self = TypeVar("Self", bound="Recorder")
 
 
-class Scope:
-    """A Module as it is called: below which other Modules.
-
-    Attributes:
-        path: its name below the outermost Module, such as "blocks.0.attn"; for that one itself, its class.
-        kind: its class.
-        calls: how often it was called.
-    """
-
-    __slots__ = ("calls", "inner", "kind", "module", "parent", "path", "paths")
-
-    def __init__(self, parent: Scope | None, module: Any) -> None:
-        self.parent, self.module, self.calls = parent, module, 0
-        self.inner: dict[int, Scope] = {}
-        self.kind = "" if module is None else type(module).__name__
-        self.path = OUTSIDE if module is None else self.kind
-        self.paths: dict[int, str] = {}
-        if parent is not None and parent.parent is not None:
-            self.paths = parent.paths
-            above = f"{parent.path}." if parent.parent.parent is not None else ""
-            self.path = self.paths.get(id(module)) or above + self.kind
-        elif parent is not None:
-            self.paths = {id(m): path for path, m in module.named_modules()}
-
-    def call(self, module: Any) -> Scope:
-        """The scope of a Module that is called from this one."""
-        scope = self.inner.get(id(module))
-        if scope is None:
-            scope = self.inner[id(module)] = Scope(self, module)
-        scope.calls += 1
-        return scope
-
-    def chain(self) -> list[Scope]:
-        """This scope and those around it, without the outside of all Modules."""
-        return [] if self.parent is None else [self, *self.parent.chain()]
-
-
-class Call:
-    """One rule that ran.
-
-    Attributes:
-        stage: "forward", "backward" or "section": the rule, or a stretch of code that the reader named.
-        within: "backward" inside a backward rule, else the stage.
-        origin: its scope; for a backward rule the call that recorded its node; None where that is unknown.
-        outer: the call that it is inside of.
-        nests: whether others may run inside: of rules, only those backward whose gradients are recorded, too.
-        own: nanoseconds, without those of calls inside it.
-        made: bytes of the arrays that it returned or kept, and that were not there before.
-        alive: bytes of all arrays that were alive when it ended.
-    """
-
-    __slots__ = ("alive", "bytes", "end", "flops", "inner", "made", "name", "nests", "origin", "outer", "own", "stage",
-                 "start", "within")  # fmt: skip
-
-    def __init__(self, name: str, stage: str, outer: Call | None, origin: Scope | Call | None) -> None:
-        self.name, self.stage, self.outer, self.origin = name, stage, outer, origin
-        self.nests = stage == "section" or (stage == "backward" and modes.grad)
-        self.within: str = "backward" if outer is not None and outer.within == "backward" else stage
-        self.inner = self.own = self.flops = self.bytes = self.made = self.alive = 0
-        self.start: Any = None
-        self.end: Any = None
-
-    def scope(self) -> Scope | None:
-        """The scope of the op, for a backward rule that of the op that it differentiates."""
-        origin = self.origin
-        while isinstance(origin, Call):
-            origin = origin.origin
-        return origin
-
-
-class Peak(NamedTuple):
-    """Where the most memory was held: after which rule, of an op in which Module."""
-
-    bytes: int
-    op: str
-    stage: str
-    module: str
-
-
-class Profile:
-    """What ran inside ``with ml.profile() as p:``, by op and by Module. Read it after the block.
-
-    ``print(p)`` is a table, ``p.table(by="module")`` another, ``p.roofline()`` a picture; a notebook shows both for ``p``.
+class Recorder:
+    """The observer of one block, and after it what it found: `results`.
 
     Args:
         device: whose clock to use; default: the GPU's where this process uses it, else the CPU's.
@@ -138,18 +56,14 @@ class Profile:
         self._uncounted: set[str] = set()
         self._state = "new"
         self._start: Any = None
-        self._total = 0
-        self._rows: dict[str, Any] = {}
-        self._peak = Peak(0, "", "", "")
+        self._results: Results | None = None
         self._most: tuple[int, Call | None] = (0, None)
         self._observing: Any = None
 
-    # -- recording ----------------------------------------------------------------------------------------------------
-
-    def __enter__(self) -> Profile:
+    def __enter__(self: Self) -> Self:
         if self._state != "new":
             raise RuntimeError("this profile has been used already; begin another one with ml.profile().")
-        if any(isinstance(other, Profile) for other in modes.observers):
+        if any(isinstance(other, Recorder) for other in modes.observers):
             raise RuntimeError(
                 "a profile is running in this thread already, and would measure this one; use p.section('name') to set "
                 "a part of its block apart, or end it first."
@@ -170,9 +84,23 @@ class Profile:
             self.leave(None)
         self._drop(0)
         self._clock.finish()
-        self._total = self._clock.between(self._start, end)
-        self._settle()
+        self._results = self._settle(self._clock.between(self._start, end))
         self._state = "done"
+
+    @property
+    def results(self) -> Results:
+        """The numbers.
+
+        Raises:
+            RuntimeError: the block has not ended yet, or not begun.
+        """
+        if self._results is None:
+            raise RuntimeError(
+                "a profile is read after its with block: until then times are not complete."
+                if self._state == "running"
+                else "nothing was measured yet: use 'with ml.profile() as p:', and read p after the block."
+            )
+        return self._results
 
     def before(self, op: Op, stage: str) -> None:
         """A rule is about to run."""
@@ -320,155 +248,36 @@ class Profile:
         self._leaves.clear()
         return found
 
-    def _settle(self) -> None:
-        """Rows from calls; lets go of everything else."""
+    def _settle(self, total: int) -> Results:
+        """The calls of all those nanoseconds added up; lets go of everything else."""
         known = set(map(id, self._calls))
         for call in self._calls:
             spent = self._clock.between(call.start, call.end)
             call.own += spent
             if call.outer is not None and id(call.outer) in known:
                 call.outer.own -= spent
-        self._rows["op"] = op_rows(self._calls)
         paths = path_labels(self._root)
-        self._rows["module"] = module_rows(self._calls, self._root, paths.__getitem__)
-        self._rows["class"] = module_rows(self._calls, self._root, lambda scope: scope.kind)
-        alive, most = self._most
-        if most is not None:
-            scope = most.scope()
-            self._peak = Peak(alive, most.name, most.within, "" if scope is None else paths.get(scope, ""))
+        results = Results(
+            self.device,
+            total * 1e-9,
+            self._clock.own * 1e-9,
+            op_rows(self._calls),
+            module_rows(self._calls, self._root, paths.__getitem__),
+            module_rows(self._calls, self._root, lambda scope: scope.kind),
+            self._peak(paths),
+            sorted(self._uncounted),
+        )
         self._memory.finish()
         self._calls, self._leaves, self._made_by, self._most = [], [], {}, (0, None)
         self._root, self._within = Scope(None, None), []
+        return results
 
-    # -- reading ------------------------------------------------------------------------------------------------------
-
-    def _done(self) -> None:
-        if self._state != "done":
-            raise RuntimeError(
-                "a profile is read after its with block: until then times are not complete."
-                if self._state == "running"
-                else "nothing was measured yet: use 'with ml.profile() as p:', and read p after the block."
-            )
-
-    @property
-    def ops(self) -> list[OpRow]:
-        """Each op, forward and backward apart, and each section."""
-        self._done()
-        return self._rows["op"]
-
-    @property
-    def modules(self) -> list[ModuleRow]:
-        """Each Module, by its path."""
-        self._done()
-        return self._rows["module"]
-
-    @property
-    def classes(self) -> list[ModuleRow]:
-        """Each class of Modules."""
-        self._done()
-        return self._rows["class"]
-
-    @property
-    def total_time(self) -> float:
-        """Seconds in the block, without the profile's own work."""
-        self._done()
-        return self._total * 1e-9
-
-    @property
-    def own_time(self) -> float:
-        """Seconds that the profile took for itself, which are in no other number."""
-        self._done()
-        return self._clock.own * 1e-9
-
-    @property
-    def all_ops(self) -> Stats:
-        """All ops together."""
-        return together(row for row in self.ops if row.stage != "section")
-
-    @property
-    def engine_time(self) -> float:
-        """Seconds outside of ops and sections: the engine, Python, and what else the block does."""
-        return self.total_time - sum(row.time for row in self.ops)
-
-    @property
-    def peak(self) -> Peak:
-        """When the most memory was held in arrays."""
-        self._done()
-        return self._peak
-
-    @property
-    def uncounted(self) -> list[str]:
-        """Ops whose operations nobody has stated (`minilm.profile.cost.COSTS`)."""
-        self._done()
-        return sorted(self._uncounted)
-
-    def table(self, by: str = "op", sort: str = "time", limit: int | None = 20) -> str:
-        """The profile as text.
-
-        Args:
-            by: ``"op"``, ``"module"`` or ``"class"``.
-            sort: ``"time"`` (of Modules with those inside), ``"self"``, ``"calls"``, ``"flops"``, ``"bytes"``, ``"memory"``, ``"name"``,
-                or ``"order"``, as they first ran.
-            limit: the most rows; None for all.
-
-        Raises:
-            ValueError: `by` or `sort` is none of these, or `limit` is not positive.
-        """
-        from minilm.profile.table import text
-
-        self._done()
-        return text(self, by, sort, limit)
-
-    def __str__(self) -> str:
-        return self.table()
-
-    def __repr__(self) -> str:
-        if self._state != "done":
-            return f"<profile: {'still running' if self._state == 'running' else 'not begun'}>"
-        return f"<profile: {self.all_ops.calls} calls in {self.total_time * 1e3:.4g} ms; print() it, or show it in a notebook>"
-
-    def _repr_html_(self) -> str:
-        from minilm.profile.table import page
-
-        if self._state != "done":
-            return f"<p><code>{escape(repr(self))}</code></p>"
-        return page(self)
-
-    def roofline(self, ceilings: Ceilings | None = None, labels: int = 16) -> Any:
-        """A matplotlib figure: how fast each op ran, and what this machine allows; see `minilm.profile.roofline`.
-
-        Args:
-            ceilings: default: measured now (`measure_ceilings`), once in a process.
-            labels: how many ops are named, those that took longest.
-        """
-        from minilm.profile.roofline import draw, measure_ceilings
-
-        self._done()
-        return draw(self, ceilings or measure_ceilings(self.device), labels)
-
-    def as_dict(self) -> dict[str, Any]:
-        """All numbers, for JSON: times in seconds, memory in bytes."""
-        return {
-            "device": self.device.name,
-            "total_time": self.total_time,
-            "engine_time": self.engine_time,
-            "own_time": self.own_time,
-            "peak": self.peak._asdict(),
-            "ops": [as_dict(row) for row in self.ops],
-            "modules": [as_dict(row) for row in self.modules],
-            "classes": [as_dict(row) for row in self.classes],
-        }
-
-    def save(self, path: str | Path) -> None:
-        """Writes the numbers (.json), tables and picture as a page (.html), or the roofline (.png, .svg).
-
-        Raises:
-            ValueError: the name ends otherwise.
-        """
-        from minilm.profile.table import save
-
-        self._done()
-        save(self, Path(path))
+    def _peak(self, paths: dict[Scope, str]) -> Peak:
+        alive, call = self._most
+        if call is None:
+            return Peak(0, "", "", "")
+        scope = call.scope()
+        return Peak(alive, call.name, call.within, "" if scope is None else paths.get(scope, ""))
 
 
 def _shape(x: Any) -> tuple[int, ...] | None:
