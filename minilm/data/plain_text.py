@@ -15,10 +15,10 @@ from typing import Any, BinaryIO
 from minilm.files import counted, no_text, shown
 
 from .errors import DataError
-from .fetch import GENERATORS
 from .files import MAX_BYTES, check_count, open_data
-from .table import TABLE, find
-from .url import fetch_url
+from .sets.fetch import GENERATORS
+from .sets.table import TABLE, find
+from .sets.url import fetch_url
 
 PIECE_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 26

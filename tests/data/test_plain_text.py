@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from minilm.data import plain_text
 from minilm.data.errors import DataError
 from minilm.data.plain_text import iter_text, load_text
-from minilm.data.python_text import python_docs
+from minilm.data.sets.python_text import python_docs
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)  # no text has a NUL
 
