@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> tuple[int, str]:
     """The exit status of a command, and the error to explain."""
     from minilm.backend import DeviceError
-    from minilm.book.launch import BookError
+    from minilm.launch import BookError
     from minilm.parallel import WorkerError
 
     try:
@@ -610,7 +610,7 @@ def run_data_get(options: argparse.Namespace) -> int:
 
 def run_book(options: argparse.Namespace) -> int:
     """``minilm book``"""
-    from minilm.book.launch import open_book
+    from minilm.launch import open_book
 
     return open_book(options.chapter, [*(["--no-browser"] if options.no_browser else []), *options.jupyter])
 

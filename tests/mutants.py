@@ -1177,9 +1177,9 @@ COMMAND_LINE = [
     Mutant("the last row of a table as long as it is", "minilm/terminal.py",
            "room = None if width is None else", "room = None if True else",
            C + "test_no_line_is_wider_than_the_terminal"),
-    Mutant("root gets Jupyter's refusal", "minilm/book/launch.py",
+    Mutant("root gets Jupyter's refusal", "minilm/launch.py",
            "os.geteuid() == 0", "os.geteuid() < 0",
-           "tests/book/test_launch.py::test_who_is_root"),
+           "tests/test_launch.py::test_who_is_root"),
 ]  # fmt: skip
 
 BOOK = [

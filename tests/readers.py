@@ -43,7 +43,7 @@ from minilm.data import (
     write_idx,
     write_tokens,
 )
-from minilm.data.table import TABLE, DataSet
+from minilm.data.sets.table import TABLE, DataSet
 from minilm.text import BPETokenizer, CharTokenizer, TokenizerError, WordPieceTokenizer, load_tokenizer
 
 SECONDS = 1.0  # of the processor; other processes may keep it busy
@@ -149,7 +149,7 @@ def wheel() -> bytes:
 
 @contextlib.contextmanager
 def in_cache(folder: Path):
-    from minilm.data import fetch
+    from minilm.data.sets import fetch
 
     before, command = os.environ.get("MINILM_CACHE"), fetch.fetch_command
     os.environ["MINILM_CACHE"] = str(folder)

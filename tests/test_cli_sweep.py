@@ -13,8 +13,7 @@ import time
 
 import pytest
 
-from minilm import cli
-from minilm.book import launch
+from minilm import cli, launch
 from minilm.cli import main, parser
 from minilm.models import Sampler
 from minilm.parallel import DataParallel

@@ -4,19 +4,19 @@ Nothing here knows of tensors or tokenizers: what goes in and comes out is text 
 """
 
 from .errors import DataError
-from .fetch import get, is_here, list_datasets
 from .files import cache_dir
 from .idx import read_idx, write_idx
-from .images import digits, load_images, mnist_5k
 from .loader import ArrayDataset, BatchDataset, DataLoader, default_collate
-from .plain_text import iter_text, load_text
-from .python_text import python_docs, python_docstrings
+from .sets.fetch import get, is_here, list_datasets
+from .sets.images import digits, load_images, mnist_5k
+from .sets.python_text import python_docs, python_docstrings
+from .sets.table import TABLE, DataSet, describe
+from .sets.text import iter_text, load_text
+from .sets.url import fetch_url
+from .sets.words import misspellings, spam_assassin, weat_words
 from .split import split_indices, train_test_split
-from .table import TABLE, DataSet, describe
 from .tables import Table, load_table
 from .tokens import TokenBlocks, TokenHeader, open_tokens, random_blocks, read_token_header, write_tokens
-from .url import fetch_url
-from .words import misspellings, spam_assassin, weat_words
 
 __all__ = [
     "TABLE",

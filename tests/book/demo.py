@@ -1,6 +1,6 @@
 """A chapter that keeps every rule, for tests to break."""
 
-from chapters.source import HEADER, Chapter
+from chapters.tools.source import HEADER, Chapter
 
 EXERCISE = """\
 ### Exercise 9.{k}. Number {k}

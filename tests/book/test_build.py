@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chapters import build
+from chapters.tools import build
 from tests.book.demo import demo
 
 pytestmark = pytest.mark.book

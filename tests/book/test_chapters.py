@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from chapters.source import ROOT, chapters, fenced
+from chapters.tools.source import ROOT, chapters, fenced
 from tests.book.run import run, setup
 
 pytestmark = [pytest.mark.book, pytest.mark.host]
@@ -22,7 +22,7 @@ SOLUTIONS = [
 def test_the_notebook_is_what_the_chapter_gives(chapter):
     for module in ("jupytext", "nbclient", "ipykernel"):
         pytest.importorskip(module, reason="needs the extra book")
-    from chapters import build
+    from chapters.tools import build
 
     problems = build.check(chapter)
     if not build.has_torch():
@@ -62,8 +62,8 @@ def test_the_solution_solves_the_exercise(chapter, solution, request):
 def test_the_site_builds_without_a_warning():
     for module in ("sphinx", "myst_nb", "sphinx_book_theme", "sphinx_copybutton"):
         pytest.importorskip(module, reason="needs the extra book")
-    from chapters import site
-    from chapters.extension import formula_id
+    from chapters.tools import site
+    from chapters.tools.extension import formula_id
 
     assert site.main() == 0
     pages = ROOT / "_build" / "site" / "en"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chapters.compare import differences, same_number, same_text
+from chapters.tools.compare import differences, same_number, same_text
 
 
 def stream(text, name="stdout"):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chapters.lint import formula_ids, lint
-from chapters.source import chapters
+from chapters.tools.lint import formula_ids, lint
+from chapters.tools.source import chapters
 from minilm.book import checked
 from tests.book.run import run, setup
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chapters.lint import lint, slugs
-from chapters.source import Chapter, chapters
+from chapters.tools.lint import lint, slugs
+from chapters.tools.source import Chapter, chapters
 from tests.book.demo import TEXT, demo
 
 

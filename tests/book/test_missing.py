@@ -111,7 +111,7 @@ def test_in_a_kernel_of_minilm_book(notebook, monkeypatch):
 def test_a_chapter_does_not_change_by_being_opened_and_saved(tmp_path, monkeypatch):
     pytest.importorskip("jupyter_server", reason="needs the extra book")
     nbformat = pytest.importorskip("nbformat")
-    from chapters import build
+    from chapters.tools import build
     from minilm.book.jupyter import STORED, Contents, stated
 
     assert STORED == {"kernelspec": build.KERNEL, "language_info": {"name": "python"}}

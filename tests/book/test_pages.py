@@ -6,8 +6,8 @@ import symtable
 
 import pytest
 
-from chapters import pages
-from chapters.source import ROOT, anchors, chapters, headings_of
+from chapters.tools import pages
+from chapters.tools.source import ROOT, anchors, chapters, headings_of
 from minilm.book import missing
 
 nbformat = pytest.importorskip("nbformat", reason="needs the extra book")

@@ -1,6 +1,6 @@
 """The reader of chapters finds what is there, where it is."""
 
-from chapters.source import Chapter, read_cells, without_fences, without_inline_code, without_math
+from chapters.tools.source import Chapter, read_cells, without_fences, without_inline_code, without_math
 from tests.book.demo import TEXT, demo
 
 

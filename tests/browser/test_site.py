@@ -39,7 +39,7 @@ def site():
     """The folder of the site, built from the sources as they are."""
     for module in ("sphinx", "myst_nb", "sphinx_book_theme", "sphinx_copybutton"):
         pytest.importorskip(module, reason="needs the extra book")
-    from chapters import site
+    from chapters.tools import site
 
     folder = ROOT / "_build" / "site" / "en"
     sources = [*ROOT.glob("chapters/**/*"), *ROOT.glob("notebooks/**/*.ipynb")]

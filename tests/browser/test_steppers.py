@@ -68,9 +68,9 @@ def test_axe_has_no_complaint(open_page, pages, name):
 @pytest.mark.parametrize("name", examples.book())
 def test_the_notebooks_hold_the_present_step_through(name):
     html = examples.book()[name]
-    assert asset("step.css") in html, "the style has changed since: python chapters/build.py write"
+    assert asset("step.css") in html, "the style has changed since: python chapters/tools/build.py write"
     script = asset("step.js").partition("HASH")[2].partition("HASH")[0]
-    assert script in html, "the script has changed since: python chapters/build.py write"
+    assert script in html, "the script has changed since: python chapters/tools/build.py write"
 
 
 def message(page, k=0):

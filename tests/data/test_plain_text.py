@@ -1,16 +1,13 @@
 import codecs
 import gzip
-import hashlib
 import json
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from minilm.data import plain_text
+from minilm.data import iter_text, load_text, plain_text
 from minilm.data.errors import DataError
-from minilm.data.plain_text import iter_text, load_text
-from minilm.data.python_text import python_docs
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)  # no text has a NUL
 
@@ -117,34 +114,6 @@ def test_a_folder_is_read_in_the_order_of_its_paths(tmp_path):
     assert list(iter_text(tmp_path)) == ["Z", "\n\n", "B", "\n\n", "C"]
 
 
-def test_data_sets_are_found_by_name(tmp_path, monkeypatch):
-    assert load_text("python-docs") == python_docs()
-    (tmp_path / "python-docs").write_text("a file of that name")
-    monkeypatch.chdir(tmp_path)
-    assert load_text("python-docs") == python_docs()
-    assert load_text("./python-docs") == "a file of that name"
-
-
-def test_the_default_text_needs_no_cache(monkeypatch):
-    monkeypatch.setenv("MINILM_CACHE", "/dev/null/nowhere")
-    assert load_text("python-docs") == python_docs()
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ("mnist-5k", r"mnist-5k holds images.*minilm\.data\.mnist_5k\(\)"),
-        ("nowhere.txt", "no file, folder or data set 'nowhere.txt'.*python-docs"),
-        ("To be, or not to be\n" * 1000, "no file, folder or data set 'To be"),
-        ("file:///etc/passwd", "http:// or https://"),
-        ("https://host.invalid/x.txt", "needs sha256="),
-    ],
-)
-def test_what_is_no_source_is_refused(source, message):
-    with pytest.raises(DataError, match=message):
-        load_text(source)
-
-
 @pytest.mark.parametrize("content", [b"", codecs.BOM_UTF8])
 def test_an_empty_file_is_an_error(tmp_path, content):
     (tmp_path / "empty.txt").write_bytes(content)
@@ -156,14 +125,6 @@ def test_a_folder_without_texts_is_an_error(tmp_path):
     (tmp_path / "x.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"holds no \.txt or \.jsonl file"):
         load_text(tmp_path)
-
-
-def test_a_web_address_is_read_from_the_cache(cache):
-    body = b'{"text": "one"}\n{"text": "two"}\n'
-    sha256 = hashlib.sha256(body).hexdigest()
-    (cache / "url").mkdir(parents=True)
-    (cache / "url" / f"{sha256}.jsonl").write_bytes(body)
-    assert load_text("https://host.invalid/x.jsonl?download=1", sha256=sha256) == "one\n\ntwo"
 
 
 def test_a_cut_json_line_has_one_position(tmp_path):

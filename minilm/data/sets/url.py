@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import SplitResult, urlsplit
 
+from minilm.data.errors import DataError
+from minilm.data.files import CHUNK_BYTES, cache_dir, check_count, is_the_file, make_cache_folder, sha256_of
 from minilm.files import atomic_write
-
-from .errors import DataError
-from .files import CHUNK_BYTES, cache_dir, check_count, is_the_file, make_cache_folder, sha256_of
 
 # http and urllib.request are imported where they are used: with ssl they would double the time to import this package.
 if TYPE_CHECKING:

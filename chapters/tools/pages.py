@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chapters.source import Heading, anchors, headings_of
+from chapters.tools.source import Heading, anchors, headings_of
 
 LONG = 13_000  # pixels at a width of 1,280, estimated; a longer section is cut at its own headings
 

@@ -2,8 +2,8 @@
 
 ::
 
-    python chapters/build.py write [FILES...]   # notebooks/en/NN-name.ipynb, executed
-    python chapters/build.py check [FILES...]   # lint, rebuild in memory, compare; exit status 1 with a diff
+    python chapters/tools/build.py write [FILES...]   # notebooks/en/NN-name.ipynb, executed
+    python chapters/tools/build.py check [FILES...]   # lint, rebuild in memory, compare; exit status 1 with a diff
 
 Needs the extra `book`. A chapter runs from top to bottom in a kernel of its own, with one BLAS thread. Its notebook holds
 the outputs, and nothing that depends on the day or the machine: no times, versions or paths.
@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+ROOT = Path(__file__).resolve().parents[2]
+if __name__ == "__main__":
+    sys.path[0] = str(ROOT)  # it was this folder, whose code.py and site.py hide Python's
 
-from chapters.compare import RTOL, differences  # noqa: E402
-from chapters.lint import Problem, lint  # noqa: E402
-from chapters.source import Cell, Chapter, chapters  # noqa: E402
+from chapters.tools.compare import RTOL, differences  # noqa: E402
+from chapters.tools.lint import Problem, lint  # noqa: E402
+from chapters.tools.source import Cell, Chapter, chapters  # noqa: E402
 
 SECONDS, BYTES = 180, 500_000
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -293,11 +294,11 @@ def check(chapter: Chapter) -> list[str]:
     problems = lint_messages(chapter)
     path = notebook_path(chapter)
     if problems or not path.exists():
-        return problems or [f"{path.relative_to(ROOT)} is missing: python chapters/build.py write"]
+        return problems or [f"{path.relative_to(ROOT)} is missing: python chapters/tools/build.py write"]
     committed = nbformat.read(path, as_version=4)
     stale = compare_sources(chapter, committed, read(chapter))
     if stale:
-        return [*stale, f"{path.relative_to(ROOT)} is not the chapter's: python chapters/build.py write"]
+        return [*stale, f"{path.relative_to(ROOT)} is not the chapter's: python chapters/tools/build.py write"]
     return compare_outputs(chapter, committed, build(chapter)[0])
 
 

@@ -17,10 +17,10 @@ import warnings
 import zipfile
 from pathlib import Path
 
+from minilm.data.errors import DataError
+from minilm.data.files import CHUNK_BYTES, cache_dir, far_larger, is_the_file, make_cache_folder, sha256_of
 from minilm.files import atomic_write, shown
 
-from .errors import DataError
-from .files import CHUNK_BYTES, cache_dir, far_larger, is_the_file, make_cache_folder, sha256_of
 from .python_text import python_docs, python_docstrings
 from .table import TABLE, DataSet, find
 

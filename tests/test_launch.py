@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from minilm.book import launch
+from minilm import launch
 from minilm.cli import main
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 import minilm.data
-from minilm.data import fetch
 from minilm.data.errors import DataError
-from minilm.data.fetch import fetch_command, get, is_here, list_datasets
-from minilm.data.table import TABLE, DataSet
+from minilm.data.sets import fetch
+from minilm.data.sets.fetch import fetch_command, get, is_here, list_datasets
+from minilm.data.sets.table import TABLE, DataSet
 
 CONTENT = b"0,1,2\n3,4,5\n"
 WORDS = {

@@ -2,7 +2,7 @@
 
 ::
 
-    python chapters/site.py [--repository https://...]
+    python chapters/tools/site.py [--repository https://...]
 
 Needs the extra `book`. A chapter becomes one page per section (`pages`). The notebooks, and the library's code that the pages
 name, are part of the site; with ``--repository`` (or the environment variable BOOK_REPOSITORY) the pages link that address, too.
@@ -23,10 +23,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+ROOT = Path(__file__).resolve().parents[2]
+if __name__ == "__main__":
+    sys.path[0] = str(ROOT)  # it was this folder, whose code.py and site.py hide Python's
 
-from chapters.pages import Page, cut, lifted, linked, places  # noqa: E402
+from chapters.tools.pages import Page, cut, lifted, linked, places  # noqa: E402
 
 BUILD = ROOT / "_build"
 MATHJAX = "mathjax@3.2.2"
@@ -41,7 +42,7 @@ def main(language: str = "en", repository: str = "") -> int:
     shutil.rmtree(site, ignore_errors=True)
     settings = {"BOOK_LANGUAGE": language, "BOOK_FILES": str(files), "BOOK_REPOSITORY": repository}
     status = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-E", "-b", "html", "-c", str(ROOT / "chapters"),
+        [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-E", "-b", "html", "-c", str(ROOT / "chapters" / "tools"),
          "-d", str(BUILD / "doctrees" / language), str(source), str(site)],
         env={**os.environ, **settings},
     ).returncode  # fmt: skip
@@ -80,7 +81,7 @@ def notebooks(language: str) -> list[Path]:
     """
     found = sorted((ROOT / "notebooks" / language).glob("[0-9][0-9]-*.ipynb"))
     if not found:
-        raise FileNotFoundError(f"notebooks/{language} is empty: python chapters/build.py write")
+        raise FileNotFoundError(f"notebooks/{language} is empty: python chapters/tools/build.py write")
     return found
 
 

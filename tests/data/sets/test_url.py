@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from minilm.data.errors import DataError
-from minilm.data.url import fetch_url
+from minilm.data.sets.url import fetch_url
 
 BODY = b"To be, or not to be\n" * 100
 SHA256 = hashlib.sha256(BODY).hexdigest()

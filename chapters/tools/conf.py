@@ -6,16 +6,16 @@ import os
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-MATHJAX = HERE.parent / "_build" / "mathjax"
+ROOT = Path(__file__).resolve().parents[2]
+MATHJAX = ROOT / "_build" / "mathjax"
 REPOSITORY = os.environ.get("BOOK_REPOSITORY", "")
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(ROOT))
 
 project = html_title = "minilm, the book that runs"
 author = "The minilm authors"
 copyright = author
 language = os.environ.get("BOOK_LANGUAGE", "en")
-extensions = ["myst_nb", "sphinx_copybutton", "chapters.extension"]
+extensions = ["myst_nb", "sphinx_copybutton", "chapters.tools.extension"]
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]

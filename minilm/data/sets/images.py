@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.data.errors import DataError
+from minilm.data.idx import read_idx
+from minilm.data.tables import load_table
 from minilm.files import shown
 
-from .errors import DataError
 from .fetch import get
-from .idx import read_idx
-from .tables import load_table
 
 
 def mnist_5k() -> tuple[NDArray[Any], NDArray[Any]]:

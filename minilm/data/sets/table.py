@@ -10,7 +10,7 @@ import difflib
 from dataclasses import dataclass
 from typing import Literal
 
-from .errors import DataError
+from minilm.data.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ import pytest
 
 from minilm.data.errors import DataError
 from minilm.data.idx import write_idx
-from minilm.data.images import digits, load_images, mnist_5k
-from minilm.data.table import TABLE, DataSet
+from minilm.data.sets.images import digits, load_images, mnist_5k
+from minilm.data.sets.table import TABLE, DataSet
 
 
 @pytest.mark.parametrize(("name", "reader", "side"), [("mnist-5k", mnist_5k, 28), ("digits", digits, 8)])

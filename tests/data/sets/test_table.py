@@ -4,7 +4,7 @@ import pytest
 
 import minilm.data
 from minilm.data.errors import DataError
-from minilm.data.table import TABLE, describe, find
+from minilm.data.sets.table import TABLE, describe, find
 
 
 @pytest.mark.parametrize("entry", TABLE.values(), ids=list(TABLE))

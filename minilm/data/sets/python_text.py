@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from minilm.data.errors import DataError
 from minilm.files import read_regular, shown
-
-from .errors import DataError
 
 MAX_SOURCE_BYTES = 1 << 24
 # Tests say little in words. The others are installed on some systems and missing on others, and would make the text

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from chapters.source import (
+from chapters.tools.source import (
     HEADER,
     Cell,
     Chapter,

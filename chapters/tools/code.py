@@ -14,7 +14,7 @@ from docutils import nodes
 
 from minilm.ops.op import Op
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # What a first word means in the chapters.
 ROOTS = {"ml": "minilm", "minilm": "minilm", "nn": "minilm.nn", "F": "minilm.nn.functional", "book": "minilm.book"}
 NAME = re.compile(r"(?<![\w.])(?:ml|nn|F|book)(?:\.[A-Za-z_]\w*)+")

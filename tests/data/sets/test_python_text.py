@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from minilm.data.errors import DataError
-from minilm.data.python_text import python_docs, python_docstrings
+from minilm.data.sets.python_text import python_docs, python_docstrings
 
 
 def test_python_docs_is_long_english_text():

@@ -4,8 +4,8 @@ import tarfile
 
 import pytest
 
-from minilm.data.table import TABLE, DataSet
-from minilm.data.words import misspellings, spam_assassin, weat_words
+from minilm.data.sets.table import TABLE, DataSet
+from minilm.data.sets.words import misspellings, spam_assassin, weat_words
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 from docutils import nodes
 
-from chapters import code
+from chapters.tools import code
 
 TAG = re.compile(r"\s*\\tag\{([^}]*)\}\s*$")
 REFERENCE = re.compile(r"\((\d{1,2}\.\d+\*?)\)|\b(Figure|Exercise) (\d{1,2}\.\d+)")
