@@ -45,6 +45,7 @@ from minilm.data import (
 )
 from minilm.data.sets.table import TABLE, DataSet
 from minilm.text import BPETokenizer, CharTokenizer, TokenizerError, WordPieceTokenizer, load_tokenizer
+from tests.anew import anew
 
 SECONDS = 1.0  # of the processor; other processes may keep it busy
 HANG = 10.0
@@ -333,7 +334,8 @@ PLACES: dict[str, Callable[[Path], Path | None]] = {
 
 def in_bytes(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
     def damage(path: Path) -> None:
-        path.write_bytes(change(path.read_bytes()))
+        content = change(path.read_bytes())
+        anew(path).write_bytes(content)
 
     return damage
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from minilm.checkpoint import CheckpointError, expect_format, load_arrays, load_json, save_arrays, save_json
 from minilm.files import atomic_write, remove_leftovers
+from tests.anew import anew
 
 ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b.c": np.array(2, np.int64), "t": np.ones((3, 2)).T}
 
@@ -79,7 +80,7 @@ def test_truncated_or_altered_files_are_refused_or_read_whole(tmp_path_factory, 
     content = path.read_bytes()
     place = cut % len(content)
     for damaged in (content[:place], content[:place] + noise + content[place + len(noise) :], noise):
-        path.write_bytes(damaged)
+        anew(path).write_bytes(damaged)
         try:
             arrays, _ = load_arrays(path)
         except CheckpointError as error:

@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -425,8 +426,10 @@ def in_shell(line, places, cwd, **environment):
     ("minilm {} | true; true", 0, "")])  # fmt: skip
 @pytest.mark.parametrize("command", [COMMANDS[0], *(pytest.param(c, marks=pytest.mark.slow) for c in COMMANDS[1:])])
 def test_streams(trained, tmp_path, command, shape, status, message):
-    for environment in ({}, {"PYTHONUNBUFFERED": "1"}):
-        done = in_shell(shape.replace("{}", command), {"run": trained}, tmp_path, **environment)
+    line, environments = shape.replace("{}", command), [{}, {"PYTHONUNBUFFERED": "1"}]
+    with ThreadPoolExecutor() as pool:  # each process takes a third of a second to start
+        both = list(pool.map(lambda chosen: in_shell(line, {"run": trained}, tmp_path, **chosen), environments))
+    for environment, done in zip(environments, both, strict=True):
         assert (done.returncode, done.stderr) == (status, message), environment
 
 

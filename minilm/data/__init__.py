@@ -1,4 +1,4 @@
-"""Data: a table of data sets, readers of local files, token files larger than memory, and batches.
+"""Data: readers of files, a table of data sets (`minilm.data.sets`), token files larger than memory, and batches.
 
 Nothing here knows of tensors or tokenizers: what goes in and comes out is text and NumPy arrays.
 """

@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from minilm.data.errors import DataError
 from minilm.data.idx import read_idx, write_idx
+from tests.anew import anew
 
 DTYPES = st.sampled_from(["uint8", "int8", "int16", "int32", "float32", "float64", ">i4", ">f8"])
 ARRAYS = DTYPES.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_side=0, max_dims=4, max_side=4)))
@@ -40,7 +41,7 @@ def test_any_truncation_is_an_error(folder, array, cut, suffix):
     path = folder / f"array.{suffix}"
     write_idx(path, array)
     content = path.read_bytes()
-    path.write_bytes(content[: max(0, len(content) - cut)])
+    anew(path).write_bytes(content[: max(0, len(content) - cut)])
     with pytest.raises(DataError):
         read_idx(path)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from minilm.data import iter_text, load_text, plain_text
 from minilm.data.errors import DataError
+from tests.anew import anew
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)  # no text has a NUL
 
@@ -21,7 +22,7 @@ def folder(tmp_path_factory):
 @example(text="a\r\nb\rc\x85\u2028d\n\r")
 def test_a_file_reads_as_python_reads_it(folder, text):
     path = folder / "file.txt"
-    path.write_bytes(text.encode("utf-8"))
+    anew(path).write_bytes(text.encode("utf-8"))
     expected = path.read_text(encoding="utf-8-sig")
     if expected:
         assert load_text(path) == load_text(str(path)) == expected
@@ -30,7 +31,7 @@ def test_a_file_reads_as_python_reads_it(folder, text):
 @given(text=TEXTS, size=st.integers(1, 20))
 def test_pieces_join_to_the_whole(folder, text, size):
     path = folder / "file.txt"
-    path.write_bytes(b"x" + text.encode("utf-8"))
+    anew(path).write_bytes(b"x" + text.encode("utf-8"))
     whole = load_text(path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plain_text, "PIECE_BYTES", size)
@@ -57,7 +58,7 @@ def test_a_byte_order_mark_is_dropped_at_the_start_only(tmp_path):
 def test_the_first_wrong_byte_is_named_by_its_offset(folder, before, size, mark):
     path = folder / "file.txt"
     start = (codecs.BOM_UTF8 if mark else b"") + before.encode("utf-8")
-    path.write_bytes(start + b"\xff after\n")
+    anew(path).write_bytes(start + b"\xff after\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plain_text, "PIECE_BYTES", size)
         with pytest.raises(DataError, match=rf"byte 0xff at offset {len(start)} "):
@@ -76,7 +77,7 @@ def test_other_unicode_encodings_are_named(tmp_path, encoding):
 def test_json_lines_give_their_field(folder, texts, field):
     path = folder / "file.jsonl"
     lines = [json.dumps({field: text, "other": 1}, ensure_ascii=i % 2 == 0) for i, text in enumerate(texts)]
-    path.write_bytes("\n\n".join(lines).encode("utf-8"))
+    anew(path).write_bytes("\n\n".join(lines).encode("utf-8"))
     assert load_text(path, field=field, separator="|") == "|".join(texts)
 
 

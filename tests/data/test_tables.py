@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from minilm.data import plain_text
 from minilm.data.errors import DataError
 from minilm.data.tables import _Form, load_table
+from tests.anew import anew
 
 NUMBERS = st.floats(width=32, allow_nan=False)
 VALUES = hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=5), elements=NUMBERS)
@@ -27,7 +28,7 @@ def test_round_trip(folder, values, header, delimiter, ending):
     names = [f"column {i}" for i in range(values.shape[1])]
     rows = [names] * header + [[repr(float(value)) for value in row] for row in values]
     path = folder / "table.csv"
-    path.write_bytes(ending.join(delimiter.join(row) for row in rows).encode())
+    anew(path).write_bytes(ending.join(delimiter.join(row) for row in rows).encode())
     table = load_table(path, delimiter=delimiter)
     assert table.values.dtype == np.float32
     np.testing.assert_array_equal(table.values, values)
@@ -136,7 +137,7 @@ def test_every_cell_is_the_number_it_stands_for_or_is_refused_by_its_place(dtype
     for cell in CELLS:
         quoted = f'"{cell}"'
         expected = expected_of(cell, dtype)
-        path.write_text(f"1,2\n1,2\n\n3,{quoted}\n", encoding="utf-8")
+        anew(path).write_text(f"1,2\n1,2\n\n3,{quoted}\n", encoding="utf-8")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
@@ -226,7 +227,7 @@ def test_two_columns_of_one_name_are_not_confused(tmp_path):
 def test_pieces_of_any_size_give_what_every_cell_by_itself_gives(folder, rows, dtype, size, header, ending):
     path = folder / "pieces.csv"
     lines = ['"first\n, line"', "y"], *rows
-    path.write_bytes("".join(f"{a},{b}{ending}" for a, b in (lines if header else rows)).encode())
+    anew(path).write_bytes("".join(f"{a},{b}{ending}" for a, b in (lines if header else rows)).encode())
     form = _Form("f", ",", np.dtype(dtype), ("0", "1"))
     try:
         expected = np.array([form.check_row(1, row) for row in rows], dtype)

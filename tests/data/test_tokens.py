@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from minilm.data.errors import DataError
 from minilm.data.tokens import TokenBlocks, open_tokens, random_blocks, read_token_header, write_tokens
+from tests.anew import anew
 
 VOCABULARIES = st.sampled_from([1, 5, 256, 65_536, 65_537, 2**32])
 
@@ -92,7 +93,7 @@ def test_a_failed_write_keeps_the_old_file(path):
 def test_any_truncation_is_an_error(folder, cut):
     write_tokens(folder / "file", [[1, 2, 3, 4] * 10], 5)
     content = (folder / "file").read_bytes()
-    (folder / "file").write_bytes(content[:-cut])
+    anew(folder / "file").write_bytes(content[:-cut])
     with pytest.raises(DataError, match=r"damaged|no token file"):
         open_tokens(folder / "file")
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from minilm.text import BPETokenizer, CharTokenizer, TokenizerError, WordPieceTokenizer, load_tokenizer
 from minilm.text.load import tokenizer_from_dict
+from tests.anew import anew
 
 TEXT = "low lower lowest; the slow ☃ snow\n" * 4
 
@@ -46,7 +47,7 @@ def test_any_cut_of_a_file_is_noticed(tokenizer, tmp_path):
     tokenizer.save(path)
     content = path.read_bytes()
     for end in range(len(content) - 2):
-        path.write_bytes(content[:end])
+        anew(path).write_bytes(content[:end])
         with pytest.raises(TokenizerError) as raised:
             load_tokenizer(path)
         assert str(path) in str(raised.value)
@@ -161,7 +162,7 @@ def test_any_field_with_a_value_of_another_type_is_named(tokenizer, tmp_path):
                 "strip_accents",
             ):
                 continue
-            path.write_text(json.dumps(fields | {name: value}), "utf-8")
+            anew(path).write_text(json.dumps(fields | {name: value}), "utf-8")
             try:
                 load_tokenizer(path)
             except TokenizerError as error:
@@ -203,7 +204,7 @@ def test_any_changed_byte_loads_or_is_refused(tokenizer, place, byte, tmp_path):
     tokenizer.save(path)
     content = bytearray(path.read_bytes())
     content[place % len(content)] = byte
-    path.write_bytes(content)
+    anew(path).write_bytes(content)
     try:
         loaded = load_tokenizer(path)
     except TokenizerError:
