@@ -4,7 +4,7 @@ Everything above this package reads as plain NumPy through ``device.xp``. Arrays
 `to_device` and `to_host`.
 """
 
-from minilm.backend.cublas import allow_tf32, tf32_allowed
+from minilm.backend.cuda.cublas import allow_tf32, tf32_allowed
 from minilm.backend.device import (
     Device,
     DeviceError,

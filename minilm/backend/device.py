@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minilm.backend.kernels import Kernels
+from minilm.backend.cpu import Kernels
 from minilm.backend.memory import keep_freed_memory
 from minilm.backend.threads import can_limit_blas, pool
 from minilm.types import Array
@@ -183,7 +183,7 @@ def _gpu(name: str) -> Device:
             return cpu
         raise DeviceError(f"device {name!r} was asked for, but {problem}")
     if "cuda" not in _DEVICES:
-        from minilm.backend.cupy_device import CupyDevice
+        from minilm.backend.cuda.cupy_device import CupyDevice
 
         register_device(CupyDevice())
     return _DEVICES["cuda"]

@@ -215,7 +215,7 @@ def cuda(monkeypatch):
     """The CUDA device, whether or not it can compute."""
     if gpu_problem() is None:
         return device_module.get_device("cuda")
-    from minilm.backend.cupy_device import CupyDevice
+    from minilm.backend.cuda.cupy_device import CupyDevice
 
     device = CupyDevice()
     monkeypatch.setitem(device_module._DEVICES, "cuda", device)

@@ -142,7 +142,7 @@ def test_two_wheels(machine, monkeypatch):
 
 def test_working_gpu(machine, monkeypatch):
     machine(cupy_module(), ["cupy-cuda12x"], 12090)
-    monkeypatch.delitem(sys.modules, "minilm.backend.cupy_device", raising=False)
+    monkeypatch.delitem(sys.modules, "minilm.backend.cuda.cupy_device", raising=False)
     monkeypatch.setattr(device_module, "_BY_ARRAY_TYPE", dict(device_module._BY_ARRAY_TYPE))
     assert detect.gpu_problem() is None
     device = device_module.device_of(
@@ -151,7 +151,7 @@ def test_working_gpu(machine, monkeypatch):
     assert device.name == "cuda"
     for name in ("auto", "cuda", "cuda:0"):
         assert get_device(name) is device
-    sys.modules.pop("minilm.backend.cupy_device")
+    sys.modules.pop("minilm.backend.cuda.cupy_device")
 
 
 def test_answer_is_kept(machine):

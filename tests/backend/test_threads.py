@@ -221,7 +221,7 @@ def losses():
 def test_products_are_written_in_one_place():
     """Elsewhere than in the devices a product goes through ``dev.multiply`` or ``dev.matmul``: no other keeps BLAS on one thread."""
     root = Path(ml.__file__).parent
-    own = {root / "backend" / name for name in ("kernels.py", "device.py", "cublas.py")}
+    own = {root / "backend" / name for name in ("cpu.py", "device.py", "cuda/cublas.py")}
     plain = {
         root / "models" / "decoding.py"
     }  # one token at a time: too small to be shared out, and timed with BLAS as it is
