@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from minilm.backend.device import CpuDevice, Device, DeviceError
+from minilm.backend.cpu import CpuDevice
+from minilm.backend.device import Device, DeviceError
 from minilm.backend.memory import keep_freed_memory
 from minilm.types import Array, HostArray
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from minilm.backend.cpu import mix64
 from minilm.backend.cuda.accelerator import Accelerator
+from minilm.backend.reference import mix64
 from minilm.types import Array
 
 SOURCE = Path(__file__).with_name("kernels.cu")
