@@ -347,6 +347,7 @@ class Reference:
 
     def erf(self, x: Array) -> Array:
         r"""The error function :math:`\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt` of each number; integers are taken as float64."""
+        x = self.xp.asarray(x)
         numbers = [math.erf(each) for each in x.reshape(-1).tolist()]
         return self.xp.array(numbers, x.dtype if x.dtype.kind == "f" else np.float64).reshape(x.shape)
 
