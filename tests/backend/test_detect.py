@@ -2,7 +2,6 @@
 
 import builtins
 import importlib.metadata
-import os
 import re
 import subprocess
 import sys
@@ -10,8 +9,7 @@ import types
 
 import pytest
 
-from minilm.backend import DeviceError, cpu, detect, get_device
-from minilm.backend import device as device_module
+from minilm.backend import DeviceError, cpu, detect, get_device, registry
 
 pytestmark = pytest.mark.host
 
@@ -70,8 +68,8 @@ def machine(monkeypatch):
         monkeypatch.setattr(sys, "platform", platform)
         detect.gpu_problem.cache_clear()
 
-    known = {name: device for name, device in device_module._DEVICES.items() if name != "cuda"}
-    monkeypatch.setattr(device_module, "_DEVICES", known)
+    known = {name: device for name, device in registry.DEVICES.items() if name != "cuda"}
+    monkeypatch.setattr(registry, "DEVICES", known)
     yield be
     detect.gpu_problem.cache_clear()
 
@@ -142,16 +140,14 @@ def test_two_wheels(machine, monkeypatch):
 
 def test_working_gpu(machine, monkeypatch):
     machine(cupy_module(), ["cupy-cuda12x"], 12090)
-    monkeypatch.delitem(sys.modules, "minilm.backend.cupy_device", raising=False)
-    monkeypatch.setattr(device_module, "_BY_ARRAY_TYPE", dict(device_module._BY_ARRAY_TYPE))
+    monkeypatch.delitem(sys.modules, "minilm.backend.cuda.cupy_device", raising=False)
+    monkeypatch.setattr(registry, "DEVICE_OF_TYPE", dict(registry.DEVICE_OF_TYPE))
     assert detect.gpu_problem() is None
-    device = device_module.device_of(
-        sys.modules["cupy"].ndarray()
-    )  # a user's array, before minilm was asked for the GPU
+    device = registry.device_of(sys.modules["cupy"].ndarray())  # a user's array, before minilm was asked for the GPU
     assert device.name == "cuda"
     for name in ("auto", "cuda", "cuda:0"):
         assert get_device(name) is device
-    sys.modules.pop("minilm.backend.cupy_device")
+    sys.modules.pop("minilm.backend.cuda.cupy_device")
 
 
 def test_answer_is_kept(machine):
@@ -194,15 +190,6 @@ def test_rows_with_a_gpu(machine):
     assert rows["GPU"] == "Teaching GPU, compute capability 9.0, 3.0 of 4.0 GiB free"
     assert rows["devices"] == "cpu, cuda"
     assert "no GPU because" not in rows
-
-
-def test_threads_of_numpy_s_openblas():
-    code = "from minilm.backend.detect import _openblas_threads; print(_openblas_threads())"
-    if detect._openblas_threads() is None:
-        pytest.skip("this NumPy brought no OpenBLAS")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                          env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})  # fmt: skip
-    assert done.stdout.strip() == "1"
 
 
 def test_importing_minilm_looks_for_no_gpu():

@@ -5,21 +5,20 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import numpy as np
-
-from minilm.backend.device import Device
+from minilm.backend.cpu import Blocked
+from minilm.backend.reference import Reference, common_shape
 from minilm.types import Array
 
 
-class Accelerator(Device):
+class Accelerator(Blocked):
     """A device that Python hands work to. It must never be waited for, except in `to_host` and `synchronize`.
 
-    Where a function of `Kernels` looks at numbers, or is written for a CPU's cache, this class has another way: as few
+    Where a function of `Blocked` looks at numbers, or is written for a CPU's cache, this class has another way: as few
     launches as possible, each over a whole array. `product` and the two masked softmax functions are what a GPU has kernels
     for; here stands what these compute.
     """
 
-    waits_to_look = True
+    asynchronous = True
     block_size = sys.maxsize  # one kernel reads memory in one go: cutting an update in blocks would start more of them
 
     def all_between(self, x: Array, low: float, high: float) -> bool:
@@ -31,12 +30,11 @@ class Accelerator(Device):
         return None
 
     def embedding_grad(self, g: Array, ids: Array, rows: int) -> Array:
-        """As in `Kernels`, which must wait to learn how many different ids there are; this adds atomically instead.
+        """As in `Reference`: `Blocked` sorts, and must wait to learn how many different ids there are; this adds atomically.
 
         The order is not fixed: repeated ids give sums that can differ in the last bit from run to run.
         """
-        width = g.shape[-1]
-        return self.scatter_add((rows, width), g.dtype, ids.reshape(-1), g.reshape(-1, width))
+        return Reference.embedding_grad(self, g, ids, rows)
 
     # -- products ------------------------------------------------------------------------------------------------------
 
@@ -54,7 +52,7 @@ class Accelerator(Device):
         return self.product(a, b)
 
     def sum_last(self, x: Array) -> Array:
-        """As in `Kernels`, by a reduction: CuPy multiplies a batch by a column in many launches, and TF32 has no part in a sum."""
+        """By a reduction: CuPy multiplies a batch by a column in many launches, and TF32 has no part in a sum."""
         return x.sum(axis=-1, keepdims=True)
 
     # -- attention -----------------------------------------------------------------------------------------------------
@@ -70,12 +68,12 @@ class Accelerator(Device):
         key: int,
         scale: float,
     ) -> tuple[Array, Any]:
-        """As in `Kernels`: two products and one pass over the scores.
+        """Two products and one pass over the scores.
 
         The products read queries, keys and values as they lie, also where all three are views of one projection. The scale
         is a factor of the first, a causal mask is never made, and softmax takes the place of the scores.
         """
-        lead = _common([x.shape[:-2] for x in (q, k, v)] + ([] if mask is None else [mask.shape[:-2]]))
+        lead = common_shape(*(x.shape[:-2] for x in (q, k, v, mask) if x is not None))
         scores = self.product(q, k.swapaxes(-1, -2), alpha=scale)
         if scores.shape[:-2] != lead:
             scores = self.xp.broadcast_to(scores, (*lead, *scores.shape[-2:])).copy()
@@ -86,7 +84,7 @@ class Accelerator(Device):
     def attention_backward(
         self, g: Array, q: Array, k: Array, v: Array, y: Array, scale: float, saved: Any, causal: bool = False
     ) -> tuple[Array, Array, Array, Array]:
-        """As in `Kernels`: four products and one pass over the scores' gradient, which softmax's rule reads and writes once.
+        """Four products and one pass over the scores' gradient, which softmax's rule reads and writes once.
 
         The gradients lie in memory as q, k and v do, so that they go back into the projection's without a copy of each.
         """
@@ -117,9 +115,3 @@ class Accelerator(Device):
         dp -= self.sum_last(dp * p)
         dp *= p
         return dp
-
-
-def _common(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
-    """The shape that all of these broadcast to."""
-    first = shapes[0]
-    return first if all(shape == first for shape in shapes) else np.broadcast_shapes(*shapes)

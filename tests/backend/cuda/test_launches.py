@@ -1,7 +1,7 @@
 """What a training step and a generated token ask of a GPU: kernels started, waits, and uploads, counted on the stand-in.
 
 The counts are those of nanoGPT's GPU recipe (6 layers, 6 heads, no biases): they depend on the layers, the heads, and on
-products being computed where the heads lie, as large ones are (`minilm.backend.cublas.plan`). The sizes here are small.
+products being computed where the heads lie, as large ones are (`minilm.backend.cuda.cublas.plan`). The sizes here are small.
 """
 
 import math
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import minilm as ml
-from minilm.backend import cublas, to_device, to_host
-from minilm.backend.accelerator import Accelerator
-from minilm.backend.cuda import row_kernels
+from minilm.backend import Device, to_device, to_host
+from minilm.backend.cuda import cublas, row_kernels
+from minilm.backend.cuda.accelerator import Accelerator
 from minilm.models import GPT, GPTConfig
 from minilm.models.generation import generate
 from minilm.optim import AdamW, clip_grad_norm_
@@ -140,8 +140,8 @@ def heads(rng, B, T, H, D, parts=3):
 @pytest.mark.parametrize("masked", [None, bool, float])
 @pytest.mark.parametrize("causal", [False, True])
 def test_attention_on_views_of_a_projection_is_the_reference(causal, masked, dropout_p):
-    """Forward and backward against `Kernels`, by cuBLAS's definition on the views' own memory."""
-    there, here, rng = pretend.device(), ml.get_device("cpu"), np.random.default_rng(0)
+    """Forward and backward against `Reference`, by cuBLAS's definition on the views' own memory."""
+    there, here, rng = pretend.device(), Device("plain", np, np.ndarray), np.random.default_rng(0)
     B, T, H, D = 3, 5, 2, 4
     memory, (q, k, v) = heads(rng, B, T, H, D)
     _, (g,) = heads(rng, B, T, H, D, parts=1)
