@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minilm.anomaly import AnomalyError, detect_anomaly
 from minilm.backend import DeviceError, get_device, get_num_threads, set_num_threads
 from minilm.creation import (
     as_tensor,
@@ -46,7 +47,7 @@ from minilm.creation import (
     zeros_like,
 )
 from minilm.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from minilm.graph import AnomalyError, detect_anomaly, enable_grad, is_grad_enabled, no_grad, observe
+from minilm.graph import enable_grad, is_grad_enabled, no_grad, observe
 from minilm.ops import REGISTRY, use_fused
 from minilm.ops.linalg import einsum
 from minilm.ops.spellings import (
