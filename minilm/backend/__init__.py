@@ -4,10 +4,11 @@ Everything above this package reads as plain NumPy through ``device.xp``. Arrays
 `to_device` and `to_host`.
 """
 
-from minilm.backend.cublas import allow_tf32, tf32_allowed
-from minilm.backend.device import (
-    Device,
-    DeviceError,
+from minilm.backend.cuda.cublas import allow_tf32, tf32_allowed
+from minilm.backend.device import Device, DeviceError
+from minilm.backend.quiet import is_nested, quiet, quiet_call
+from minilm.backend.registry import (
+    DEVICE_OF_TYPE,
     as_array,
     cpu,
     device_of,
@@ -20,10 +21,10 @@ from minilm.backend.device import (
     to_host,
     writable,
 )
-from minilm.backend.quiet import is_nested, quiet, quiet_call
 from minilm.backend.threads import get_num_threads, set_num_threads
 
 __all__ = [
+    "DEVICE_OF_TYPE",
     "Device",
     "DeviceError",
     "allow_tf32",

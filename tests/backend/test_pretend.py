@@ -8,7 +8,7 @@ import pytest
 
 import minilm as ml
 from minilm.backend import DeviceError, cpu, device_of, get_device, held_once, to_device, to_host
-from minilm.backend.accelerator import Accelerator
+from minilm.backend.cuda.accelerator import Accelerator
 from tests.backend import pretend
 from tests.backend.pretend import PretendError, xp
 
