@@ -20,12 +20,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from minilm.backend import as_array, held_once, quiet, quiet_call
+from minilm.backend import DEVICE_OF_TYPE, as_array, quiet, quiet_call
 from minilm.ops.op import Op, Spec, shape_of
 from minilm.ops.reduce import sum_to
 from minilm.types import Array
@@ -333,6 +334,23 @@ class Walk:
             tensor = retained[index]() if index in retained else None
             if tensor is not None:
                 tensor._accumulate(arrived[index] if self.symbolic else self.wrap(arrived[index].copy()))
+
+
+def held_once(items: Any, index: int) -> bool:
+    """Whether ``items[index]`` is an array that nothing else refers to, so that writing to it changes nothing else.
+
+    It must own its memory; a view of it would hold a reference to it (its ``base``), in NumPy as in CuPy, but for CuPy's
+    `as_strided`.
+    """
+    return (
+        type(items[index]) in DEVICE_OF_TYPE
+        and items[index].base is None
+        and sys.getrefcount(items[index]) == _HELD_ONCE
+    )
+
+
+_items = [object()]
+_HELD_ONCE = sys.getrefcount(_items[0])  # the list's reference, and those of the call, which differ among interpreters
 
 
 def topological_order(roots: Sequence[Any], targets: Sequence[Place] | None = None) -> list[Any]:

@@ -18,7 +18,6 @@ from minilm.backend import (
     cpu,
     device_of,
     get_device,
-    held_once,
     is_device_name,
     is_nested,
     quiet,
@@ -27,7 +26,7 @@ from minilm.backend import (
     to_host,
     writable,
 )
-from minilm.graph import Node, Walk, modes
+from minilm.graph import Node, Walk, held_once, modes
 from minilm.operators import Operators
 from minilm.ops import REGISTRY
 from minilm.ops.dtypes import FLOAT32, FLOAT64, joint_dtype, set_default_float, settle

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minilm as ml
-from minilm.graph import plain_backward
+from minilm.graph import held_once, plain_backward
 from minilm.ops import REGISTRY
 
 
@@ -95,6 +95,21 @@ class TestAccumulation:
         x = leaf(2.0)
         (g,) = ml.grad([x * 3.0, x * x], x, [ml.tensor([1.0], dtype="float64"), ml.tensor([10.0], dtype="float64")])
         assert g.tolist() == [43.0]
+
+
+def test_held_once():
+    arrays = [np.ones(3), np.ones((2, 3)), np.ones(3)[1:], np.float32(1.0)]
+    assert held_once(arrays, 0)
+    view = arrays[1].T
+    assert not held_once(arrays, 1)
+    del view
+    assert held_once(arrays, 1)
+    other = arrays[0]
+    assert not held_once(arrays, 0)
+    assert other is arrays[0]
+    assert not held_once(arrays, 2)  # a view of memory that belongs to another array
+    assert not held_once(arrays, 3)  # a NumPy scalar cannot be written to
+    assert held_once({0: np.ones(3)}, 0)
 
 
 class TestSize:
