@@ -142,7 +142,7 @@ def plain_backward(roots: Sequence[tuple[Any, int, Array]]) -> Gradients:
     sums: Gradients = {}
 
     def arrive(item: Any, index: int, g: Array) -> None:
-        sums[id(item), index] = sums.get((id(item), index), 0) + g
+        sums[id(item), index] = as_array(sums.get((id(item), index), 0) + g)
 
     for root in roots:
         arrive(*root)
@@ -153,7 +153,7 @@ def plain_backward(roots: Sequence[tuple[Any, int, Array]]) -> Gradients:
             for parent, x, g in zip(node.parents, node.inputs, grads, strict=True):
                 if g is not None:
                     item, index = parent
-                    arrive(item, index, sum_to(as_array(g), x.shape).astype(x.dtype))
+                    arrive(item, index, sum_to(g, x.shape).astype(x.dtype))
     return sums
 
 
@@ -375,10 +375,11 @@ def topological_order(roots: Sequence[Any], targets: Sequence[Place] | None = No
             continue
         stack += (item, None)
         for parent in item.parents:
-            if parent is None or id(parent[0]) in seen:
+            if parent is None:
                 continue
-            if not oldest or type(parent[0]) is not Node or parent[0].seq >= oldest:
-                stack.append(parent[0])
+            origin = parent[0]
+            if id(origin) not in seen and (not oldest or type(origin) is not Node or origin.seq >= oldest):
+                stack.append(origin)
     return order
 
 
