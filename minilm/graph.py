@@ -23,7 +23,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from minilm.backend import as_array, device_of, held_once, quiet_call
-from minilm.ops.op import REGISTRY, Op, Spec, shape_of
+from minilm.ops.arguments import shape_of
+from minilm.ops.op import REGISTRY, Op, Spec
 from minilm.ops.reduce import sum_to
 from minilm.ops.shape import array_of
 

@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from minilm.ops import REGISTRY
-from minilm.ops.op import normalize_axes, shape_of
+from minilm.ops.arguments import normalize_axes, shape_of
 from minilm.tensor import Tensor
 
 inv, solve, det, cholesky = (REGISTRY[name] for name in ("inv", "solve", "det", "cholesky"))

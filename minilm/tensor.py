@@ -30,8 +30,10 @@ from minilm.backend import (
 from minilm.graph import Node, modes
 from minilm.operators import Operators
 from minilm.ops import REGISTRY
-from minilm.ops.dtypes import FLOAT32, FLOAT64, joint_dtype, set_default_float, settle
-from minilm.ops.op import USUAL, Op, Spec, describe, number_dtype, shape_of
+from minilm.ops.arguments import shape_of
+from minilm.ops.dtypes import FLOAT32, FLOAT64, joint_dtype, number_dtype, set_default_float, settle
+from minilm.ops.explain import USUAL, describe
+from minilm.ops.op import Op, Spec
 from minilm.types import Array
 
 _new = object.__new__

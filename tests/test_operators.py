@@ -9,7 +9,7 @@ import minilm as ml
 from minilm import nn
 from minilm.operators import Operators
 from minilm.ops import REGISTRY
-from minilm.ops.op import SPELLINGS
+from minilm.ops.arguments import SPELLINGS, own_name
 
 X = [[1.5, -2.0, 3.0], [0.5, 4.0, -1.0]]
 
@@ -93,7 +93,7 @@ SPELLED = [
     for i, sample in enumerate(op.samples)
     for other, names in SPELLINGS.items()
     for own in names
-    if own in sample.params and other not in op.params and op._own_name(other) == own
+    if own in sample.params and other not in op.params and own_name(op, other) == own
 ]
 
 

@@ -6,6 +6,7 @@ Everything above this package reads as plain NumPy through ``device.xp``. Arrays
 
 from minilm.backend.cublas import allow_tf32, tf32_allowed
 from minilm.backend.device import (
+    DEVICE_OF_TYPE,
     Device,
     DeviceError,
     as_array,
@@ -24,6 +25,7 @@ from minilm.backend.quiet import is_nested, quiet, quiet_call
 from minilm.backend.threads import get_num_threads, set_num_threads
 
 __all__ = [
+    "DEVICE_OF_TYPE",
     "Device",
     "DeviceError",
     "allow_tf32",

@@ -140,6 +140,8 @@ _ON_REQUEST = ("auto", "cuda", "cuda:0")  # names that may stand for a GPU, whic
 _DEVICES: dict[str, Device] = {"cpu": cpu}
 _BY_ARRAY_TYPE: dict[type, Device] = {np.ndarray: cpu, np.memmap: cpu}
 
+DEVICE_OF_TYPE = _BY_ARRAY_TYPE
+
 
 def register_device(device: Device) -> Device:
     """Makes a device known under its name, and as the owner of arrays of its type."""

@@ -22,7 +22,7 @@ import numpy as np
 
 from minilm.gradcheck import GradcheckError, gradcheck
 from minilm.graph import enable_grad
-from minilm.ops.op import Arg, distinct, integer, mask, real, simplex
+from minilm.ops.sample import Arg, distinct, integer, mask, real, simplex
 from minilm.tensor import Tensor, get_default_dtype, set_default_dtype
 from minilm.types import HostArray
 

@@ -11,7 +11,7 @@ from minilm.nn.checks import expect_probability, expect_sizes
 from minilm.nn.linear import Linear
 from minilm.nn.module import Module
 from minilm.ops import REGISTRY
-from minilm.ops.op import shape_of
+from minilm.ops.arguments import shape_of
 from minilm.tensor import Tensor
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from minilm import random
 from minilm.ops import REGISTRY
-from minilm.ops.op import shape_of
+from minilm.ops.arguments import shape_of
 from minilm.ops.spellings import by_dim_or_axis
 from minilm.tensor import Tensor, get_default_dtype
 

@@ -10,7 +10,7 @@ from minilm.nn import functional as F
 from minilm.nn.checks import expect_shape, expect_sizes, expect_width
 from minilm.nn.module import Module, Parameter
 from minilm.ops import REGISTRY
-from minilm.ops.op import shape_of
+from minilm.ops.arguments import shape_of
 from minilm.tensor import Tensor, ones, zeros
 
 

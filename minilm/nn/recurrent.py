@@ -19,7 +19,7 @@ from minilm.nn import init
 from minilm.nn.checks import expect_axes, expect_probability, expect_sizes
 from minilm.nn.module import Module, Parameter
 from minilm.ops import REGISTRY
-from minilm.ops.op import shape_of
+from minilm.ops.arguments import shape_of
 from minilm.tensor import Tensor, zeros
 
 concat, split, squeeze, stack, unsqueeze, where = (

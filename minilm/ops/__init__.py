@@ -26,7 +26,8 @@ from minilm.ops import (
     shape,
     transposed,
 )
-from minilm.ops.op import REGISTRY, Op, Sample, use_fused
+from minilm.ops.op import REGISTRY, Op, use_fused
+from minilm.ops.sample import Sample
 
 __all__ = [
     "REGISTRY",

@@ -57,6 +57,21 @@ def default_float() -> np.dtype[Any]:
     return _default
 
 
+def number_dtype(dtype: Any) -> np.dtype[Any]:
+    """A dtype that tensors can have.
+
+    Raises:
+        TypeError: it is none, or not one of floats, integers or booleans.
+    """
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"{dtype!r} is no dtype; expected one such as 'float32', 'int64' or 'bool'.") from None
+    if found.kind not in "fiub":
+        raise TypeError(f"a tensor holds floats, integers or booleans; got dtype {found}.")
+    return found
+
+
 class Plan(NamedTuple):
     """What is cast before and after an op runs: for each input the dtype that it is cast to (None: it stays); then the results'."""
 

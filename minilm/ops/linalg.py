@@ -11,8 +11,10 @@ import string
 import numpy as np
 
 from minilm.backend import device_of
-from minilm.ops.op import Op, Sample, op, real, shape_of
+from minilm.ops.arguments import shape_of
+from minilm.ops.op import Op, op
 from minilm.ops.reduce import sum_to
+from minilm.ops.sample import Sample, real
 from minilm.ops.shape import expand, home_of, reshape, shapes_of, transpose
 
 LETTERS = string.ascii_letters
