@@ -28,7 +28,7 @@ from minilm.backend import (
     writable,
 )
 from minilm.graph import Node, modes
-from minilm.operators import Operators
+from minilm.methods import Methods
 from minilm.ops import REGISTRY
 from minilm.ops.arguments import shape_of
 from minilm.ops.dtypes import FLOAT32, FLOAT64, joint_dtype, number_dtype, set_default_float, settle
@@ -79,7 +79,7 @@ def _method(name: str) -> Callable[..., Any]:
     return method
 
 
-class Tensor(Operators):
+class Tensor(Methods):
     """A multidimensional array on one device, with a place in the recorded graph.
 
     Args:

@@ -1,6 +1,6 @@
 """What PyTorch and NumPy have functions for and one or two records say: each is a line of these, for arrays and Tensors alike.
 
-They are methods too (`minilm.operators`). Where the two libraries mean different things by one name, the docstring says whose
+They are methods too (`minilm.methods`). Where the two libraries mean different things by one name, the docstring says whose
 meaning it has here.
 """
 

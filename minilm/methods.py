@@ -1,4 +1,4 @@
-"""`Operators`: the methods that Tensor has because PyTorch and NumPy have them.
+"""`Methods`: the methods that Tensor has because PyTorch and NumPy have them.
 
 Nearly all are one of three kinds: an op of the registry as a method, a line of `minilm.ops.spellings` as a method, or either in
 place. The rest change the type, choose elements, or draw random numbers. `dim` and `axis`, `keepdim` and `keepdims` mean the
@@ -76,7 +76,7 @@ def _cast(dtype: Any) -> Method:
     return method
 
 
-class Operators:
+class Methods:
     """The base of Tensor; see the module. ``self`` is a Tensor in every method."""
 
     __slots__ = ()
@@ -370,4 +370,4 @@ class Operators:
     char, byte, int, bool = (_cast(kind) for kind in (np.int8, np.uint8, np.int32, np.bool_))
 
 
-__all__ = ["Operators"]
+__all__ = ["Methods"]
