@@ -21,6 +21,7 @@ import numpy as np
 
 from minilm.backend import DeviceError, get_device, get_num_threads, set_num_threads
 from minilm.creation import (
+    arange,
     as_tensor,
     bernoulli,
     empty,
@@ -34,6 +35,7 @@ from minilm.creation import (
     logspace,
     multinomial,
     normal,
+    ones,
     ones_like,
     rand,
     rand_like,
@@ -41,13 +43,16 @@ from minilm.creation import (
     randn,
     randn_like,
     randperm,
+    tensor,
     tril_indices,
     triu_indices,
+    zeros,
     zeros_like,
 )
 from minilm.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minilm.graph import AnomalyError, detect_anomaly, enable_grad, is_grad_enabled, no_grad, observe
 from minilm.ops import REGISTRY, use_fused
+from minilm.ops.dtypes import get_default_dtype, set_default_dtype
 from minilm.ops.linalg import einsum
 from minilm.ops.spellings import (
     add,
@@ -120,7 +125,7 @@ from minilm.ops.spellings import (
 )
 from minilm.profile import profile
 from minilm.random import manual_seed
-from minilm.tensor import Tensor, arange, get_default_dtype, grad, ones, set_default_dtype, tensor, zeros
+from minilm.tensor import Tensor, grad
 from minilm.trace import trace
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
-"""`Methods`: the methods that Tensor has because PyTorch and NumPy have them.
+"""`Methods`: the methods that Tensor has because PyTorch and NumPy have them. (What Python's syntax means: `minilm.operators`.)
 
-Nearly all are one of three kinds: an op of the registry as a method, a line of `minilm.ops.spellings` as a method, or either in
+Nearly all are one of three kinds: an op as a method, a line of `minilm.ops.spellings` as a method, or either in
 place. The rest change the type, choose elements, or draw random numbers. `dim` and `axis`, `keepdim` and `keepdims` mean the
 same everywhere. Where one name means two things, it has one meaning here:
 
@@ -27,30 +27,31 @@ from typing import Any
 import numpy as np
 
 from minilm import random
-from minilm.backend import to_device
-from minilm.ops import REGISTRY, spellings
+from minilm.backend import Device, get_device, is_device_name, to_device
+from minilm.convert import is_tensor_type
+from minilm.ops import (
+    activation,
+    arithmetic,
+    arrange,
+    elementary,
+    index,
+    linalg,
+    logic,
+    normalize,
+    order,
+    rectifier,
+    reduce,
+    rounding,
+    scan,
+    spellings,
+)
+from minilm.ops import shape as shapes
+from minilm.ops.dtypes import number_dtype
+from minilm.ops.op import as_method
 from minilm.ops.spellings import one_or_many
 
-Method = Callable[..., Any]
 
-
-def _op(name: str) -> Method:
-    """The op of that name as a method: ``x.tan()`` is ``tan(x)``, with the same further arguments."""
-    call = REGISTRY[name].__call__
-
-    def method(self: Any, *arguments: Any, **named: Any) -> Any:
-        return call(self, *arguments, **named)
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"The op `{name}` of this tensor; see ``minilm.ops.REGISTRY['{name}']``."
-    return method
-
-
-def _ops(*names: str) -> list[Method]:
-    return [_op(name) for name in names]
-
-
-def _in_place(name: str) -> Method:
+def _in_place(name: str) -> Callable[..., Any]:
     """``x.exp_()``: what ``x.exp()`` returns, in the place of x. Refused while it would falsify the recorded graph."""
 
     def method(self: Any, *arguments: Any, **named: Any) -> Any:
@@ -68,7 +69,7 @@ def _in_place(name: str) -> Method:
     return method
 
 
-def _cast(dtype: Any) -> Method:
+def _cast(dtype: Any) -> Callable[..., Any]:
     def method(self: Any) -> Any:
         return self.to(np.dtype(dtype))
 
@@ -77,91 +78,149 @@ def _cast(dtype: Any) -> Method:
 
 
 class Methods:
-    """The base of Tensor; see the module. ``self`` is a Tensor in every method."""
+    """A base of Tensor; see the module. ``self`` is a Tensor in every method."""
 
     __slots__ = ()
 
-    # -- operators ----------------------------------------------------------------------------------------------------
-
-    def __mod__(self, other: Any) -> Any:
-        return REGISTRY["remainder"](self, other)
-
-    def __rmod__(self, other: Any) -> Any:
-        return REGISTRY["remainder"](other, self)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return REGISTRY["floor_divide"](self, other)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return REGISTRY["floor_divide"](other, self)
-
-    def __divmod__(self, other: Any) -> tuple[Any, Any]:
-        return self // other, self % other
-
-    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
-        return other // self, other % self
-
-    def __imod__(self: Any, other: Any) -> Any:
-        return self.remainder_(other)
-
-    def __ifloordiv__(self: Any, other: Any) -> Any:
-        return self.floor_divide_(other)
-
-    def __ipow__(self: Any, other: Any) -> Any:
-        return self.pow_(other)
-
-    def __round__(self: Any, decimals: int | None = None) -> Any:
-        return self.round(decimals or 0)
-
-    def __floor__(self: Any) -> Any:
-        return self.floor()
-
-    def __ceil__(self: Any) -> Any:
-        return self.ceil()
-
-    def __trunc__(self: Any) -> Any:
-        return self.trunc()
-
     # -- ops as methods -----------------------------------------------------------------------------------------------
 
-    tan, asin, acos, atan, atan2 = _ops("tan", "asin", "acos", "atan", "atan2")
-    sinh, cosh, asinh, acosh, atanh = _ops("sinh", "cosh", "asinh", "acosh", "atanh")
-    log1p, expm1, log2, log10, exp2 = _ops("log1p", "expm1", "log2", "log10", "exp2")
-    square, reciprocal, rsqrt, hypot, logaddexp = _ops("square", "reciprocal", "rsqrt", "hypot", "logaddexp")
-    lerp, sign, neg, mul, erf = _ops("lerp", "sign", "neg", "mul", "erf")
-    floor, ceil, trunc, round, frac = _ops("floor", "ceil", "trunc", "round", "frac")
-    remainder, fmod, floor_divide, copysign = _ops("remainder", "fmod", "floor_divide", "copysign")
-    maximum, minimum = _ops("maximum", "minimum")
+    abs = as_method(arithmetic.abs)
+    sqrt = as_method(arithmetic.sqrt)
+    exp = as_method(arithmetic.exp)
+    log = as_method(arithmetic.log)
+    sin = as_method(arithmetic.sin)
+    cos = as_method(arithmetic.cos)
+    pow = as_method(arithmetic.pow)
+    sign = as_method(arithmetic.sign)
+    neg = as_method(arithmetic.neg)
+    mul = as_method(arithmetic.mul)
+    maximum = as_method(arithmetic.maximum)
+    minimum = as_method(arithmetic.minimum)
 
-    isnan, isinf, isfinite, isclose, signbit = _ops("isnan", "isinf", "isfinite", "isclose", "signbit")
-    isposinf, isneginf = _ops("isposinf", "isneginf")
-    all, any, count_nonzero, argmax, argmin = _ops("all", "any", "count_nonzero", "argmax", "argmin")
-    sort, argsort, topk, cummax, cummin = _ops("sort", "argsort", "topk", "cummax", "cummin")
-    cumprod, logcumsumexp, amax, amin = _ops("cumprod", "logcumsumexp", "max", "min")
+    tan = as_method(elementary.tan)
+    asin = as_method(elementary.asin)
+    acos = as_method(elementary.acos)
+    atan = as_method(elementary.atan)
+    atan2 = as_method(elementary.atan2)
+    sinh = as_method(elementary.sinh)
+    cosh = as_method(elementary.cosh)
+    asinh = as_method(elementary.asinh)
+    acosh = as_method(elementary.acosh)
+    atanh = as_method(elementary.atanh)
+    log1p = as_method(elementary.log1p)
+    expm1 = as_method(elementary.expm1)
+    log2 = as_method(elementary.log2)
+    log10 = as_method(elementary.log10)
+    exp2 = as_method(elementary.exp2)
+    square = as_method(elementary.square)
+    reciprocal = as_method(elementary.reciprocal)
+    rsqrt = as_method(elementary.rsqrt)
+    hypot = as_method(elementary.hypot)
+    logaddexp = as_method(elementary.logaddexp)
+    lerp = as_method(elementary.lerp)
 
-    leaky_relu, silu, softplus, gelu = _ops("leaky_relu", "silu", "softplus", "gelu")
-    elu, selu, celu, hardtanh, relu6 = _ops("elu", "selu", "celu", "hardtanh", "relu6")
-    hardsigmoid, hardswish, mish, logsigmoid = _ops("hardsigmoid", "hardswish", "mish", "logsigmoid")
-    softsign, tanhshrink, hardshrink, softshrink = _ops("softsign", "tanhshrink", "hardshrink", "softshrink")
-    prelu, glu = _ops("prelu", "glu")
+    tanh = as_method(activation.tanh)
+    sigmoid = as_method(activation.sigmoid)
+    relu = as_method(activation.relu)
+    clip = as_method(activation.clip)
+    erf = as_method(activation.erf)
+    leaky_relu = as_method(activation.leaky_relu)
+    silu = as_method(activation.silu)
+    softplus = as_method(activation.softplus)
+    gelu = as_method(activation.gelu)
 
-    repeat_interleave, roll, diagonal, diag, diag_embed = _ops(
-        "repeat_interleave", "roll", "diagonal", "diag", "diag_embed"
-    )
-    trace, outer, tensordot, dot, moveaxis = _ops("trace", "outer", "tensordot", "dot", "moveaxis")
+    elu = as_method(rectifier.elu)
+    selu = as_method(rectifier.selu)
+    celu = as_method(rectifier.celu)
+    hardtanh = as_method(rectifier.hardtanh)
+    relu6 = as_method(rectifier.relu6)
+    hardsigmoid = as_method(rectifier.hardsigmoid)
+    hardswish = as_method(rectifier.hardswish)
+    mish = as_method(rectifier.mish)
+    logsigmoid = as_method(rectifier.logsigmoid)
+    softsign = as_method(rectifier.softsign)
+    tanhshrink = as_method(rectifier.tanhshrink)
+    hardshrink = as_method(rectifier.hardshrink)
+    softshrink = as_method(rectifier.softshrink)
+    prelu = as_method(rectifier.prelu)
+    glu = as_method(rectifier.glu)
+
+    floor = as_method(rounding.floor)
+    ceil = as_method(rounding.ceil)
+    trunc = as_method(rounding.trunc)
+    round = as_method(rounding.round)
+    frac = as_method(rounding.frac)
+    remainder = as_method(rounding.remainder)
+    fmod = as_method(rounding.fmod)
+    floor_divide = as_method(rounding.floor_divide)
+    copysign = as_method(rounding.copysign)
+
+    isnan = as_method(logic.isnan)
+    isinf = as_method(logic.isinf)
+    isfinite = as_method(logic.isfinite)
+    isclose = as_method(logic.isclose)
+    signbit = as_method(logic.signbit)
+    isposinf = as_method(logic.isposinf)
+    isneginf = as_method(logic.isneginf)
+    all = as_method(logic.all)
+    any = as_method(logic.any)
+    count_nonzero = as_method(logic.count_nonzero)
+    argmax = as_method(logic.argmax)
+    argmin = as_method(logic.argmin)
+
+    sum = as_method(reduce.sum)
+    mean = as_method(reduce.mean)
+    var = as_method(reduce.var)
+    std = as_method(reduce.std)
+    max = as_method(reduce.max)
+    min = as_method(reduce.min)
+    prod = as_method(reduce.prod)
+    logsumexp = as_method(reduce.logsumexp)
+    cumsum = as_method(reduce.cumsum)
+    amax = as_method(reduce.max)
+    amin = as_method(reduce.min)
+
+    cumprod = as_method(scan.cumprod)
+    logcumsumexp = as_method(scan.logcumsumexp)
+
+    sort = as_method(order.sort)
+    argsort = as_method(order.argsort)
+    topk = as_method(order.topk)
+    cummax = as_method(order.cummax)
+    cummin = as_method(order.cummin)
+
+    softmax = as_method(normalize.softmax)
+    log_softmax = as_method(normalize.log_softmax)
+
+    swapaxes = as_method(shapes.swapaxes)
+    squeeze = as_method(shapes.squeeze)
+    unsqueeze = as_method(shapes.unsqueeze)
+    split = as_method(shapes.split)
+    tril = as_method(shapes.tril)
+    triu = as_method(shapes.triu)
+
+    repeat_interleave = as_method(arrange.repeat_interleave)
+    roll = as_method(arrange.roll)
+    diagonal = as_method(arrange.diagonal)
+    diag = as_method(arrange.diag)
+    diag_embed = as_method(arrange.diag_embed)
+    trace = as_method(arrange.trace)
+    outer = as_method(arrange.outer)
+    tensordot = as_method(arrange.tensordot)
+    dot = as_method(arrange.dot)
+    moveaxis = as_method(arrange.moveaxis)
+
+    masked_fill = as_method(index.masked_fill)
+
+    matmul = as_method(linalg.matmul)
 
     # -- under their other names --------------------------------------------------------------------------------------
 
     arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
     arcsinh, arccosh, arctanh = asinh, acosh, atanh
-    absolute, negative, multiply, fix = _op("abs"), neg, mul, trunc
-    clamp, movedim, swapdims, ger, mm, bmm, mv = (
-        _op("clip"),
-        moveaxis,
-        _op("swapaxes"),
-        outer,
-        *_ops("matmul", "matmul", "matmul"),
-    )
+    absolute, negative, multiply, fix = abs, neg, mul, trunc
+    clamp, movedim, swapdims = clip, moveaxis, swapaxes
+    ger, mm, bmm, mv = outer, matmul, matmul, matmul
 
     # -- spellings as methods -----------------------------------------------------------------------------------------
 
@@ -198,6 +257,28 @@ class Methods:
 
     # -- shapes -------------------------------------------------------------------------------------------------------
 
+    def reshape(self: Any, *shape: Any) -> Any:
+        """The same numbers under another shape, given as ``reshape(2, 3)`` or ``reshape((2, 3))``; one size may be -1."""
+        return shapes.reshape(self, shape=one_or_many(shape))
+
+    def expand(self: Any, *shape: Any) -> Any:
+        """Axes of size 1, and new leading axes, repeated without copying."""
+        return shapes.expand(self, shape=one_or_many(shape))
+
+    def transpose(self: Any, *axes: Any) -> Any:
+        """The axes in the order given, as NumPy's ``transpose``; without arguments reversed."""
+        return shapes.transpose(self, axes=one_or_many(axes) or None)
+
+    @property
+    def T(self: Any) -> Any:
+        """The axes in reverse order."""
+        return self.transpose()
+
+    @property
+    def mT(self: Any) -> Any:
+        """The last two axes swapped: each matrix of a batch transposed."""
+        return shapes.swapaxes(self, -1, -2)
+
     def dim(self: Any) -> Any:
         """The number of axes: PyTorch's name for ``ndim``."""
         return self.ndim
@@ -228,15 +309,15 @@ class Methods:
 
     def permute(self: Any, *dims: Any, **named: Any) -> Any:
         """The axes in the order given: ``x.permute(2, 0, 1)``."""
-        return REGISTRY["transpose"](self, **named) if named else REGISTRY["transpose"](self, axes=one_or_many(dims))
+        return shapes.transpose(self, **named) if named else shapes.transpose(self, axes=one_or_many(dims))
 
     def flip(self: Any, *dims: Any, **named: Any) -> Any:
         """The elements backwards along one axis, several, or all: ``x.flip(0, 1)``, ``x.flip((0, 1))``, ``x.flip()``."""
-        return REGISTRY["flip"](self, one_or_many(dims), **named) if dims else REGISTRY["flip"](self, **named)
+        return shapes.flip(self, one_or_many(dims), **named) if dims else shapes.flip(self, **named)
 
     def tile(self: Any, *repeats: Any, **named: Any) -> Any:
         """The whole tensor, so often along each axis: ``x.tile(2, 3)``; see `repeat`."""
-        return REGISTRY["tile"](self, one_or_many(repeats), **named) if repeats else REGISTRY["tile"](self, **named)
+        return arrange.tile(self, one_or_many(repeats), **named) if repeats else arrange.tile(self, **named)
 
     def repeat(self: Any, *repeats: Any, axis: int | None = None, dim: int | None = None) -> Any:
         """The whole tensor, so often along each axis: ``x.repeat(2, 3)``, as in PyTorch, where it needs a number for each axis.
@@ -245,14 +326,14 @@ class Methods:
         """
         where = axis if axis is not None else dim
         if where is not None:
-            return REGISTRY["repeat_interleave"](self, repeats[0] if len(repeats) == 1 else repeats, axis=where)
+            return arrange.repeat_interleave(self, repeats[0] if len(repeats) == 1 else repeats, axis=where)
         counts = one_or_many(repeats)
         if len(counts) < self.ndim:
             raise ValueError(
                 f"repeat: {len(counts)} numbers {counts} for the {self.ndim} axes of {self.shape}: it takes one for each, as "
                 "PyTorch's; for NumPy's use repeat_interleave, or name the axis."
             )
-        return REGISTRY["tile"](self, counts)
+        return arrange.tile(self, counts)
 
     def contiguous(self: Any) -> Any:
         """Itself: no op here asks how a tensor lies in memory."""
@@ -278,7 +359,7 @@ class Methods:
 
     def where(self: Any, condition: Any, other: Any) -> Any:
         """Its elements where the condition holds, those of `other` elsewhere."""
-        return REGISTRY["where"](condition, self, other)
+        return arithmetic.where(condition, self, other)
 
     def new_zeros(self: Any, *shape: Any, dtype: Any = None) -> Any:
         """Zeros of another shape, with this dtype and on this device."""
@@ -341,6 +422,34 @@ class Methods:
 
     # -- types and devices --------------------------------------------------------------------------------------------
     # (last, since within the class the names float, int and bool stand for these methods from here on)
+
+    def clone(self: Any) -> Any:
+        """A copy of its own memory, still in the graph."""
+        return arithmetic.cast(self, dtype=self.dtype)
+
+    def to(self: Any, target: Any = None, dtype: Any = None, *, device: Any = None) -> Any:
+        """On another device (``"cpu"``, ``"cuda"``, ``"auto"``, a Device) or in another dtype; itself if nothing changes.
+
+        The gradient of a moved Tensor is moved back. ``x.to("cuda", "float16")`` does both, ``x.to(y)`` what y has.
+        """
+        if is_tensor_type(type(target)):
+            return self.to(target.device).to(target.dtype)
+        if dtype is not None or device is not None:
+            for change in (target, device, dtype):
+                self = self if change is None else self.to(change)
+            return self
+        if isinstance(target, Device) or is_device_name(target):
+            device = get_device(target)
+            return self if device is self.device else shapes.move(self, device=device)
+        return self if number_dtype(target) == self.dtype else arithmetic.cast(self, dtype=target)
+
+    def astype(self: Any, dtype: Any) -> Any:
+        """In another dtype, as NumPy says it."""
+        return self.to(number_dtype(dtype))
+
+    def double(self: Any) -> Any:
+        """In float64, as gradient checks need it."""
+        return self.to(np.float64)
 
     def type(self: Any, dtype: Any) -> Any:
         """In another dtype."""

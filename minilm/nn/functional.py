@@ -8,8 +8,9 @@ from typing import Any
 from minilm import random
 from minilm.ops import REGISTRY
 from minilm.ops.arguments import shape_of
+from minilm.ops.dtypes import get_default_dtype
 from minilm.ops.spellings import by_dim_or_axis
-from minilm.tensor import Tensor, get_default_dtype
+from minilm.tensor import Tensor
 
 linear = REGISTRY["linear"]
 tanh, sigmoid, relu, leaky_relu = (REGISTRY[name] for name in ("tanh", "sigmoid", "relu", "leaky_relu"))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minilm.creation import ones, zeros
 from minilm.graph import no_grad
 from minilm.nn import functional as F
 from minilm.nn.checks import expect_shape, expect_sizes, expect_width
 from minilm.nn.module import Module, Parameter
 from minilm.ops import REGISTRY
 from minilm.ops.arguments import shape_of
-from minilm.tensor import Tensor, ones, zeros
+from minilm.tensor import Tensor
 
 
 class _Norm(Module):

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from minilm.backend import to_device
+from minilm.creation import zeros
 from minilm.nn import init
 from minilm.nn.checks import expect_sizes
 from minilm.nn.module import Module, Parameter
 from minilm.ops import REGISTRY
 from minilm.ops.arguments import shape_of
-from minilm.tensor import Tensor, get_default_dtype, zeros
+from minilm.ops.dtypes import get_default_dtype
+from minilm.tensor import Tensor
 
 
 class SinusoidalPositions(Module):

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from minilm.backend import to_device
+from minilm.creation import zeros
 from minilm.nn import functional as F
 from minilm.nn import init
 from minilm.nn.checks import expect_axes, expect_probability, expect_sizes
 from minilm.nn.module import Module, Parameter
 from minilm.ops import REGISTRY
 from minilm.ops.arguments import shape_of
-from minilm.tensor import Tensor, zeros
+from minilm.tensor import Tensor
 
 concat, split, squeeze, stack, unsqueeze, where = (
     REGISTRY[name] for name in ("concat", "split", "squeeze", "stack", "unsqueeze", "where")

@@ -46,14 +46,21 @@ _NUMBERS = (bool, int, float, np.generic)
 _default = FLOAT32
 
 
-def set_default_float(dtype: np.dtype[Any]) -> None:
-    """The float type that functions of integers are computed in; `minilm.set_default_dtype` sets it."""
+def set_default_dtype(dtype: Any) -> None:
+    """The float type of Tensors that are made from Python numbers, and of what is computed from integers: float32 at first.
+
+    Raises:
+        TypeError: `dtype` is no float type.
+    """
     global _default
-    _default = dtype
+    new = np.dtype(dtype)
+    if new.kind != "f":
+        raise TypeError(f"the default dtype must be a float type, got {new}.")
+    _default = new
 
 
-def default_float() -> np.dtype[Any]:
-    """The float type that functions of integers are computed in."""
+def get_default_dtype() -> np.dtype[Any]:
+    """The float type of Tensors that are made from Python numbers, and of what is computed from integers."""
     return _default
 
 

@@ -112,7 +112,14 @@ class Op:
     backward: Callable[..., Any] | None = None
     check: Callable[..., dict[str, Any]] | None = None  # check(*inputs, **params) validates, and returns the parameters
 
-    def __init__(self) -> None:
+    def __new__(cls, *_inputs: Any, **_params: Any) -> Any:
+        """The op of a record. It takes nothing: the hints are for type checkers, which see ``add(a, b)`` as a call of the class."""
+        self = super().__new__(cls)
+        self._read()
+        return self
+
+    def _read(self) -> None:
+        """What the rules' own parameters say of the op."""
         function = self.forward if type(self).forward is not Op.forward else self.composed
         assert function is not None, f"{type(self).__name__} has neither forward nor composed"
         parameters = list(inspect.signature(function).parameters.values())
@@ -171,7 +178,7 @@ class Op:
         """
         if self.plain:
             return None
-        key = (dtypes.default_float(), *[getattr(x, "dtype", type(x)) for x in inputs])
+        key = (dtypes.get_default_dtype(), *[getattr(x, "dtype", type(x)) for x in inputs])
         plan: Any = self._plans.get(key, self)
         if plan is self:
             plan = self._plans[key] = dtypes.make_plan(self, inputs)
@@ -244,45 +251,6 @@ class Op:
         out = self(*(x.reshape((1,)) if shape_of(x) == () and hasattr(x, "shape") else x for x in inputs), **params)
         return tuple(y.reshape(()) for y in out) if self.multi else out.reshape(())
 
-    @property
-    def method(self) -> Callable[..., Any]:
-        """The op as a method: ``x.exp()`` is ``exp(x)``, with the same further arguments."""
-        call = self.__call__
-
-        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-            return call(self, *args, **kwargs) if kwargs else call(self, *args)
-
-        method.__name__ = method.__qualname__ = self.name
-        method.__doc__ = f"The op `{self.name}` of this tensor; see ``minilm.ops.REGISTRY['{self.name}']``."
-        return method
-
-    def operator(self, name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
-        """The op as an operator of that name, with a Tensor on its left, and with one on its right.
-
-        An op that has no parameters to sort, and nothing to check, is applied at once.
-        """
-        call = self.__call__
-        if self.params or self.check is not None or self.composed is not None:
-
-            def forward(self: Any, other: Any) -> Any:
-                return call(self, other)
-
-            def reflected(self: Any, other: Any) -> Any:
-                return call(other, self)
-
-        else:
-            op = self
-
-            def forward(self: Any, other: Any) -> Any:
-                return self.__minilm_op__(op, (self, other), {})
-
-            def reflected(self: Any, other: Any) -> Any:
-                return self.__minilm_op__(op, (other, self), {})
-
-        forward.__name__, reflected.__name__ = f"__{name}__", f"__r{name}__"
-        forward.__qualname__, reflected.__qualname__ = f"Tensor.__{name}__", f"Tensor.__r{name}__"
-        return forward, reflected
-
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sorts a call's arguments into inputs and parameters, with defaults filled in.
 
@@ -349,6 +317,37 @@ def op(cls: type[Op]) -> Any:
     record = cls()
     REGISTRY[cls.name] = record
     return record
+
+
+def as_method(op: Any) -> Callable[..., Any]:
+    """An op as a method of Tensor: ``x.exp()`` is ``exp(x)``, with the same further arguments."""
+    call = op.__call__
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return call(self, *args, **kwargs) if kwargs else call(self, *args)
+
+    method.__name__ = method.__qualname__ = op.name
+    method.__doc__ = f"The op `{op.name}` of this tensor; see ``minilm.ops.REGISTRY['{op.name}']``."
+    return method
+
+
+def as_operator(op: Any, name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """An op of two inputs as an operator: the methods for a Tensor on its left, and for one on its right.
+
+    Where there are no parameters to sort and there is nothing to check, it is applied at once.
+    """
+    at_once = not op.params and op.check is None and op.composed is None
+    call = op.__call__
+
+    def left(self: Any, other: Any) -> Any:
+        return self.__minilm_op__(op, (self, other), {}) if at_once else call(self, other)
+
+    def right(self: Any, other: Any) -> Any:
+        return self.__minilm_op__(op, (other, self), {}) if at_once else call(other, self)
+
+    left.__name__, right.__name__ = f"__{name}__", f"__r{name}__"
+    left.__qualname__, right.__qualname__ = f"Tensor.__{name}__", f"Tensor.__r{name}__"
+    return left, right
 
 
 class use_fused:
