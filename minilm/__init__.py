@@ -53,7 +53,7 @@ from minilm.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minilm.graph import AnomalyError, detect_anomaly, enable_grad, is_grad_enabled, no_grad, observe
 from minilm.ops import REGISTRY, use_fused
 from minilm.ops.dtypes import get_default_dtype, set_default_dtype
-from minilm.ops.linalg import einsum
+from minilm.ops.einsum import einsum
 from minilm.ops.spellings import (
     add,
     addcdiv,
