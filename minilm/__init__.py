@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minilm.anomaly import AnomalyError, detect_anomaly
 from minilm.backend import DeviceError, get_device, get_num_threads, set_num_threads
 from minilm.creation import (
     arange,
@@ -50,7 +51,7 @@ from minilm.creation import (
     zeros_like,
 )
 from minilm.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from minilm.graph import AnomalyError, detect_anomaly, enable_grad, is_grad_enabled, no_grad, observe
+from minilm.graph import enable_grad, is_grad_enabled, no_grad, observe
 from minilm.ops.activation import clip, erf, relu, sigmoid, tanh
 from minilm.ops.arithmetic import abs, cos, exp, log, maximum, minimum, mul, neg, pow, sign, sin, sqrt, where
 from minilm.ops.arrange import (

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minilm.backend import to_device
-from minilm.backend.cublas import without_tf32
+from minilm.backend.cuda.cublas import without_tf32
 from minilm.graph import enable_grad, no_grad
 from minilm.tensor import Tensor, grad
 

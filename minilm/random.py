@@ -2,7 +2,7 @@ r"""The engine's random numbers: one seed, drawn on the host, the same on every 
 
 - `generator` is NumPy's generator, from which weights are initialized, data shuffled and text sampled.
 - `next_key` numbers the calls of ops that draw on the device (dropout): they hash the key with each element's position
-  (`minilm.backend.kernels.Kernels.dropout_mask`), so that nothing but the number of the call is state.
+  (`minilm.backend.reference.Reference.dropout_mask`), so that nothing but the number of the call is state.
 """
 
 from __future__ import annotations

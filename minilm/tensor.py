@@ -21,16 +21,14 @@ from minilm.backend import (
     as_array,
     cpu,
     device_of,
-    held_once,
     is_nested,
-    quiet,
     read_only,
     to_device,
     to_host,
     writable,
 )
 from minilm.convert import array_from
-from minilm.graph import Node, modes
+from minilm.graph import Node, Walk, held_once, modes
 from minilm.methods import Methods
 from minilm.operators import Operators
 from minilm.ops.arguments import shape_of
@@ -58,14 +56,15 @@ class Tensor(Operators, Methods):
         DeviceError: the device is unknown or not usable; the sentence says why.
     """
 
-    __slots__ = ("__weakref__", "_data", "_grad", "_hooks", "_index", "_node", "_requires_grad", "_version", "name")
+    __slots__ = ("__weakref__", "_data", "_grad", "_index", "_node", "_requires_grad", "_version", "hooks", "name")
     __array_ufunc__ = None  # NumPy and CuPy arrays on the left of an operator ask this class
     _data: Array
     _node: Node | None
     _index: int
     _version: list[int]
-    _hooks: list[Callable[[Any], Any]] | None
     _grad: Tensor | None
+    hooks: dict[int, list[Callable[[Any], Any]]] | None  # of a leaf; those of a result are its node's
+    retained = None  # as a node has it: a leaf keeps its gradient anyway
     name: str | None
 
     def __init__(
@@ -88,7 +87,7 @@ class Tensor(Operators, Methods):
     def _set(self, array: Array, node: Node | None, index: int) -> None:
         self._data, self._node, self._index = array, node, index
         self._requires_grad = node is not None
-        self._version, self._hooks = [0], None
+        self._version, self.hooks = [0], None
         self._grad = self.name = None
 
     @staticmethod
@@ -97,7 +96,7 @@ class Tensor(Operators, Methods):
         self: Tensor = _new(Tensor)
         self._data, self._node, self._index = array, node, index  # as _set, whose call would take a while in a small op
         self._requires_grad = node is not None
-        self._version, self._hooks = [0], None
+        self._version, self.hooks = [0], None
         self._grad = self.name = None
         return self
 
@@ -183,11 +182,6 @@ class Tensor(Operators, Methods):
         """The node that made it; None for a leaf."""
         return self._node
 
-    @property
-    def hooks(self) -> dict[int, list[Callable[[Any], Any]]]:
-        """The gradient hooks of a leaf, as a node has them: by output index."""
-        return {0: self._hooks} if self._hooks else {}
-
     def _place(self) -> tuple[Any, int]:
         """Where it stands in the graph: (node, output index), or (itself, 0) for a leaf."""
         return (self, 0) if self._node is None else (self._node, self._index)
@@ -252,32 +246,23 @@ class Tensor(Operators, Methods):
             RuntimeError: nothing here requires a gradient, the graph was freed, or a saved array was changed in place.
             ValueError: `gradient` is missing or has another shape.
 
-        After an error on the way, such as a hook's, each leaf has all of its gradient or none; see `minilm.graph.run_backward`.
+        After an error on the way, such as a hook's, each leaf has all of its gradient or none; see `minilm.graph.Walk.run`.
         """
-        roots = [_root(self, gradient)]
-        with graph.enable_grad() if create_graph else graph.no_grad(), quiet():
-            graph.run_backward(
-                _arrays(roots, create_graph),
-                None,
-                create_graph,
-                retain_graph,
-                Tensor._wrap,
-                lambda leaf, arrived: leaf._deposit(arrived, create_graph),
-            )
+        Walk(Tensor._wrap, symbolic=create_graph, retain=retain_graph).run([_root(self, gradient)])
 
-    def _deposit(self, arrived: dict[int, Any], create_graph: bool) -> None:
-        """Adds an arrived gradient to ``grad``, in memory that is this Tensor's own."""
-        own = create_graph or self.grad is not None or held_once(arrived, 0)
+    def _deposit(self, arrived: dict[int, Any], symbolic: bool) -> None:
+        """Adds the gradient that has arrived at this leaf to ``grad``, in memory that is this Tensor's own."""
+        own = symbolic or self._grad is not None or held_once(arrived, 0)
         g = arrived[0] if own else arrived[0].copy()
-        self._accumulate(g if create_graph else Tensor._wrap(g))
+        self._accumulate(g if symbolic else Tensor._wrap(g))
 
     def _accumulate(self, g: Tensor) -> None:
-        if self.grad is None:
-            self.grad = g
-        elif g.requires_grad or self.grad.requires_grad:
-            self.grad = self.grad + g
+        if self._grad is None:
+            self._grad = g
+        elif g._requires_grad or self._grad._requires_grad:
+            self._grad = self._grad + g
         else:
-            self.grad.data += g.data
+            self._grad.data += g.data
 
     def retain_grad(self) -> Tensor:
         """Asks backward() to fill ``grad`` of this Tensor too, though it is the result of an op; returns it."""
@@ -289,18 +274,16 @@ class Tensor(Operators, Methods):
         """Calls ``hook(gradient)`` when this Tensor's gradient is complete; what it returns (unless None) replaces it.
 
         That may be a Tensor, an array or a number of the gradient's shape: it is converted to the gradient's dtype and device.
-        Anything else, and any error of the hook itself, ends the walk (see `minilm.graph.run_backward` for what is left then).
+        Anything else, and any error of the hook itself, ends the walk (see `minilm.graph.Walk.run` for what is left then).
 
         Returns:
             A function that removes the hook.
         """
         if not self._requires_grad:
             raise RuntimeError("a gradient hook on a tensor that does not require a gradient would never be called.")
-        if self._node is None:
-            hooks = self._hooks = self._hooks or []
-        else:
-            self._node.hooks = self._node.hooks or {}
-            hooks = self._node.hooks.setdefault(self._index, [])
+        item, index = self._place()
+        item.hooks = item.hooks or {}
+        hooks = item.hooks.setdefault(index, [])
         hooks.append(hook)
         return lambda: hooks.remove(hook) if hook in hooks else None
 
@@ -423,7 +406,7 @@ def _record(
     for i, x in enumerate(inputs):
         need = isinstance(x, Tensor) and x._requires_grad and (op.all_differentiable or op.rules[i] is not None)
         needed.append(need)
-        parents.append(None if not need else x if x._node is None else (x._node, x._index))
+        parents.append(None if not need else (x, 0) if x._node is None else (x._node, x._index))
     if True not in needed or "f" not in [y._data.dtype.kind for y in results]:
         return
     needs = tuple(needed)
@@ -453,24 +436,22 @@ def _root(tensor: Tensor, gradient: Any) -> tuple[Any, int, Tensor]:
         raise RuntimeError(
             "backward() needs a result that was recorded: no input requires a gradient, or it was computed under no_grad()."
         )
+    y = tensor._data
     if gradient is None:
-        if tensor.size != 1:
+        if y.size != 1:
             raise ValueError(
                 f"backward() of a tensor of shape {tensor.shape} needs gradient=...: a gradient is that of one number. "
                 "Reduce it with .sum() or .mean(), or say how the final loss depends on it."
             )
-        g = Tensor._wrap(tensor.device.xp.ones(tensor.shape, tensor.dtype))
-    else:
-        g = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=tensor.dtype)
-    if g.shape != tensor.shape:
-        raise ValueError(f"gradient has shape {g.shape}, expected that of the tensor, {tensor.shape}.")
-    if g.device is not tensor.device:
-        raise DeviceError(f"gradient is on {g.device.name}, the tensor on {tensor.device.name}.")
-    return (*tensor._place(), g.to(tensor.dtype))
-
-
-def _arrays(roots: Sequence[tuple[Any, int, Tensor]], create_graph: bool) -> list[tuple[Any, int, Any]]:
-    return [(item, index, g if create_graph else g._data) for item, index, g in roots]
+        gradient = Tensor._wrap(tensor.device.xp.ones(y.shape, y.dtype))
+    elif not isinstance(gradient, Tensor):
+        gradient = Tensor(gradient, dtype=y.dtype)
+    g = gradient._data
+    if g.shape != y.shape:
+        raise ValueError(f"gradient has shape {gradient.shape}, expected that of the tensor, {tensor.shape}.")
+    if type(g) is not type(y) and gradient.device is not tensor.device:
+        raise DeviceError(f"gradient is on {gradient.device.name}, the tensor on {tensor.device.name}.")
+    return (*tensor._place(), gradient if g.dtype == y.dtype else gradient.to(y.dtype))
 
 
 def grad(
@@ -512,10 +493,7 @@ def grad(
     roots = [_root(y, g) for y, g in zip(ys, gs, strict=True)]
     places = [x._place() for x in xs]
     retain = create_graph if retain_graph is None else retain_graph
-    with graph.enable_grad() if create_graph else graph.no_grad(), quiet():
-        found = graph.run_backward(
-            _arrays(roots, create_graph), places, create_graph, retain, Tensor._wrap, lambda *_: None
-        )
+    found = Walk(Tensor._wrap, symbolic=create_graph, retain=retain).run(roots, places)
     results = []
     for i, (x, (item, index)) in enumerate(zip(xs, places, strict=True)):
         g = found.get((id(item), index))

@@ -108,7 +108,7 @@ class Training:
         self.step, self.best, self.bad = 0, math.inf, 0
         self.best_step: int | None = None
         self.saved: int | None = None
-        if not get_device(device).waits_to_look:
+        if not get_device(device).asynchronous:
             _check_memory(run.model_config, self.config.batch_size)
         random.manual_seed(self.config.seed)
         self.model = GPT(run.model_config).to(device)
@@ -117,7 +117,7 @@ class Training:
             lr=self.config.learning_rate,
             betas=(self.config.beta1, self.config.beta2),
         )
-        if get_device(device).waits_to_look:
+        if get_device(device).asynchronous:
             self.optimizer.flatten()
         self.parallel = DataParallel(self.model, self.config.processes)
 

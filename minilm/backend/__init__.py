@@ -4,16 +4,15 @@ Everything above this package reads as plain NumPy through ``device.xp``. Arrays
 `to_device` and `to_host`.
 """
 
-from minilm.backend.cublas import allow_tf32, tf32_allowed
-from minilm.backend.device import (
+from minilm.backend.cuda.cublas import allow_tf32, tf32_allowed
+from minilm.backend.device import Device, DeviceError
+from minilm.backend.quiet import is_nested, quiet, quiet_call
+from minilm.backend.registry import (
     DEVICE_OF_TYPE,
-    Device,
-    DeviceError,
     as_array,
     cpu,
     device_of,
     get_device,
-    held_once,
     is_device_name,
     read_only,
     register_device,
@@ -21,7 +20,6 @@ from minilm.backend.device import (
     to_host,
     writable,
 )
-from minilm.backend.quiet import is_nested, quiet, quiet_call
 from minilm.backend.threads import get_num_threads, set_num_threads
 
 __all__ = [
@@ -34,7 +32,6 @@ __all__ = [
     "device_of",
     "get_device",
     "get_num_threads",
-    "held_once",
     "is_device_name",
     "is_nested",
     "quiet",

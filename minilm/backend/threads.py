@@ -2,7 +2,7 @@
 
 NumPy lets go of the interpreter's lock inside its loops, so that two Python threads compute at once. Each time a thread finds the
 lock taken it sleeps, and waking costs 10 to 50 microseconds, as much as a pass over 200,000 numbers: threads pay only
-where each NumPy call is longer than that. So only large arrays are handed out, in blocks of `Kernels.thread_size`, whose
+where each NumPy call is longer than that. So only large arrays are handed out, in blocks of `Blocked.thread_size`, whose
 number never depends on that of the threads; no sum crosses a block. Such results have the same bits on one thread and on many.
 
 OpenBLAS multiplies on threads of its own. They wait for each other awake, several times in a product, and for the next product

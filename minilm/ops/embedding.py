@@ -89,7 +89,7 @@ def check_ids(op_name, ids, rows, ignore=None, what="id", of="rows"):
         kind = getattr(ids, "dtype", type(ids).__name__)
         raise TypeError(f"{op_name}: {what}s must be integers, got {kind}; convert them with .astype('int64').")
     ids = as_array(ids)
-    if home_of(ids).waits_to_look:
+    if home_of(ids).asynchronous:
         return
     wrong = (ids < 0) | (ids >= rows)
     if ignore is not None:

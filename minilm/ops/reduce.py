@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minilm.backend import cpu
-from minilm.backend.kernels import sum_dtype
+from minilm.backend.reference import sum_dtype
 from minilm.ops.arguments import normalize_axes, normalize_axis, shape_of
 from minilm.ops.arithmetic import cast, exp, where
 from minilm.ops.op import Op, op

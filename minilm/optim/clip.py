@@ -54,7 +54,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
 def _scaled(grads: list[Tensor], limit: float, norm_type: float) -> Array:
     """Scales the gradients, and returns the norm that they had."""
     xp = grads[0].device.xp
-    one_by_one = not grads[0].device.waits_to_look or len({g.dtype for g in grads}) > 1
+    one_by_one = not grads[0].device.asynchronous or len({g.dtype for g in grads}) > 1
     arrays = [g.data for g in grads] if one_by_one else [join(grads)]
     if norm_type == 2:
         multiply = grads[0].device.multiply

@@ -124,4 +124,4 @@ def clock_for(device: Device) -> Clock:
 
 def uses_gpu() -> bool:
     """Whether this process has asked for the GPU, and found one: its module is imported only then."""
-    return "minilm.backend.cupy_device" in sys.modules
+    return "minilm.backend.cuda.cupy_device" in sys.modules

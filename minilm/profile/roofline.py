@@ -42,7 +42,7 @@ class Ceilings:
     Attributes:
         flops: operations a second, in a product of matrices.
         memory: bytes a second, between main memory and the device.
-        cache: bytes a second for arrays of the size in which the engine works (`Kernels.block_size`), which a cache holds; 0 where that
+        cache: bytes a second for arrays of the size in which the engine works (`Blocked.block_size`), which a cache holds; 0 where that
             was not measured.
         threads: how many were used; 0 on a GPU.
     """

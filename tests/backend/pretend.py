@@ -29,11 +29,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minilm.backend import Device, register_device
-from minilm.backend.accelerator import Accelerator
-from minilm.backend.cublas import Products
+from minilm.backend.cuda.accelerator import Accelerator
+from minilm.backend.cuda.cublas import Products
 from minilm.backend.cuda.row_kernels import RowKernels
+from tests.backend.cuda.host_cublas import HostCublas
 from tests.backend.cupy_api import parse, table
-from tests.backend.host_cublas import HostCublas
 
 
 class PretendError(AssertionError):
@@ -550,7 +550,7 @@ _complete(Array)
 class PretendDevice(RowKernels):
     """The device whose arrays are `Array`. Its functions are those of the CUDA device.
 
-    Products go the CUDA device's way, through `minilm.backend.cublas`, to cuBLAS's definition on the host's memory. The row
+    Products go the CUDA device's way, through `minilm.backend.cuda.cublas`, to cuBLAS's definition on the host's memory. The row
     kernels are launched with what the CUDA device would give them, which is counted, and compute nothing: the numbers are
     those of the function that `RowKernels` overrides.
     """

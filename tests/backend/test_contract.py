@@ -13,7 +13,7 @@ import weakref
 import numpy as np
 import pytest
 
-from minilm.backend import device as device_module
+from minilm.backend import registry
 from minilm.backend.detect import gpu_problem
 from minilm.ops import REGISTRY, Op
 from tests.backend import cupy_api, pretend
@@ -214,12 +214,12 @@ def test_table_is_that_of_the_wheel():
 def cuda(monkeypatch):
     """The CUDA device, whether or not it can compute."""
     if gpu_problem() is None:
-        return device_module.get_device("cuda")
-    from minilm.backend.cupy_device import CupyDevice
+        return registry.get_device("cuda")
+    from minilm.backend.cuda.cupy_device import CupyDevice
 
     device = CupyDevice()
-    monkeypatch.setitem(device_module._DEVICES, "cuda", device)
-    monkeypatch.setitem(device_module._BY_ARRAY_TYPE, cupy.ndarray, device)
+    monkeypatch.setitem(registry.DEVICES, "cuda", device)
+    monkeypatch.setitem(registry.DEVICE_OF_TYPE, cupy.ndarray, device)
     return device
 
 
@@ -235,6 +235,6 @@ def test_cupy_accepts_an_op_as_far_as_its_first_kernel(op, sample, cuda):
 
 def test_cupy_arrays_are_the_cuda_device_s(cuda):
     x = unowned(np.ones(3, np.float32))
-    assert device_module.device_of(x) is cuda
+    assert registry.device_of(x) is cuda
     assert cuda.owns(x)
     assert not cuda.owns(np.ones(3))

@@ -10,8 +10,7 @@ import types
 
 import pytest
 
-from minilm.backend import DeviceError, cpu, detect, get_device
-from minilm.backend import device as device_module
+from minilm.backend import DeviceError, cpu, detect, get_device, registry
 
 pytestmark = pytest.mark.host
 
@@ -70,8 +69,8 @@ def machine(monkeypatch):
         monkeypatch.setattr(sys, "platform", platform)
         detect.gpu_problem.cache_clear()
 
-    known = {name: device for name, device in device_module._DEVICES.items() if name != "cuda"}
-    monkeypatch.setattr(device_module, "_DEVICES", known)
+    known = {name: device for name, device in registry.DEVICES.items() if name != "cuda"}
+    monkeypatch.setattr(registry, "DEVICES", known)
     yield be
     detect.gpu_problem.cache_clear()
 
@@ -142,16 +141,14 @@ def test_two_wheels(machine, monkeypatch):
 
 def test_working_gpu(machine, monkeypatch):
     machine(cupy_module(), ["cupy-cuda12x"], 12090)
-    monkeypatch.delitem(sys.modules, "minilm.backend.cupy_device", raising=False)
-    monkeypatch.setattr(device_module, "_BY_ARRAY_TYPE", dict(device_module._BY_ARRAY_TYPE))
+    monkeypatch.delitem(sys.modules, "minilm.backend.cuda.cupy_device", raising=False)
+    monkeypatch.setattr(registry, "DEVICE_OF_TYPE", dict(registry.DEVICE_OF_TYPE))
     assert detect.gpu_problem() is None
-    device = device_module.device_of(
-        sys.modules["cupy"].ndarray()
-    )  # a user's array, before minilm was asked for the GPU
+    device = registry.device_of(sys.modules["cupy"].ndarray())  # a user's array, before minilm was asked for the GPU
     assert device.name == "cuda"
     for name in ("auto", "cuda", "cuda:0"):
         assert get_device(name) is device
-    sys.modules.pop("minilm.backend.cupy_device")
+    sys.modules.pop("minilm.backend.cuda.cupy_device")
 
 
 def test_answer_is_kept(machine):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minilm.backend import cpu
-from minilm.backend.kernels import mix64
+from minilm.backend.reference import mix64
 
 SHAPES = st.lists(st.integers(0, 5), min_size=1, max_size=4)
 INF = np.inf

@@ -1,5 +1,6 @@
 """Blocks on several threads: every one done once, errors raised, and the same bits as on one thread."""
 
+import importlib
 import os
 import re
 import statistics
@@ -15,8 +16,9 @@ import pytest
 
 import minilm as ml
 from minilm.backend import cpu, threads
-from minilm.backend import device as backend
 from minilm.backend.threads import ThreadPool, blas_threads, pool
+
+CPU = importlib.import_module("minilm.backend.cpu")  # ``minilm.backend.cpu`` is the device
 
 
 @pytest.fixture(name="many")
@@ -221,7 +223,7 @@ def losses():
 def test_products_are_written_in_one_place():
     """Elsewhere than in the devices a product goes through ``dev.multiply`` or ``dev.matmul``: no other keeps BLAS on one thread."""
     root = Path(ml.__file__).parent
-    own = {root / "backend" / name for name in ("kernels.py", "device.py", "cublas.py")}
+    own = {root / "backend" / name for name in ("reference.py", "cpu.py", "cuda/cublas.py")}
     plain = {
         root / "models" / "decoding.py"
     }  # one token at a time: too small to be shared out, and timed with BLAS as it is
@@ -240,7 +242,7 @@ def test_products_are_written_in_one_place():
 )  # fmt: skip
 def test_products_in_parts_are_the_product(left, right, dtype, monkeypatch):
     for name, value in (("LARGE_PRODUCT", 64), ("SMALL_PRODUCT", 8), ("HEAD_START", 50), ("CUT", 4)):
-        monkeypatch.setattr(backend, name, value)
+        monkeypatch.setattr(CPU, name, value)
     a, b = normal(*left).astype(dtype), normal(*right, seed=1).astype(dtype)
     for x, y in ((a, b), (a.copy(order="F"), b), (a, b.copy(order="F"))):
         product = cpu.matmul(x, y)

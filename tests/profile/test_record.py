@@ -344,10 +344,10 @@ class TestUse:
         assert [(row.op, row.stage) for row in p.ops] == [("exp", "backward")]
 
     def test_the_device(self, monkeypatch):
-        monkeypatch.delitem(sys.modules, "minilm.backend.cupy_device", raising=False)
+        monkeypatch.delitem(sys.modules, "minilm.backend.cuda.cupy_device", raising=False)
         assert ml.profile().device.name == "cpu"
         assert not uses_gpu()
-        monkeypatch.setitem(sys.modules, "minilm.backend.cupy_device", None)
+        monkeypatch.setitem(sys.modules, "minilm.backend.cuda.cupy_device", None)
         assert uses_gpu()
         with pytest.raises(ml.DeviceError):
             ml.profile("somewhere")

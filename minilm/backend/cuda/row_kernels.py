@@ -1,7 +1,7 @@
 """The hot functions of a device as CUDA kernels: one launch each, or two, where array functions would take many.
 
 ``kernels.cu`` says what a kernel does; here stands what it is given: memory, numbers in the types that it declares, and how many
-threads. Each method overrides one of `minilm.backend.kernels.Kernels` (or `Accelerator`) and computes the same, but for
+threads. Each method overrides one of `minilm.backend.cpu.Kernels` (or `Accelerator`) and computes the same, but for
 the rounding of sums in another order. What a kernel does not take goes to the function that it overrides: half precision,
 another axis than the last, empty arrays. No method waits for the device or looks at numbers, and all sums are made in a
 fixed order: the same inputs give the same bits.
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from minilm.backend.accelerator import Accelerator
-from minilm.backend.kernels import mix64
+from minilm.backend.cuda.accelerator import Accelerator
+from minilm.backend.reference import mix64
 from minilm.types import Array
 
 SOURCE = Path(__file__).with_name("kernels.cu")

@@ -1,7 +1,7 @@
 """What a training step and a generated token ask of a GPU: kernels started, waits, and uploads, counted on the stand-in.
 
 The counts are those of nanoGPT's GPU recipe (6 layers, 6 heads, no biases): they depend on the layers, the heads, and on
-products being computed where the heads lie, as large ones are (`minilm.backend.cublas.plan`). The sizes here are small.
+products being computed where the heads lie, as large ones are (`minilm.backend.cuda.cublas.plan`). The sizes here are small.
 """
 
 import math
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import minilm as ml
-from minilm.backend import cublas, to_device, to_host
-from minilm.backend.accelerator import Accelerator
-from minilm.backend.cuda import row_kernels
+from minilm.backend import to_device, to_host
+from minilm.backend.cuda import cublas, row_kernels
+from minilm.backend.cuda.accelerator import Accelerator
 from minilm.models import GPT, GPTConfig
 from minilm.models.generation import generate
 from minilm.optim import AdamW, clip_grad_norm_

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import numpy as np
-
-from minilm.backend.device import Device
+from minilm.backend.cpu import Blocked
+from minilm.backend.reference import common_shape
 from minilm.types import Array
 
 
-class Accelerator(Device):
+class Accelerator(Blocked):
     """A device that Python hands work to. It must never be waited for, except in `to_host` and `synchronize`.
 
     Where a function of `Kernels` looks at numbers, or is written for a CPU's cache, this class has another way: as few
@@ -19,7 +18,7 @@ class Accelerator(Device):
     for; here stands what these compute.
     """
 
-    waits_to_look = True
+    asynchronous = True
     block_size = sys.maxsize  # one kernel reads memory in one go: cutting an update in blocks would start more of them
 
     def all_between(self, x: Array, low: float, high: float) -> bool:
@@ -75,7 +74,7 @@ class Accelerator(Device):
         The products read queries, keys and values as they lie, also where all three are views of one projection. The scale
         is a factor of the first, a causal mask is never made, and softmax takes the place of the scores.
         """
-        lead = _common([x.shape[:-2] for x in (q, k, v)] + ([] if mask is None else [mask.shape[:-2]]))
+        lead = common_shape(*(x.shape[:-2] for x in (q, k, v, mask) if x is not None))
         scores = self.product(q, k.swapaxes(-1, -2), alpha=scale)
         if scores.shape[:-2] != lead:
             scores = self.xp.broadcast_to(scores, (*lead, *scores.shape[-2:])).copy()
@@ -117,9 +116,3 @@ class Accelerator(Device):
         dp -= self.sum_last(dp * p)
         dp *= p
         return dp
-
-
-def _common(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
-    """The shape that all of these broadcast to."""
-    first = shapes[0]
-    return first if all(shape == first for shape in shapes) else np.broadcast_shapes(*shapes)

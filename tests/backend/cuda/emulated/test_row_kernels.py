@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minilm.backend.accelerator import Accelerator
+from minilm.backend.cuda.accelerator import Accelerator
 from tests.backend import pretend
-from tests.backend.emulated import devices
-from tests.backend.emulated.emulator import Kernel, compiler
+from tests.backend.cuda.emulated import devices
+from tests.backend.cuda.emulated.emulator import Kernel, compiler
 
 pytestmark = [
     pytest.mark.host,

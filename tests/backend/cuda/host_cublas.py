@@ -1,4 +1,4 @@
-"""cuBLAS's matrix product as its documentation defines it, on the host's memory: the yardstick for `minilm.backend.cublas`."""
+"""cuBLAS's matrix product as its documentation defines it, on the host's memory: the yardstick for `minilm.backend.cuda.cublas`."""
 
 import ctypes
 

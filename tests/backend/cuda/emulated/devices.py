@@ -9,7 +9,7 @@ import numpy as np
 
 from minilm.backend.cuda.row_kernels import RowKernels
 from tests.backend import pretend
-from tests.backend.emulated.emulator import RawModule
+from tests.backend.cuda.emulated.emulator import RawModule
 
 
 class Namespace(pretend.Namespace):

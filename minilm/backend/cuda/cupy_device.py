@@ -16,7 +16,7 @@ can be tried without a GPU, and these obstacles have to be cleared together:
   lives. Batches would be copied into two arrays that stay.
 - A graph repeats scalars. The learning rate, Adam's step number and the keys of dropout are kernel arguments today; they would
   have to be read from a small array that is uploaded before each launch.
-- Nothing may wait: a step does not (``tests/backend/test_launches.py``).
+- Nothing may wait: a step does not (``tests/backend/cuda/test_launches.py``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 import cupy
 import numpy as np
 
-from minilm.backend.cublas import cupy_products
+from minilm.backend.cuda.cublas import cupy_products
 from minilm.backend.cuda.row_kernels import RowKernels
 from minilm.types import Array
 
@@ -49,7 +49,7 @@ class CupyDevice(RowKernels):
         cupy.cuda.get_current_stream().synchronize()
 
     def product(self, a: Array, b: Array, out: Array | None = None, alpha: float = 1.0) -> Array:
-        """By `minilm.backend.cublas`; by CuPy's own ``a @ b`` where this CuPy lacks what that needs."""
+        """By `minilm.backend.cuda.cublas`; by CuPy's own ``a @ b`` where this CuPy lacks what that needs."""
         if self._products is None:
             return super().product(a, b, out, alpha)
         return self._products(a, b, out, alpha)

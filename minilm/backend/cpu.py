@@ -1,11 +1,12 @@
-"""The hot functions of a device: the readable NumPy version of each, which is also its specification.
+"""The processor: every hot function in few passes over memory, in blocks that stay in its cache, on several threads.
 
-A GPU device overrides them with kernels of its own; every override is tested against the version here. They are
-written for any array module: ``self.xp``, never ``np``.
+`Blocked` is written for any array module, ``self.xp``: what a GPU has no kernel for, it does in the same few passes.
+`minilm.backend.reference` says plainly what each function computes.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,15 +14,20 @@ from typing import Any
 import numpy as np
 
 from minilm.backend import special
-from minilm.types import Array
+from minilm.backend.device import Device
+from minilm.backend.reference import GELU_CUBIC, GELU_SLOPE, common_shape, mix64, sum_dtype
+from minilm.backend.special import FLAT
+from minilm.backend.threads import can_limit_blas, pool
+from minilm.types import Array, Shape
 
-GELU_SLOPE, GELU_CUBIC = math.sqrt(2.0 / math.pi), 0.044715
+SMALL_PRODUCT = 1 << 13  # multiplications; up to here OpenBLAS itself takes one thread, for matrices and vectors
+LARGE_PRODUCT = 1 << 22  # from here half a product takes longer than to wake a thread
+HEAD_START = 1 << 21  # multiplications that one thread does while another wakes up, in some 80 microseconds
+CUT = 16  # rows or columns: BLAS's kernels work on so many at once
 
 
-class Kernels:
-    """Mixin of `Device`: functions on raw arrays, without a graph."""
-
-    xp: Any
+class Blocked(Device):
+    """The functions of `Reference`, each in as few passes over memory as it takes, in memory that it made itself."""
 
     # -- blocks --------------------------------------------------------------------------------------------------------
 
@@ -32,11 +38,6 @@ class Kernels:
 
     group_size = 64
     """How many queries of a causal attention are worked on together, and how many keys."""
-
-    def run(self, function: Callable[..., Any], blocks: Sequence[tuple[Any, ...]]) -> None:
-        """Calls ``function(*block)`` for each block, in any order. The CPU does several at once (`minilm.backend.threads`)."""
-        for block in blocks:
-            function(*block)
 
     def blocks(self, *arrays: Array) -> list[tuple[Array, ...]]:
         """Arrays of one shape, cut alike into flat views of at most `block_size` elements.
@@ -82,39 +83,24 @@ class Kernels:
 
     # -- products and sums ---------------------------------------------------------------------------------------------
 
-    def multiply(self, a: Array, b: Array, out: Array | None = None) -> Array:
-        """The array module's own ``a @ b``: every product of the kernels and ops comes here, or to `matmul`."""
-        return self.xp.matmul(a, b) if out is None else self.xp.matmul(a, b, out=out)
-
     def matmul(self, a: Array, b: Array) -> Array:
-        """``a @ b``. A batch of row vectors times one matrix is one flat product: one call of BLAS instead of many."""
+        """A batch of row vectors times one matrix is one flat product: one call of BLAS instead of many."""
         if a.ndim > 2 and b.ndim == 2 and a.size:
             rows = a.reshape(-1, a.shape[-1])
             return self.multiply(rows, b).reshape(*a.shape[:-1], b.shape[-1])
         return self.multiply(a, b)
 
-    def products(self, *pairs: tuple[Array, Array]) -> list[Array]:
-        """``a @ b`` of each pair; none of them needs another's result."""
-        return [self.matmul(a, b) for a, b in pairs]
-
-    def scatter_add(self, shape: tuple[int, ...], dtype: Any, index: Any, values: Array) -> Array:
-        r"""Zeros of `shape`, to which ``out[index] += values`` adds repeated indices too (`ufunc.at`).
-
-        In float64 where more than `long_sum` numbers come to a place on average: they are added one by one.
-        """
+    def scatter_add(self, shape: Shape, dtype: Any, index: Any, values: Array) -> Array:
+        """In float64 where more than `long_sum` numbers come to a place on average: they are added one by one."""
         dtype = sum_dtype(dtype)
         wide = np.float64 if dtype.kind == "f" and values.size > self.long_sum * math.prod(shape) else dtype
         out = self.xp.zeros(shape, wide)
         self.xp.add.at(out, index, values.astype(wide, copy=False))
         return out.astype(dtype, copy=False)
 
-    long_sum = 1024
-    """So many float32 are added one by one, no more: each addition rounds, and a million of 0.1 would make 100,958."""
-
     def sum(self, x: Array, axis: tuple[int, ...], keepdims: bool = False) -> Array:
-        """The sums over some axes (counted from 0); of integers, in int64.
+        """NumPy adds neighbours in memory in pairs, whose error grows as the logarithm of their number; but rows to rows one by one.
 
-        NumPy adds neighbours in memory in pairs, whose error grows as the logarithm of their number; but rows to rows one by one.
         Where that would be more than `long_sum` rows, it is done in float64.
         """
         if x.dtype.kind != "f":
@@ -123,13 +109,8 @@ class Kernels:
             return x.sum(axis=axis, keepdims=keepdims)
         return x.sum(axis=axis, keepdims=keepdims, dtype=np.float64).astype(x.dtype)
 
-    def cumsum(self, x: Array, axis: int) -> Array:
-        """The sums of the first 1, 2, ... numbers along an axis. They are added one by one: float32 in float64; integers in int64."""
-        wide = np.float64 if x.dtype.kind == "f" else sum_dtype(x.dtype)
-        return self.xp.cumsum(x, axis=axis, dtype=wide).astype(sum_dtype(x.dtype), copy=False)
-
     def sum_leading(self, x: Array) -> Array:
-        """The sum over all axes but the last: a bias's gradient. A product with ones is BLAS, faster than a reduction.
+        """A product with ones is BLAS, faster than a reduction.
 
         BLAS adds one by one: many rows are added in parts of `long_sum`, then the sums of the parts.
         """
@@ -145,61 +126,41 @@ class Kernels:
         return self.multiply(self.xp.ones((1, len(rows)), x.dtype), rows).reshape(-1)
 
     def sum_last(self, x: Array) -> Array:
-        """The sums over the last axis, which stays with size 1: of short rows a product with a column of ones, as in `sum_leading`."""
+        """Of short rows a product with a column of ones, as in `sum_leading`."""
         if x.shape[-1] > 4 * self.long_sum:
             return self.sum(x, (x.ndim - 1,), keepdims=True)
         return self.multiply(x, self.xp.ones((x.shape[-1], 1), x.dtype))
 
     def sum_axis(self, x: Array, axis: int) -> Array:
-        """The sums over one axis (counted from 0), which stays with size 1."""
         return self.sum_last(x) if axis == x.ndim - 1 else self.sum(x, (axis,), keepdims=True)
-
-    def max_axis(self, x: Array, axis: int) -> Array:
-        """The largest elements along one axis, which stays with size 1; where all are -infinity, the lowest finite number.
-
-        Subtracting it before exp() is safe: no exponent is above 0, and -infinity minus it is -infinity, not NaN.
-        """
-        if x.size == 0:
-            return self.xp.zeros((*x.shape[:axis], 1, *x.shape[axis + 1 :]), x.dtype)
-        return self.xp.maximum(x.max(axis=axis, keepdims=True), float(self.xp.finfo(x.dtype).min))
 
     def all_between(self, x: Array, low: float, high: float) -> bool:
         """Whether all numbers lie between two others: then a shorter way may do. They are found faster than those of each row.
 
-        A device on which looking means waiting answers False unseen.
+        An asynchronous device answers False unseen.
         """
         return bool(x.size and x.min() > low and x.max() < high)
-
-    def first_true(self, condition: Array) -> int | None:
-        """Where the first True stands, counted flat; None if there is none. It finds what an error message should name.
-
-        A device on which looking means waiting may answer None unseen.
-        """
-        return int(condition.argmax()) if condition.any() else None
 
     # -- softmax ------------------------------------------------------------------------------------------------------
 
     def softmax(self, x: Array, axis: int, out: Array | None = None) -> Array:
-        """exp(x) / sum(exp(x)) along an axis (counted from 0); zeros where every x is -infinity. `out` may be x."""
+        """In the memory of `out`, where it is given; it may be x."""
         y = self.xp.subtract(x, self.max_axis(x, axis), out=out)
         self.xp.exp(y, out=y)
         y /= self.xp.maximum(self.sum_axis(y, axis), 1.0)  # a sum below 1 lacks exp(0): all of its terms are zero
         return y
 
     def softmax_backward(self, g: Array, y: Array, axis: int) -> Array:
-        """y * (g - sum(g * y))."""
         dx = g - self.sum_axis(g * y, axis)
         dx *= y
         return dx
 
     def log_softmax(self, x: Array, axis: int) -> Array:
-        """x - log(sum(exp(x))) along an axis (counted from 0); -infinity where every x is."""
         y = x - self.max_axis(x, axis)
         y -= self.xp.log(self.xp.maximum(self.sum_axis(self.xp.exp(y), axis), 1.0))
         return y
 
     def log_softmax_backward(self, g: Array, y: Array, axis: int) -> Array:
-        """g - exp(y) * sum(g)."""
         dx = self.xp.exp(y)
         dx *= self.sum_axis(g, axis)
         return self.xp.subtract(g, dx, out=dx)
@@ -207,7 +168,6 @@ class Kernels:
     # -- normalization ------------------------------------------------------------------------------------------------
 
     def layer_norm(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Any]:
-        """The output, and what `layer_norm_backward` needs: mean and 1 / standard deviation of each row."""
         xp, n = self.xp, x.shape[-1]
         y = xp.empty(x.shape, x.dtype)
         mean, rstd = (xp.empty((*x.shape[:-1], 1), x.dtype) for _ in range(2))
@@ -225,7 +185,7 @@ class Kernels:
         return y, (mean, rstd)
 
     def layer_norm_backward(self, g: Array, x: Array, weight: Array | None, saved: Any) -> tuple[Array, Array, Array]:
-        """The gradients of x, weight and bias (the last two as if weight and bias were there)."""
+        """A block of rows is read once for all three gradients; the blocks' sums are added at the end."""
         xp, to_mean = self.xp, self.mean_column(weight, x)  # @ it takes the weighted mean of each row
         dx = xp.empty(x.shape, x.dtype)
         blocks = self.row_blocks(g, x, *saved, dx)
@@ -246,7 +206,6 @@ class Kernels:
         return dx, dweight, dbias
 
     def rms_norm(self, x: Array, weight: Array | None, eps: float) -> tuple[Array, Any]:
-        """The output, and what `rms_norm_backward` needs: 1 / root mean square of each row."""
         rrms = self.sum_last(x * x)
         rrms /= x.shape[-1]
         rrms += eps
@@ -254,7 +213,6 @@ class Kernels:
         return self.scale_and_shift(x * rrms, weight, None), rrms
 
     def rms_norm_backward(self, g: Array, x: Array, weight: Array | None, saved: Any) -> tuple[Array, Array]:
-        """The gradients of x and of weight (the latter as if there were one)."""
         normed = x * saved
         product = g * normed
         dweight = self.sum_leading(product)
@@ -269,7 +227,6 @@ class Kernels:
         return self.xp.full((n, 1), 1.0 / n, x.dtype) if weight is None else weight.reshape(n, 1) * (1.0 / n)
 
     def batch_statistics(self, x: Array) -> tuple[Array, Array]:
-        """Mean and (biased) variance of each channel, which is axis 1, over all other axes."""
         axes, count = (0, *range(2, x.ndim)), x.size // x.shape[1]
         mean = self.sum(x, axes, keepdims=True) / count
         d = x - mean
@@ -279,7 +236,7 @@ class Kernels:
     def batch_norm(
         self, x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float
     ) -> Array:
-        """(x - mean) / sqrt(var + eps) * weight + bias, with one number a channel (axis 1) of each."""
+        """The weight is a factor of the channels' scale, not of all elements."""
         scale = (var + eps) ** -0.5
         if weight is not None:
             scale *= weight
@@ -290,7 +247,6 @@ class Kernels:
     def batch_norm_backward(
         self, g: Array, x: Array, weight: Array | None, mean: Array, var: Array, eps: float, of_batch: bool
     ) -> tuple[Array, Array, Array, Array, Array]:
-        """The gradients of x, weight, bias, mean and var. `of_batch`: mean and var are those of x, so x acts through them too."""
         axes, rstd = (0, *range(2, x.ndim)), (var + eps) ** -0.5
         normed = x - self.as_channels(mean, x.ndim)
         normed *= self.as_channels(rstd, x.ndim)
@@ -305,10 +261,6 @@ class Kernels:
         dx = dx * self.as_channels(scale, x.ndim)
         return dx, dweight, dbias, -dbias * scale, dweight * scale * rstd * -0.5
 
-    def as_channels(self, values: Array, ndim: int) -> Array:
-        """One number a channel, shaped to broadcast along axis 1 of `ndim` axes."""
-        return values.reshape(-1, *(1,) * (ndim - 2))
-
     def scale_and_shift(self, y: Array, weight: Array | None, bias: Array | None) -> Array:
         """y * weight + bias, in the memory of y."""
         if weight is not None:
@@ -319,42 +271,13 @@ class Kernels:
 
     # -- cross-entropy ------------------------------------------------------------------------------------------------
 
-    def cross_entropy(
-        self, x: Array, target: Array, weight: Array | None, ignore_index: int, smoothing: float
-    ) -> tuple[Array, Array, Any]:
-        """The loss of each row of logits, and its weight in a mean; then what `cross_entropy_backward` needs.
-
-        Args:
-            x: logits (rows, classes).
-            target: one class a row (rows,), or one distribution a row (rows, classes).
-            weight: of each class, or None.
-            ignore_index: the target of rows that do not count.
-            smoothing: the share of each target that is spread evenly over all classes.
-        """
-        xp, classes = self.xp, x.shape[1]
-        top = self.max_axis(x, 1)
-        z = x - top
-        total = self.sum_last(xp.exp(z))
-        log_total = xp.log(total)[:, 0]
-        if target.ndim == 2:
-            share = self.soften(target, weight, smoothing)
-            loss = log_total * share.sum(axis=1) - (share * z).sum(axis=1)
-            return loss, xp.ones(x.shape[0], x.dtype), (top, total)
-        counts, safe, share = self.class_shares(target, weight, ignore_index, x.dtype)
-        loss = share * (log_total - xp.where(counts, z[xp.arange(x.shape[0]), safe], 0.0))
-        if smoothing:
-            each = xp.ones(classes, x.dtype) if weight is None else weight.astype(x.dtype)
-            loss *= 1.0 - smoothing
-            loss += counts * (log_total * each.sum() - self.multiply(z, each)) * (smoothing / classes)
-        return loss, share, (top, total)
-
     def cross_entropy_backward(
         self, g: Array, x: Array, target: Array, weight: Array | None, ignore_index: int, smoothing: float, saved: Any
     ) -> Array:
-        r"""The gradient of the logits, :math:`g_i (p_{ic} \sum_k a_{ik} - a_{ic})` for a target that gives class k the share a."""
+        """In one array; the row's total, by which softmax divides, divides the row's factor instead."""
         xp, (top, total) = self.xp, saved
         dx = x - top
-        xp.exp(dx, out=dx)  # softmax times the row's total, by which the factor of the row is divided
+        xp.exp(dx, out=dx)
         if target.ndim == 2:
             share = self.soften(target, weight, smoothing)
             dx *= (g * share.sum(axis=1))[:, None] / total
@@ -369,22 +292,6 @@ class Kernels:
             dx -= spread[:, None] * each
         return dx
 
-    def soften(self, target: Array, weight: Array | None, smoothing: float) -> Array:
-        """The share of each class in the loss of a row whose target is a distribution."""
-        if smoothing:
-            target = target * (1.0 - smoothing) + smoothing / target.shape[1]
-        return target if weight is None else target * weight.astype(target.dtype)
-
-    def class_shares(
-        self, target: Array, weight: Array | None, ignore_index: int, dtype: Any
-    ) -> tuple[Array, Array, Array]:
-        """Which rows count, their classes (0 where a row does not count) and the weights of these (0 likewise)."""
-        counts = target != ignore_index
-        safe = self.xp.where(counts, target, 0)
-        if weight is None:
-            return counts, safe, counts.astype(dtype)
-        return counts, safe, self.xp.where(counts, weight.astype(dtype)[safe], 0.0).astype(dtype)
-
     # -- attention ----------------------------------------------------------------------------------------------------
 
     def attention(
@@ -398,16 +305,16 @@ class Kernels:
         key: int,
         scale: float,
     ) -> tuple[Array, Any]:
-        """softmax(scale q kᵀ + mask) v, and what `attention_backward` needs: the probabilities and their dropout mask.
+        """A causal one by groups of queries, which look at no key beyond their last; the probabilities take the scores' place.
 
         The output lies in memory as q does: where heads were cut out of the width, joining them again is then no copy.
         """
-        xp, lead = self.xp, _common_shape(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+        xp, lead = self.xp, common_shape(q.shape[:-2], k.shape[:-2], v.shape[:-2])
         scores_shape = (*lead, q.shape[-2], k.shape[-2])
         bias = self.attention_bias(mask, causal, scores_shape, q.dtype)
         if bias is not None:  # a mask may have leading axes that the scores have not
             bias = bias.reshape((1,) * (2 - bias.ndim) + bias.shape)
-            scores_shape = (*_common_shape(lead, bias.shape[:-2]), *scores_shape[-2:])
+            scores_shape = (*common_shape(lead, bias.shape[:-2]), *scores_shape[-2:])
         y_shape = (*scores_shape[:-1], v.shape[-1])
         y, p = self._empty_as(q, y_shape), xp.empty(scores_shape, q.dtype)
         keep = self.dropout_mask(p.shape, dropout_p, key, p.dtype) if dropout_p else None
@@ -440,7 +347,7 @@ class Kernels:
     def attention_backward(
         self, g: Array, q: Array, k: Array, v: Array, y: Array, scale: float, saved: Any, causal: bool = False
     ) -> tuple[Array, Array, Array, Array]:
-        """The gradients of q, k, v and of the scores (which is that of an additive mask), before sums over broadcast axes.
+        """By groups of queries for those of q and of the scores, by groups of keys for those of k and v.
 
         The sum in the softmax's rule, over the keys, equals g · y over the values, which is shorter (Dao et al. 2022,
         "FlashAttention", appendix B.4).
@@ -493,30 +400,14 @@ class Kernels:
             for i in range(0, keys, size)
         ]
 
-    def _empty_as(self, x: Array, shape: tuple[int, ...]) -> Array:
+    def _empty_as(self, x: Array, shape: Shape) -> Array:
         """Memory for an array of `shape`; where that is the shape of x, in its order of axes."""
         return self.xp.empty_like(x) if x.shape == shape else self.xp.empty(shape, x.dtype)
 
-    def attention_bias(self, mask: Array | None, causal: bool, shape: tuple[int, ...], dtype: Any) -> Array | None:
-        """What is added to scores of `shape` (..., queries, keys): -infinity where a query may not attend; None for nothing."""
-        xp, (queries, keys) = self.xp, shape[-2:]
-        bias = None
-        if mask is not None:
-            bias = xp.where(mask, 0.0, -math.inf).astype(dtype) if mask.dtype == bool else mask
-        if causal and queries > 1:
-            later = xp.triu(xp.full((queries, keys), -math.inf, dtype), keys - queries + 1)
-            bias = later if bias is None else bias + later
-        return bias
-
     # -- dropout and embedding ----------------------------------------------------------------------------------------
 
-    def dropout_mask(self, shape: tuple[int, ...], p: float, key: int, dtype: Any) -> Array:
-        """0 with probability p, else 1 / (1 - p), for each element: a function of `key` (64 bits) and the element's number.
-
-        Each number goes through the 32-bit finalizer of MurmurHash3 (Appleby 2011) twice, once with each half of the mixed
-        key, so that neither neighbouring numbers nor neighbouring keys give related bits. It needs no state: backward,
-        a second device and a resumed run make the same mask. Element numbers count modulo 2^32.
-        """
+    def dropout_mask(self, shape: Shape, p: float, key: int, dtype: Any) -> Array:
+        """In blocks, and in the memory of the numbers: the bits are the `Reference`'s."""
         xp, size = self.xp, math.prod(shape)
         if p in (0.0, 1.0):
             return xp.full(shape, 1.0 - p, dtype)
@@ -538,10 +429,7 @@ class Kernels:
         return mask.reshape(shape)
 
     def embedding_grad(self, g: Array, ids: Array, rows: int) -> Array:
-        """Zeros (rows, width), to whose row ids[i] every g[i] (of ids' shape, then the width) is added.
-
-        Sorting brings equal ids together, so that each run is one sum: `ufunc.at` would take six times as long.
-        """
+        """Sorting brings equal ids together, so that each run is one sum: `ufunc.at` would take six times as long."""
         xp, g, ids = self.xp, g.reshape(ids.size, g.shape[-1]), ids.reshape(-1)
         dtype = sum_dtype(g.dtype)
         out = xp.zeros((rows, g.shape[1]), dtype)
@@ -559,30 +447,27 @@ class Kernels:
     # -- activations ---------------------------------------------------------------------------------------------------
 
     def sigmoid(self, x: Array) -> Array:
-        """1 / (1 + exp(-x)), as exp(min(x, 0)) / (1 + exp(-|x|)): no exponent is above 0, and small results keep all digits."""
+        """As exp(min(x, 0)) / (1 + exp(-|x|)): no exponent is above 0, and small results keep all digits."""
         xp = self.xp
         return xp.exp(xp.minimum(x, 0)) / (1.0 + xp.exp(-xp.abs(x)))
 
     def erf(self, x: Array) -> Array:
-        """The error function; see `minilm.backend.special`."""
+        """By polynomials: see `minilm.backend.special`."""
         return special.erf(self.xp, x)
 
     def gelu(self, x: Array, approximate: str) -> Array:
-        r"""x times a gate, the normal distribution function :math:`\Phi(x) = \tfrac12 (1 + \operatorname{erf}(x / \sqrt2))`,
-        or with ``approximate="tanh"`` its approximation :math:`\tfrac12 (1 + \tanh(\sqrt{2/\pi}\, (x + 0.044715 x^3)))`.
-        """
         xp, x = self.xp, special.as_float(self.xp, x)
         y = xp.empty_like(x)
 
         def part(x: Array, y: Array) -> None:
-            u = xp.clip(x, -special.FLAT, special.FLAT)
+            u = xp.clip(x, -FLAT, FLAT)
             xp.multiply(x, self.gelu_gate(u, u * u, approximate), out=y)
 
         self.run(part, self.blocks(x, y))
         return y
 
     def gelu_gate(self, x: Array, square: Array, approximate: str) -> Array:
-        """What `gelu` multiplies x by, for x within `special.FLAT` of zero and its square."""
+        """What `gelu` multiplies x by, for x within `FLAT` of zero and its square."""
         if approximate == "none":
             return special.normal_cdf(self.xp, x, square)
         gate = special.polynomial((GELU_SLOPE, GELU_SLOPE * GELU_CUBIC), square)
@@ -593,12 +478,10 @@ class Kernels:
         return gate
 
     def gelu_backward(self, g: Array, x: Array, y: Array, approximate: str) -> Array:
-        r"""g (gate + x gate'): the gate's derivative is the normal density, or for tanh :math:`2 p (1 - p)` times its argument's.
-
-        The gate is y / x, which costs one pass and no memory: the next layer keeps y anyway. Only where that quotient says
+        """The gate is y / x, which costs one pass and no memory: the next layer keeps y anyway. Only where that quotient says
         nothing (x vanishes or is not finite) is it computed again.
         """
-        xp, dx, flat = self.xp, self.xp.empty_like(x), special.FLAT
+        xp, dx, flat = self.xp, self.xp.empty_like(x), FLAT
 
         def part(g: Array, x: Array, y: Array, dx: Array) -> None:
             u = xp.clip(x, -flat, flat)
@@ -636,9 +519,7 @@ class Kernels:
         eps: float,
         weight_decay: float,
     ) -> None:
-        r"""One step of `minilm.optim.AdamW`, t = `step` >= 1: changes `p`, `m`, `v` and (where given: AMSGrad) `v_max` in place.
-
-        With :math:`c_1 = 1 - \beta_1^t` and :math:`c_2 = 1 - \beta_2^t`, and v_max in v's place if given,
+        r"""With :math:`c_1 = 1 - \beta_1^t` and :math:`c_2 = 1 - \beta_2^t`, and v_max in v's place if given,
 
         .. math:: p \leftarrow (1 - \eta\lambda)\, p - \frac{\eta \sqrt{c_2}}{c_1} \cdot \frac{m}{\sqrt{v} + \epsilon \sqrt{c_2}},
 
@@ -667,16 +548,10 @@ class Kernels:
         self.run(update, self.blocks(p, g, m, v, *(() if v_max is None else (v_max,))))
 
 
-def sum_dtype(dtype: Any) -> np.dtype[Any]:
-    """The type of a sum: of floats their own, of integers int64, which holds more of them (of uint64 uint64)."""
-    dtype = np.dtype(dtype)
-    return dtype if dtype.kind == "f" or dtype == np.uint64 else np.dtype(np.int64)
-
-
 def added_one_by_one(x: Array, axis: tuple[int, ...]) -> int:
     """How many numbers NumPy adds one by one in a sum over axes, at most: the parts that are neighbours in memory count once."""
     count = math.prod([x.shape[i] for i in axis])
-    if count <= Kernels.long_sum:
+    if count <= Blocked.long_sum:
         return count  # at most
     neighbours, width = 1, x.itemsize
     for i in sorted((i for i, n in enumerate(x.shape) if n > 1), key=lambda i: abs(x.strides[i])):
@@ -686,14 +561,69 @@ def added_one_by_one(x: Array, axis: tuple[int, ...]) -> int:
     return count // neighbours
 
 
-def _common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that several broadcast to."""
-    return shapes[0] if all(shape == shapes[0] for shape in shapes) else np.broadcast_shapes(*shapes)
+class CpuDevice(Blocked):
+    """NumPy, on several threads of our own."""
+
+    def __init__(self) -> None:
+        super().__init__("cpu", np, np.ndarray)
+
+    def multiply(self, a: Array, b: Array, out: Array | None = None) -> Array:
+        """As in `Reference`, on one thread of BLAS."""
+        return pool.on_one(np.matmul, a, b, out) if a.size * b.shape[-1] > SMALL_PRODUCT else np.matmul(a, b, out)
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        """A product on one thread of BLAS; a large one in parts on the pool's threads (`minilm.backend.threads` says why)."""
+        size = a.size * b.shape[-1]
+        if size <= SMALL_PRODUCT and a.ndim < 3:
+            return np.matmul(a, b)
+        if size < LARGE_PRODUCT or pool.threads < 2 or a.dtype != b.dtype or not can_limit_blas():
+            return super().matmul(a, b)
+        if b.ndim == 2 and a.ndim > 1:
+            rows = a.reshape(-1, a.shape[-1])
+            out = np.empty((len(rows), b.shape[1]), a.dtype)
+            pool.run(np.matmul, _parts(rows, b, out, pool.threads, HEAD_START))
+            return out.reshape(*a.shape[:-1], b.shape[1])
+        if a.ndim == b.ndim > 2 and a.shape[:-2] == b.shape[:-2]:
+            out = np.empty((*a.shape[:-1], b.shape[-1]), a.dtype)
+            cuts = [slice(i * len(a) // pool.threads, (i + 1) * len(a) // pool.threads) for i in range(pool.threads)]
+            pool.run(np.matmul, [(a[cut], b[cut], out[cut]) for cut in cuts if cut.start < cut.stop])
+            return out
+        return super().matmul(a, b)
+
+    def products(self, *pairs: tuple[Array, Array]) -> list[Array]:
+        """Large products that do not wait for each other are one part each: the pool's threads are woken once for all."""
+        large = all(
+            a.ndim == b.ndim == 2 and a.dtype == b.dtype and 2 * a.size * b.shape[1] >= LARGE_PRODUCT for a, b in pairs
+        )
+        if len(pairs) < 2 or not large or pool.threads < 2 or not can_limit_blas():
+            return super().products(*pairs)
+        outs = [np.empty((len(a), b.shape[1]), a.dtype) for a, b in pairs]
+        parts = [(a, b, out) for (a, b), out in zip(pairs, outs, strict=True)]
+        pool.run(np.matmul, [*parts[:-1], *reversed(_parts(*parts[-1], 1, HEAD_START // 2))])
+        return outs
+
+    def run(self, function: Callable[..., Any], blocks: Sequence[tuple[Any, ...]]) -> None:
+        """Threads pay for long arrays. What is no array (a list of places in one) says nothing of its length: it counts as long."""
+        if len(blocks) > 1 and max(getattr(a, "size", math.inf) for a in blocks[0] if a is not None) > self.block_size:
+            pool.run(function, blocks)
+        else:
+            super().run(function, blocks)
 
 
-def mix64(key: int) -> int:
-    """The finalizer of SplitMix64 (Steele, Lea and Flood 2014): every bit of the result depends on every bit of the key."""
-    z = (key + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
-    return z ^ (z >> 31)
+def _parts(a: Array, b: Array, out: Array, count: int, ahead: int) -> list[tuple[Array, Array, Array]]:
+    """The product of two matrices cut along the longer side of its result: each part's factors, and its place.
+
+    `ahead` multiplications come on top of the first of `count` equal parts; of one part they are cut off as a first.
+    """
+    m, n = out.shape
+    long = max(m, n)
+    first = min(ahead * long // (a.size * n), long // 2)
+    ends = [
+        0,
+        *((first + i * (long - first) // count) // CUT * CUT for i in range(0 if count == 1 else 1, count)),
+        long,
+    ]
+    cuts = [slice(start, end) for start, end in itertools.pairwise(ends) if start < end]
+    if m >= n:
+        return [(a[cut], b, out[cut]) for cut in cuts]
+    return [(a, b[:, cut], out[:, cut]) for cut in cuts]

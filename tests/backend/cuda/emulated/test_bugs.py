@@ -10,9 +10,9 @@ from typing import NamedTuple
 import pytest
 
 from minilm.backend.cuda.row_kernels import SOURCE
-from tests.backend.emulated import devices
-from tests.backend.emulated import test_row_kernels as suite
-from tests.backend.emulated.emulator import Kernel, RawModule
+from tests.backend.cuda.emulated import devices
+from tests.backend.cuda.emulated import test_row_kernels as suite
+from tests.backend.cuda.emulated.emulator import Kernel, RawModule
 
 pytestmark = [pytest.mark.host, pytest.mark.slow, *suite.pytestmark[1:]]
 

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import minilm as ml
-from minilm.backend import cublas
-from minilm.backend.cublas import LAUNCH_BYTES, Plan, Products, View, contiguous, layout, plan
-from tests.backend.host_cublas import HostCublas
+from minilm.backend.cuda import cublas
+from minilm.backend.cuda.cublas import LAUNCH_BYTES, Plan, Products, View, contiguous, layout, plan
+from tests.backend.cuda.host_cublas import HostCublas
 
 pytestmark = pytest.mark.host
 
