@@ -11,7 +11,8 @@ from typing import Any
 
 from minilm.backend import device_of
 from minilm.graph import Node, observe
-from minilm.ops.op import Op, shape_of
+from minilm.ops.arguments import shape_of
+from minilm.ops.op import Op
 from minilm.ops.shape import array_of
 
 _sites: weakref.WeakKeyDictionary[Node, str] = weakref.WeakKeyDictionary()

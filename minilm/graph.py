@@ -27,7 +27,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from minilm.backend import DEVICE_OF_TYPE, as_array, quiet, quiet_call
-from minilm.ops.op import Op, Spec, shape_of
+from minilm.ops.arguments import shape_of
+from minilm.ops.op import Op, Spec
 from minilm.ops.reduce import sum_to
 from minilm.types import Array
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from minilm.creation import ones
 from minilm.nn import functional as F
 from minilm.nn.checks import expect_sizes
 from minilm.nn.module import Module, Parameter
-from minilm.tensor import ones
 
 
 class Identity(Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minilm.nn.module import Module
-from minilm.ops.op import shape_of
+from minilm.ops.arguments import shape_of
 
 
 def expect_sizes(layer: str, **sizes: int) -> None:

@@ -5,7 +5,8 @@ import pytest
 
 import minilm as ml
 from minilm.nn import functional as F
-from minilm.ops.op import REGISTRY, Sample
+from minilm.ops.op import REGISTRY
+from minilm.ops.sample import Sample
 from minilm.trace import text
 from minilm.trace.html import page
 from tests.browser import examples
