@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minilm.anomaly import AnomalyError, detect_anomaly
 from minilm.backend import DeviceError, get_device, get_num_threads, set_num_threads
 from minilm.creation import (
+    arange,
     as_tensor,
     bernoulli,
     empty,
@@ -34,6 +36,7 @@ from minilm.creation import (
     logspace,
     multinomial,
     normal,
+    ones,
     ones_like,
     rand,
     rand_like,
@@ -41,14 +44,91 @@ from minilm.creation import (
     randn,
     randn_like,
     randperm,
+    tensor,
     tril_indices,
     triu_indices,
+    zeros,
     zeros_like,
 )
 from minilm.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from minilm.graph import AnomalyError, detect_anomaly, enable_grad, is_grad_enabled, no_grad, observe
-from minilm.ops import REGISTRY, use_fused
-from minilm.ops.linalg import einsum
+from minilm.graph import enable_grad, is_grad_enabled, no_grad, observe
+from minilm.ops.activation import clip, erf, relu, sigmoid, tanh
+from minilm.ops.arithmetic import abs, cos, exp, log, maximum, minimum, mul, neg, pow, sign, sin, sqrt, where
+from minilm.ops.arrange import (
+    diag,
+    diag_embed,
+    diagonal,
+    dot,
+    moveaxis,
+    outer,
+    repeat_interleave,
+    roll,
+    tensordot,
+    tile,
+)
+from minilm.ops.dtypes import get_default_dtype, set_default_dtype
+from minilm.ops.einsum import einsum
+from minilm.ops.elementary import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cosh,
+    exp2,
+    expm1,
+    hypot,
+    lerp,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    reciprocal,
+    rsqrt,
+    sinh,
+    square,
+    tan,
+)
+from minilm.ops.index import masked_fill
+from minilm.ops.linalg import matmul
+from minilm.ops.logic import all as all
+from minilm.ops.logic import any as any
+from minilm.ops.logic import (
+    argmax,
+    argmin,
+    count_nonzero,
+    isclose,
+    isfinite,
+    isinf,
+    isnan,
+    isneginf,
+    isposinf,
+    signbit,
+)
+from minilm.ops.normalize import log_softmax, softmax
+from minilm.ops.op import use_fused
+from minilm.ops.order import argsort, cummax, cummin, sort, topk
+from minilm.ops.rectifier import celu, hardshrink, prelu, selu
+from minilm.ops.reduce import cumsum, logsumexp, max, mean, min, prod, std, var
+from minilm.ops.reduce import sum as sum
+from minilm.ops.rounding import ceil, copysign, floor, floor_divide, fmod, frac, remainder, round, trunc
+from minilm.ops.scan import cumprod, logcumsumexp
+from minilm.ops.shape import (
+    concat,
+    expand,
+    flip,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    transpose,
+    tril,
+    triu,
+    unsqueeze,
+)
 from minilm.ops.spellings import (
     add,
     addcdiv,
@@ -120,7 +200,7 @@ from minilm.ops.spellings import (
 )
 from minilm.profile import profile
 from minilm.random import manual_seed
-from minilm.tensor import Tensor, arange, get_default_dtype, grad, ones, set_default_dtype, tensor, zeros
+from minilm.tensor import Tensor, grad
 from minilm.trace import trace
 
 if TYPE_CHECKING:
@@ -128,68 +208,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-concat, stack, where, reshape, transpose = (
-    REGISTRY[name] for name in ("concat", "stack", "where", "reshape", "transpose")
-)
-expand, swapaxes, squeeze, unsqueeze, split = (
-    REGISTRY[name] for name in ("expand", "swapaxes", "squeeze", "unsqueeze", "split")
-)
-flip, tril, triu, tile, repeat_interleave = (
-    REGISTRY[name] for name in ("flip", "tril", "triu", "tile", "repeat_interleave")
-)
-roll, diagonal, diag, diag_embed, outer = (
-    REGISTRY[name] for name in ("roll", "diagonal", "diag", "diag_embed", "outer")
-)
-tensordot, dot, matmul, moveaxis, masked_fill = (
-    REGISTRY[name] for name in ("tensordot", "dot", "matmul", "moveaxis", "masked_fill")
-)
-exp, exp2, expm1, log, log1p = (REGISTRY[name] for name in ("exp", "exp2", "expm1", "log", "log1p"))
-log2, log10, sqrt, rsqrt, square = (REGISTRY[name] for name in ("log2", "log10", "sqrt", "rsqrt", "square"))
-reciprocal = REGISTRY["reciprocal"]
-sin, cos, tan, asin, acos = (REGISTRY[name] for name in ("sin", "cos", "tan", "asin", "acos"))
-atan, atan2, sinh, cosh, tanh = (REGISTRY[name] for name in ("atan", "atan2", "sinh", "cosh", "tanh"))
-asinh, acosh, atanh = (REGISTRY[name] for name in ("asinh", "acosh", "atanh"))
-mul, neg, sign, remainder, fmod = (REGISTRY[name] for name in ("mul", "neg", "sign", "remainder", "fmod"))
-floor_divide, copysign, hypot, logaddexp, lerp = (
-    REGISTRY[name] for name in ("floor_divide", "copysign", "hypot", "logaddexp", "lerp")
-)
-erf = REGISTRY["erf"]
-maximum, minimum, floor, ceil, trunc = (REGISTRY[name] for name in ("maximum", "minimum", "floor", "ceil", "trunc"))
-frac, clip = (REGISTRY[name] for name in ("frac", "clip"))
-isnan, isinf, isfinite, isposinf, isneginf = (
-    REGISTRY[name] for name in ("isnan", "isinf", "isfinite", "isposinf", "isneginf")
-)
-isclose, signbit, count_nonzero, argmax, argmin = (
-    REGISTRY[name] for name in ("isclose", "signbit", "count_nonzero", "argmax", "argmin")
-)
-sort, argsort, topk, cummax, cummin = (REGISTRY[name] for name in ("sort", "argsort", "topk", "cummax", "cummin"))
-cumsum, cumprod, logcumsumexp, mean, var = (
-    REGISTRY[name] for name in ("cumsum", "cumprod", "logcumsumexp", "mean", "var")
-)
-std, prod, logsumexp = (REGISTRY[name] for name in ("std", "prod", "logsumexp"))
-sigmoid, relu, softmax, log_softmax = (REGISTRY[name] for name in ("sigmoid", "relu", "softmax", "log_softmax"))
-selu, celu, prelu, hardshrink = (REGISTRY[name] for name in ("selu", "celu", "prelu", "hardshrink"))
+# Other names of the same, and dtypes. Those that Python has too (abs, all, any, max, min, pow, round, sum, float, int, bool) are not in
+# __all__: ``from minilm import *`` leaves Python's alone.
 cat, concatenate, clamp, movedim, swapdims, take_along_dim = concat, concat, clip, moveaxis, swapaxes, take_along_axis
-amax, amin = REGISTRY["max"], REGISTRY["min"]
+amax, amin = max, min
 arcsin, arccos, arctan, arctan2, arcsinh, arccosh, arctanh = asin, acos, atan, atan2, asinh, acosh, atanh
-absolute, negative, multiply, fix, power = REGISTRY["abs"], neg, mul, trunc, REGISTRY["pow"]
-subtract, divide, true_divide, mod, expand_dims, mm, bmm, mv = (
-    sub,
-    div,
-    div,
-    remainder,
-    unsqueeze,
-    matmul,
-    matmul,
-    matmul,
-)
+absolute, negative, multiply, fix, power = abs, neg, mul, trunc, pow
+subtract, divide, true_divide, mod, expand_dims = sub, div, div, remainder, unsqueeze
+mm, bmm, mv = matmul, matmul, matmul
 greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 array_split, array_equal, permute_dims, row_stack, sgn = tensor_split, equal, permute, vstack, sign
-around, fabs = REGISTRY["round"], REGISTRY["abs"]
-
-# These are Python's names too, and so not in __all__: ``from minilm import *`` leaves Python's alone.
-abs, all, any, max = (REGISTRY[name] for name in ("abs", "all", "any", "max"))
-min, pow, round, sum = (REGISTRY[name] for name in ("min", "pow", "round", "sum"))
+around, fabs = round, abs
 
 float16, float32, float64 = (np.dtype(name) for name in ("float16", "float32", "float64"))
 int8, int16, int32, int64, uint8 = (np.dtype(name) for name in ("int8", "int16", "int32", "int64", "uint8"))

@@ -12,13 +12,46 @@ import numpy as np
 
 from minilm import random
 from minilm.backend import Device, device_of, get_device, to_device
+from minilm.convert import array_from
+from minilm.ops.dtypes import get_default_dtype
 from minilm.ops.spellings import one_or_many
-from minilm.tensor import Tensor, get_default_dtype
+from minilm.tensor import Tensor
 
 
 def _new(array: Any, dtype: Any, device: str | Device, requires_grad: bool) -> Tensor:
     """A Tensor of numbers that were made on the host."""
     return Tensor(to_device(np.asarray(array, dtype or get_default_dtype()), device), requires_grad)
+
+
+def tensor(
+    data: Any,
+    requires_grad: bool = False,
+    *,
+    dtype: Any = None,
+    device: str | Device | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """A new leaf Tensor with a copy of `data`; see `Tensor` for the arguments."""
+    array = array_from(data, dtype)
+    return Tensor(array.copy(), requires_grad, device=device, name=name)
+
+
+def zeros(*shape: int, dtype: Any = None, device: str | Device = "cpu", requires_grad: bool = False) -> Tensor:
+    """Zeros, in the default float type: ``zeros(2, 3)`` or ``zeros((2, 3))``."""
+    return Tensor(get_device(device).xp.zeros(one_or_many(shape), dtype or get_default_dtype()), requires_grad)
+
+
+def ones(*shape: int, dtype: Any = None, device: str | Device = "cpu", requires_grad: bool = False) -> Tensor:
+    """Ones, in the default float type: ``ones(2, 3)`` or ``ones((2, 3))``."""
+    return Tensor(get_device(device).xp.ones(one_or_many(shape), dtype or get_default_dtype()), requires_grad)
+
+
+def arange(*bounds: float, dtype: Any = None, device: str | Device = "cpu") -> Tensor:
+    """``arange(stop)``, ``arange(start, stop)`` or ``arange(start, stop, step)``, as NumPy's."""
+    array = np.arange(*bounds)
+    return Tensor(
+        array.astype(dtype or (get_default_dtype() if array.dtype.kind == "f" else array.dtype)), device=device
+    )
 
 
 def full(
@@ -231,7 +264,7 @@ def multinomial(weights: Any, num_samples: int, replacement: bool = False) -> Te
 
 
 __all__ = [
-    "as_tensor", "bernoulli", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "is_tensor", "linspace",
-    "logspace", "multinomial", "normal", "ones_like", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
-    "tril_indices", "triu_indices", "zeros_like",
+    "arange", "as_tensor", "bernoulli", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "is_tensor", "linspace",
+    "logspace", "multinomial", "normal", "ones", "ones_like", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
+    "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip

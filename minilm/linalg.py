@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from minilm.ops import REGISTRY
-from minilm.ops.op import normalize_axes, shape_of
+from minilm.ops.arguments import normalize_axes, shape_of
+from minilm.ops.arithmetic import abs as size_of
+from minilm.ops.arithmetic import where
+from minilm.ops.matrix import cholesky, det, inv, logdet, p_norm, solve
+from minilm.ops.reduce import max as largest
+from minilm.ops.reduce import min as smallest
+from minilm.ops.shape import concat
 from minilm.tensor import Tensor
-
-inv, solve, det, cholesky = (REGISTRY[name] for name in ("inv", "solve", "det", "cholesky"))
-_largest, _smallest, _size = (REGISTRY[name] for name in ("max", "min", "abs"))
 
 
 class SignAndLog(NamedTuple):
@@ -24,11 +26,11 @@ def slogdet(x: Any) -> SignAndLog:
     r"""Sign and :math:`\ln |\det X|` of square matrices ``(..., n, n)``, where the determinant itself may be too large or too small."""
     sign, _ = x.device.xp.linalg.slogdet(x.data)
     whole = Tensor(sign.astype(x.dtype)).detach()
-    first = REGISTRY["where"](
+    first = where(
         whole.reshape((*whole.shape, 1)) < 0, -1.0, 1.0
     )  # one row's sign turned makes the determinant positive
-    rows = REGISTRY["concat"](x[..., :1, :] * first.unsqueeze(-1), x[..., 1:, :], axis=-2)
-    return SignAndLog(whole, REGISTRY["logdet"](rows))
+    rows = concat(x[..., :1, :] * first.unsqueeze(-1), x[..., 1:, :], axis=-2)
+    return SignAndLog(whole, logdet(rows))
 
 
 def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, axis: Any = None) -> Any:
@@ -47,12 +49,12 @@ def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, 
         raise ValueError(f"vector_norm: ord must be a number, got {ord!r}.")
     axis = axis if dim is None else dim
     if math.isinf(ord):
-        return (_largest if ord > 0 else _smallest)(_size(x), axis=axis, keepdims=keepdim)
+        return (largest if ord > 0 else smallest)(size_of(x), axis=axis, keepdims=keepdim)
     if ord == 0:
         return (x != 0).to(x.dtype).sum(axis=axis, keepdims=keepdim)
     if ord < 0:
-        return (_size(x) ** ord).sum(axis=axis, keepdims=keepdim) ** (1.0 / ord)
-    return REGISTRY["p_norm"](x, p=ord, axis=axis, keepdims=keepdim)
+        return (size_of(x) ** ord).sum(axis=axis, keepdims=keepdim) ** (1.0 / ord)
+    return p_norm(x, p=ord, axis=axis, keepdims=keepdim)
 
 
 def norm(x: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, axis: Any = None) -> Any:
@@ -79,7 +81,7 @@ def norm(x: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, axi
         return vector_norm(x, 2, axis, keepdim)
     rows, columns = (a % x.ndim for a in axis) if axis is not None else axes
     along, then = (rows, columns) if abs(ord) == 1 else (columns, rows)
-    y = (_largest if ord > 0 else _smallest)(_size(x).sum(axis=along, keepdims=True), axis=then, keepdims=True)
+    y = (largest if ord > 0 else smallest)(size_of(x).sum(axis=along, keepdims=True), axis=then, keepdims=True)
     return y if keepdim else y.squeeze((rows, columns))
 
 

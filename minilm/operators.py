@@ -1,22 +1,9 @@
-"""`Operators`: the methods that Tensor has because PyTorch and NumPy have them.
+"""`Operators`: what Python's own syntax means for a Tensor: ``a + b``, ``a @ b``, ``a < b``, ``a & b``, ``a += b``, ``a[i]``,
+``len(a)``, ``float(a)``, ``print(a)``.
 
-Nearly all are one of three kinds: an op of the registry as a method, a line of `minilm.ops.spellings` as a method, or either in
-place. The rest change the type, choose elements, or draw random numbers. `dim` and `axis`, `keepdim` and `keepdims` mean the
-same everywhere. Where one name means two things, it has one meaning here:
-
-================== ============================================= =====================================================
-name               here                                          the other library's meaning is
-================== ============================================= =====================================================
-``x.size``         the number of elements (NumPy)                ``x.shape``
-``x.max(dim=1)``   the values (NumPy's ``max``, PyTorch's amax)  ``x.topk(1, dim=1)``, or ``x.argmax(dim=1)`` beside it
-``x.transpose``    all axes in a given order (NumPy)             ``x.swapaxes(0, 1)``
-``x.split(2)``     two parts (NumPy)                             ``x.chunk``, or sizes: ``x.split([2, 2])``
-``x.repeat(2, 3)`` the whole tensor along each axis (PyTorch)    ``x.repeat(2, axis=0)``, ``x.repeat_interleave``
-``x.sort()``       a sorted copy and its indices (PyTorch)       ``x.sort().values``
-``x.std()``        divided by n - 1 (PyTorch)                    ``x.std(correction=0)``
-``ml.equal``       one bool for all elements (PyTorch)           ``ml.eq``
-``ml.trace``       the step-through                              ``x.trace()``
-================== ============================================= =====================================================
+Arithmetic is ops, recorded like any other. Comparisons and bitwise operators answer with booleans or integers, which have no
+gradient: they ask the array module. What changes a Tensor in place is refused where the recorded graph would not know of it. The
+methods with names stand in `minilm.methods`; both are bases of `minilm.tensor.Tensor`, and ``self`` is a Tensor in all of them.
 """
 
 from __future__ import annotations
@@ -26,80 +13,235 @@ from typing import Any
 
 import numpy as np
 
-from minilm import random
-from minilm.backend import to_device
-from minilm.ops import REGISTRY, spellings
-from minilm.ops.spellings import one_or_many
+from minilm.backend import DeviceError, as_array, cpu, quiet, read_only, to_host
+from minilm.convert import PLAIN, is_numeric, is_tensor_type, operand
+from minilm.graph import modes
+from minilm.ops import arithmetic, linalg, rounding
+from minilm.ops.arguments import shape_of
+from minilm.ops.explain import describe
+from minilm.ops.index import getitem
+from minilm.ops.op import as_operator
+from minilm.types import Array
 
-Method = Callable[..., Any]
-
-
-def _op(name: str) -> Method:
-    """The op of that name as a method: ``x.tan()`` is ``tan(x)``, with the same further arguments."""
-    call = REGISTRY[name].__call__
-
-    def method(self: Any, *arguments: Any, **named: Any) -> Any:
-        return call(self, *arguments, **named)
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"The op `{name}` of this tensor; see ``minilm.ops.REGISTRY['{name}']``."
-    return method
+_BITWISE = {"&": "bitwise_and", "|": "bitwise_or", "^": "bitwise_xor", "<<": "left_shift", ">>": "right_shift"}
 
 
-def _ops(*names: str) -> list[Method]:
-    return [_op(name) for name in names]
+def _comparison(name: str, ufunc: str) -> Any:
+    """The operator that answers with a boolean Tensor.
+
+    Beside what is no number (None, a string, an object) == is False and != True, as Python has it for strangers, so that
+    `x in [None, "a"]` and `x == None` can be asked; the others raise TypeError.
+    """
+
+    def compare(self: Any, other: Any) -> Any:
+        if type(other) not in PLAIN and not is_numeric(other):
+            return NotImplemented
+        device = self.device
+        x = operand(other, device, ufunc)
+        try:
+            return self._wrap(as_array(getattr(device.xp, ufunc)(self._data, x)))
+        except ValueError as error:
+            raise _misfit(ufunc, self, x, error) from None
+
+    compare.__name__, compare.__qualname__ = f"__{name}__", f"Tensor.__{name}__"
+    return compare
 
 
-def _in_place(name: str) -> Method:
-    """``x.exp_()``: what ``x.exp()`` returns, in the place of x. Refused while it would falsify the recorded graph."""
+def _bitwise(name: str, symbol: str) -> Any:
+    """The operator with a Tensor on its left, with one on its right, and in place.
 
-    def method(self: Any, *arguments: Any, **named: Any) -> Any:
-        result = getattr(self.detach(), name)(*arguments, **named)
-        if result.dtype.kind == "f" and self.dtype.kind != "f":
+    On booleans they are the logical ones; on integers they work on each bit of two's complement.
+    """
+    ufunc = _BITWISE[symbol]
+
+    def compute(self: Any, other: Any, reflected: Any) -> Any:
+        if type(other) not in PLAIN and not is_numeric(other):
+            return NotImplemented
+        device = self.device
+        x = operand(other, device, symbol)
+        _check_bitwise(symbol, self._data, x)
+        function = getattr(device.xp, ufunc)
+        try:
+            return self._wrap(as_array(function(x, self._data) if reflected else function(self._data, x)))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise _misfit(symbol, self, x, error) from None
+
+    def forward(self: Any, other: Any) -> Any:
+        return compute(self, other, False)
+
+    def reflected(self: Any, other: Any) -> Any:
+        return compute(self, other, True)
+
+    def in_place(self: Any, other: Any) -> Any:
+        if type(other) not in PLAIN and not is_numeric(other):
+            return NotImplemented
+        _check_bitwise(symbol, self._data, operand(other, self.device, symbol))
+        return self._update(ufunc, other)
+
+    for function, prefix in ((forward, ""), (reflected, "r"), (in_place, "i")):
+        function.__name__, function.__qualname__ = f"__{prefix}{name}__", f"Tensor.__{prefix}{name}__"
+    return forward, reflected, in_place
+
+
+def _check_bitwise(symbol: str, *operands: Any) -> None:
+    """Raises TypeError beside a float, and where booleans would be shifted."""
+    for x in operands:
+        kind = getattr(getattr(x, "dtype", None), "kind", "f" if isinstance(x, float) else "i")
+        if kind == "f" or (kind == "b" and symbol in ("<<", ">>")):
+            wanted = "integers" if kind == "b" else "integers and booleans"
             raise TypeError(
-                f"{name}_: the result is {result.dtype} and does not fit into {self.dtype}; use x = x.{name}(...)."
+                f"{symbol} works on the bits of {wanted}, not on {describe(x)}; compare first, as in (x > 0) & (x < 1), or "
+                "cast with .to('int64')."
             )
-        if result.shape != self.shape:
-            raise ValueError(f"{name}_: the result has shape {result.shape} and does not fit into {self.shape}.")
-        return self.copy_(result)
-
-    method.__name__ = method.__qualname__ = f"{name}_"
-    method.__doc__ = f"What ``x.{name}(...)`` returns, in the place of x; returns x."
-    return method
 
 
-def _cast(dtype: Any) -> Method:
-    def method(self: Any) -> Any:
-        return self.to(np.dtype(dtype))
+def _overwrite(array: Array, x: Any) -> None:
+    array[...] = x
 
-    method.__doc__ = f"In {np.dtype(dtype)}; itself, if it is."
-    return method
+
+def _misfit(what: str, tensor: Any, x: Any, error: Exception) -> Exception:
+    """The array module's complaint about an operand of `tensor`, in terms of both."""
+    both = f"{what}: {describe(x)} beside this tensor of {describe(tensor)}"
+    if isinstance(error, TypeError):
+        return TypeError(f"{both}: its dtype does not hold the result; cast one of them with .to(...).")
+    if isinstance(error, OverflowError):
+        return OverflowError(f"{both}: {error}.")
+    return ValueError(f"{both}: the shapes do not fit; sizes must be equal, or 1 in what is broadcast ({error}).")
+
+
+def plain_index(index: Any) -> Any:
+    """An index with the arrays of its Tensors in their place."""
+    if isinstance(index, tuple):
+        return tuple(plain_index(i) for i in index)
+    return index.data if is_tensor_type(type(index)) else index
 
 
 class Operators:
-    """The base of Tensor; see the module. ``self`` is a Tensor in every method."""
+    """A base of Tensor; see the module."""
 
     __slots__ = ()
 
-    # -- operators ----------------------------------------------------------------------------------------------------
+    # -- arithmetic ---------------------------------------------------------------------------------------------------
 
-    def __mod__(self, other: Any) -> Any:
-        return REGISTRY["remainder"](self, other)
+    __add__, __radd__ = as_operator(arithmetic.add, "add")
+    __sub__, __rsub__ = as_operator(arithmetic.sub, "sub")
+    __mul__, __rmul__ = as_operator(arithmetic.mul, "mul")
+    __truediv__, __rtruediv__ = as_operator(arithmetic.div, "truediv")
+    __pow__, __rpow__ = as_operator(arithmetic.pow, "pow")
+    __matmul__, __rmatmul__ = as_operator(linalg.matmul, "matmul")
+    __mod__, __rmod__ = as_operator(rounding.remainder, "mod")
+    __floordiv__, __rfloordiv__ = as_operator(rounding.floor_divide, "floordiv")
 
-    def __rmod__(self, other: Any) -> Any:
-        return REGISTRY["remainder"](other, self)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return REGISTRY["floor_divide"](self, other)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return REGISTRY["floor_divide"](other, self)
-
-    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+    def __divmod__(self: Any, other: Any) -> Any:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+    def __rdivmod__(self: Any, other: Any) -> Any:
         return other // self, other % self
+
+    def __neg__(self: Any) -> Any:
+        return self.__minilm_op__(arithmetic.neg, (self,), {})
+
+    def __pos__(self: Any) -> Any:
+        return self
+
+    def __abs__(self: Any) -> Any:
+        return arithmetic.abs(self)
+
+    def __round__(self: Any, decimals: Any = None) -> Any:
+        return rounding.round(self, decimals or 0)
+
+    def __floor__(self: Any) -> Any:
+        return rounding.floor(self)
+
+    def __ceil__(self: Any) -> Any:
+        return rounding.ceil(self)
+
+    def __trunc__(self: Any) -> Any:
+        return rounding.trunc(self)
+
+    # -- comparisons, and the logic of their answers ------------------------------------------------------------------
+
+    __lt__, __le__ = _comparison("lt", "less"), _comparison("le", "less_equal")
+    __gt__, __ge__ = _comparison("gt", "greater"), _comparison("ge", "greater_equal")
+    __eq__, __ne__ = _comparison("eq", "equal"), _comparison("ne", "not_equal")
+
+    def __hash__(self: Any) -> Any:
+        return id(self)
+
+    __and__, __rand__, __iand__ = _bitwise("and", "&")
+    __or__, __ror__, __ior__ = _bitwise("or", "|")
+    __xor__, __rxor__, __ixor__ = _bitwise("xor", "^")
+    __lshift__, __rlshift__, __ilshift__ = _bitwise("lshift", "<<")
+    __rshift__, __rrshift__, __irshift__ = _bitwise("rshift", ">>")
+
+    def __invert__(self: Any) -> Any:
+        _check_bitwise("~", self._data, 0)
+        return self._wrap(as_array(self.device.xp.invert(self._data)))
+
+    # -- changing it in place -----------------------------------------------------------------------------------------
+
+    def _in_place(self: Any, what: str, other: Any) -> Array:
+        """The array, for writing: refused while it would falsify the recorded graph."""
+        if modes.grad and (self._requires_grad or (is_tensor_type(type(other)) and other._requires_grad)):
+            raise RuntimeError(
+                f"{what} in place on a tensor that requires a gradient would not be recorded: use 'with no_grad():' to change "
+                "a parameter, or the out-of-place form (x = x + y) to differentiate through it."
+            )
+        return self._data
+
+    def _written(self: Any, what: str, other: Any, write: Callable[[Array, Any], Any]) -> Any:
+        """``write(array, operand)`` in place; returns itself. An error leaves everything as it was.
+
+        Raises:
+            RuntimeError: the recorded graph forbids it, or the memory is read-only.
+            TypeError, ValueError: `other` is no number, has a type that this dtype does not hold, or does not broadcast here.
+        """
+        array = self._in_place(what, other)
+        x = operand(other, self.device, what)
+        try:
+            with quiet():
+                write(array, x)
+        except (TypeError, ValueError, OverflowError, IndexError) as error:
+            if not getattr(array.flags, "writeable", True):  # a GPU's arrays always can be written
+                raise RuntimeError(
+                    f"{what} in place: this tensor's memory is read-only, as that of an expanded tensor or of an array from "
+                    "numpy() is; change a copy (.clone(), or ml.tensor(array))."
+                ) from None
+            if isinstance(error, IndexError) or str(error).startswith("getitem"):
+                raise
+            raise _misfit(what, self, x, error) from None
+        self.bump_version()
+        return self
+
+    def copy_(self: Any, other: Any) -> Any:
+        """Overwrites the numbers with those of `other` (broadcast, cast to this dtype); returns itself."""
+        return self._written("copy_", other, _overwrite)
+
+    def fill_(self: Any, value: Any) -> Any:
+        """Overwrites all numbers with one; returns itself."""
+        if isinstance(value, list | tuple) or shape_of(value):
+            raise ValueError(f"fill_: expected one number, got {describe(value)}; use copy_ for several.")
+        return self._written("fill_", value, _overwrite)
+
+    def zero_(self: Any) -> Any:
+        """Overwrites all numbers with 0; returns itself."""
+        return self.fill_(0.0)
+
+    def _update(self: Any, ufunc: str, other: Any) -> Any:
+        operate = getattr(self.device.xp, ufunc)
+        return self._written(ufunc, other, lambda array, x: operate(array, x, out=array))
+
+    def __iadd__(self: Any, other: Any) -> Any:
+        return self._update("add", other)
+
+    def __isub__(self: Any, other: Any) -> Any:
+        return self._update("subtract", other)
+
+    def __imul__(self: Any, other: Any) -> Any:
+        return self._update("multiply", other)
+
+    def __itruediv__(self: Any, other: Any) -> Any:
+        return self._update("true_divide", other)
 
     def __imod__(self: Any, other: Any) -> Any:
         return self.remainder_(other)
@@ -110,264 +252,71 @@ class Operators:
     def __ipow__(self: Any, other: Any) -> Any:
         return self.pow_(other)
 
-    def __round__(self: Any, decimals: int | None = None) -> Any:
-        return self.round(decimals or 0)
-
-    def __floor__(self: Any) -> Any:
-        return self.floor()
-
-    def __ceil__(self: Any) -> Any:
-        return self.ceil()
-
-    def __trunc__(self: Any) -> Any:
-        return self.trunc()
-
-    # -- ops as methods -----------------------------------------------------------------------------------------------
-
-    tan, asin, acos, atan, atan2 = _ops("tan", "asin", "acos", "atan", "atan2")
-    sinh, cosh, asinh, acosh, atanh = _ops("sinh", "cosh", "asinh", "acosh", "atanh")
-    log1p, expm1, log2, log10, exp2 = _ops("log1p", "expm1", "log2", "log10", "exp2")
-    square, reciprocal, rsqrt, hypot, logaddexp = _ops("square", "reciprocal", "rsqrt", "hypot", "logaddexp")
-    lerp, sign, neg, mul, erf = _ops("lerp", "sign", "neg", "mul", "erf")
-    floor, ceil, trunc, round, frac = _ops("floor", "ceil", "trunc", "round", "frac")
-    remainder, fmod, floor_divide, copysign = _ops("remainder", "fmod", "floor_divide", "copysign")
-    maximum, minimum = _ops("maximum", "minimum")
-
-    isnan, isinf, isfinite, isclose, signbit = _ops("isnan", "isinf", "isfinite", "isclose", "signbit")
-    isposinf, isneginf = _ops("isposinf", "isneginf")
-    all, any, count_nonzero, argmax, argmin = _ops("all", "any", "count_nonzero", "argmax", "argmin")
-    sort, argsort, topk, cummax, cummin = _ops("sort", "argsort", "topk", "cummax", "cummin")
-    cumprod, logcumsumexp, amax, amin = _ops("cumprod", "logcumsumexp", "max", "min")
-
-    leaky_relu, silu, softplus, gelu = _ops("leaky_relu", "silu", "softplus", "gelu")
-    elu, selu, celu, hardtanh, relu6 = _ops("elu", "selu", "celu", "hardtanh", "relu6")
-    hardsigmoid, hardswish, mish, logsigmoid = _ops("hardsigmoid", "hardswish", "mish", "logsigmoid")
-    softsign, tanhshrink, hardshrink, softshrink = _ops("softsign", "tanhshrink", "hardshrink", "softshrink")
-    prelu, glu = _ops("prelu", "glu")
-
-    repeat_interleave, roll, diagonal, diag, diag_embed = _ops(
-        "repeat_interleave", "roll", "diagonal", "diag", "diag_embed"
-    )
-    trace, outer, tensordot, dot, moveaxis = _ops("trace", "outer", "tensordot", "dot", "moveaxis")
-
-    # -- under their other names --------------------------------------------------------------------------------------
-
-    arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
-    arcsinh, arccosh, arctanh = asinh, acosh, atanh
-    absolute, negative, multiply, fix = _op("abs"), neg, mul, trunc
-    clamp, movedim, swapdims, ger, mm, bmm, mv = (
-        _op("clip"),
-        moveaxis,
-        _op("swapaxes"),
-        outer,
-        *_ops("matmul", "matmul", "matmul"),
-    )
-
-    # -- spellings as methods -----------------------------------------------------------------------------------------
-
-    add, sub, div = spellings.add, spellings.sub, spellings.div
-    addmm, addcmul, addcdiv, kron = spellings.addmm, spellings.addcmul, spellings.addcdiv, spellings.kron
-    subtract, divide, true_divide = sub, div, div
-    deg2rad, rad2deg, clamp_min, clamp_max = (
-        spellings.deg2rad,
-        spellings.rad2deg,
-        spellings.clamp_min,
-        spellings.clamp_max,
-    )
-    nansum, nanmean, aminmax = spellings.nansum, spellings.nanmean, spellings.aminmax
-    eq, ne, lt, le, gt, ge = spellings.eq, spellings.ne, spellings.lt, spellings.le, spellings.gt, spellings.ge
-    not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
-    logical_not, logical_and = spellings.logical_not, spellings.logical_and
-    logical_or, logical_xor = spellings.logical_or, spellings.logical_xor
-    allclose, equal, nan_to_num = spellings.allclose, spellings.equal, spellings.nan_to_num
-    ravel, t, unflatten, flatten = spellings.ravel, spellings.t, spellings.unflatten, spellings.flatten
-    chunk, tensor_split, unbind, narrow = spellings.chunk, spellings.tensor_split, spellings.unbind, spellings.narrow
-    select, diff, inner, fliplr, flipud = (
-        spellings.select,
-        spellings.diff,
-        spellings.inner,
-        spellings.fliplr,
-        spellings.flipud,
-    )
-    rot90, hsplit, vsplit = spellings.rot90, spellings.hsplit, spellings.vsplit
-    gather, scatter, scatter_add = spellings.gather, spellings.scatter, spellings.scatter_add
-    index_select, index_add = spellings.index_select, spellings.index_add
-    index_copy, index_fill = spellings.index_copy, spellings.index_fill
-    take, take_along_axis, masked_select = spellings.take, spellings.take_along_axis, spellings.masked_select
-    take_along_dim = take_along_axis
-
-    # -- shapes -------------------------------------------------------------------------------------------------------
-
-    def dim(self: Any) -> Any:
-        """The number of axes: PyTorch's name for ``ndim``."""
-        return self.ndim
-
-    def numel(self: Any) -> Any:
-        """The number of elements: PyTorch's name for ``size``."""
-        return self.size
-
-    nelement = numel
-
-    def view(self: Any, *shape: Any) -> Any:
-        """`reshape`: every tensor can be viewed under every shape here, if need be through a copy."""
-        return self.reshape(*shape)
-
-    def view_as(self: Any, other: Any) -> Any:
-        """The same numbers under the shape of `other`."""
-        return self.reshape(other.shape)
-
-    reshape_as = view_as
-
-    def expand_as(self: Any, other: Any) -> Any:
-        """Axes of size 1, and new leading axes, repeated to the shape of `other`, without copying."""
-        return self.expand(other.shape)
-
-    def broadcast_to(self: Any, *shape: Any) -> Any:
-        """`expand`, under NumPy's name."""
-        return self.expand(*shape)
-
-    def permute(self: Any, *dims: Any, **named: Any) -> Any:
-        """The axes in the order given: ``x.permute(2, 0, 1)``."""
-        return REGISTRY["transpose"](self, **named) if named else REGISTRY["transpose"](self, axes=one_or_many(dims))
-
-    def flip(self: Any, *dims: Any, **named: Any) -> Any:
-        """The elements backwards along one axis, several, or all: ``x.flip(0, 1)``, ``x.flip((0, 1))``, ``x.flip()``."""
-        return REGISTRY["flip"](self, one_or_many(dims), **named) if dims else REGISTRY["flip"](self, **named)
-
-    def tile(self: Any, *repeats: Any, **named: Any) -> Any:
-        """The whole tensor, so often along each axis: ``x.tile(2, 3)``; see `repeat`."""
-        return REGISTRY["tile"](self, one_or_many(repeats), **named) if repeats else REGISTRY["tile"](self, **named)
-
-    def repeat(self: Any, *repeats: Any, axis: int | None = None, dim: int | None = None) -> Any:
-        """The whole tensor, so often along each axis: ``x.repeat(2, 3)``, as in PyTorch, where it needs a number for each axis.
-
-        With an axis it is NumPy's, each element several times in a row: ``x.repeat(2, axis=0)``, which is `repeat_interleave`.
-        """
-        where = axis if axis is not None else dim
-        if where is not None:
-            return REGISTRY["repeat_interleave"](self, repeats[0] if len(repeats) == 1 else repeats, axis=where)
-        counts = one_or_many(repeats)
-        if len(counts) < self.ndim:
-            raise ValueError(
-                f"repeat: {len(counts)} numbers {counts} for the {self.ndim} axes of {self.shape}: it takes one for each, as "
-                "PyTorch's; for NumPy's use repeat_interleave, or name the axis."
-            )
-        return REGISTRY["tile"](self, counts)
-
-    def contiguous(self: Any) -> Any:
-        """Itself: no op here asks how a tensor lies in memory."""
-        return self
-
     # -- elements -----------------------------------------------------------------------------------------------------
 
-    def nonzero(self: Any, as_tuple: bool = False) -> Any:
-        """Where the elements are not 0: a row of numbers for each, ``(count, ndim)``, or a tensor for each axis with `as_tuple`.
+    def __getitem__(self: Any, index: Any) -> Any:
+        return getitem(self, index=index)
 
-        On a GPU this waits: how many are they?
-        """
-        array, xp = self.data, self.device.xp
-        places = xp.nonzero(xp.reshape(array, -1) if array.ndim == 0 else array)
-        if as_tuple:
-            return tuple(self._wrap(place) for place in places)
-        rows = xp.stack(places, axis=1)
-        return self._wrap(rows if array.ndim else rows[:, :0])
+    def __setitem__(self: Any, index: Any, value: Any) -> Any:
+        where = plain_index(index)
 
-    def argwhere(self: Any) -> Any:
-        """`nonzero`: a row of numbers for each element that is not 0."""
-        return self.nonzero()
+        def assign(array: Any, x: Any) -> Any:
+            try:
+                array[where] = x
+            except (IndexError, TypeError, ValueError):
+                self.detach()[index]  # an index that does not fit is named as it is where elements are read
+                raise
 
-    def where(self: Any, condition: Any, other: Any) -> Any:
-        """Its elements where the condition holds, those of `other` elsewhere."""
-        return REGISTRY["where"](condition, self, other)
+        self._written("assignment", value, assign)
 
-    def new_zeros(self: Any, *shape: Any, dtype: Any = None) -> Any:
-        """Zeros of another shape, with this dtype and on this device."""
-        return self._wrap(self.device.xp.zeros(one_or_many(shape), dtype or self.dtype))
+    def __len__(self: Any) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tensor without axes.")
+        return self.shape[0]
 
-    def new_ones(self: Any, *shape: Any, dtype: Any = None) -> Any:
-        """Ones of another shape, with this dtype and on this device."""
-        return self._wrap(self.device.xp.ones(one_or_many(shape), dtype or self.dtype))
+    def __iter__(self: Any) -> Any:
+        return (self[i] for i in range(len(self)))
 
-    def new_full(self: Any, shape: Any, fill_value: Any, dtype: Any = None) -> Any:
-        """One number in every place of another shape, with this dtype and on this device."""
-        return self._wrap(self.device.xp.full(tuple(shape), fill_value, dtype or self.dtype))
+    # -- as something else --------------------------------------------------------------------------------------------
 
-    # -- in place -----------------------------------------------------------------------------------------------------
+    def __bool__(self: Any) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"the truth value of a tensor of shape {self.shape} is ambiguous: use (x > 0).all() or .any()."
+            )
+        return bool(self.item())
 
-    def add_(self: Any, other: Any, alpha: Any = 1) -> Any:
-        """Adds ``alpha * other``; returns itself."""
-        self += other if alpha == 1 else other * alpha
-        return self
+    def __float__(self: Any) -> float:
+        return float(self.item())
 
-    def sub_(self: Any, other: Any, alpha: Any = 1) -> Any:
-        """Subtracts ``alpha * other``; returns itself."""
-        self -= other if alpha == 1 else other * alpha
-        return self
+    def __int__(self: Any) -> int:
+        return int(self.item())
 
-    def mul_(self: Any, other: Any) -> Any:
-        """Multiplies by `other`; returns itself."""
-        self *= other
-        return self
+    def __index__(self: Any) -> int:
+        if self.dtype.kind not in "iu" or self.size != 1:
+            raise TypeError(f"only one integer can be used as an index, this tensor is {self.dtype} {self.shape}.")
+        return int(self.item())
 
-    def div_(self: Any, other: Any, rounding_mode: str | None = None) -> Any:
-        """Divides by `other`; returns itself."""
-        if rounding_mode is not None:
-            return self._divide_whole_(other, rounding_mode)
-        self /= other
-        return self
+    def __array__(self: Any, dtype: Any = None, copy: Any = None) -> Any:
+        if self._requires_grad:
+            raise RuntimeError("this tensor requires a gradient, which NumPy would lose: use x.detach().numpy().")
+        if self.device is not cpu:
+            raise DeviceError(f"this tensor is on {self.device.name}: use x.numpy() or x.to('cpu').")
+        array = np.array(self._data, dtype=dtype, copy=copy)
+        return read_only(array) if np.may_share_memory(array, self._data) else array
 
-    _divide_whole_ = _in_place("div")
-    abs_, neg_, sign_, exp_, log_, sqrt_ = (_in_place(name) for name in ("abs", "neg", "sign", "exp", "log", "sqrt"))
-    sin_, cos_, tan_, tanh_, sigmoid_ = (_in_place(name) for name in ("sin", "cos", "tan", "tanh", "sigmoid"))
-    relu_, square_, reciprocal_, rsqrt_ = (_in_place(name) for name in ("relu", "square", "reciprocal", "rsqrt"))
-    floor_, ceil_, round_, trunc_ = (_in_place(name) for name in ("floor", "ceil", "round", "trunc"))
-    pow_, remainder_, fmod_ = (_in_place(name) for name in ("pow", "remainder", "fmod"))
-    floor_divide_, lerp_ = (_in_place(name) for name in ("floor_divide", "lerp"))
-    clip_, clamp_, masked_fill_ = (_in_place(name) for name in ("clip", "clamp", "masked_fill"))
-    tril_, triu_, cumsum_, cumprod_ = (_in_place(name) for name in ("tril", "triu", "cumsum", "cumprod"))
-    scatter_, scatter_add_ = (_in_place(name) for name in ("scatter", "scatter_add"))
-    index_add_, index_copy_, index_fill_ = (_in_place(name) for name in ("index_add", "index_copy", "index_fill"))
+    def __repr__(self: Any) -> str:
+        numbers = np.array2string(to_host(self._data), precision=4, separator=", ", prefix="tensor(", threshold=100)
+        extras = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
+        extras += [] if self.device is cpu else [f"device='{self.device.name}'"]
+        extras += (
+            [f"grad_fn=<{self._node.op.name}>"] if self._node else ["requires_grad=True"] if self._requires_grad else []
+        )
+        extras += [f"name='{self.name}'"] if self.name else []
+        return f"tensor({', '.join([numbers, *extras])})"
 
-    def uniform_(self: Any, low: Any = 0.0, high: Any = 1.0) -> Any:
-        """Numbers between `low` and `high`, from `minilm.random`, in its place; returns itself."""
-        return self._draw(random.generator().uniform(low, high, self.shape))
-
-    def normal_(self: Any, mean: Any = 0.0, std: Any = 1.0) -> Any:
-        """Normal numbers with this mean and standard deviation, from `minilm.random`, in its place; returns itself."""
-        return self._draw(random.generator().normal(mean, std, self.shape))
-
-    def _draw(self: Any, numbers: Any) -> Any:
-        return self.copy_(self._wrap(to_device(np.asarray(numbers, self.dtype), self.device)))
-
-    # -- types and devices --------------------------------------------------------------------------------------------
-    # (last, since within the class the names float, int and bool stand for these methods from here on)
-
-    def type(self: Any, dtype: Any) -> Any:
-        """In another dtype."""
-        return self.to(np.dtype(dtype))
-
-    def type_as(self: Any, other: Any) -> Any:
-        """In the dtype of `other`."""
-        return self.to(other.dtype)
-
-    def is_floating_point(self: Any) -> Any:
-        """Whether the numbers are floats."""
-        return self.dtype.kind == "f"
-
-    def cpu(self: Any) -> Any:
-        """On the CPU."""
-        return self.to("cpu")
-
-    def cuda(self: Any) -> Any:
-        """On the GPU."""
-        return self.to("cuda")
-
-    def copy(self: Any) -> Any:
-        """A copy of its own memory, still in the graph: NumPy's name for `clone`."""
-        return self.clone()
-
-    half, float, long, short = (_cast(kind) for kind in (np.float16, np.float32, np.int64, np.int16))
-    char, byte, int, bool = (_cast(kind) for kind in (np.int8, np.uint8, np.int32, np.bool_))
+    def __format__(self: Any, spec: str) -> str:
+        return format(self.item(), spec) if self.size == 1 and spec else repr(self)
 
 
-__all__ = ["Operators"]
+__all__ = ["Operators", "plain_index"]

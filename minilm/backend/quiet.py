@@ -7,15 +7,14 @@ long as a small addition itself. To call a function within a context in which it
 from __future__ import annotations
 
 import contextvars
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-
-def quiet() -> np.errstate:
-    """Within it, NumPy's arithmetic warns of nothing in this thread: for a whole backward pass or optimizer step."""
-    return np.errstate(all="ignore")
+quiet = functools.partial(np.errstate, all="ignore")
+"""Within ``with quiet():`` NumPy's arithmetic warns of nothing in this thread: for a whole backward pass or optimizer step."""
 
 
 def quiet_call() -> Callable[..., Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copyreg
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -128,22 +127,6 @@ def writable(array: Array) -> Array:
     """An array that can be written to: itself, or its copy (a GPU's arrays always can)."""
     return array.copy() if isinstance(array, np.ndarray) and not array.flags.writeable else array
 
-
-def held_once(items: Any, index: int) -> bool:
-    """Whether ``items[index]`` is an array that nothing else refers to, so that writing to it changes nothing else.
-
-    It must own its memory; a view of it would hold a reference to it (its ``base``), in NumPy as in CuPy, but for CuPy's
-    `as_strided`.
-    """
-    return type(items[index]) in DEVICE_OF_TYPE and items[index].base is None and _references(items, index) == _ONCE
-
-
-def _references(items: Any, index: int) -> int:
-    """What `sys.getrefcount` counts for an item in this place; how arguments are passed differs among interpreters."""
-    return sys.getrefcount(items[index])
-
-
-_ONCE = _references([np.empty(0)], 0)  # for an array that only the list holds
 
 keep_freed_memory()
 cpu = register_device(CpuDevice())

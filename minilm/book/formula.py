@@ -22,8 +22,9 @@ import numpy as np
 
 from minilm.gradcheck import GradcheckError, gradcheck
 from minilm.graph import enable_grad
-from minilm.ops.op import Arg, distinct, integer, mask, real, simplex
-from minilm.tensor import Tensor, get_default_dtype, set_default_dtype
+from minilm.ops.dtypes import get_default_dtype, set_default_dtype
+from minilm.ops.sample import Arg, distinct, integer, mask, real, simplex
+from minilm.tensor import Tensor
 from minilm.types import HostArray
 
 GRADIENT_POINTS = 3  # of the points, so many are used for the gradient check

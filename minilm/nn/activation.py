@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from minilm.creation import ones
 from minilm.nn import functional as F
 from minilm.nn.checks import expect_sizes
 from minilm.nn.module import Module, Parameter
-from minilm.tensor import Tensor, ones
+from minilm.tensor import Tensor
 
 
 class Identity(Module):

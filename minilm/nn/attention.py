@@ -10,8 +10,9 @@ from minilm.nn import init
 from minilm.nn.checks import expect_probability, expect_sizes
 from minilm.nn.linear import Linear
 from minilm.nn.module import Module
-from minilm.ops import REGISTRY
-from minilm.ops.op import shape_of
+from minilm.ops.arguments import shape_of
+from minilm.ops.arithmetic import where
+from minilm.ops.shape import unsqueeze
 from minilm.tensor import Tensor
 from minilm.types import Array
 
@@ -101,8 +102,8 @@ class MultiHeadAttention(Module):
             if len(shape) != 2 or shape[1] != self.embed_dim:
                 raise ValueError(f"{type(self).__name__}: expected a {name} of shape (length, {self.embed_dim}), got {shape}; the "
                                  "query has no batch axis.")  # fmt: skip
-        first, second, third = (None if x is None else REGISTRY["unsqueeze"](x, 0) for x in inputs.values())
-        padding = None if padding is None else REGISTRY["unsqueeze"](padding, 0)
+        first, second, third = (None if x is None else unsqueeze(x, 0) for x in inputs.values())
+        padding = None if padding is None else unsqueeze(padding, 0)
         y = self.forward(first, second, third, mask, key_padding_mask=padding, causal=causal)
         return y.squeeze(0)
 
@@ -126,7 +127,7 @@ class MultiHeadAttention(Module):
         if mask is None:
             return open_
         mask = mask if isinstance(mask, Tensor) else Tensor(mask, device=keys.device)
-        return mask & open_ if mask.dtype == bool else REGISTRY["where"](open_, mask, -math.inf)
+        return mask & open_ if mask.dtype == bool else where(open_, mask, -math.inf)
 
     def _expect_sequences(self, **inputs: Any) -> None:
         batch = shape_of(inputs["query"])[:1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minilm.nn.module import Module
-from minilm.ops.op import shape_of
+from minilm.ops.arguments import shape_of
 from minilm.tensor import Tensor
 from minilm.types import Array, Shape
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minilm.creation import zeros
 from minilm.nn import functional as F
 from minilm.nn import init
 from minilm.nn.checks import expect_axes, expect_sizes
 from minilm.nn.module import Module, Parameter
-from minilm.ops.op import shape_of
-from minilm.tensor import Tensor, zeros
+from minilm.ops.arguments import shape_of
+from minilm.tensor import Tensor
 from minilm.types import Shape
 
 SIZES: dict[int, tuple[str, ...]] = {1: ("length",), 2: ("height", "width")}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from minilm.creation import zeros
 from minilm.graph import no_grad
 from minilm.nn import functional as F
 from minilm.nn import init
 from minilm.nn.checks import expect_sizes
 from minilm.nn.module import Module, Parameter
-from minilm.tensor import Tensor, zeros
+from minilm.tensor import Tensor
 from minilm.types import Ids
 
 

@@ -6,29 +6,45 @@ import math
 from typing import Any
 
 from minilm import random
-from minilm.ops import REGISTRY
-from minilm.ops.op import shape_of
-from minilm.ops.spellings import by_dim_or_axis
-from minilm.tensor import Tensor, get_default_dtype
-
-linear = REGISTRY["linear"]
-tanh, sigmoid, relu, leaky_relu = (REGISTRY[name] for name in ("tanh", "sigmoid", "relu", "leaky_relu"))
-gelu, silu, softplus = (REGISTRY[name] for name in ("gelu", "silu", "softplus"))
-elu, selu, celu, hardtanh, relu6 = (REGISTRY[name] for name in ("elu", "selu", "celu", "hardtanh", "relu6"))
-hardsigmoid, hardswish, mish = (REGISTRY[name] for name in ("hardsigmoid", "hardswish", "mish"))
-logsigmoid, softsign, tanhshrink = (REGISTRY[name] for name in ("logsigmoid", "softsign", "tanhshrink"))
-hardshrink, softshrink, prelu, glu = (REGISTRY[name] for name in ("hardshrink", "softshrink", "prelu", "glu"))
-softmax, log_softmax = (REGISTRY[name] for name in ("softmax", "log_softmax"))
-batch_norm = REGISTRY["batch_norm"]
-conv1d, conv2d = (REGISTRY[name] for name in ("conv1d", "conv2d"))
-conv_transpose1d, conv_transpose2d = (REGISTRY[name] for name in ("conv_transpose1d", "conv_transpose2d"))
-max_pool1d, max_pool2d, avg_pool1d, avg_pool2d = (
-    REGISTRY[name] for name in ("max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d")
+from minilm.ops import normalize
+from minilm.ops.activation import gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh
+from minilm.ops.arguments import shape_of
+from minilm.ops.attention import scaled_dot_product_attention as attend
+from minilm.ops.conv import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d
+from minilm.ops.dtypes import get_default_dtype
+from minilm.ops.embedding import embedding as look_up
+from minilm.ops.interpolate import resize
+from minilm.ops.linalg import linear
+from minilm.ops.loss import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, kl_div
+from minilm.ops.loss import huber as huber_loss
+from minilm.ops.loss import l1 as l1_loss
+from minilm.ops.loss import mse as mse_loss
+from minilm.ops.loss import nll as nll_loss
+from minilm.ops.normalize import batch_norm, log_softmax, softmax
+from minilm.ops.padding import pad_with_own
+from minilm.ops.random import dropout as drop
+from minilm.ops.rectifier import (
+    celu,
+    elu,
+    glu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    logsigmoid,
+    mish,
+    prelu,
+    relu6,
+    selu,
+    softshrink,
+    softsign,
+    tanhshrink,
 )
-cross_entropy, nll_loss, kl_div = (REGISTRY[name] for name in ("cross_entropy", "nll", "kl_div"))
-mse_loss, l1_loss, huber_loss = (REGISTRY[name] for name in ("mse", "l1", "huber"))
-binary_cross_entropy = REGISTRY["binary_cross_entropy"]
-binary_cross_entropy_with_logits = REGISTRY["binary_cross_entropy_with_logits"]
+from minilm.ops.shape import pad as pad_with_value
+from minilm.ops.shape import reshape
+from minilm.ops.spellings import by_dim_or_axis
+from minilm.ops.transposed import conv_transpose1d, conv_transpose2d
+from minilm.tensor import Tensor
 
 
 @by_dim_or_axis
@@ -39,7 +55,7 @@ def softmin(x: Any, axis: int = -1) -> Any:
 
 def embedding(ids: Any, weight: Any, padding_idx: int | None = None) -> Tensor:
     """The rows of `weight` at the ids; see `minilm.ops.embedding.embedding`. The row of padding_idx gets no gradient."""
-    y: Tensor = REGISTRY["embedding"](weight, ids, padding_idx=padding_idx)
+    y: Tensor = look_up(weight, ids, padding_idx=padding_idx)
     return y
 
 
@@ -64,8 +80,11 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float | None = None) ->
     pairs = ((0, 0),) * (ndim - len(pairs)) + pairs[::-1]
     if mode != "constant" and value is not None:
         raise ValueError(f"pad: mode {mode!r} takes no value, got {value!r}.")
-    options = {"value": 0.0 if value is None else value} if mode == "constant" else {"mode": mode}
-    y: Tensor = REGISTRY["pad" if mode == "constant" else "pad_with_own"](x, widths=pairs, **options)
+    y: Tensor
+    if mode == "constant":
+        y = pad_with_value(x, widths=pairs, value=0.0 if value is None else value)
+    else:
+        y = pad_with_own(x, widths=pairs, mode=mode)
     return y
 
 
@@ -100,7 +119,7 @@ def interpolate(
             raise ValueError(f"interpolate: scale_factor must be positive, one number or {axes}, got {scale_factor!r}.")
         size = tuple(int(n * c) for n, c in zip(shape[2:], scales, strict=True))
     size = tuple(size) if isinstance(size, tuple | list) else (size,) * axes
-    y: Tensor = REGISTRY["resize"](
+    y: Tensor = resize(
         x, size=size, mode=mode, align_corners=bool(align_corners), scales=None if recompute_scale_factor else scales
     )
     return y
@@ -116,8 +135,8 @@ def layer_norm(x: Any, *args: Any, **options: Any) -> Any:
         ValueError: x does not end in normalized_shape, or weight or bias has another shape.
     """
     if (args and isinstance(args[0], tuple | list | int)) or "normalized_shape" in options:
-        return _over_axes("layer_norm", x, *args, **options)
-    return REGISTRY["layer_norm"](x, *args, **options)
+        return _over_axes(normalize.layer_norm, x, *args, **options)
+    return normalize.layer_norm(x, *args, **options)
 
 
 def rms_norm(x: Any, *args: Any, **options: Any) -> Any:
@@ -126,37 +145,36 @@ def rms_norm(x: Any, *args: Any, **options: Any) -> Any:
     The second form takes the last axes together, as in `layer_norm`. (PyTorch's default eps is the dtype's rounding unit.)
     """
     if (args and isinstance(args[0], tuple | list | int)) or "normalized_shape" in options:
-        return _over_axes("rms_norm", x, *args, **options)
-    return REGISTRY["rms_norm"](x, *args, **options)
+        return _over_axes(normalize.rms_norm, x, *args, **options)
+    return normalize.rms_norm(x, *args, **options)
 
 
-for _norm in (layer_norm, rms_norm):
+for _norm, _op in ((layer_norm, normalize.layer_norm), (rms_norm, normalize.rms_norm)):
     for _part in ("formula", "derivative", "source"):
-        setattr(_norm, _part, getattr(REGISTRY[_norm.__name__], _part))
+        setattr(_norm, _part, getattr(_op, _part))
 
 
-def _over_axes(name: str, x: Any, normalized_shape: Any, *args: Any, **options: Any) -> Any:
+def _over_axes(norm: Any, x: Any, normalized_shape: Any, *args: Any, **options: Any) -> Any:
     """A norm of the last axes together: of vectors that hold all of their numbers."""
     sizes = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
     shape = shape_of(x)
     if not sizes or shape[max(len(shape) - len(sizes), 0) :] != sizes:
         raise ValueError(
-            f"{name}: normalized_shape {sizes} must be the sizes of the last axes of x, which has shape {shape}."
+            f"{norm.name}: normalized_shape {sizes} must be the sizes of the last axes of x, which has shape {shape}."
         )
     if len(sizes) == 1:
-        return REGISTRY[name](x, *args, **options)
-    parts = {"weight": None, "bias": None} if name == "layer_norm" else {"weight": None}
+        return norm(x, *args, **options)
+    parts = {"weight": None, "bias": None} if norm is normalize.layer_norm else {"weight": None}
     given = dict(zip((*parts, "eps"), args, strict=False))
     if len(args) > len(parts) + 1 or given.keys() & options.keys():
-        raise TypeError(f"{name}() takes (x, normalized_shape, {', '.join(parts)}, eps), each once.")
+        raise TypeError(f"{norm.name}() takes (x, normalized_shape, {', '.join(parts)}, eps), each once.")
     options = {**parts, **given, **options}
-    reshape = REGISTRY["reshape"]
     for part in parts:
         if options[part] is not None:
             if shape_of(options[part]) != sizes:
-                raise ValueError(f"{name}: {part} has shape {shape_of(options[part])}, expected {sizes}.")
+                raise ValueError(f"{norm.name}: {part} has shape {shape_of(options[part])}, expected {sizes}.")
             options[part] = reshape(options[part], (-1,))
-    y = REGISTRY[name](reshape(x, (*shape[: len(shape) - len(sizes)], math.prod(sizes))), **options)
+    y = norm(reshape(x, (*shape[: len(shape) - len(sizes)], math.prod(sizes))), **options)
     return reshape(y, shape)
 
 
@@ -168,7 +186,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, key: int | None = Non
     """
     if not training or p == 0.0:
         return x
-    return REGISTRY["dropout"](x, p=p, key=random.next_key() if key is None else key)
+    return drop(x, p=p, key=random.next_key() if key is None else key)
 
 
 def scaled_dot_product_attention(
@@ -187,9 +205,7 @@ def scaled_dot_product_attention(
         dropout_p: probability of dropping an attention weight; 0 for prediction, since a function has no ``eval()``.
     """
     seed = random.next_key() if dropout_p else 0
-    y: Tensor = REGISTRY["scaled_dot_product_attention"](
-        query, key, value, mask, causal=causal, dropout_p=dropout_p, key=seed, scale=scale
-    )
+    y: Tensor = attend(query, key, value, mask, causal=causal, dropout_p=dropout_p, key=seed, scale=scale)
     return y
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from minilm.creation import zeros
 from minilm.nn import functional as F
 from minilm.nn import init
 from minilm.nn.checks import expect_sizes, expect_width
 from minilm.nn.module import Module, Parameter
-from minilm.tensor import Tensor, zeros
+from minilm.tensor import Tensor
 
 
 class Linear(Module):

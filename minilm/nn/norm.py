@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
+from minilm.creation import ones, zeros
 from minilm.graph import no_grad
 from minilm.nn import functional as F
 from minilm.nn.checks import expect_shape, expect_sizes, expect_width
 from minilm.nn.module import Module, Parameter
-from minilm.ops import REGISTRY
-from minilm.ops.op import shape_of
-from minilm.tensor import Tensor, ones, zeros
+from minilm.ops.arguments import shape_of
+from minilm.ops.normalize import batch_statistics, layer_norm, rms_norm
+from minilm.tensor import Tensor
 from minilm.types import Shape
 
 
@@ -68,7 +69,7 @@ class LayerNorm(_Norm):
             expect_shape(self, x, self.shape)
             return F.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
         expect_width(self, x, self.shape[0])
-        return REGISTRY["layer_norm"](x, self.weight, self.bias, eps=self.eps)
+        return layer_norm(x, self.weight, self.bias, eps=self.eps)
 
     def extra_repr(self) -> str:
         left_out = [f"{name}=False" for name in ("weight", "bias") if getattr(self, name) is None]
@@ -104,7 +105,7 @@ class RMSNorm(_Norm):
             expect_shape(self, x, self.shape)
             return F.rms_norm(x, self.shape, self.weight, self.eps)
         expect_width(self, x, self.shape[0])
-        return REGISTRY["rms_norm"](x, self.weight, eps=self.eps)
+        return rms_norm(x, self.weight, eps=self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}" + ("" if self.weight is not None else ", weight=False")
@@ -158,7 +159,7 @@ class _BatchNorm(Module):
                     f"{self!r} needs at least 2 numbers in each channel to learn from, got an input of shape {shape}; use a larger "
                     "batch, or eval() to predict."
                 )
-            mean, var = REGISTRY["batch_statistics"](x)
+            mean, var = batch_statistics(x)
             self._keep(mean, var, count)
         return F.batch_norm(x, self.weight, self.bias, mean, var, eps=self.eps)
 

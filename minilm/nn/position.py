@@ -8,12 +8,14 @@ from __future__ import annotations
 import numpy as np
 
 from minilm.backend import to_device
+from minilm.creation import zeros
 from minilm.nn import init
 from minilm.nn.checks import expect_sizes
 from minilm.nn.module import Module, Parameter
-from minilm.ops import REGISTRY
-from minilm.ops.op import shape_of
-from minilm.tensor import Tensor, get_default_dtype, zeros
+from minilm.ops.arguments import shape_of
+from minilm.ops.dtypes import get_default_dtype
+from minilm.ops.shape import stack
+from minilm.tensor import Tensor
 from minilm.types import HostArray
 
 
@@ -106,7 +108,7 @@ class RotaryPositions(Module):
         cos, sin = (table[start:stop] for table in self._tables(stop, x))
         pairs = x.reshape((*x.shape[:-1], self.width // 2, 2))
         even, odd = pairs[..., 0], pairs[..., 1]
-        turned = REGISTRY["stack"](even * cos - odd * sin, even * sin + odd * cos, axis=-1)
+        turned = stack(even * cos - odd * sin, even * sin + odd * cos, axis=-1)
         return turned.reshape(x.shape)
 
     def _tables(self, stop: int, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,17 +14,15 @@ from typing import Any
 import numpy as np
 
 from minilm.backend import to_device
+from minilm.creation import zeros
 from minilm.nn import functional as F
 from minilm.nn import init
 from minilm.nn.checks import expect_axes, expect_probability, expect_sizes
 from minilm.nn.module import Module, Parameter
-from minilm.ops import REGISTRY
-from minilm.ops.op import shape_of
-from minilm.tensor import Tensor, zeros
-
-concat, split, squeeze, stack, unsqueeze, where = (
-    REGISTRY[name] for name in ("concat", "split", "squeeze", "stack", "unsqueeze", "where")
-)
+from minilm.ops.arguments import shape_of
+from minilm.ops.arithmetic import where
+from minilm.ops.shape import concat, split, squeeze, stack, unsqueeze
+from minilm.tensor import Tensor
 
 State = tuple[Any, ...]  # (h,), or (h, c): (batch, hidden) each
 Weights = list[tuple[Any, Any]]  # by which a state acts on the next one: matrices, each with its bias (or None)

@@ -6,6 +6,7 @@ from minilm.ops import (
     arrange,
     attention,
     conv,
+    einsum,
     elementary,
     embedding,
     index,
@@ -26,7 +27,8 @@ from minilm.ops import (
     shape,
     transposed,
 )
-from minilm.ops.op import REGISTRY, Op, Sample, use_fused
+from minilm.ops.op import REGISTRY, Op, use_fused
+from minilm.ops.sample import Sample
 
 __all__ = [
     "REGISTRY",
@@ -37,6 +39,7 @@ __all__ = [
     "arrange",
     "attention",
     "conv",
+    "einsum",
     "elementary",
     "embedding",
     "index",

@@ -10,7 +10,8 @@ import math
 
 from minilm.backend import device_of
 from minilm.ops.arithmetic import exp, unary, where
-from minilm.ops.op import Op, Sample, op, real
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, real
 
 
 @op

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minilm.ops.op import Op, Sample, distinct, mask, number_dtype, op, real
+from minilm.ops.dtypes import number_dtype
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, distinct, mask, real
 
 
 def binary(low: float = -2.0, high: float = 2.0) -> list[Sample]:

@@ -7,10 +7,12 @@ import operator
 
 import numpy as np
 
+from minilm.ops.arguments import normalize_axes, normalize_axis, shape_of
 from minilm.ops.index import accumulate, advanced_index
 from minilm.ops.linalg import matmul
-from minilm.ops.op import Op, Sample, normalize_axes, normalize_axis, op, real, shape_of
+from minilm.ops.op import Op, op
 from minilm.ops.reduce import sum
+from minilm.ops.sample import Sample, real
 from minilm.ops.shape import along, array_of, concat, expand, home_of, reshape, transpose
 
 

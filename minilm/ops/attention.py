@@ -7,10 +7,12 @@ import math
 import numpy as np
 
 from minilm.backend import device_of
+from minilm.ops.arguments import shape_of
 from minilm.ops.linalg import matmul, swap_last
 from minilm.ops.normalize import softmax
-from minilm.ops.op import Op, Sample, mask, op, real, shape_of
+from minilm.ops.op import Op, op
 from minilm.ops.random import check_key, check_probability, dropout
+from minilm.ops.sample import Sample, mask, real
 from minilm.ops.shape import array_of, home_of
 
 

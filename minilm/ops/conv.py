@@ -20,9 +20,11 @@ from typing import NamedTuple
 import numpy as np
 
 from minilm.backend import device_of, to_device
+from minilm.ops.arguments import shape_of
 from minilm.ops.index import gather
 from minilm.ops.linalg import matmul, swap_last
-from minilm.ops.op import Op, Sample, distinct, op, real, shape_of
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, distinct, real
 from minilm.ops.shape import array_of, home_of, pad, reshape, squeeze, unsqueeze
 
 

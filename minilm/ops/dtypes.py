@@ -46,15 +46,37 @@ _NUMBERS = (bool, int, float, np.generic)
 _default = FLOAT32
 
 
-def set_default_float(dtype: np.dtype[Any]) -> None:
-    """The float type that functions of integers are computed in; `minilm.set_default_dtype` sets it."""
+def set_default_dtype(dtype: Any) -> None:
+    """The float type of Tensors that are made from Python numbers, and of what is computed from integers: float32 at first.
+
+    Raises:
+        TypeError: `dtype` is no float type.
+    """
     global _default
-    _default = dtype
+    new = np.dtype(dtype)
+    if new.kind != "f":
+        raise TypeError(f"the default dtype must be a float type, got {new}.")
+    _default = new
 
 
-def default_float() -> np.dtype[Any]:
-    """The float type that functions of integers are computed in."""
+def get_default_dtype() -> np.dtype[Any]:
+    """The float type of Tensors that are made from Python numbers, and of what is computed from integers."""
     return _default
+
+
+def number_dtype(dtype: Any) -> np.dtype[Any]:
+    """A dtype that tensors can have.
+
+    Raises:
+        TypeError: it is none, or not one of floats, integers or booleans.
+    """
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"{dtype!r} is no dtype; expected one such as 'float32', 'int64' or 'bool'.") from None
+    if found.kind not in "fiub":
+        raise TypeError(f"a tensor holds floats, integers or booleans; got dtype {found}.")
+    return found
 
 
 class Plan(NamedTuple):

@@ -9,7 +9,8 @@ import math
 
 from minilm.ops.activation import sigmoid
 from minilm.ops.arithmetic import abs, binary, where
-from minilm.ops.op import Op, Sample, op, real
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, real
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 

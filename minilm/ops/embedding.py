@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from minilm.backend import as_array
+from minilm.ops.arguments import shape_of
 from minilm.ops.arithmetic import where
-from minilm.ops.op import Op, Sample, integer, op, real, shape_of
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, integer, real
 from minilm.ops.shape import array_of, home_of, reshape
 
 

@@ -12,8 +12,10 @@ import operator
 import numpy as np
 
 from minilm.backend import DeviceError, cpu, device_of, to_device
+from minilm.ops.arguments import normalize_axis, shape_of
 from minilm.ops.arithmetic import where
-from minilm.ops.op import Op, Sample, integer, mask, normalize_axis, op, real, shape_of
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, integer, mask, real
 from minilm.ops.shape import array_of, drop, home_of
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from minilm.ops.op import Op, Sample, op, real, shape_of
+from minilm.ops.arguments import shape_of
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, real
 from minilm.ops.shape import along, home_of
 
 MODES = {"nearest": (3, 4), "nearest-exact": (3, 4), "linear": (3,), "bilinear": (4,)}

@@ -5,8 +5,10 @@ Reductions take `axis` (None for all) and `keepdims` as sums do.
 
 from __future__ import annotations
 
-from minilm.ops.op import Op, Sample, normalize_axes, op, real, shape_of
+from minilm.ops.arguments import normalize_axes, shape_of
+from minilm.ops.op import Op, op
 from minilm.ops.reduce import count
+from minilm.ops.sample import Sample, real
 
 
 class _Question(Op):

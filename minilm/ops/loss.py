@@ -10,12 +10,14 @@ import math
 
 from minilm.backend import device_of
 from minilm.ops.activation import sigmoid, softplus
+from minilm.ops.arguments import shape_of
 from minilm.ops.arithmetic import exp, log, maximum, minimum, sign, where
 from minilm.ops.embedding import check_ids
 from minilm.ops.index import gather
 from minilm.ops.normalize import log_softmax
-from minilm.ops.op import Op, Sample, integer, op, real, shape_of, simplex
+from minilm.ops.op import Op, op
 from minilm.ops.reduce import sum
+from minilm.ops.sample import Sample, integer, real, simplex
 from minilm.ops.shape import array_of, expand, home_of, reshape, transpose
 
 REDUCTIONS = ("mean", "sum", "none")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from minilm.ops.arguments import normalize_axes, shape_of
 from minilm.ops.arithmetic import abs as absolute
 from minilm.ops.arithmetic import where
 from minilm.ops.linalg import matmul, swap_last
-from minilm.ops.op import Op, Sample, invertible, normalize_axes, op, positive, real, shape_of
+from minilm.ops.op import Op, op
 from minilm.ops.reduce import reduced, spread, sum_to
+from minilm.ops.sample import Sample, invertible, positive, real
 from minilm.ops.shape import reshape, tril, unsqueeze
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 
 from minilm.backend import device_of
+from minilm.ops.arguments import normalize_axis, shape_of
 from minilm.ops.arithmetic import exp, log, pow, where
-from minilm.ops.op import Op, Sample, normalize_axis, op, real, shape_of
+from minilm.ops.op import Op, op
 from minilm.ops.reduce import sum
+from minilm.ops.sample import Sample, real
 from minilm.ops.shape import array_of, expand, home_of, reshape
 
 

@@ -1,5 +1,9 @@
 r"""One op, one record: formula, forward rule, backward rules, and where it may be sampled.
 
+Here stand what a record may say, how it is called, and the registry of all. How arguments are sorted in general stands in
+`minilm.ops.arguments`, what is cast in `minilm.ops.dtypes`, what is said of an error in `minilm.ops.explain`, and how samples are
+drawn in `minilm.ops.sample`. What is recorded of an op is `minilm.tensor`'s business, the walk back `minilm.graph`'s.
+
 A backward rule is written once. Called on arrays it computes the gradient; called on Tensors (``create_graph=True``)
 the same lines build the gradient's own graph, which is how every op has a second derivative. Rules can do this because
 they use only operators and other ops, and both take arrays as well as Tensors. This file therefore knows nothing of
@@ -33,33 +37,28 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minilm.backend import Device, DeviceError, as_array, cpu, device_of
-from minilm.ops import dtypes
+from minilm.backend import DEVICE_OF_TYPE, Device, DeviceError, as_array, cpu, device_of
+from minilm.ops import arguments, dtypes
+from minilm.ops.arguments import shape_of
+from minilm.ops.dtypes import FLOAT32, FLOAT64
+from minilm.ops.explain import USUAL, explain
+from minilm.ops.sample import DISCRETE, Arg, Sample
+from minilm.types import Shape
 
 REGISTRY: dict[str, Op] = {}
-SPELLINGS: dict[str, tuple[str, ...]] = {
-    "dim": ("axis",), "dims": ("axes", "axis", "repeats"), "dim0": ("axis0",), "dim1": ("axis1",), "dim2": ("axis2",),
-    "keepdim": ("keepdims",), "min": ("low",), "max": ("high",), "a_min": ("low",), "a_max": ("high",), "diagonal": ("k",),
-    "unbiased": ("correction",), "ddof": ("correction",), "shifts": ("shift",), "reps": ("repeats",),
-    "indices": ("index",), "value": ("src",), "exponent": ("b",),
-}  # fmt: skip
-"""Arguments of records, by the names that PyTorch's or NumPy's functions have for them."""
-DISCRETE = frozenset({"integer", "mask"})  # kinds of `Arg` that are no numbers to compute with
 _NUMBERS = (bool, int, float, np.generic)
-USUAL = (TypeError, ValueError, LookupError, AttributeError, OverflowError)  # what wrong arguments raise
 _fused = True
 
 
 class Spec(NamedTuple):
     """What remains of an array whose numbers a backward rule does not read."""
 
-    shape: tuple[int, ...]
+    shape: Shape
     dtype: Any
 
     @property
@@ -69,87 +68,6 @@ class Spec(NamedTuple):
     @property
     def size(self) -> int:
         return int(np.prod(self.shape, dtype=np.int64))
-
-
-class Arg(NamedTuple):
-    """One input of a `Sample`: how to draw it. `kinks` are values to keep away from (by 0.05 or more)."""
-
-    shape: tuple[int, ...]
-    low: float = -2.0
-    high: float = 2.0
-    kinks: tuple[float, ...] = ()
-    kind: str = "real"
-    """"real", "integer" (low <= n < high), "mask", "distinct" (no two equal), "simplex" (rows sum to 1), or matrices: "invertible",
-    and "positive" (definite and symmetric), both far from singular."""
-
-    def draw(self, rng: np.random.Generator, dtype: Any = np.float64) -> np.ndarray[Any, Any]:
-        if self.kind == "integer":
-            return rng.integers(int(self.low), int(self.high), self.shape)
-        if self.kind == "mask":
-            return rng.random(self.shape) < 0.5
-        if self.kind == "distinct":  # gaps far wider than a finite difference, so that no maximum changes its place
-            size = int(np.prod(self.shape, dtype=np.int64))
-            return (
-                rng.permutation(np.linspace(self.low, self.high, max(size, 1))[:size]).reshape(self.shape).astype(dtype)
-            )
-        if self.kind == "simplex":
-            return rng.dirichlet(np.ones(self.shape[-1]), self.shape[:-1]).astype(dtype)
-        x = np.asarray(rng.uniform(self.low, self.high, self.shape))
-        if self.kind in ("invertible", "positive"):
-            x = x @ np.swapaxes(x, -1, -2) if self.kind == "positive" else x
-            return (x + 2 * self.high * np.eye(self.shape[-1])).astype(dtype)
-        for kink in self.kinks:
-            x = np.where(np.abs(x - kink) < 0.05, x + np.where(x < kink, -0.05, 0.05), x)
-        return x.astype(dtype)
-
-
-def real(*shape: int, low: float = -2.0, high: float = 2.0, kinks: tuple[float, ...] = ()) -> Arg:
-    """A float input, uniform in [low, high], away from the kinks."""
-    return Arg(shape, low, high, kinks)
-
-
-def integer(*shape: int, high: int, low: int = 0) -> Arg:
-    """An integer input, low <= n < high: indices and class labels."""
-    return Arg(shape, low, high, kind="integer")
-
-
-def mask(*shape: int) -> Arg:
-    """A boolean input."""
-    return Arg(shape, kind="mask")
-
-
-def distinct(*shape: int, low: float = -2.0, high: float = 2.0) -> Arg:
-    """A float input without ties."""
-    return Arg(shape, low, high, kind="distinct")
-
-
-def simplex(*shape: int) -> Arg:
-    """A float input whose rows are probabilities."""
-    return Arg(shape, kind="simplex")
-
-
-def invertible(*shape: int) -> Arg:
-    """Square matrices that have an inverse."""
-    return Arg(shape, -1.0, 1.0, kind="invertible")
-
-
-def positive(*shape: int) -> Arg:
-    """Symmetric positive definite matrices."""
-    return Arg(shape, -1.0, 1.0, kind="positive")
-
-
-class Sample:
-    """Arguments on which the tests check an op: inputs to draw, and parameters as they are."""
-
-    def __init__(self, *inputs: Arg | float | None, **params: Any) -> None:
-        self.inputs, self.params = inputs, params
-
-    def draw(self, rng: np.random.Generator, dtype: Any = np.float64) -> list[Any]:
-        return [a.draw(rng, dtype) if isinstance(a, Arg) else a for a in self.inputs]
-
-    def __repr__(self) -> str:
-        inputs = [f"{a.kind}{a.shape}" if isinstance(a, Arg) else repr(a) for a in self.inputs]
-        return ", ".join(inputs + [f"{k}={v!r}" for k, v in self.params.items()])
 
 
 class Op:
@@ -177,7 +95,7 @@ class Op:
     samples: Sequence[Sample] = ()
     broadcasts = False  # the engine sums a gradient back to the shape of an input that was broadcast
     integers = (
-        "kept"  # what integers alone become: "kept", "floats" (the default float type), "refused", or "no booleans"
+        "kept"  # what integers alone become: this, "floats" (the default float type), "refused", or "no booleans"
     )
     wide = False  # float16 is computed in float32, forward and backward, and rounded once
     narrows = True  # the results of such an op are float16 again
@@ -194,7 +112,14 @@ class Op:
     backward: Callable[..., Any] | None = None
     check: Callable[..., dict[str, Any]] | None = None  # check(*inputs, **params) validates, and returns the parameters
 
-    def __init__(self) -> None:
+    def __new__(cls, *_inputs: Any, **_params: Any) -> Any:
+        """The op of a record. It takes nothing: the hints are for type checkers, which see ``add(a, b)`` as a call of the class."""
+        self = super().__new__(cls)
+        self._read()
+        return self
+
+    def _read(self) -> None:
+        """What the rules' own parameters say of the op."""
         function = self.forward if type(self).forward is not Op.forward else self.composed
         assert function is not None, f"{type(self).__name__} has neither forward nor composed"
         parameters = list(inspect.signature(function).parameters.values())
@@ -253,14 +178,18 @@ class Op:
         """
         if self.plain:
             return None
-        key = (dtypes.default_float(), *[getattr(x, "dtype", type(x)) for x in inputs])
+        key = (dtypes.get_default_dtype(), *[getattr(x, "dtype", type(x)) for x in inputs])
         plan: Any = self._plans.get(key, self)
         if plan is self:
             plan = self._plans[key] = dtypes.make_plan(self, inputs)
         return plan
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        inputs, params = self.bind(args, kwargs)
+        """The op applied to arrays, or to inputs of which one is a Tensor, which then records it."""
+        if kwargs or self.params or len(args) != len(self.rules):
+            inputs, params = self.bind(args, kwargs)
+        else:  # inputs alone: there is nothing to sort
+            inputs, params = args, {}
         try:
             if self.check is not None:
                 if self.lifts and getattr(inputs[0], "shape", None) == ():
@@ -280,25 +209,47 @@ class Op:
             raise self.explain(error, inputs, params)  # noqa: B904  (explain decides what the traceback shows)
 
     def _on_arrays(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        if not (self.plain or dtypes.are_even(inputs)):
+        """The op on arrays and numbers. One look at each says where to compute, and mostly that there is nothing to cast."""
+        device = dtype = None
+        even = True
+        for i, x in enumerate(inputs):
+            here = DEVICE_OF_TYPE.get(type(x))
+            if here is None:
+                if x is None:
+                    self.check_absent(i)
+                    continue
+                if isinstance(x, _NUMBERS):
+                    even = even and not isinstance(x, np.generic)
+                    continue
+                here = device_of(x)
+            if here is not device:
+                if device is not None:
+                    raise DeviceError(
+                        f"{self.name}: inputs are on {device.name} and on {here.name}; move one with .to(...)."
+                    )
+                device = here
+            if x.dtype is not dtype:
+                even = even and dtype is None and (x.dtype is FLOAT32 or x.dtype is FLOAT64)
+                dtype = x.dtype
+        device = device or cpu
+        if not (even or self.plain):
             inputs = dtypes.weak_scalars(self, inputs)
             plan = self.plan(inputs)
             if plan is not None:
-                return plan.run(functools.partial(self._compute, params), inputs)
-        out = self._compute(params, *inputs)
-        return out if self.multi else dtypes.settle(out, inputs, params)
+                return plan.run(functools.partial(self._compute, device, params), inputs)
+        out = self._compute(device, params, *inputs)
+        return out if self.multi or out.dtype is dtype else dtypes.settle(out, inputs, params)
 
-    def _compute(self, params: dict[str, Any], *inputs: Any) -> Any:
-        out = self.forward(common_device(self, inputs), *inputs, **params)
+    def _compute(self, device: Device, params: dict[str, Any], *inputs: Any) -> Any:
+        out = self.forward(device, *inputs, **params)
         if self.has_aux:
             out = out[0]
         return out if self.multi else as_array(out)
 
     def _lifted(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The op on inputs without axes: as on vectors of one element, along that axis."""
-        reshape = REGISTRY["reshape"]
-        out = self(*(reshape(x, (1,)) if shape_of(x) == () and hasattr(x, "shape") else x for x in inputs), **params)
-        return tuple(reshape(y, ()) for y in out) if self.multi else reshape(out, ())
+        out = self(*(x.reshape((1,)) if shape_of(x) == () and hasattr(x, "shape") else x for x in inputs), **params)
+        return tuple(y.reshape(()) for y in out) if self.multi else out.reshape(())
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sorts a call's arguments into inputs and parameters, with defaults filled in.
@@ -309,8 +260,6 @@ class Op:
         Raises:
             TypeError: an argument is missing, unknown or given twice.
         """
-        if not self.params and not kwargs and len(args) == len(self.rules):
-            return args, {}
         if self.variadic:
             listed = bool(args) and isinstance(args[0], list | tuple)  # concat([a, b], 1) is concat(a, b, axis=1)
             inputs, extra = (tuple(args[0]), args[1:]) if listed else (args, ())
@@ -321,110 +270,34 @@ class Op:
             params = {**self.params, **given}
             if len(params) == len(self.params) and given.keys() >= self.required:  # no unknown name, none missing
                 return inputs, params
-        return self._bind_slowly(list(inputs), extra, dict(kwargs))
-
-    def _bind_slowly(
-        self, inputs: list[Any], extra: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        for name in [name for name in kwargs if name not in self.input_names and name not in self.params]:
-            own = self._own_name(name)
-            if own != name and own in kwargs:
-                raise TypeError(f"{self.name}() got '{own}' twice, once as '{name}': it takes {self.signature()}.")
-            kwargs[own] = kwargs.pop(name)
-        for name, default in list(zip(self.input_names, self.input_defaults, strict=True))[len(inputs) :]:
-            value = kwargs.pop(name, default)
-            if value is inspect.Parameter.empty:
-                raise TypeError(f"{self.name}() is missing its input '{name}'.")
-            inputs.append(value)
-        params = self.params.copy()
-        if len(extra) > len(params):
-            raise TypeError(f"{self.name}() takes {self.signature()}, got {len(inputs) + len(extra)} arguments.")
-        named = dict(zip(params, extra, strict=False))
-        for name, value in [*named.items(), *kwargs.items()]:
-            if name not in params or (name in named and name in kwargs):
-                what = "got twice" if name in self.input_names or name in named else "has no argument"
-                raise TypeError(f"{self.name}() {what} '{name}': it takes {self.signature()}.")
-            params[name] = value
-        missing = [name for name, value in params.items() if value is inspect.Parameter.empty]
-        if missing:
-            raise TypeError(f"{self.name}() is missing '{missing[0]}': it takes {self.signature()}.")
-        return tuple(inputs), params
-
-    def _own_name(self, name: str) -> str:
-        """What an argument is called here that PyTorch or NumPy call `name`; `name` itself, where nothing here is meant by it."""
-        if name in ("input", "other") and len(self.input_names) > (name == "other"):
-            return self.input_names[name == "other"]
-        return next((own for own in SPELLINGS.get(name, ()) if own in self.params or own in self.input_names), name)
+        return arguments.sort_slowly(self, list(inputs), extra, dict(kwargs))
 
     def explain(self, error: Exception, inputs: Sequence[Any], params: dict[str, Any]) -> Exception:
-        """An error in terms of the op: itself if it names the op, else a new one with the first of these that is at fault.
-
-        Python and the array module complain of attributes, loops and operands; what a user can mend is an input's type, shapes
-        that do not fit, dtypes, or a parameter. What none of these explains keeps its own text, with all arguments.
-        """
-        text, name = str(error), self.speaks_as or self.name
-        new = self._wrong_type(name, error, inputs)
-        if new is None and text.startswith(name):
-            return error
-        new = new or self._misfit(name, error, inputs)
-        if new is None and re.split(r"\W", text, maxsplit=1)[0] in REGISTRY:  # an op within this one has explained it
-            new = type(error)(f"{name}: {text}")
-        if new is None:
-            kind: type[Exception] = ValueError
-            if isinstance(error, TypeError | AttributeError):
-                kind = TypeError
-            elif isinstance(error, OverflowError):
-                kind = OverflowError
-            given = [f"{self.input_name(i)}: {describe(x)}" for i, x in enumerate(inputs)]
-            given += [f"{key}={value!r}" for key, value in params.items()]
-            inside = _is_numpys(error) or isinstance(error, AttributeError | KeyError)
-            why = "the arguments do not fit" if inside else text.rstrip(".")
-            new = kind(f"{name}: {why}. It was given {', '.join(given)}.")
-            new.__cause__ = error
-        new.__suppress_context__ = True
-        return new
-
-    def _wrong_type(self, name: str, error: Exception, inputs: Sequence[Any]) -> Exception | None:
-        """The error that names an input which is no tensor."""
-        inside = isinstance(
-            error, AttributeError
-        )  # a rule asked something for its shape: here numbers and lists will not do
-        for i, x in enumerate(inputs):
-            optional = x is None and not self.variadic and self.input_defaults[i] is None
-            if hasattr(x, "shape") or optional or (isinstance(x, bool | int | float | list | tuple) and not inside):
-                continue
-            wanted = "a tensor or a number" if self.broadcasts and not inside else "a tensor"
-            return TypeError(f"{name}: input '{self.input_name(i)}' is {describe(x)}, expected {wanted}.")
-        return None
-
-    def _misfit(self, name: str, error: Exception, inputs: Sequence[Any]) -> Exception | None:
-        """The error that names shapes that do not broadcast, or dtypes that the op is not defined for."""
-        if self.broadcasts and "broadcast" in str(error) and not _broadcast([shape_of(x) for x in inputs]):
-            shapes = ", ".join(str(shape_of(x)) for x in inputs)
-            why = "do not broadcast together: sizes must be equal or 1, compared from the last axis"
-            return ValueError(f"{name}: shapes {shapes} {why} ({error}).")
-        kinds = {x.dtype.kind for x in inputs if hasattr(x, "dtype")}
-        if (_is_numpys(error) or "numpy boolean" in str(error)) and kinds - {"f"}:
-            dtypes = " and ".join(describe(x) for x in inputs)
-            return TypeError(f"{name}: it is not defined for {dtypes}; cast first, with .to('float32').")
-        return None
-
-    def signature(self) -> str:
-        """The arguments, as a reader would write them."""
-        return "(" + ", ".join([*(["*inputs"] if self.variadic else self.input_names), *self.params]) + ")"
+        """An error in terms of this op."""
+        return explain(self, error, inputs, params, REGISTRY)
 
     def saves(self, needs: tuple[bool, ...]) -> tuple[bool, tuple[bool, ...]]:
         """Whether the rules for the inputs in `needs` read the output's numbers, and those of each input."""
         found = self._saves.get(needs)
         if found is None:
-            if self.backward is not None:
-                rules: list[Any] = [self.backward]
-            else:
-                rules = [rule for rule, need in zip(self.rules, needs, strict=True) if need and rule is not None]
-            reads = [_reads(rule, len(needs)) for rule in rules]
-            found = any(r[0] for r in reads), tuple(any(r[1][i] for r in reads) for i in range(len(needs)))
-            self._saves[needs] = found
+            found = self._saves[needs] = self._reads(needs)
         return found
+
+    def _reads(self, needs: tuple[bool, ...]) -> tuple[bool, tuple[bool, ...]]:
+        """What `saves` says, told by the names of the rules' parameters: ``(self, g, y, *inputs)``."""
+        reads_y, reads = False, [False] * len(needs)
+        for i, rule in enumerate(self.rules if self.backward is None else [self.backward]):
+            if rule is None or (self.backward is None and not needs[i]):
+                continue
+            code = rule.__code__
+            y, *names = code.co_varnames[2 : code.co_argcount]
+            if code.co_flags & inspect.CO_VARARGS:
+                names = [code.co_varnames[code.co_argcount + code.co_kwonlyargcount]] * len(needs)
+            assert len(names) == len(needs), f"{rule} takes {len(names)} inputs, its op has {len(needs)}"
+            reads_y = reads_y or y[0] != "_"
+            for k, name in enumerate(names):
+                reads[k] = reads[k] or name[0] != "_"
+        return reads_y, tuple(reads)
 
     def vjp(self, needs: tuple[bool, ...], g: Any, y: Any, inputs: Sequence[Any], params: dict[str, Any]) -> list[Any]:
         """The gradients of the inputs in `needs` (None for the others), given the gradient `g` of the output."""
@@ -437,37 +310,6 @@ class Op:
         return found
 
 
-def _reads(rule: Callable[..., Any], n: int) -> tuple[bool, tuple[bool, ...]]:
-    """Which of (y, inputs) a rule reads, told by its parameters' names."""
-    parameters = list(inspect.signature(rule).parameters.values())
-    names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
-    star = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
-    inputs = [name if star is None else star for name in (names[1:] if star is None else [star] * n)]
-    assert len(inputs) == n, f"{rule} takes {len(inputs)} inputs, its op has {n}"
-    return not names[0].startswith("_"), tuple(not name.startswith("_") for name in inputs)
-
-
-def common_device(op: Op, inputs: Iterable[Any]) -> Device:
-    """The device on which all array inputs live.
-
-    Raises:
-        DeviceError: the inputs live on different devices.
-        TypeError: an input is no array.
-    """
-    device = None
-    for i, x in enumerate(inputs):
-        if x is None:
-            op.check_absent(i)
-            continue
-        if isinstance(x, _NUMBERS):
-            continue
-        here = device_of(x)
-        if device is not None and here is not device:
-            raise DeviceError(f"{op.name}: inputs are on {device.name} and on {here.name}; move one with .to(...).")
-        device = here
-    return device or cpu
-
-
 def op(cls: type[Op]) -> Any:
     """Enters an op into the registry, and returns the op itself: a function on arrays and Tensors."""
     cls.name = cls.name or cls.__name__.strip("_")
@@ -477,45 +319,35 @@ def op(cls: type[Op]) -> Any:
     return record
 
 
-def number_dtype(dtype: Any) -> np.dtype[Any]:
-    """A dtype that tensors can have.
+def as_method(op: Any) -> Callable[..., Any]:
+    """An op as a method of Tensor: ``x.exp()`` is ``exp(x)``, with the same further arguments."""
+    call = op.__call__
 
-    Raises:
-        TypeError: it is none, or not one of floats, integers or booleans.
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return call(self, *args, **kwargs) if kwargs else call(self, *args)
+
+    method.__name__ = method.__qualname__ = op.name
+    method.__doc__ = f"The op `{op.name}` of this tensor; see ``minilm.ops.REGISTRY['{op.name}']``."
+    return method
+
+
+def as_operator(op: Any, name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """An op of two inputs as an operator: the methods for a Tensor on its left, and for one on its right.
+
+    Where there are no parameters to sort and there is nothing to check, it is applied at once.
     """
-    try:
-        found = np.dtype(dtype)
-    except (TypeError, ValueError):
-        raise TypeError(f"{dtype!r} is no dtype; expected one such as 'float32', 'int64' or 'bool'.") from None
-    if found.kind not in "fiub":
-        raise TypeError(f"a tensor holds floats, integers or booleans; got dtype {found}.")
-    return found
+    at_once = not op.params and op.check is None and op.composed is None
+    call = op.__call__
 
+    def left(self: Any, other: Any) -> Any:
+        return self.__minilm_op__(op, (self, other), {}) if at_once else call(self, other)
 
-def describe(x: Any) -> str:
-    """An argument in an error: dtype and shape of an array, a number as it is, the type of anything else."""
-    if hasattr(x, "shape") and hasattr(x, "dtype"):
-        return f"{x.dtype} {shape_of(x)}"
-    return str(x) if x is None or isinstance(x, bool | int | float) else f"a {type(x).__name__}"
+    def right(self: Any, other: Any) -> Any:
+        return self.__minilm_op__(op, (other, self), {}) if at_once else call(other, self)
 
-
-def _is_numpys(error: Exception) -> bool:
-    """Whether it is NumPy's own kind of TypeError: it has no loop for these dtypes."""
-    return isinstance(error, TypeError) and (type(error) is not TypeError or str(error).startswith("ufunc '"))
-
-
-def _broadcast(shapes: Iterable[tuple[int, ...]]) -> bool:
-    """Whether arrays of these shapes broadcast together."""
-    try:
-        np.broadcast_shapes(*shapes)
-    except ValueError:
-        return False
-    return True
-
-
-def shape_of(x: Any) -> tuple[int, ...]:
-    """The shape of an array or Tensor; () for a scalar."""
-    return tuple(getattr(x, "shape", ()))
+    left.__name__, right.__name__ = f"__{name}__", f"__r{name}__"
+    left.__qualname__, right.__qualname__ = f"Tensor.__{name}__", f"Tensor.__r{name}__"
+    return left, right
 
 
 class use_fused:
@@ -539,38 +371,3 @@ class use_fused:
 def is_fused() -> bool:
     """Whether fused ops run, not their compositions."""
     return _fused
-
-
-def normalize_axes(op_name: str, axis: Any, ndim: int) -> tuple[int, ...]:
-    """`axis` (None for all, a number, or several) as a sorted tuple of numbers from 0.
-
-    A tensor without axes is taken to have one of a single element, as in PyTorch: 0 and -1 name it, and the tuple is empty.
-
-    Raises:
-        ValueError: an axis does not exist, or is named twice.
-    """
-    if axis is None:
-        return tuple(range(ndim))
-    axes = axis if isinstance(axis, tuple | list) else (axis,)
-    found = []
-    for a in axes:
-        if not isinstance(a, int | np.integer) or isinstance(a, bool):
-            raise TypeError(f"{op_name}: axis must be an integer, a tuple of integers or None, got {axis!r}.")
-        n = ndim or 1
-        if not -n <= a < n:
-            raise ValueError(
-                f"{op_name}: axis {a} does not exist in a tensor with {ndim} axes (expected {-n} to {n - 1})."
-            )
-        found.append(int(a) % n)
-    if len(set(found)) < len(found):
-        raise ValueError(f"{op_name}: axis {axis} names an axis twice.")
-    return tuple(sorted(found)) if ndim else ()
-
-
-def normalize_axis(op_name: str, axis: Any, ndim: int) -> int:
-    """One axis as a number from 0, which is 0 for a tensor without axes. Raises as `normalize_axes` does."""
-    if type(axis) is int and -ndim <= axis < ndim:
-        return axis % ndim
-    if axis is None or isinstance(axis, tuple | list):
-        raise TypeError(f"{op_name}: axis must be one integer, got {axis!r}.")
-    return normalize_axes(op_name, axis, ndim or 1)[0]

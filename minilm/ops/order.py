@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minilm.ops.arguments import shape_of
 from minilm.ops.index import advanced_index
 from minilm.ops.logic import _Question, line
-from minilm.ops.op import Op, Sample, distinct, op, shape_of
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, distinct
 from minilm.ops.shape import along, array_of, home_of
 
 

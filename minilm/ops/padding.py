@@ -5,7 +5,9 @@ Each is a choice of elements (`minilm.ops.index`): so a number that appears seve
 
 from __future__ import annotations
 
-from minilm.ops.op import Op, Sample, op, real, shape_of
+from minilm.ops.arguments import shape_of
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, real
 from minilm.ops.shape import along, home_of
 
 MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap", "edge": "replicate", "wrap": "circular"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from minilm.ops.op import Op, Sample, op, real
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, real
 
 
 @op

@@ -7,9 +7,11 @@ elsewhere.
 from __future__ import annotations
 
 from minilm.ops.activation import sigmoid, softplus, tanh
+from minilm.ops.arguments import normalize_axis, shape_of
 from minilm.ops.arithmetic import abs, exp, minimum, sign, where
 from minilm.ops.elementary import some
-from minilm.ops.op import Op, Sample, normalize_axis, op, real, shape_of
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, real
 from minilm.ops.shape import reshape, split
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717

@@ -9,8 +9,10 @@ import numpy as np
 
 from minilm.backend import cpu
 from minilm.backend.reference import sum_dtype
+from minilm.ops.arguments import normalize_axes, normalize_axis, shape_of
 from minilm.ops.arithmetic import cast, exp, where
-from minilm.ops.op import Op, Sample, distinct, normalize_axes, normalize_axis, op, real, shape_of
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, distinct, real
 from minilm.ops.shape import concat, expand, flip, reshape, transpose
 
 

@@ -8,7 +8,8 @@ Integers stay integers.
 from __future__ import annotations
 
 from minilm.ops.arithmetic import sign
-from minilm.ops.op import Op, Sample, op, real
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, real
 
 BETWEEN = [Sample(real(2, 3, low=0.1, high=0.9)), Sample(real(3, low=-2.9, high=-2.6)), Sample(real(low=1.1, high=1.4))]
 """Numbers away from whole numbers and from halves between two, where rounding jumps."""

@@ -7,9 +7,11 @@ order; there is no division, so elements may be zero.
 
 from __future__ import annotations
 
+from minilm.ops.arguments import shape_of
 from minilm.ops.elementary import logaddexp
 from minilm.ops.logic import line
-from minilm.ops.op import Op, Sample, op, real, shape_of
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, real
 from minilm.ops.shape import along, concat
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from minilm.ops.arguments import shape_of
 from minilm.ops.arithmetic import add, mul, where
+from minilm.ops.explain import describe
 from minilm.ops.index import accumulate, advanced_index, basic_index, resolve
 from minilm.ops.logic import line
-from minilm.ops.op import Op, Sample, describe, integer, op, real, shape_of
+from minilm.ops.op import Op, op
 from minilm.ops.reduce import sum
+from minilm.ops.sample import Sample, integer, real
 from minilm.ops.shape import along, array_of, drop, home_of, reshape
 
 

@@ -8,7 +8,9 @@ import operator
 import numpy as np
 
 from minilm.backend import device_of, get_device, to_device
-from minilm.ops.op import Op, Sample, normalize_axes, normalize_axis, op, real, shape_of
+from minilm.ops.arguments import normalize_axes, normalize_axis, shape_of
+from minilm.ops.op import Op, op
+from minilm.ops.sample import Sample, real
 
 
 @op

@@ -1,6 +1,6 @@
 """What PyTorch and NumPy have functions for and one or two records say: each is a line of these, for arrays and Tensors alike.
 
-They are methods too (`minilm.operators`). Where the two libraries mean different things by one name, the docstring says whose
+They are methods too (`minilm.methods`). Where the two libraries mean different things by one name, the docstring says whose
 meaning it has here.
 """
 
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minilm.ops.activation import clip
+from minilm.ops.arguments import normalize_axis, shape_of
 from minilm.ops.arithmetic import add as _add
 from minilm.ops.arithmetic import div as _div
 from minilm.ops.arithmetic import mul, where
@@ -25,7 +26,6 @@ from minilm.ops.arrange import outer, repeat_interleave, tensordot
 from minilm.ops.index import gather as _gather
 from minilm.ops.linalg import matmul
 from minilm.ops.logic import all, isclose, isnan, isneginf, isposinf
-from minilm.ops.op import normalize_axis, shape_of
 from minilm.ops.reduce import max as largest
 from minilm.ops.reduce import mean, std, sum, var
 from minilm.ops.reduce import min as smallest

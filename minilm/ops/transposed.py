@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 
 from minilm.backend import device_of
+from minilm.ops.arguments import shape_of
 from minilm.ops.conv import Batched, Windows, as_pair, conv2d, correlate, correlate_backward, filter_gradient
-from minilm.ops.op import Sample, op, real, shape_of
+from minilm.ops.op import op
+from minilm.ops.sample import Sample, real
 from minilm.ops.shape import flip, pad, reshape, squeeze, swapaxes, unsqueeze
 
 

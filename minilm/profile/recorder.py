@@ -151,7 +151,9 @@ class Recorder:
             self._memory.follow(arrived)
             self._note(call, [d for d in made if d is not None])
             self._leaves += [
-                p for p, d in zip(node.parents, made, strict=True) if d is not None and type(p) is not tuple
+                p[0]
+                for p, d in zip(node.parents, made, strict=True)
+                if p is not None and d is not None and type(p[0]) is not Node
             ]
         self._clock.resume()
 

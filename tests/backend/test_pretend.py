@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import minilm as ml
-from minilm.backend import DeviceError, cpu, device_of, get_device, held_once, to_device, to_host
+from minilm.backend import DeviceError, cpu, device_of, get_device, to_device, to_host
 from minilm.backend.cuda.accelerator import Accelerator
+from minilm.graph import held_once
 from tests.backend import pretend
 from tests.backend.pretend import PretendError, xp
 

@@ -12,7 +12,6 @@ from minilm.backend import (
     cpu,
     device_of,
     get_device,
-    held_once,
     is_device_name,
     to_device,
     to_host,
@@ -97,21 +96,6 @@ def test_numpy_scalars_become_arrays():
     assert as_array(np.float32(1)).shape == ()
     assert as_array(np.float32(1)).dtype == np.float32
     assert as_array(2.0) == 2.0
-
-
-def test_held_once():
-    arrays = [np.ones(3), np.ones((2, 3)), np.ones(3)[1:], np.float32(1.0)]
-    assert held_once(arrays, 0)
-    view = arrays[1].T
-    assert not held_once(arrays, 1)
-    del view
-    assert held_once(arrays, 1)
-    other = arrays[0]
-    assert not held_once(arrays, 0)
-    assert other is arrays[0]
-    assert not held_once(arrays, 2)  # a view of memory that belongs to another array
-    assert not held_once(arrays, 3)  # a NumPy scalar cannot be written to
-    assert held_once({0: np.ones(3)}, 0)
 
 
 def test_copies_are_the_device_itself(device):

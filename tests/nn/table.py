@@ -3,7 +3,7 @@
 import numpy as np
 
 from minilm import nn
-from minilm.ops.op import distinct, integer, real, simplex
+from minilm.ops.sample import distinct, integer, real, simplex
 
 PADDING = np.array([[False, False, True], [False, False, False]])
 

@@ -9,7 +9,7 @@ import pytest
 import minilm as ml
 from minilm.backend import to_device
 from minilm.ops import REGISTRY
-from minilm.ops.op import DISCRETE, Arg
+from minilm.ops.sample import DISCRETE, Arg
 
 pytestmark = pytest.mark.host  # it places its tensors itself
 INTEGERS = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]

@@ -5,7 +5,7 @@ import pytest
 
 import minilm as ml
 from minilm.ops import REGISTRY
-from minilm.ops.op import Arg
+from minilm.ops.sample import Arg
 
 ALONG = [name for name, op in REGISTRY.items() if {"axis", "axis0", "axes"} & op.params.keys()]
 REFUSES = {

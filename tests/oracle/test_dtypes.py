@@ -7,7 +7,7 @@ import pytest
 
 import minilm as ml
 from minilm.ops import REGISTRY
-from minilm.ops.linalg import einsum
+from minilm.ops.einsum import einsum
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional

@@ -7,9 +7,9 @@ import pytest
 
 import minilm as ml
 from minilm import nn
-from minilm.operators import Operators
+from minilm.methods import Methods
 from minilm.ops import REGISTRY
-from minilm.ops.op import SPELLINGS
+from minilm.ops.arguments import SPELLINGS, own_name
 
 X = [[1.5, -2.0, 3.0], [0.5, 4.0, -1.0]]
 
@@ -75,7 +75,7 @@ def test_public_names_exist_and_leave_pythons_alone():
 
 def test_methods_say_what_they_are():
     """Each public name of the mixin has a docstring: ``help(ml.Tensor)`` is a reference."""
-    silent = [name for name, value in vars(Operators).items() if not name.startswith("_") and not value.__doc__]
+    silent = [name for name, value in vars(Methods).items() if not name.startswith("_") and not value.__doc__]
     assert silent == []
 
 
@@ -93,7 +93,7 @@ SPELLED = [
     for i, sample in enumerate(op.samples)
     for other, names in SPELLINGS.items()
     for own in names
-    if own in sample.params and other not in op.params and op._own_name(other) == own
+    if own in sample.params and other not in op.params and own_name(op, other) == own
 ]
 
 
