@@ -21,7 +21,7 @@ from minilm.terminal import did_you_mean, say
 
 if TYPE_CHECKING:
     from minilm.models.gpt import GPTConfig
-    from minilm.recipes import Recipe
+    from minilm.training.recipes import Recipe
 
 PROMPT = "\n"
 FIRST_STEPS = """\
@@ -138,7 +138,7 @@ def _help_alone(p: Parser) -> None:
 
 
 def _train_parser(commands: Any) -> None:
-    from minilm.recipes import RECIPES
+    from minilm.training.recipes import RECIPES
 
     p = commands.add_parser(
         "train",
@@ -313,8 +313,8 @@ def _book_parser(commands: Any) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """``minilm train``"""
-    from minilm.recipes import find_recipe, resume_run, start_run
-    from minilm.train import train
+    from minilm.training.loop import train
+    from minilm.training.recipes import find_recipe, resume_run, start_run
 
     device = _device(options)  # before a folder is made
     given = {k: v for k, v in vars(options).items() if v is not None and k not in NO_SETTINGS}
@@ -388,7 +388,7 @@ def check_settings(recipe: Recipe, given: dict[str, Any], device: str = "cpu") -
     from minilm.backend.detect import memory
     from minilm.models.gpt import GPTConfig
     from minilm.models.size import parameter_count, training_bytes
-    from minilm.settings import TrainConfig
+    from minilm.training.settings import TrainConfig
 
     kind = given.get("tokenizer", recipe.tokenizer)
     if "vocab_size" in given and kind != "bpe":
@@ -441,9 +441,9 @@ def _named(option: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _settings_named(given: dict[str, Any], folder: Path) -> Iterator[None]:
     """Within it, an error names the option that the user typed, not the setting that it stands for, nor none."""
-    from minilm.checkpoint import CheckpointError
     from minilm.data import DataError
     from minilm.text import TokenizerError
+    from minilm.training.checkpoint import CheckpointError
 
     try:
         yield
@@ -510,8 +510,8 @@ def encode_prompt(tokenizer: Any, prompt: str) -> list[int]:
 
 def run_generate(options: argparse.Namespace) -> int:
     """``minilm generate``"""
-    from minilm.run import Run
     from minilm.text import TextStream
+    from minilm.training.run import Run
 
     device = _device(options)
     with _named("RUN"):

@@ -2,8 +2,8 @@
 
 import hashlib
 
-from minilm.checkpoint import canonical
-from minilm.recipes import Recipe, start_run
+from minilm.training.checkpoint import canonical
+from minilm.training.recipes import Recipe, start_run
 
 TEXT = "".join(f"{n} plus {m} is {n + m}.\n" for n in range(30) for m in range(10))
 OPTIONS = {"n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4, "steps": 12, "eval_every": 4,

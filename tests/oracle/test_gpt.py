@@ -58,8 +58,8 @@ def test_losses_and_gradients_over_twenty_steps(bias, tie):
 @pytest.mark.slow
 def test_a_hundred_and_fifty_steps_of_the_recipe_end_at_the_same_loss(tmp_path):
     """The whole recipe, its text, schedule and evaluation: the two trainings do not drift apart."""
-    from minilm.recipes import find_recipe, start_run
-    from minilm.train import Training, learning_rate_at
+    from minilm.training.loop import Training, learning_rate_at
+    from minilm.training.recipes import find_recipe, start_run
 
     run, text = start_run(tmp_path / "run", find_recipe("nanogpt-cpu"), {"steps": 150})
     training, config = Training(run, text, "cpu"), run.train_config

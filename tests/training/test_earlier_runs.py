@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 from minilm import random
-from minilm.checkpoint import load_arrays
 from minilm.data import random_blocks
 from minilm.models import GPT, GPTConfig
 from minilm.optim import AdamW, clip_grad_norm_
-from minilm.recipes import resume_run
-from minilm.run import Run
-from minilm.train import train
+from minilm.training.checkpoint import load_arrays
+from minilm.training.loop import train
+from minilm.training.recipes import resume_run
+from minilm.training.run import Run
 from tests.tiny import text_file
 
 pytestmark = pytest.mark.host  # runs name their device

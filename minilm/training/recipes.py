@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from minilm.checkpoint import CheckpointError
 from minilm.data import TABLE, fetch_url, iter_text, open_tokens, read_token_header, write_tokens
 from minilm.models.gpt import GPTConfig
-from minilm.run import Run
-from minilm.settings import TextSource, TrainConfig, check_changes
 from minilm.text import BPETokenizer, CharTokenizer, Tokenizer, load_tokenizer
-from minilm.train import TokenizedText
+from minilm.training.checkpoint import CheckpointError
+from minilm.training.loop import TokenizedText
+from minilm.training.run import Run
+from minilm.training.settings import TextSource, TrainConfig, check_changes
 
 TRAIN_SHARE = 0.9  # of the text's characters; the rest is for validation
 IN_MEMORY = 200_000_000  # characters; a longer text goes to token files on the disk

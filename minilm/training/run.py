@@ -15,7 +15,7 @@ What a reader may rely on, whatever stops the writer (``kill -9``, a full disk, 
    averages and the loss of the weights are finite.
 6. Files of one run know each other: config.json has the SHA-256 of the tokenizer, and a fingerprint of all settings
    that shape the numbers; the other two carry that fingerprint and the SHA-256 of what they hold.
-7. One process at a time writes (`minilm.lock`). Reading needs no lock.
+7. One process at a time writes (`minilm.training.lock`). Reading needs no lock.
 8. Whoever finds a file that is missing, damaged, of another run or of a later version says so, and changes nothing. What is
    lost without harm is made anew: loss.png, train.tokens and validation.tokens, metrics.jsonl (the lines on record), and
    model.safetensors, from the next evaluation.
@@ -36,7 +36,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from minilm.checkpoint import (
+from minilm.files import atomic_write, is_leftover, remove_leftovers
+from minilm.models.gpt import GPT, GPTConfig
+from minilm.tensor import Tensor
+from minilm.text import Tokenizer, load_tokenizer
+from minilm.training.checkpoint import (
     CheckpointError,
     RunError,
     canonical,
@@ -46,13 +50,18 @@ from minilm.checkpoint import (
     save_json,
     save_sealed,
 )
-from minilm.files import atomic_write, is_leftover, remove_leftovers
-from minilm.journal import append, append_line, content_of, read_lines, sync
-from minilm.lock import LOCK, FolderLock
-from minilm.models.gpt import GPT, GPTConfig
-from minilm.settings import MAY_CHANGE, SCHEDULE, Phase, TextSource, TrainConfig, check_changes, fingerprint, from_json
-from minilm.tensor import Tensor
-from minilm.text import Tokenizer, load_tokenizer
+from minilm.training.journal import append, append_line, content_of, read_lines, sync
+from minilm.training.lock import LOCK, FolderLock
+from minilm.training.settings import (
+    MAY_CHANGE,
+    SCHEDULE,
+    Phase,
+    TextSource,
+    TrainConfig,
+    check_changes,
+    fingerprint,
+    from_json,
+)
 from minilm.types import Arrays, Pathish
 
 FORMAT, VERSIONS = "minilm run", (1, 2)

@@ -16,19 +16,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minilm import lock
-from minilm.checkpoint import CheckpointError, RunError, load_arrays, save_arrays, seal
 from minilm.cli import main, parser
 from minilm.graph import no_grad
 from minilm.models import GPTConfig
-from minilm.recipes import Recipe, resume_run, start_run
-from minilm.run import FILES, Run
-from minilm.settings import FIXED, MAY_CHANGE, SCHEDULE, TrainConfig
 from minilm.text import CharTokenizer
-from minilm.train import Training, learning_rate_at, train
-from tests import damage
-from tests.damage import contents
+from minilm.training import lock
+from minilm.training.checkpoint import CheckpointError, RunError, load_arrays, save_arrays, seal
+from minilm.training.loop import Training, learning_rate_at, train
+from minilm.training.recipes import Recipe, resume_run, start_run
+from minilm.training.run import FILES, Run
+from minilm.training.settings import FIXED, MAY_CHANGE, SCHEDULE, TrainConfig
 from tests.tiny import FLAGS, OPTIONS, TEXT, resealed, text_file, tiny_run
+from tests.training import damage
+from tests.training.damage import contents
 
 pytestmark = pytest.mark.host  # runs name their device
 
@@ -39,7 +39,9 @@ COMMAND = [sys.executable, "-m", "minilm", "train", "--quiet"]
 @pytest.fixture(autouse=True)
 def _no_picture(monkeypatch):
     """Drawing takes longer than a tiny run; the runs that are shared by tests have real pictures."""
-    monkeypatch.setattr("minilm.train.plot_losses", lambda run: (run.folder / "loss.png").write_bytes(b"\x89PNG"))
+    monkeypatch.setattr(
+        "minilm.training.loop.plot_losses", lambda run: (run.folder / "loss.png").write_bytes(b"\x89PNG")
+    )
 
 
 def stop_at(monkeypatch, step, number=signal.SIGINT):
@@ -71,7 +73,7 @@ def stopped_run(folder, name, text, seed=1337, step=6, **options):
     source = folder / f"{name}.txt"
     source.write_text(text, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("minilm.recipes.IN_MEMORY", 1000)
+        patch.setattr("minilm.training.recipes.IN_MEMORY", 1000)
         stop_at(patch, step)
         recipe = Recipe("tiny", data=str(source), tokenizer="char")
         run, ids = start_run(folder / name, recipe, {**OPTIONS, "n_embd": 8, "seed": seed, **options})
@@ -156,7 +158,7 @@ EVERY = 41
 
 
 def test_damaged_files_are_named_or_harmless(stopped, other, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("minilm.recipes.IN_MEMORY", 1000)
+    monkeypatch.setattr("minilm.training.recipes.IN_MEMORY", 1000)
     cases = all_damages(stopped, other)
     assert len(cases) > 1500
     assert problems(stopped, other, tmp_path, cases[::EVERY]) == []
@@ -164,7 +166,7 @@ def test_damaged_files_are_named_or_harmless(stopped, other, tmp_path, monkeypat
 
 @pytest.mark.slow
 def test_all_damaged_files_are_named_or_harmless(stopped, other, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("minilm.recipes.IN_MEMORY", 1000)
+    monkeypatch.setattr("minilm.training.recipes.IN_MEMORY", 1000)
     cases = [case for i, case in enumerate(all_damages(stopped, other)) if i % EVERY]
     assert problems(stopped, other, tmp_path, cases) == []
 
@@ -549,7 +551,7 @@ class FailingDisk:
         self.n, self.count = n, 0
         for name in ("fsync", "replace"):
             monkeypatch.setattr(os, name, self.counting(getattr(os, name)))
-        for module in ("files", "journal"):
+        for module in ("files", "training.journal"):
             monkeypatch.setattr(f"minilm.{module}.open", self.counting(open), raising=False)
 
     def counting(self, function):
@@ -652,7 +654,7 @@ def test_a_run_that_may_not_be_written_can_be_read(stopped, copy, monkeypatch):
 
 
 def test_a_line_that_the_disk_cut_is_taken_back(tmp_path, monkeypatch):
-    from minilm import journal
+    from minilm.training import journal
 
     path = tmp_path / "metrics.jsonl"
     journal.append_line(path, {"step": 1})
@@ -974,7 +976,7 @@ def test_tokens_a_second_are_those_of_the_updates(tmp_path, monkeypatch, steps, 
 
     for name, seconds in (("update", 1.0), ("evaluate", 100.0), ("save", 10.0)):
         taking(name, seconds)
-    monkeypatch.setattr("minilm.train.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("minilm.training.loop.time.perf_counter", lambda: now[0])
     train(run, text, device="cpu", progress=False)
     speeds = [line["tokens_per_second"] for line in run.metrics() if "loss" in line]
     assert speeds == [OPTIONS["batch_size"] * OPTIONS["block_size"]] * len(range(0, steps, 10))

@@ -8,12 +8,12 @@ import signal
 import numpy as np
 import pytest
 
-from minilm.checkpoint import CheckpointError, load_arrays
 from minilm.data import random_blocks
-from minilm.recipes import resume_run
-from minilm.run import Run, weights_of
-from minilm.settings import TrainConfig
-from minilm.train import Training, learning_rate_at, stop_requests, train
+from minilm.training.checkpoint import CheckpointError, load_arrays
+from minilm.training.loop import Training, learning_rate_at, stop_requests, train
+from minilm.training.recipes import resume_run
+from minilm.training.run import Run, weights_of
+from minilm.training.settings import TrainConfig
 from tests.tiny import resealed, tiny_run
 
 pytestmark = pytest.mark.host  # runs name their device
@@ -134,7 +134,7 @@ def test_a_finished_run_stays_finished(finished):
 
 
 def test_a_text_larger_than_memory_trains_from_the_disk_to_the_same_weights(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr("minilm.recipes.IN_MEMORY", 1000)
+    monkeypatch.setattr("minilm.training.recipes.IN_MEMORY", 1000)
     run, text = tiny_run(tmp_path)
     assert isinstance(text.train, np.memmap)
     np.testing.assert_array_equal(text.validation, finished[1].validation)
@@ -178,7 +178,7 @@ def test_an_accumulated_update_is_the_mean_over_its_batches(tmp_path, monkeypatc
         batches.append(random_blocks(*arguments))
         return batches[-1]
 
-    monkeypatch.setattr("minilm.train.random_blocks", noted)
+    monkeypatch.setattr("minilm.training.loop.random_blocks", noted)
     loss, norm = training.update()
     starts = [tuple(map(bytes, x)) for x, _ in batches]
     assert len(set(starts)) == 3

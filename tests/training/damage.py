@@ -10,13 +10,13 @@ import shutil
 
 import numpy as np
 
-from minilm.checkpoint import CheckpointError, load_arrays, save_arrays
 from minilm.data import DataError
 from minilm.random import get_state
-from minilm.recipes import resume_run
-from minilm.run import Run, weights_of
 from minilm.text import TokenizerError
-from minilm.train import Training
+from minilm.training.checkpoint import CheckpointError, load_arrays, save_arrays
+from minilm.training.loop import Training
+from minilm.training.recipes import resume_run
+from minilm.training.run import Run, weights_of
 
 NAMED = (CheckpointError, DataError, TokenizerError, ValueError, FileExistsError)
 WRONG = [None, True, "7", -3, 2**70, 1.5, float("inf"), float("-inf"), float("nan"), [], {}]

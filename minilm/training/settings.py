@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from minilm.checkpoint import CheckpointError, canonical
 from minilm.models.gpt import GPTConfig
+from minilm.training.checkpoint import CheckpointError, canonical
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 What an update does depends only on the weights, the optimizer's averages, the step's number and the seed: the batch of a step
 is drawn from a generator seeded with (seed, step), and dropout from a counter. So a run that was killed and resumed ends with
-the same weights, bit for bit, as one that was not. What is written when, and in which order, is the promise of `minilm.run`.
+the same weights, bit for bit, as one that was not. What is written when, and in which order, is the promise of `minilm.training.run`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ import numpy as np
 from minilm import random, terminal
 from minilm.backend import get_device
 from minilm.backend.detect import memory
-from minilm.checkpoint import CheckpointError, RunError, canonical, not_finite
 from minilm.data import random_blocks
 from minilm.files import atomic_write
 from minilm.graph import no_grad
@@ -33,9 +32,10 @@ from minilm.models.size import training_bytes
 from minilm.nn import functional as F
 from minilm.optim import AdamW, clip_grad_norm_
 from minilm.parallel import DataParallel, WorkerError
-from minilm.run import Checkpoint, Run, load_weights, warn, weights_of
-from minilm.settings import TrainConfig
 from minilm.tensor import Tensor
+from minilm.training.checkpoint import CheckpointError, RunError, canonical, not_finite
+from minilm.training.run import Checkpoint, Run, load_weights, warn, weights_of
+from minilm.training.settings import TrainConfig
 from minilm.types import HostArray
 
 LOG_EVERY = 10
