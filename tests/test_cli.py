@@ -24,6 +24,7 @@ from minilm.models import GPTConfig, generate
 from minilm.parallel import WorkerError
 from minilm.text import TokenizerError, WordPieceTokenizer
 from minilm.training.checkpoint import CheckpointError
+from minilm.training.language_model import LanguageModel
 from minilm.training.run import Run, TrainConfig
 from tests.tiny import FLAGS, text_file
 
@@ -311,7 +312,7 @@ def test_words_and_their_pieces(trained, monkeypatch, capsys, prompt, text):
         def generate(self, prompts, most, **options):
             return generate(self, prompts, most, **options)
 
-    monkeypatch.setattr(Run, "tokenizer", lambda self: tokenizer)
+    monkeypatch.setattr(LanguageModel, "tokenizer", lambda self, folder: tokenizer)
     monkeypatch.setattr(Run, "model", lambda self, device: Model())
     tokens = "2" if prompt == "\n" else "1"
     assert (

@@ -21,8 +21,7 @@ from minilm.models import GPT, GPTConfig
 from minilm.optim import AdamW, clip_grad_norm_
 from minilm.training.checkpoint import load_arrays
 from minilm.training.loop import train
-from minilm.training.recipes import resume_run
-from minilm.training.run import Run
+from minilm.training.recipes import open_run, resume_run
 from tests.tiny import text_file
 
 pytestmark = pytest.mark.host  # runs name their device
@@ -108,7 +107,7 @@ def test_an_earlier_run_goes_on_exactly(begun, version):
 def test_the_rates_of_a_phase_are_those_of_the_version_before(begun):
     folder = begun(2)
     train(*resume_run(folder), device="cpu", progress=False)
-    run = Run(folder)
+    run = open_run(folder)
     rates = {line["step"]: line["learning_rate"] for line in run.metrics() if "loss" in line}
     assert rates == {step: rate(step - 1, dataclasses.asdict(run.train_config), 5) for step in (10, 16)}
     assert rates == pytest.approx({10: 0.002889625322141366, 16: 0.00021037467785863423}, rel=1e-12)

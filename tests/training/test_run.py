@@ -22,16 +22,20 @@ from minilm.models import GPTConfig
 from minilm.text import CharTokenizer
 from minilm.training import lock
 from minilm.training.checkpoint import CheckpointError, RunError, load_arrays, save_arrays, seal
-from minilm.training.loop import Training, learning_rate_at, train
-from minilm.training.recipes import Recipe, resume_run, start_run
-from minilm.training.run import FILES, Run
-from minilm.training.settings import FIXED, MAY_CHANGE, SCHEDULE, TrainConfig
-from tests.tiny import FLAGS, OPTIONS, TEXT, resealed, text_file, tiny_run
+from minilm.training.language_model import LanguageModel
+from minilm.training.loop import Training, train
+from minilm.training.recipes import Recipe, open_run, resume_run, start_run
+from minilm.training.run import FILES as RUN_FILES
+from minilm.training.settings import FIXED as FIXED_IN_TRAINING
+from minilm.training.settings import MAY_CHANGE, SCHEDULE, TrainConfig
+from tests.tiny import FLAGS, OPTIONS, TEXT, rate_at, resealed, text_file, tiny_run
 from tests.training import damage
 from tests.training.damage import contents
 
 pytestmark = pytest.mark.host  # runs name their device
 
+FILES = (*RUN_FILES, *LanguageModel.files)
+FIXED = {**FIXED_IN_TRAINING, **LanguageModel.fixed}
 POSIX = os.name == "posix"
 COMMAND = [sys.executable, "-m", "minilm", "train", "--quiet"]
 
@@ -194,7 +198,7 @@ def test_a_model_of_a_later_version_is_refused(stopped, copy):
     arrays, about = load_arrays(folder / "model.safetensors")
     save_arrays(folder / "model.safetensors", arrays, sealed_again(arrays, {**about, "version": 99}))
     with pytest.raises(CheckpointError, match="version 99, this minilm reads 1 and 2"):
-        Run(folder).model("cpu")
+        open_run(folder).model("cpu")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "checkpoint.safetensors"])
@@ -214,10 +218,10 @@ def test_an_edited_config_is_named(stopped, copy):
     config["model"]["n_head"] = 4
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match="config.json was edited or damaged"):
-        Run(folder)
+        open_run(folder)
     (folder / "config.json").write_text(json.dumps(resealed(config)))
     with pytest.raises(CheckpointError, match="belongs to another run"):
-        Run(folder).model("cpu")
+        open_run(folder).model("cpu")
 
 
 def test_a_tokenizer_with_its_characters_reversed_is_refused(stopped, copy):
@@ -265,17 +269,17 @@ def test_a_run_of_version_1_is_read_and_goes_on(version_1):
         np.testing.assert_array_equal(array, before[f"model.{name}"])
     outcome = go_on(version_1)
     assert (outcome.reason, outcome.step) == ("finished", 12)
-    assert [line["step"] for line in Run(version_1).metrics() if "validation_loss" in line] == [0, 4, 8, 12]
+    assert [line["step"] for line in open_run(version_1).metrics() if "validation_loss" in line] == [0, 4, 8, 12]
     assert load_arrays(version_1 / "checkpoint.safetensors")[1]["version"] == 2
     damage.generate(version_1)
     assert go_on(version_1, {"steps": 14}).step == 14
-    assert Run(version_1).phases == [(12, {"steps": 14})]
+    assert open_run(version_1).phases == [(12, {"steps": 14})]
     damage.generate(version_1)
 
 
 def test_a_new_phase_of_a_run_of_version_1_reads_its_old_files(version_1):
     assert go_on(version_1, {"learning_rate": 5e-4}).step == 12
-    assert Run(version_1).phases == [(7, {"learning_rate": 5e-4})]
+    assert open_run(version_1).phases == [(7, {"learning_rate": 5e-4})]
 
 
 def test_a_file_of_version_1_in_a_run_of_this_version_is_refused(version_1, stopped, copy):
@@ -467,13 +471,13 @@ def test_a_run_is_trained_by_one_process_and_a_killed_one_s_lock_is_free(tmp_pat
     assert (folder / lock.LOCK).exists()
     Training.resume(*resume_run(folder), "cpu")
     assert not (folder / lock.LOCK).exists()
-    steps = [line["step"] for line in Run(folder).metrics() if "loss" in line]
+    steps = [line["step"] for line in open_run(folder).metrics() if "loss" in line]
     assert steps == sorted(set(steps))
 
 
 def test_two_objects_of_one_process_do_not_train_the_same_run(stopped, copy):
     folder = copy(stopped)
-    first, (second, text) = Run(folder), resume_run(folder)
+    first, (second, text) = open_run(folder), resume_run(folder)
     with first.locked(), first.locked():
         before = contents(folder)
         with pytest.raises(RunError, match=rf"in use by process {os.getpid()} \(this one\), since"):
@@ -486,7 +490,7 @@ def test_two_objects_of_one_process_do_not_train_the_same_run(stopped, copy):
 
 def test_a_run_that_is_trained_can_be_read(stopped, copy):
     folder = copy(stopped)
-    with Run(folder).locked():
+    with open_run(folder).locked():
         damage.generate(folder)
 
 
@@ -601,7 +605,7 @@ def check_a_failing_disk(tmp_path, monkeypatch, numbers):
             go_on(folder)
         assert_same_weights(folder, calm)
         strip = [
-            [{k: v for k, v in line.items() if k != "tokens_per_second"} for line in Run(f).metrics()]
+            [{k: v for k, v in line.items() if k != "tokens_per_second"} for line in open_run(f).metrics()]
             for f in (folder, calm)
         ]
         assert strip[0] == strip[1], n
@@ -849,16 +853,16 @@ def test_lines_that_cannot_be_read_are_kept_aside(stopped, copy, capsys, bad):
     path = folder / "metrics.jsonl"
     good = path.read_bytes()
     path.write_bytes(good + bad + b"\n" + good[:0] + bad)
-    assert Run(folder).metrics() == Run(stopped).metrics()
+    assert open_run(folder).metrics() == open_run(stopped).metrics()
     go_on(folder)
     assert (folder / "metrics.damaged").read_bytes() == bad + b"\n" + bad + b"\n"
     assert path.read_bytes().startswith(good)
     assert f"2 lines of {path} could not be read; moved to {folder / 'metrics.damaged'}" in capsys.readouterr().err
-    assert [line["step"] for line in Run(folder).metrics() if "validation_loss" in line] == [0, 4, 8, 12]
+    assert [line["step"] for line in open_run(folder).metrics() if "validation_loss" in line] == [0, 4, 8, 12]
 
 
 def test_numbers_that_are_not_finite_are_logged_as_null(stopped, copy):
-    run = Run(copy(stopped))
+    run = open_run(copy(stopped))
     run.log(step=7, gradient_norm=math.inf, loss=1.0)
     assert run.metrics()[-1] == {"step": 7, "gradient_norm": None, "loss": 1.0}
     assert "Infinity" not in (run.folder / "metrics.jsonl").read_text()
@@ -908,11 +912,13 @@ def test_a_terminal_that_is_closed_loses_no_step(tmp_path):
                              start_new_session=True)  # fmt: skip
     os.close(slave)
     wait_for(
-        lambda: any("loss" in line for line in Run(folder).metrics()) if (folder / "metrics.jsonl").exists() else False
+        lambda: (
+            any("loss" in line for line in open_run(folder).metrics()) if (folder / "metrics.jsonl").exists() else False
+        )
     )
     os.close(master)
     child.wait(60)
-    logged = Run(folder).metrics()[-1]["step"]
+    logged = open_run(folder).metrics()[-1]["step"]
     assert step_of(folder) >= logged > 0
 
 
@@ -976,7 +982,7 @@ def test_tokens_a_second_are_those_of_the_updates(tmp_path, monkeypatch, steps, 
 
     for name, seconds in (("update", 1.0), ("evaluate", 100.0), ("save", 10.0)):
         taking(name, seconds)
-    monkeypatch.setattr("minilm.training.loop.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("minilm.training.progress.time.perf_counter", lambda: now[0])
     train(run, text, device="cpu", progress=False)
     speeds = [line["tokens_per_second"] for line in run.metrics() if "loss" in line]
     assert speeds == [OPTIONS["batch_size"] * OPTIONS["block_size"]] * len(range(0, steps, 10))
@@ -1004,10 +1010,10 @@ VALUES = {"steps": 20, "learning_rate": 5e-4, "min_learning_rate": 5e-5, "warmup
 @pytest.mark.parametrize("name", MAY_CHANGE)
 def test_each_setting_that_may_change_does(stopped, copy, name):
     run, text = resume_run(copy(stopped), {name: VALUES[name]})
-    assert getattr(run.train_config, name) == VALUES[name] != getattr(Run(stopped).train_config, name)
+    assert getattr(run.train_config, name) == VALUES[name] != getattr(open_run(stopped).train_config, name)
     assert run.phases == [(7, {name: VALUES[name]})]
     assert run.schedule_began == (7 if name in SCHEDULE else 0)
-    assert Run(run.folder).train_config == run.train_config
+    assert open_run(run.folder).train_config == run.train_config
     training = Training.resume(run, text, "cpu")
     with training.parallel:
         assert training.step == 7
@@ -1030,10 +1036,10 @@ def test_a_finished_run_goes_on_with_another_rate_and_more_steps(finished, copy,
     before = load_arrays(folder / "model.safetensors")[1]["validation_loss"]
     assert main(["train", "--resume", str(folder), "--quiet", "--learning-rate", "0.002", "--steps", "20"]) == 0
     assert "phase 2, begun after step 12: steps 20, learning rate 0.002" in capsys.readouterr().out
-    run = Run(folder)
+    run = open_run(folder)
     assert run.phases == [(12, {"learning_rate": 0.002, "steps": 20})]
     rates = {line["step"]: line["learning_rate"] for line in run.metrics() if "loss" in line}
-    assert rates[20] == learning_rate_at(19, run.train_config, 12)
+    assert rates[20] == rate_at(19, run.train_config, 12)
     assert [line["step"] for line in run.metrics() if "final_validation_loss" in line] == [12, 20]
     assert load_arrays(folder / "model.safetensors")[1]["validation_loss"] <= before
 
@@ -1041,9 +1047,7 @@ def test_a_finished_run_goes_on_with_another_rate_and_more_steps(finished, copy,
 def test_the_schedule_of_a_phase_begins_where_the_phase_does():
     config = TrainConfig(steps=150, warmup=10, learning_rate=1.0, min_learning_rate=0.1)
     alone = TrainConfig(steps=100, warmup=10, learning_rate=1.0, min_learning_rate=0.1)
-    assert [learning_rate_at(50 + s, config, 50) for s in range(101)] == [
-        learning_rate_at(s, alone) for s in range(101)
-    ]
+    assert [rate_at(50 + s, config, 50) for s in range(101)] == [rate_at(s, alone) for s in range(101)]
 
 
 @pytest.mark.parametrize("step", [7, 10])
@@ -1131,5 +1135,5 @@ def test_a_checkpoint_of_another_run_s_phase_is_refused(stopped, copy):
 def test_the_tokenizer_of_a_run_is_kept_with_its_hash(tmp_path):
     """Written once, and known to the run by what it says."""
     run, _ = tiny_run(tmp_path)
-    assert run.tokenizer().to_dict() == CharTokenizer.train(TEXT).to_dict()
-    assert json.loads((run.folder / "config.json").read_text())["tokenizer_sha256"] == run.tokenizer_sha256()
+    assert run.task.tokenizer(run.folder).to_dict() == CharTokenizer.train(TEXT).to_dict()
+    assert json.loads((run.folder / "config.json").read_text())["tokenizer_sha256"] == run.task.tokenizer_sha256
