@@ -1,7 +1,7 @@
 """The training loop, and going on after it was interrupted. What it trains is a `minilm.training.task.Task`.
 
 What an update does depends only on the weights, the optimizer's averages, the step's number and the seed: the batch of a step
-is drawn from a generator seeded with (seed, step), and dropout from a counter. So a run that was killed and resumed ends with
+is drawn from a generator seeded with (seed, step, part), and dropout from a counter. So a run that was killed and resumed ends with
 the same weights, bit for bit, as one that was not. What is written when, and in which order, is the promise of `minilm.training.run`.
 """
 

@@ -29,7 +29,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import math
 import os
 import shlex
@@ -38,27 +37,23 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from minilm.files import atomic_write, is_leftover, remove_leftovers
+from minilm.files import atomic_write, remove_leftovers
 from minilm.nn.module import Module
 from minilm.tensor import Tensor
 from minilm.training.checkpoint import (
     CheckpointError,
     RunError,
-    canonical,
-    load_json,
     load_sealed,
     not_finite,
-    save_json,
     save_sealed,
 )
+from minilm.training.config import RunConfig, read_config
+from minilm.training.folder import TAKEN, make_folder, names_of_unfinished_start, remove_files, remove_folders
 from minilm.training.journal import append, append_line, content_of, read_lines, sync
 from minilm.training.lock import LOCK, FolderLock
-from minilm.training.settings import MAY_CHANGE, SCHEDULE, Phase, TrainConfig, check_changes, from_json
+from minilm.training.settings import Phase, TrainConfig, check_changes
 from minilm.training.task import RunFile, Task
 from minilm.types import Arrays, Pathish, Shape
-
-FORMAT, VERSIONS = "minilm run", (1, 2, 3)
-ONLY_TASK = "language model"  # of versions 1 and 2
 
 FILES = (
     RunFile("config.json", "the task, and the settings of every phase; written last of the first files", ("resume", "generate"), True),
@@ -72,6 +67,11 @@ FILES = (
 )  # fmt: skip
 WEIGHTS, CHECKPOINT = "minilm weights", "minilm checkpoint"
 T = TypeVar("T", bound=Task)
+
+
+def files_of(kind: type[Task]) -> tuple[RunFile, ...]:
+    """The files of a run with a task of that class."""
+    return *FILES, *kind.files
 
 
 class Checkpoint(NamedTuple):
@@ -111,10 +111,8 @@ class Run(Generic[T]):
         kind: the class of its task.
 
     Attributes:
-        task: what it trains.
-        train_config: the settings that hold now: those of the last phase.
-        phases: the phases after the first, each with the step at which it began.
-        schedule_began: the step at which the learning rate's schedule began (0, or that of the last phase that changed it).
+        folder: the run's.
+        config: what its config.json holds.
 
     Raises:
         CheckpointError: there is no run in the folder, it is of another task, or its config.json is damaged or was edited.
@@ -126,62 +124,27 @@ class Run(Generic[T]):
         self._made: list[Path] | None = None  # the folders that `create` made, as long as nothing was trained
         if not self.folder.is_dir():
             raise CheckpointError(f"{self.folder} is not a folder: expected a run, as `minilm train` makes it.")
-        path = self.folder / "config.json"
-        config = load_json(path)
-        if (found := config.pop("format", None)) != FORMAT:
-            raise CheckpointError(f"{path} does not belong to a minilm run: its 'format' is {found!r}.")
-        self.version = config.pop("version", None)
-        if type(self.version) is not int or self.version not in VERSIONS:
-            raise CheckpointError(
-                f"{path} has version {self.version!r}, this minilm reads {', '.join(map(str, VERSIONS[:-1]))} and {VERSIONS[-1]}: "
-                "use the minilm that wrote it."
-            )
-        own = self._own_fields(config, path)
-        if own["task"] != kind.name:
-            raise CheckpointError(f"{path} is of a run whose task is {own['task']!r}, expected {kind.name!r}.")
-        self.phases: list[Phase] = []
-        self.unsigned: bool = own["unsigned"]  # whether its files may lack fingerprints
-        self._configs = [from_json(TrainConfig, own["training"], f"{path}: training")]
-        self.task = kind.from_json(config, path, self.version)
-        for number, entry in enumerate(own["phases"]):
-            self._read_phase(entry, f"{path}: phase {number + 2}")
-        self.train_config = self._configs[-1]
-        changed = [phase.began for phase in self.phases if set(SCHEDULE) & set(phase.changes)]
-        self.schedule_began = changed[-1] if changed else 0
-        if own["fingerprint"] not in (None, self.fingerprints()[-1]):
-            raise CheckpointError(
-                f"{path} was edited or damaged: its settings do not have the fingerprint that stands in it. Restore it from a copy; "
-                "a run's settings are changed with minilm train --resume RUN and the options, which begins a new phase."
-            )
+        self.config = read_config(self.folder / "config.json", kind)
 
-    def _own_fields(self, config: dict[str, Any], path: Path) -> dict[str, Any]:
-        """Takes the fields out of a config.json that are the run's own, whatever its task; of version 1 with what it lacks."""
-        earlier: dict[int, dict[str, Any]] = {
-            1: {"task": ONLY_TASK, "fingerprint": None, "unsigned": True, "phases": []},
-            2: {"task": ONLY_TASK},
-        }
-        kinds = {"task": str, "fingerprint": str, "unsigned": bool, "training": dict, "phases": list}
-        own = dict(earlier.get(self.version, {}))
-        for name, kind in kinds.items():
-            if name in own:
-                continue
-            if name not in config:
-                raise CheckpointError(f"{path}: missing fields {[name]}.")
-            own[name] = config.pop(name)
-            if type(own[name]) is not kind and name != "training":  # which is checked field by field
-                raise CheckpointError(f"{path}: {name} should be of type {kind.__name__}, it is {own[name]!r}.")
-        return own
+    @property
+    def task(self) -> T:
+        """What it trains."""
+        return self.config.task
 
-    def _read_phase(self, entry: Any, where: str) -> None:
-        if not isinstance(entry, dict) or set(entry) != {"began", "changes"} or not isinstance(entry["changes"], dict):
-            raise CheckpointError(f"{where} should be an object with 'began' and 'changes', it is {entry!r}.")
-        began, changes = entry["began"], entry["changes"]
-        if type(began) is not int or began < (self.phases[-1].began if self.phases else 0):
-            raise CheckpointError(f"{where}: began should be a step not before the last phase's, it is {began!r}.")
-        if not changes or not set(changes) <= set(MAY_CHANGE):
-            raise CheckpointError(f"{where}: changes should name settings of {MAY_CHANGE}, it names {sorted(changes)}.")
-        self._configs.append(from_json(TrainConfig, {**dataclasses.asdict(self._configs[-1]), **changes}, where))
-        self.phases.append(Phase(began, changes))
+    @property
+    def phases(self) -> list[Phase]:
+        """The phases after the first, each with the step at which it began."""
+        return self.config.phases
+
+    @property
+    def train_config(self) -> TrainConfig:
+        """The settings that hold now: those of the last phase."""
+        return self.config.settings(len(self.phases))
+
+    @property
+    def schedule_began(self) -> int:
+        """The step at which the learning rate's schedule began."""
+        return self.config.schedule_began
 
     # -- beginning ----------------------------------------------------------------------------------------------------
 
@@ -202,25 +165,26 @@ class Run(Generic[T]):
         folder = Path(folder)
         made: list[Path] = []
         try:
-            unfinished = _names_of_unfinished_start(folder, kind)
-            made = _make_folder(folder)
+            first = {entry.name for entry in files_of(kind) if entry.first} - {"config.json"}
+            unfinished = names_of_unfinished_start(folder, first)
+            made = make_folder(folder)
             lock = FolderLock(folder)
             try:
                 if not set(os.listdir(folder)) <= {LOCK, *unfinished}:
-                    raise FileExistsError(_TAKEN.format(folder=folder))
+                    raise FileExistsError(TAKEN.format(folder=folder))
                 for name in unfinished - {LOCK}:
                     (folder / name).unlink()
-                _write_config(folder, make_task(folder), training, [], False)
+                RunConfig(make_task(folder), training, []).write(folder / "config.json")
                 run = cls(folder, kind)
             except FileExistsError:
                 raise
             except BaseException:
-                _remove_files(folder, kind)
+                remove_files(folder, {entry.name for entry in files_of(kind)})
                 raise
             finally:
                 lock.release()
         except BaseException as error:
-            _remove_folders(made)
+            remove_folders(made)
             if isinstance(error, OSError) and not isinstance(error, FileExistsError):
                 raise RunError(
                     f"the run's folder {folder} cannot be made ({error.strerror or error}): choose another --out, or make room for it."
@@ -242,8 +206,8 @@ class Run(Generic[T]):
         except BaseException as error:
             begun = not isinstance(error, Exception) and (self.folder / "checkpoint.safetensors").exists()
             if self._made is not None and not begun and (self._lock is None or self._lock.holds()):
-                _remove_files(self.folder, type(self.task))
-                _remove_folders(self._made)
+                remove_files(self.folder, {entry.name for entry in files_of(type(self.task))})
+                remove_folders(self._made)
             raise
 
     @property
@@ -315,14 +279,10 @@ class Run(Generic[T]):
         with self.locked():
             self._check_place()
             phases = [*self.phases, Phase(step, changes)]
-            _write_config(self.folder, self.task, self._configs[0], phases, self.unsigned)
+            dataclasses.replace(self.config, phases=phases).write(self.folder / "config.json")
         return Run(self.folder, type(self.task))
 
     # -- what belongs together ----------------------------------------------------------------------------------------
-
-    def fingerprints(self) -> list[str]:
-        """Of each phase: the SHA-256 of everything that its numbers depend on (`Task.signature`)."""
-        return [_fingerprint(self.task, self._configs[0], self.phases[:count]) for count in range(len(self.phases) + 1)]
 
     def _phase_of(self, path: Path, about: dict[str, Any]) -> int | None:
         """In which of the run's phases a file was written; None for one of version 1.
@@ -330,9 +290,9 @@ class Run(Generic[T]):
         Raises:
             CheckpointError: it is another run's.
         """
-        if "run" not in about and about["version"] == 1 and self.unsigned:
+        if "run" not in about and about["version"] == 1 and self.config.unsigned:
             return None
-        prints = self.fingerprints()
+        prints = self.config.fingerprints()
         if about.get("run") not in prints:
             raise CheckpointError(
                 f"{path} belongs to another run (its fingerprint is not one of config.json's): put this run's own file back."
@@ -376,14 +336,19 @@ class Run(Generic[T]):
     def save_model(self, model: Module, step: int, validation_loss: float) -> None:
         """Makes the model's weights, those after `step`, the run's best."""
         self._check_place()
-        about = {"format": WEIGHTS, "run": self.fingerprints()[-1], "step": step, "validation_loss": validation_loss}
+        about = {
+            "format": WEIGHTS,
+            "run": self.config.fingerprints()[-1],
+            "step": step,
+            "validation_loss": validation_loss,
+        }
         save_sealed(self.folder / "model.safetensors", weights_of(model), about)
 
     def save_checkpoint(self, arrays: Arrays, about: dict[str, Any]) -> None:
         """Replaces the checkpoint, once the lines of metrics.jsonl that it counts are on the disk."""
         self._check_place()
         sync(self.folder / "metrics.jsonl")
-        about = {"format": CHECKPOINT, "run": self.fingerprints()[-1], **about}
+        about = {"format": CHECKPOINT, "run": self.config.fingerprints()[-1], **about}
         save_sealed(self.folder / "checkpoint.safetensors", arrays, about)
 
     def load_checkpoint(self) -> Checkpoint | None:
@@ -428,8 +393,8 @@ class Run(Generic[T]):
 
     def _check_when(self, path: Path, step: int, phase: int) -> None:
         """Refuses a checkpoint of a step that its phase does not have."""
-        if step > self._configs[phase].steps:
-            raise CheckpointError(f"{path} is damaged: its step is {step} of {self._configs[phase].steps}.")
+        if step > (steps := self.config.settings(phase).steps):
+            raise CheckpointError(f"{path} is damaged: its step is {step} of {steps}.")
         began = self.phases[phase - 1].began if phase else 0
         later = [p.began for p in self.phases[phase:]]
         if step < began or any(b != step for b in later):
@@ -479,82 +444,12 @@ class Run(Generic[T]):
         Raises:
             CheckpointError: something else is in the place of one.
         """
-        for entry in (*FILES, *self.task.files):
+        for entry in files_of(type(self.task)):
             path = self.folder / entry.name
             if os.path.lexists(path) and not path.is_file():
                 raise CheckpointError(
                     f"{path} is not a regular file, but the run has to write one there: move it away, and put the run's own back."
                 )
-
-
-_TAKEN = "{folder} exists and is not empty: choose another --out, or go on with --resume {folder}."
-
-
-def _names_of_unfinished_start(folder: Path, kind: type[Task]) -> set[str]:
-    """What a start that was killed left in a folder. It is known by its lock, and by having nothing but a run's first files.
-
-    Raises:
-        FileExistsError: the folder holds anything else, or is none.
-    """
-    if not os.path.lexists(folder):
-        return set()
-    names = set(os.listdir(folder)) if folder.is_dir() else {""}
-    first = {entry.name for entry in (*FILES, *kind.files) if entry.first} - {"config.json"}
-    if names and not (LOCK in names and all(name in first or is_leftover(name) for name in names)):
-        raise FileExistsError(_TAKEN.format(folder=folder))
-    return names
-
-
-def _make_folder(folder: Path) -> list[Path]:
-    """Makes a folder and those above it; returns those that were made, the innermost first."""
-    missing = []
-    for part in (folder, *folder.parents):
-        if part.exists():
-            break
-        missing.append(part)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        _remove_folders(missing)
-        raise
-    return missing
-
-
-def _remove_files(folder: Path, kind: type[Task]) -> None:
-    """Deletes a run's files, and no others."""
-    with contextlib.suppress(OSError):
-        remove_leftovers(folder)
-    for entry in (*FILES, *kind.files):
-        with contextlib.suppress(OSError):
-            (folder / entry.name).unlink()
-
-
-def _remove_folders(folders: list[Path]) -> None:
-    """Deletes folders that are empty, the innermost first."""
-    with contextlib.suppress(OSError):
-        for folder in folders:
-            folder.rmdir()
-
-
-def _write_config(folder: Path, task: Task, training: TrainConfig, phases: list[Phase], unsigned: bool) -> None:
-    save_json(
-        folder / "config.json",
-        {
-            "format": FORMAT,
-            "version": VERSIONS[-1],
-            "fingerprint": _fingerprint(task, training, phases),
-            "unsigned": unsigned,
-            "task": task.name,
-            **task.to_json(),
-            "training": dataclasses.asdict(training),
-            "phases": [phase._asdict() for phase in phases],
-        },
-    )
-
-
-def _fingerprint(task: Task, training: TrainConfig, phases: list[Phase]) -> str:
-    signature = task.signature(dataclasses.asdict(training), [phase._asdict() for phase in phases])
-    return hashlib.sha256(canonical(signature)).hexdigest()
 
 
 def _number(path: Path, about: dict[str, Any], name: str, whole: bool = False, infinite: bool = False) -> float:

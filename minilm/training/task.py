@@ -110,7 +110,7 @@ class Task(ABC):
     # -- what a run remembers of it -----------------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
-        """The fields that config.json keeps of it."""
+        """The fields that config.json keeps of it: none of the run's own (`minilm.training.config.OWN`, "format" and "version")."""
         return dataclasses.asdict(self)  # type: ignore[call-overload]
 
     @classmethod

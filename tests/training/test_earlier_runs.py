@@ -22,7 +22,8 @@ from minilm.optim import AdamW, clip_grad_norm_
 from minilm.training.checkpoint import load_arrays
 from minilm.training.loop import train
 from minilm.training.recipes import open_run, resume_run
-from tests.tiny import text_file
+from minilm.training.settings import TrainConfig
+from tests.tiny import rate_at, text_file
 
 pytestmark = pytest.mark.host  # runs name their device
 
@@ -102,6 +103,18 @@ def test_an_earlier_run_goes_on_exactly(begun, version):
         np.testing.assert_array_equal(arrays[f"model.{name}"], expected[name], err_msg=name)
         if name not in NOISE:
             np.testing.assert_allclose(expected[name], array, rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+def test_the_schedule_is_that_of_the_versions_before_to_the_last_bit():
+    """`WarmupCosineLR` in place of the formula: warm-ups longer than the run, a lowest rate that is no multiple, phases."""
+    draw = np.random.default_rng(0)
+    for _ in range(60):
+        began, steps, warmup = (int(n) for n in draw.integers((0, 1, 0), (50, 60, 40)))
+        highest, lowest = (float(x) for x in draw.uniform(1e-6, 1e-2, 2))
+        config = TrainConfig(steps=began + steps, warmup=warmup, learning_rate=highest, min_learning_rate=lowest)
+        settings = dataclasses.asdict(config)
+        for step in range(began, began + steps + 1):
+            assert rate_at(step, config, began) == rate(step, settings, began), (step, config)
 
 
 def test_the_rates_of_a_phase_are_those_of_the_version_before(begun):
