@@ -89,7 +89,7 @@ class Training:
         if get_device(device).waits_to_look:
             self.optimizer.flatten()
         self.schedule = schedule_of(self.optimizer, self.config, run.schedule_began)
-        self.parallel = DataParallel(self.model, self.config.processes, self.task.loss)
+        self.parallel = DataParallel(self.model, self.config.processes, self.task.method)
 
     def update(self) -> tuple[Tensor, Any]:
         """One step: the mean loss of the step's batches, and the gradient's norm before clipping."""

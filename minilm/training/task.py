@@ -53,7 +53,7 @@ class Task(ABC):
     Attributes:
         name: of the kind of task, in config.json.
         unit: of what `evaluate` returns and the loss is, as in "nats per token".
-        loss: the name of the model's method.
+        method: the name of the model's method.
         counted: what speed is counted in, as in "tokens"; an example has `units` of them.
         glance: how much of the validation data an evaluation on the way reads (`evaluate`'s `most`); None: all.
         files: what the task keeps in the run's folder beside the run's own files.
@@ -63,7 +63,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     unit: ClassVar[str] = "nats"
-    loss: ClassVar[str] = "loss"
+    method: ClassVar[str] = "loss"
     counted: ClassVar[str] = "examples"
     glance: ClassVar[int | None] = None
     files: ClassVar[tuple[RunFile, ...]] = ()

@@ -1104,6 +1104,14 @@ def test_a_phase_that_cannot_be_is_refused_and_changes_nothing(stopped, copy, ca
     assert contents(folder) == before
 
 
+def test_a_phase_keeps_what_the_phase_before_it_changed(stopped, copy):
+    folder = copy(stopped)
+    for changes in ({"weight_decay": 0.5}, {"steps": 20}, {"patience": 3, "steps": 30}):
+        resume_run(folder, changes)
+    now = open_run(folder).train_config
+    assert (now.weight_decay, now.steps, now.patience) == (0.5, 30, 3)
+
+
 def test_settings_that_are_as_before_make_no_phase(stopped, copy):
     folder = copy(stopped)
     before = contents(folder)

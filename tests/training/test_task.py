@@ -96,6 +96,26 @@ def test_resumed_after_a_stop_at_any_step_is_exact(finished, tmp_path, monkeypat
     assert_same_run(again, undisturbed)
 
 
+def test_what_is_told_is_of_the_best_weights_without_dropout(finished):
+    task, run, outcome = finished
+    model = run.model("cpu")
+    assert not model.training
+    assert task.evaluate(model, task.data(), None) == outcome.validation_loss
+    assert task.measures(model, task.data(), outcome.validation_loss) == outcome.measures
+
+
+def test_resuming_a_finished_run_tells_the_same(finished):
+    task, run, outcome = finished
+    before = contents(run.folder)
+    again = train(Run(run.folder, type(task)), task.data(), device="cpu", progress=False)
+    assert (again.reason, again.validation_loss, again.measures) == (
+        "finished",
+        outcome.validation_loss,
+        outcome.measures,
+    )
+    assert contents(run.folder) == before
+
+
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
