@@ -69,9 +69,9 @@ WEIGHTS, CHECKPOINT = "minilm weights", "minilm checkpoint"
 T = TypeVar("T", bound=Task)
 
 
-def files_of(kind: type[Task]) -> tuple[RunFile, ...]:
-    """The files of a run with a task of that class."""
-    return *FILES, *kind.files
+def names_of_files(kind: type[Task], first: bool = False) -> set[str]:
+    """The files of a run with a task of that class; of one that has only just begun, if `first`."""
+    return {entry.name for entry in (*FILES, *kind.files) if entry.first or not first}
 
 
 class Checkpoint(NamedTuple):
@@ -165,8 +165,7 @@ class Run(Generic[T]):
         folder = Path(folder)
         made: list[Path] = []
         try:
-            first = {entry.name for entry in files_of(kind) if entry.first} - {"config.json"}
-            unfinished = names_of_unfinished_start(folder, first)
+            unfinished = names_of_unfinished_start(folder, names_of_files(kind, first=True) - {"config.json"})
             made = make_folder(folder)
             lock = FolderLock(folder)
             try:
@@ -179,7 +178,7 @@ class Run(Generic[T]):
             except FileExistsError:
                 raise
             except BaseException:
-                remove_files(folder, {entry.name for entry in files_of(kind)})
+                remove_files(folder, names_of_files(kind))
                 raise
             finally:
                 lock.release()
@@ -206,7 +205,7 @@ class Run(Generic[T]):
         except BaseException as error:
             begun = not isinstance(error, Exception) and (self.folder / "checkpoint.safetensors").exists()
             if self._made is not None and not begun and (self._lock is None or self._lock.holds()):
-                remove_files(self.folder, {entry.name for entry in files_of(type(self.task))})
+                remove_files(self.folder, names_of_files(type(self.task)))
                 remove_folders(self._made)
             raise
 
@@ -444,8 +443,8 @@ class Run(Generic[T]):
         Raises:
             CheckpointError: something else is in the place of one.
         """
-        for entry in files_of(type(self.task)):
-            path = self.folder / entry.name
+        for name in sorted(names_of_files(type(self.task))):
+            path = self.folder / name
             if os.path.lexists(path) and not path.is_file():
                 raise CheckpointError(
                     f"{path} is not a regular file, but the run has to write one there: move it away, and put the run's own back."

@@ -105,6 +105,19 @@ def test_an_earlier_run_goes_on_exactly(begun, version):
             np.testing.assert_allclose(expected[name], array, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.parametrize("version", FOLDERS)
+def test_a_new_phase_writes_the_present_version_and_the_old_files_stay_the_run_s(begun, version):
+    folder = begun(version)
+    phases = [phase._asdict() for phase in open_run(folder).phases]
+    run, text = resume_run(folder, {"weight_decay": 0.2})
+    config = json.loads((folder / "config.json").read_text())
+    assert (config["version"], config["task"], config["unsigned"]) == (3, "language model", version == 1)
+    step = load_arrays(folder / "checkpoint.safetensors")[1]["step"]
+    assert config["phases"] == [*phases, {"began": step, "changes": {"weight_decay": 0.2}}]
+    assert train(run, text, device="cpu", progress=False).reason == "finished"
+    open_run(folder).model("cpu")
+
+
 def test_the_schedule_is_that_of_the_versions_before_to_the_last_bit():
     """`WarmupCosineLR` in place of the formula: warm-ups longer than the run, a lowest rate that is no multiple, phases."""
     draw = np.random.default_rng(0)
