@@ -204,7 +204,7 @@ from minilm.tensor import Tensor, grad
 from minilm.trace import trace
 
 if TYPE_CHECKING:
-    from minilm import book, data, linalg, models, nn, ops, optim, parallel, random, text, train
+    from minilm import book, data, linalg, models, nn, ops, optim, parallel, random, text, training
 
 __version__ = "0.1.0"
 
@@ -226,7 +226,7 @@ half, double, short, long, bool_ = float16, float64, int16, int64, np.dtype("boo
 float, int, bool = float32, int32, bool_
 inf, nan, pi, e, newaxis = np.inf, np.nan, np.pi, np.e, None
 
-_PACKAGES = ("book", "data", "linalg", "models", "nn", "ops", "optim", "parallel", "random", "text", "train")
+_PACKAGES = ("book", "data", "linalg", "models", "nn", "ops", "optim", "parallel", "random", "text", "training")
 
 
 def __getattr__(name: str) -> Any:
@@ -260,7 +260,7 @@ __all__ = [
     "row_stack", "rsqrt", "scatter", "scatter_add", "select", "selu", "set_default_dtype", "set_num_threads", "sgn", "short",
     "sigmoid", "sign", "signbit", "sin", "sinh", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
     "std_mean", "sub", "subtract", "swapaxes", "swapdims", "t", "take", "take_along_axis", "take_along_dim", "tan", "tanh",
-    "tensor", "tensor_split", "tensordot", "text", "tile", "topk", "trace", "train", "transpose", "tril", "tril_indices",
+    "tensor", "tensor_split", "tensordot", "text", "tile", "topk", "trace", "training", "transpose", "tril", "tril_indices",
     "triu", "triu_indices", "true_divide", "trunc", "uint8", "unbind", "unflatten", "unsqueeze", "use_fused", "var",
     "var_mean", "vsplit", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -21,7 +21,7 @@ from minilm.terminal import did_you_mean, say
 
 if TYPE_CHECKING:
     from minilm.models.gpt import GPTConfig
-    from minilm.recipes import Recipe
+    from minilm.training.recipes import Recipe
 
 PROMPT = "\n"
 FIRST_STEPS = """\
@@ -138,7 +138,7 @@ def _help_alone(p: Parser) -> None:
 
 
 def _train_parser(commands: Any) -> None:
-    from minilm.recipes import RECIPES
+    from minilm.training.recipes import RECIPES
 
     p = commands.add_parser(
         "train",
@@ -313,8 +313,8 @@ def _book_parser(commands: Any) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """``minilm train``"""
-    from minilm.recipes import find_recipe, resume_run, start_run
-    from minilm.train import train
+    from minilm.training.loop import train
+    from minilm.training.recipes import find_recipe, resume_run, start_run
 
     device = _device(options)  # before a folder is made
     given = {k: v for k, v in vars(options).items() if v is not None and k not in NO_SETTINGS}
@@ -332,9 +332,9 @@ def run_train(options: argparse.Namespace) -> int:
         with _settings_named(given, folder):
             run, text = start_run(folder, recipe, given)
     with run.locked(), run.undone_unless_begun():
-        model, tokens = run.model_config, len(text.train) + len(text.validation)
+        model, source, tokens = run.task.config, run.task.text, len(text.train) + len(text.validation)
         say(
-            f"{run.text.source}: {run.text.characters:,} characters, {tokens:,} tokens from a vocabulary of {model.vocab_size:,}"
+            f"{source.source}: {source.characters:,} characters, {tokens:,} tokens from a vocabulary of {model.vocab_size:,}"
         )
         shape = f"{model.n_layer} layers, {model.n_head} heads, {model.n_embd} wide, context {model.block_size}"
         say(f"GPT: {shape}; on {device}; run folder {run.folder}")
@@ -347,9 +347,8 @@ def run_train(options: argparse.Namespace) -> int:
         say(f"  {run.command}")
         return 130
     say(f"{outcome.reason} after step {outcome.step}, {outcome.seconds:.0f} s")
-    say(
-        f"validation loss {outcome.validation_loss:.4f} nats a token, {outcome.bits_per_character:.3f} bits per character"
-    )
+    bits = outcome.measures["bits_per_character"]
+    say(f"validation loss {outcome.validation_loss:.4f} nats a token, {bits:.3f} bits per character")
     say(f"loss curve: {run.folder / 'loss.png'}")
     terminal.write(f"\nA sample:\n{terminal.visible(_sample(run, device))}\n\n")
     say(f'Write more with:\n  minilm generate {_typed(run.folder)} --prompt "The "')
@@ -388,7 +387,7 @@ def check_settings(recipe: Recipe, given: dict[str, Any], device: str = "cpu") -
     from minilm.backend.detect import memory
     from minilm.models.gpt import GPTConfig
     from minilm.models.size import parameter_count, training_bytes
-    from minilm.settings import TrainConfig
+    from minilm.training.settings import TrainConfig
 
     kind = given.get("tokenizer", recipe.tokenizer)
     if "vocab_size" in given and kind != "bpe":
@@ -441,9 +440,9 @@ def _named(option: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _settings_named(given: dict[str, Any], folder: Path) -> Iterator[None]:
     """Within it, an error names the option that the user typed, not the setting that it stands for, nor none."""
-    from minilm.checkpoint import CheckpointError
     from minilm.data import DataError
     from minilm.text import TokenizerError
+    from minilm.training.checkpoint import CheckpointError
 
     try:
         yield
@@ -489,7 +488,7 @@ def _free_folder(recipe: str) -> Path:
 def _sample(run: Any, device: str) -> str:
     from minilm.text import TextStream
 
-    tokenizer, model = run.tokenizer(), run.model(device)
+    tokenizer, model = run.task.tokenizer(run.folder), run.model(device)
     prompt = encode_prompt(tokenizer, PROMPT) or [0]
     stream = TextStream(tokenizer, prompt, shown=False)
     (ids,) = model.generate([prompt], 300, temperature=0.8, seed=run.train_config.seed)
@@ -510,13 +509,13 @@ def encode_prompt(tokenizer: Any, prompt: str) -> list[int]:
 
 def run_generate(options: argparse.Namespace) -> int:
     """``minilm generate``"""
-    from minilm.run import Run
     from minilm.text import TextStream
+    from minilm.training.recipes import open_run
 
     device = _device(options)
     with _named("RUN"):
-        run = Run(options.run)
-    tokenizer, model = run.tokenizer(), run.model(device)
+        run = open_run(options.run)
+    tokenizer, model = run.task.tokenizer(run.folder), run.model(device)
     with _named("--prompt"):
         prompt = encode_prompt(tokenizer, options.prompt) or [0]
     _check_room(model.config, options.samples, len(prompt) + options.tokens)

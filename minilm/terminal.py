@@ -97,10 +97,10 @@ def shortened(text: str, most: int = 1000) -> str:
     return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
 
 
-def progress(loss: float, best: float, tokens_per_second: float, width: int | None) -> str:
+def progress(loss: float, best: float, per_second: float, width: int | None, counted: str = "tokens") -> str:
     """What stands behind the progress bar: so much that the bar keeps room."""
-    speed = f"{tokens_per_second:,.0f}" if tokens_per_second < 9_999.5 else f"{tokens_per_second / 1000:,.1f}k"
-    parts = [f"loss {loss:.3f}", f"best {best:.3f}", f"{speed} tokens/s"]
+    speed = f"{per_second:,.0f}" if per_second < 9_999.5 else f"{per_second / 1000:,.1f}k"
+    parts = [f"loss {loss:.3f}", f"best {best:.3f}", f"{speed} {counted}/s"]
     shown = 3 if width is None or width >= 76 else 2 if width >= 60 else 1
     return ", ".join(parts if shown == 3 else parts[::2] if shown == 2 else parts[:1])
 

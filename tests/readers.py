@@ -27,7 +27,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minilm.checkpoint import CheckpointError, load_arrays, load_json, save_arrays, save_json
 from minilm.data import (
     DataError,
     fetch_url,
@@ -45,6 +44,7 @@ from minilm.data import (
 )
 from minilm.data.sets.table import TABLE, DataSet
 from minilm.text import BPETokenizer, CharTokenizer, TokenizerError, WordPieceTokenizer, load_tokenizer
+from minilm.training.checkpoint import CheckpointError, load_arrays, load_json, save_arrays, save_json
 from tests.anew import anew
 
 SECONDS = 1.0  # of the processor; other processes may keep it busy

@@ -19,13 +19,14 @@ import pytest
 import minilm as ml
 from minilm import terminal
 from minilm.backend import DeviceError
-from minilm.checkpoint import CheckpointError
 from minilm.cli import in_options, main, option_names
 from minilm.data import TABLE, DataError
 from minilm.models import GPTConfig, generate
 from minilm.parallel import WorkerError
-from minilm.run import Run, TrainConfig
 from minilm.text import TokenizerError, WordPieceTokenizer
+from minilm.training.checkpoint import CheckpointError
+from minilm.training.language_model import LanguageModel
+from minilm.training.run import Run, TrainConfig
 from tests.tiny import FLAGS, text_file
 
 pytestmark = pytest.mark.host  # runs name their device
@@ -205,8 +206,8 @@ def test_errors_of_settings_reach_the_user_in_options(trained, tmp_path, monkeyp
         raise ValueError("GPTConfig: n_embd must be a positive integer, got -1.")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("minilm.recipes.start_run", fails)
-    monkeypatch.setattr("minilm.recipes.resume_run", fails)
+    monkeypatch.setattr("minilm.training.recipes.start_run", fails)
+    monkeypatch.setattr("minilm.training.recipes.resume_run", fails)
     assert main(["train", *(a.format(run=trained, text=text_file(tmp_path)) for a in arguments)]) == 1
     assert "--width must be a positive integer, got -1." in capsys.readouterr().err
 
@@ -312,7 +313,7 @@ def test_words_and_their_pieces(trained, monkeypatch, capsys, prompt, text):
         def generate(self, prompts, most, **options):
             return generate(self, prompts, most, **options)
 
-    monkeypatch.setattr(Run, "tokenizer", lambda self: tokenizer)
+    monkeypatch.setattr(LanguageModel, "tokenizer", lambda self, folder: tokenizer)
     monkeypatch.setattr(Run, "model", lambda self, device: Model())
     tokens = "2" if prompt == "\n" else "1"
     assert (

@@ -117,7 +117,7 @@ def bounded(monkeypatch, tmp_path):
 
     monkeypatch.setattr(DataParallel, "backward", stopping(DataParallel.backward, 2))
     monkeypatch.setattr(Sampler, "__call__", stopping(Sampler.__call__, 20))
-    monkeypatch.setattr("minilm.train.plot_losses", lambda run: None)
+    monkeypatch.setattr("minilm.training.loop.plot_losses", lambda run: None)
     monkeypatch.setattr(cli, "_sample", lambda *_: "")
     monkeypatch.setattr(launch, "trust", lambda notebooks: None)
     monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: name)

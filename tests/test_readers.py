@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 import minilm.data
-from minilm import checkpoint, text
-from minilm.checkpoint import CheckpointError, load_arrays, load_json
+from minilm import text
 from minilm.data import (
     DataError,
     fetch_url,
@@ -25,6 +24,8 @@ from minilm.data import (
 )
 from minilm.files import no_text, open_regular, shown
 from minilm.text import TokenizerError, load_tokenizer
+from minilm.training import checkpoint
+from minilm.training.checkpoint import CheckpointError, load_arrays, load_json
 from tests.readers import PLACES, READERS, bomb, bounded, damages_of, outcome
 
 SOURCES = Path(minilm.data.__file__).parents[1]
@@ -81,7 +82,7 @@ def test_what_is_no_regular_file_is_called_by_its_name(name, damage, tmp_path):
         ("NUL in the name", "no file can have that name"),
         (
             "40 GB of zeros",
-            "is larger than 16 MiB: it is no config of minilm; if it is one, raise minilm.checkpoint.MAX_JSON_BYTES",
+            "is larger than 16 MiB: it is no config of minilm; if it is one, raise minilm.training.checkpoint.MAX_JSON_BYTES",
         ),
     ],
 )
@@ -123,7 +124,7 @@ def test_readers_open_files_in_one_way():
     """A reader that opens a file by itself waits for a pipe and reads /dev/zero until the memory is full."""
     allowed = {"fetch.py": 1, "url.py": 0, "words.py": 3, "files.py": 1}  # verified by their hash, or written
     opens = re.compile(r"(?<![\w.])open\(|\.read_(?:bytes|text)\(|(?:gzip|tarfile)\.open\(|np\.(?:load|fromfile)\(")
-    for path in [*SOURCES.glob("data/*.py"), *SOURCES.glob("text/*.py"), SOURCES / "checkpoint.py"]:
+    for path in [*SOURCES.glob("data/*.py"), *SOURCES.glob("text/*.py"), SOURCES / "training/checkpoint.py"]:
         assert len(opens.findall(path.read_text(encoding="utf-8"))) == allowed.get(path.name, 0), path
 
 

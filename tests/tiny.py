@@ -2,8 +2,10 @@
 
 import hashlib
 
-from minilm.checkpoint import canonical
-from minilm.recipes import Recipe, start_run
+import minilm as ml
+from minilm.training.checkpoint import canonical
+from minilm.training.loop import schedule_of
+from minilm.training.recipes import Recipe, start_run
 
 TEXT = "".join(f"{n} plus {m} is {n + m}.\n" for n in range(30) for m in range(10))
 OPTIONS = {"n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4, "steps": 12, "eval_every": 4,
@@ -22,6 +24,13 @@ def tiny_run(folder, name="run", **options):
     """A new run and its text."""
     recipe = Recipe("tiny", data=str(text_file(folder)), tokenizer="char")
     return start_run(folder / name, recipe, {**OPTIONS, **options})
+
+
+def rate_at(step, config, began=0):
+    """The learning rate of a run's step, from 0; `began` is where the phase began that the schedule is of."""
+    optimizer = ml.optim.AdamW([ml.ones(1, requires_grad=True)], lr=config.learning_rate)
+    (rate,) = schedule_of(optimizer, config, began).lrs_at(step - began)
+    return rate
 
 
 def resealed(config):

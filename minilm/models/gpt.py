@@ -27,6 +27,7 @@ from minilm.models.cache import LayerCache
 from minilm.models.generation import generate
 from minilm.models.gpt_numpy import Decoder, is_plain, only_numbers_wanted
 from minilm.nn import functional as F
+from minilm.optim import decay_groups
 from minilm.tensor import Tensor
 from minilm.types import Ids
 
@@ -197,11 +198,7 @@ class GPT(nn.Module):
 
     def decay_groups(self, weight_decay: float) -> list[dict[str, Any]]:
         """Optimizer groups: matrices and embeddings decay, biases and norms do not (as nanoGPT)."""
-        parameters = list(self.parameters())
-        return [
-            {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
-            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-        ]
+        return decay_groups(self.parameters(), weight_decay)
 
     def generate(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, **options: Any) -> list[list[int]]:
         """The ids that follow each prompt; see `minilm.models.generation.generate` for the options."""

@@ -43,7 +43,11 @@ class LRScheduler:
 
     def step(self) -> None:
         """Goes on to the next t and sets the groups' rates."""
-        self.last_epoch += 1
+        self.go_to(self.last_epoch + 1)
+
+    def go_to(self, t: int) -> None:
+        """Goes to step `t` >= 0 and sets the groups' rates: where a step's number is known, nothing else need be saved."""
+        self.last_epoch = t
         self._apply()
 
     def get_last_lr(self) -> list[float]:
@@ -149,12 +153,26 @@ class WarmupCosineLR(LRScheduler):
 
     with w = `warmup_steps`, n = `total_steps` and f = `min_factor`. The form is nanoGPT's (``get_lr`` in its train.py), with
     the lowest rate as a fraction of each group's base rate.
+
+    Args:
+        min_lr: the lowest rate itself, for all groups, in place of :math:`f \eta_0`.
+
+    Raises:
+        ValueError: an argument is out of its range.
     """
 
-    def __init__(self, optimizer: Optimizer, warmup_steps: int, total_steps: int, min_factor: float = 0.1) -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        warmup_steps: int,
+        total_steps: int,
+        min_factor: float = 0.1,
+        min_lr: float | None = None,
+    ) -> None:
         self.warmup_steps = _count("warmup_steps", warmup_steps, least=0)
         self.total_steps = _count("total_steps", total_steps)
         self.min_factor = checked_number("min_factor", min_factor)
+        self.min_lr = None if min_lr is None else checked_number("min_lr", min_lr)
         if self.warmup_steps >= self.total_steps:
             raise ValueError(f"warmup_steps must be below total_steps, got {self.warmup_steps} and {self.total_steps}.")
         super().__init__(optimizer)
@@ -163,7 +181,8 @@ class WarmupCosineLR(LRScheduler):
         if t < self.warmup_steps:
             return base * (t + 1) / (self.warmup_steps + 1)
         share = (t - self.warmup_steps) / (self.total_steps - self.warmup_steps)
-        return _cosine(base, base * self.min_factor, min(share, 1.0))
+        lowest = base * self.min_factor if self.min_lr is None else self.min_lr
+        return _cosine(base, lowest, min(share, 1.0))
 
 
 class OneCycleLR(LRScheduler):

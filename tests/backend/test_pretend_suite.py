@@ -9,7 +9,7 @@ from minilm.backend import cpu, to_device, to_host
 from minilm.models import GPT, GPTConfig
 from minilm.ops import REGISTRY
 from minilm.optim import AdamW, clip_grad_norm_
-from minilm.train import Training, train
+from minilm.training.loop import Training, train
 from tests.backend import pretend
 from tests.tiny import tiny_run
 

@@ -34,6 +34,10 @@ BY_HAND = {
     "LinearLR": (lin, [2, 4, 6, 8, 8]),
     "CosineAnnealingLR": (lambda o: optim.CosineAnnealingLR(o, 4, eta_min=2), [8, 5 + 4.5**0.5, 5, 5 - 4.5**0.5, 2]),
     "WarmupCosineLR": (lambda o: optim.WarmupCosineLR(o, 3, 7, 0.5), [2, 4, 6, 8, 6 + 2**0.5, 6, 6 - 2**0.5, 4, 4, 4]),
+    "WarmupCosineLR to a rate": (
+        lambda o: optim.WarmupCosineLR(o, 3, 7, min_lr=4.0),
+        [2, 4, 6, 8, 6 + 2**0.5, 6, 6 - 2**0.5, 4, 4, 4],
+    ),
     "WarmupCosineLR without warm-up": (lambda o: optim.WarmupCosineLR(o, 0, 2, 0.0), [8, 4, 0, 0]),
     "OneCycleLR": (
         lambda o: optim.OneCycleLR(o, 8.0, 9, pct_start=1 / 3, anneal_strategy="linear", div_factor=4, final_div_factor=2),
@@ -61,7 +65,20 @@ def test_the_formula_is_what_steps_give(make):
     assert all(type(x) is float for x in expected)
 
 
-@pytest.mark.parametrize("name", [name for name in BY_HAND if "OneCycle" not in name and name != "CosineAnnealingLR"])
+@pytest.mark.parametrize("make", [make for make, _ in BY_HAND.values()], ids=BY_HAND)
+def test_goes_to_any_step(make):
+    schedule = make(optimizer_with(8.0))
+    for t in (5, 2):
+        schedule.go_to(t)
+        assert schedule.get_last_lr() == schedule.lrs_at(t)
+    schedule.step()
+    assert schedule.get_last_lr() == schedule.lrs_at(3)
+
+
+RATES_OF_THEIR_OWN = ("CosineAnnealingLR", "WarmupCosineLR to a rate")
+
+
+@pytest.mark.parametrize("name", [n for n in BY_HAND if "OneCycle" not in n and n not in RATES_OF_THEIR_OWN])
 def test_each_group_follows_its_own_base_rate(name):
     schedule = BY_HAND[name][0](optimizer_with(8.0, 2.0))
     for _ in range(6):
@@ -181,6 +198,7 @@ REFUSED = {
     "total_iters": (lambda o: optim.LinearLR(o, total_iters=0), "total_iters"),
     "T_max": (lambda o: optim.CosineAnnealingLR(o, True), "T_max"),
     "warm-up too long": (lambda o: optim.WarmupCosineLR(o, 10, 10), "warmup_steps must be below total_steps"),
+    "min_lr": (lambda o: optim.WarmupCosineLR(o, 1, 10, min_lr=-1.0), "min_lr must be"),
     "peaks": (lambda o: optim.OneCycleLR(o, [1.0, 2.0], 10), "max_lr has 2 values for 1 parameter groups"),
     "strategy": (lambda o: optim.OneCycleLR(o, 1.0, 10, anneal_strategy="square"), "'cos' or 'linear'"),
     "phase without steps": (lambda o: optim.OneCycleLR(o, 1.0, 3), "leave a phase without steps"),

@@ -58,12 +58,12 @@ def test_losses_and_gradients_over_twenty_steps(bias, tie):
 @pytest.mark.slow
 def test_a_hundred_and_fifty_steps_of_the_recipe_end_at_the_same_loss(tmp_path):
     """The whole recipe, its text, schedule and evaluation: the two trainings do not drift apart."""
-    from minilm.recipes import find_recipe, start_run
-    from minilm.train import Training, learning_rate_at
+    from minilm.training.loop import Training, schedule_of
+    from minilm.training.recipes import find_recipe, start_run
 
     run, text = start_run(tmp_path / "run", find_recipe("nanogpt-cpu"), {"steps": 150})
     training, config = Training(run, text, "cpu"), run.train_config
-    oracle = TorchGPT(run.model_config)
+    oracle = TorchGPT(run.task.config)
     copy_weights(training.model, oracle)
     named = dict(oracle.named_parameters())
     groups = [{"params": [p for p in named.values() if p.ndim >= 2], "weight_decay": config.weight_decay},
@@ -71,7 +71,7 @@ def test_a_hundred_and_fifty_steps_of_the_recipe_end_at_the_same_loss(tmp_path):
     reference = torch.optim.AdamW(groups, betas=(config.beta1, config.beta2))
     for step in range(config.steps):
         for group in reference.param_groups:
-            group["lr"] = learning_rate_at(step, config)
+            group["lr"] = schedule_of(training.optimizer, config).lrs_at(step)[0]
         x, y = random_blocks(text.train, 64, config.batch_size, np.random.default_rng([config.seed, step, 0]))
         reference.zero_grad()
         oracle.loss(torch.from_numpy(x.astype(np.int64)), torch.from_numpy(y.astype(np.int64))).backward()

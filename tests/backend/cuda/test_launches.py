@@ -16,7 +16,7 @@ from minilm.backend.cuda.accelerator import Accelerator
 from minilm.models import GPT, GPTConfig
 from minilm.models.generation import generate
 from minilm.optim import AdamW, clip_grad_norm_
-from minilm.train import LOG_EVERY, Training, train
+from minilm.training.loop import LOG_EVERY, Training, train
 from tests.backend import pretend
 from tests.tiny import tiny_run
 

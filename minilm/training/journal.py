@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from minilm.checkpoint import CheckpointError
+from minilm.training.checkpoint import CheckpointError
 
 Line = dict[str, Any]
 NUMBERS = ("loss", "learning_rate", "gradient_norm", "tokens_per_second", "validation_loss", "final_validation_loss",

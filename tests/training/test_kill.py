@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from minilm.checkpoint import load_arrays
+from minilm.training.checkpoint import load_arrays
 from tests.tiny import FLAGS, text_file
 
 pytestmark = pytest.mark.host  # runs name their device

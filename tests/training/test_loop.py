@@ -8,13 +8,14 @@ import signal
 import numpy as np
 import pytest
 
-from minilm.checkpoint import CheckpointError, load_arrays
 from minilm.data import random_blocks
-from minilm.recipes import resume_run
-from minilm.run import Run, weights_of
-from minilm.settings import TrainConfig
-from minilm.train import Training, learning_rate_at, stop_requests, train
-from tests.tiny import resealed, tiny_run
+from minilm.training.checkpoint import CheckpointError, load_arrays
+from minilm.training.loop import Training, train
+from minilm.training.recipes import open_run, resume_run
+from minilm.training.run import weights_of
+from minilm.training.settings import TrainConfig
+from minilm.training.stops import stop_requests
+from tests.tiny import rate_at, resealed, tiny_run
 
 pytestmark = pytest.mark.host  # runs name their device
 
@@ -42,7 +43,7 @@ def test_outcome_and_files(finished):
     assert outcome.reason == "finished"
     assert outcome.step == 12
     assert 0 < outcome.validation_loss < math.log(20)
-    assert outcome.bits_per_character == pytest.approx(outcome.validation_loss / math.log(2), rel=1e-3)
+    assert outcome.measures["bits_per_character"] == pytest.approx(outcome.validation_loss / math.log(2), rel=1e-3)
     assert sorted(os.listdir(run.folder)) == [
         "checkpoint.safetensors", "config.json", "loss.png", "metrics.jsonl", "model.safetensors", "tokenizer.json"]  # fmt: skip
     assert (run.folder / "loss.png").read_bytes().startswith(b"\x89PNG")
@@ -134,7 +135,7 @@ def test_a_finished_run_stays_finished(finished):
 
 
 def test_a_text_larger_than_memory_trains_from_the_disk_to_the_same_weights(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr("minilm.recipes.IN_MEMORY", 1000)
+    monkeypatch.setattr("minilm.training.recipes.IN_MEMORY", 1000)
     run, text = tiny_run(tmp_path)
     assert isinstance(text.train, np.memmap)
     np.testing.assert_array_equal(text.validation, finished[1].validation)
@@ -143,7 +144,7 @@ def test_a_text_larger_than_memory_trains_from_the_disk_to_the_same_weights(fini
         training.update()
     training.save()
     outcome = train(*resume_run(run.folder), device="cpu", progress=False)
-    assert outcome.bits_per_character == finished[2].bits_per_character
+    assert outcome.measures == finished[2].measures
     assert (run.folder / "train.tokens").exists()
 
 
@@ -178,7 +179,7 @@ def test_an_accumulated_update_is_the_mean_over_its_batches(tmp_path, monkeypatc
         batches.append(random_blocks(*arguments))
         return batches[-1]
 
-    monkeypatch.setattr("minilm.train.random_blocks", noted)
+    monkeypatch.setattr("minilm.training.language_model.random_blocks", noted)
     loss, norm = training.update()
     starts = [tuple(map(bytes, x)) for x, _ in batches]
     assert len(set(starts)) == 3
@@ -210,7 +211,7 @@ def test_updates_use_the_rate_of_their_step(tmp_path):
     rates = at_each_step(training, lambda: {group["lr"] for group in training.optimizer.param_groups})
     for _ in range(4):
         training.update()
-    assert rates == [{learning_rate_at(step, training.config)} for step in range(4)]
+    assert rates == [{rate_at(step, training.config)} for step in range(4)]
 
 
 def test_gradients_are_clipped_before_the_update(tmp_path):
@@ -263,7 +264,7 @@ def test_evaluation_covers_the_text_once(tmp_path):
 
 def test_learning_rate():
     config = TrainConfig(steps=100, warmup=10, learning_rate=1.0, min_learning_rate=0.1)
-    rates = [learning_rate_at(step, config) for step in range(101)]
+    rates = [rate_at(step, config) for step in range(101)]
     assert rates[0] == pytest.approx(1 / 11)
     assert rates[10] == 1.0
     assert rates[55] == pytest.approx(0.55)
@@ -301,7 +302,7 @@ class TestBadRuns:
     )  # fmt: skip
     def test_config(self, tmp_path, changes, message):
         with pytest.raises(CheckpointError, match=message):
-            Run(self.damaged(tmp_path, **changes))
+            open_run(self.damaged(tmp_path, **changes))
 
     def test_a_config_of_a_huge_model_does_not_allocate_it(self, tmp_path, finished):
         run, text = tiny_run(tmp_path)
@@ -310,10 +311,10 @@ class TestBadRuns:
         config["model"].update(n_layer=10**6, n_embd=2**14)
         (run.folder / "config.json").write_text(json.dumps(config))
         with pytest.raises(CheckpointError, match="was edited or damaged"):
-            Run(run.folder)
+            open_run(run.folder)
         (run.folder / "config.json").write_text(json.dumps(resealed(config)))
         with pytest.raises(CheckpointError, match=r"does not fit config\.json"):
-            Run(run.folder).model("cpu")
+            open_run(run.folder).model("cpu")
         with pytest.raises(CheckpointError, match=r"does not fit config\.json"):
             train(*resume_run(run.folder), device="cpu", progress=False)
 
@@ -363,7 +364,7 @@ class TestBadRuns:
         run, _ = tiny_run(tmp_path)
         CharTokenizer.train("ab").save(run.folder / "tokenizer.json")
         with pytest.raises(CheckpointError, match="the tokenizer has 2 tokens"):
-            run.tokenizer()
+            run.task.tokenizer(run.folder)
 
     @pytest.mark.parametrize(
         ("options", "message"),

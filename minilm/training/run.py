@@ -3,8 +3,8 @@
 What a reader may rely on, whatever stops the writer (``kill -9``, a full disk, the power):
 
 1. Every file but metrics.jsonl and run.lock is replaced as a whole: there is the old one or the new one, never a part.
-2. A run begins with tokenizer.json and then config.json: a folder without config.json holds no run, and a start that failed
-   leaves nothing. config.json changes only when a new phase begins (`Run.with_phase`).
+2. A run begins with the files of its task (tokenizer.json) and then config.json: a folder without config.json holds no run, and a
+   start that failed leaves nothing. config.json changes only when a new phase begins (`Run.with_phase`).
 3. checkpoint.safetensors decides how far a run has come. It is written at step 0, at every ``checkpoint_every``-th step, at each
    evaluation that found better weights than before, and at the end. Lines of metrics.jsonl are on the disk before the checkpoint
    that counts them; lines after its step are computed again.
@@ -15,80 +15,63 @@ What a reader may rely on, whatever stops the writer (``kill -9``, a full disk, 
    averages and the loss of the weights are finite.
 6. Files of one run know each other: config.json has the SHA-256 of the tokenizer, and a fingerprint of all settings
    that shape the numbers; the other two carry that fingerprint and the SHA-256 of what they hold.
-7. One process at a time writes (`minilm.lock`). Reading needs no lock.
+7. One process at a time writes (`minilm.training.lock`). Reading needs no lock.
 8. Whoever finds a file that is missing, damaged, of another run or of a later version says so, and changes nothing. What is
    lost without harm is made anew: loss.png, train.tokens and validation.tokens, metrics.jsonl (the lines on record), and
    model.safetensors, from the next evaluation.
 
-`FILES` lists them. Runs that were begun by the version before are read as they are: their files have no fingerprints.
+`FILES` lists them, and `Task.files` those that a task keeps beside them. Of its task a run knows the name and the fields that
+config.json has of it; the task reads them. Versions 1 and 2 of config.json had one task, the language model, and no name of it; files
+that version 1 wrote have no fingerprints. Such runs are read as they are.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import math
 import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from minilm.checkpoint import (
+from minilm.files import atomic_write, remove_leftovers
+from minilm.nn.module import Module
+from minilm.tensor import Tensor
+from minilm.training.checkpoint import (
     CheckpointError,
     RunError,
-    canonical,
-    load_json,
     load_sealed,
     not_finite,
-    save_json,
     save_sealed,
 )
-from minilm.files import atomic_write, is_leftover, remove_leftovers
-from minilm.journal import append, append_line, content_of, read_lines, sync
-from minilm.lock import LOCK, FolderLock
-from minilm.models.gpt import GPT, GPTConfig
-from minilm.settings import MAY_CHANGE, SCHEDULE, Phase, TextSource, TrainConfig, check_changes, fingerprint, from_json
-from minilm.tensor import Tensor
-from minilm.text import Tokenizer, load_tokenizer
-from minilm.types import Arrays, Pathish
-
-FORMAT, VERSIONS = "minilm run", (1, 2)
-
-
-class RunFile(NamedTuple):
-    """One file of a run.
-
-    Attributes:
-        name: in the run's folder.
-        holds: what it holds, and when it is written.
-        readers: what reads it: "resume" and "generate".
-        first: whether it belongs to a run that has only just begun; it may be there before config.json is.
-    """
-
-    name: str
-    holds: str
-    readers: tuple[str, ...]
-    first: bool = False
-
+from minilm.training.config import RunConfig, read_config
+from minilm.training.folder import TAKEN, make_folder, names_of_unfinished_start, remove_files, remove_folders
+from minilm.training.journal import append, append_line, content_of, read_lines, sync
+from minilm.training.lock import LOCK, FolderLock
+from minilm.training.settings import Phase, TrainConfig, check_changes
+from minilm.training.task import RunFile, Task
+from minilm.types import Arrays, Pathish, Shape
 
 FILES = (
-    RunFile("config.json", "the model's shape, the settings of every phase, which text; written last of the first files",
-            ("resume", "generate"), True),
-    RunFile("tokenizer.json", "the tokenizer; written once", ("resume", "generate"), True),
-    RunFile("train.tokens", "the training text as ids, of a text that may be larger than memory; written once", ("resume",), True),
-    RunFile("validation.tokens", "the same of the validation text", ("resume",), True),
+    RunFile("config.json", "the task, and the settings of every phase; written last of the first files", ("resume", "generate"), True),
     RunFile("checkpoint.safetensors", "all that is needed to go on: weights, optimizer, counters, random state", ("resume",)),
     RunFile("model.safetensors", "the weights with the lowest validation loss so far", ("resume", "generate")),
-    RunFile("metrics.jsonl", "an object a line: a step with its loss, rate, gradient norm and tokens/s, or a validation loss; appended",
+    RunFile("metrics.jsonl", "an object a line: a step with its loss, rate, gradient norm and speed, or a validation loss; appended",
             ("resume",)),
     RunFile("metrics.damaged", "lines that stood in metrics.jsonl and could not be read; appended", ()),
     RunFile("loss.png", "the loss curve; written when training ends or is stopped", ()),
     RunFile(LOCK, "who is training, while somebody is", ("resume",), True),
 )  # fmt: skip
 WEIGHTS, CHECKPOINT = "minilm weights", "minilm checkpoint"
+T = TypeVar("T", bound=Task)
+
+
+def names_of_files(kind: type[Task], first: bool = False) -> set[str]:
+    """The files of a run with a task of that class; of one that has only just begun, if `first`."""
+    return {entry.name for entry in (*FILES, *kind.files) if entry.first or not first}
 
 
 class Checkpoint(NamedTuple):
@@ -120,98 +103,60 @@ class BestWeights(NamedTuple):
     validation_loss: float
 
 
-class Run:
+class Run(Generic[T]):
     """A run's folder, opened: its settings are read and checked.
 
+    Args:
+        folder: the run's.
+        kind: the class of its task.
+
     Attributes:
-        model_config, text: the model's shape, and which text.
-        train_config: the settings that hold now: those of the last phase.
-        phases: the phases after the first, each with the step at which it began.
-        schedule_began: the step at which the learning rate's schedule began (0, or that of the last phase that changed it).
+        folder: the run's.
+        config: what its config.json holds.
 
     Raises:
-        CheckpointError: there is no run in the folder, or its config.json is damaged or was edited.
+        CheckpointError: there is no run in the folder, it is of another task, or its config.json is damaged or was edited.
     """
 
-    def __init__(self, folder: Pathish) -> None:
+    def __init__(self, folder: Pathish, kind: type[T]) -> None:
         self.folder = Path(folder)
         self._lock: FolderLock | None = None
         self._made: list[Path] | None = None  # the folders that `create` made, as long as nothing was trained
-        self._tokenizer_sha256: str | None = None
         if not self.folder.is_dir():
             raise CheckpointError(f"{self.folder} is not a folder: expected a run, as `minilm train` makes it.")
-        path = self.folder / "config.json"
-        config = load_json(path)
-        if config.get("format") != FORMAT:
-            raise CheckpointError(f"{path} does not belong to a minilm run: its 'format' is {config.get('format')!r}.")
-        self.version = config.get("version")
-        if type(self.version) is not int or self.version not in VERSIONS:
-            raise CheckpointError(
-                f"{path} has version {self.version!r}, this minilm reads {' and '.join(map(str, VERSIONS))}: "
-                "use the minilm that wrote it."
-            )
-        self.model_config = from_json(GPTConfig, config.get("model"), f"{path}: model")
-        first = from_json(TrainConfig, config.get("training"), f"{path}: training")
-        self.text = from_json(TextSource, config.get("text"), f"{path}: text")
-        self.phases: list[Phase] = []
-        self.token_files: dict[str, str] = {}  # the SHA-256 of the ids in each token file, where the run has such
-        self.unsigned = self.version == 1  # whether its files may lack fingerprints
-        self._configs = [first]
-        if self.version > 1:
-            self._read_version_2(config, path)
-        self.train_config = self._configs[-1]
-        changed = [phase.began for phase in self.phases if set(SCHEDULE) & set(phase.changes)]
-        self.schedule_began = changed[-1] if changed else 0
+        self.config = read_config(self.folder / "config.json", kind)
 
-    def _read_version_2(self, config: dict[str, Any], path: Path) -> None:
-        wanted = {"format", "version", "fingerprint", "unsigned", "tokenizer_sha256", "token_files", "model", "training", "text",
-                  "phases"}  # fmt: skip
-        if set(config) != wanted:
-            missing, unknown = sorted(wanted - set(config)), sorted(set(config) - wanted)
-            raise CheckpointError(f"{path}: missing fields {missing}, unknown fields {unknown}.")
-        kinds = {"fingerprint": str, "tokenizer_sha256": str, "unsigned": bool, "token_files": dict, "phases": list}
-        for name, kind in kinds.items():
-            if type(config[name]) is not kind:
-                raise CheckpointError(f"{path}: {name} should be of type {kind.__name__}, it is {config[name]!r}.")
-        for number, entry in enumerate(config["phases"]):
-            self._read_phase(entry, f"{path}: phase {number + 2}")
-        self.token_files, self.unsigned = config["token_files"], config["unsigned"]
-        self._tokenizer_sha256 = config["tokenizer_sha256"]
-        if config["fingerprint"] != self.fingerprints()[-1]:
-            raise CheckpointError(
-                f"{path} was edited or damaged: its settings do not have the fingerprint that stands in it. Restore it from a copy; "
-                "a run's settings are changed with minilm train --resume RUN and the options, which begins a new phase."
-            )
+    @property
+    def task(self) -> T:
+        """What it trains."""
+        return self.config.task
 
-    def _read_phase(self, entry: Any, where: str) -> None:
-        if not isinstance(entry, dict) or set(entry) != {"began", "changes"} or not isinstance(entry["changes"], dict):
-            raise CheckpointError(f"{where} should be an object with 'began' and 'changes', it is {entry!r}.")
-        began, changes = entry["began"], entry["changes"]
-        if type(began) is not int or began < (self.phases[-1].began if self.phases else 0):
-            raise CheckpointError(f"{where}: began should be a step not before the last phase's, it is {began!r}.")
-        if not changes or not set(changes) <= set(MAY_CHANGE):
-            raise CheckpointError(f"{where}: changes should name settings of {MAY_CHANGE}, it names {sorted(changes)}.")
-        self._configs.append(from_json(TrainConfig, {**dataclasses.asdict(self._configs[-1]), **changes}, where))
-        self.phases.append(Phase(began, changes))
+    @property
+    def phases(self) -> list[Phase]:
+        """The phases after the first, each with the step at which it began."""
+        return self.config.phases
+
+    @property
+    def train_config(self) -> TrainConfig:
+        """The settings that hold now: those of the last phase."""
+        return self.config.settings(len(self.phases))
+
+    @property
+    def schedule_began(self) -> int:
+        """The step at which the learning rate's schedule began."""
+        return self.config.schedule_began
 
     # -- beginning ----------------------------------------------------------------------------------------------------
 
     @classmethod
-    def create(
-        cls,
-        folder: Pathish,
-        model: GPTConfig,
-        training: TrainConfig,
-        text: TextSource,
-        tokenizer: Tokenizer,
-        write_tokens: Callable[[Path], dict[str, str]] | None = None,
-    ) -> Run:
+    def create(cls, folder: Pathish, kind: type[T], training: TrainConfig, make_task: Callable[[Path], T]) -> Run[T]:
         """Makes the folder of a new run; what a start that was killed left in it is replaced.
 
         Args:
             folder: must not exist, or be empty.
-            model, training, text, tokenizer: the run's.
-            write_tokens: for a large text: writes token files into the folder, and returns the SHA-256 of each one's ids.
+            kind: the class of its task.
+            training: the settings of its first phase.
+            make_task: writes those of the task's files (`Task.files`) that a run begins with into the folder, and returns the task.
 
         Raises:
             FileExistsError: the folder holds something already: nothing is overwritten.
@@ -220,27 +165,25 @@ class Run:
         folder = Path(folder)
         made: list[Path] = []
         try:
-            unfinished = _names_of_unfinished_start(folder)
-            made = _make_folder(folder)
+            unfinished = names_of_unfinished_start(folder, names_of_files(kind, first=True) - {"config.json"})
+            made = make_folder(folder)
             lock = FolderLock(folder)
             try:
                 if not set(os.listdir(folder)) <= {LOCK, *unfinished}:
-                    raise FileExistsError(_TAKEN.format(folder=folder))
+                    raise FileExistsError(TAKEN.format(folder=folder))
                 for name in unfinished - {LOCK}:
                     (folder / name).unlink()
-                tokenizer.save(folder / "tokenizer.json")
-                token_files = write_tokens(folder) if write_tokens else {}
-                _write_config(folder, model, training, text, _sha256_of(tokenizer), token_files, [], False)
-                run = cls(folder)
+                RunConfig(make_task(folder), training, []).write(folder / "config.json")
+                run = cls(folder, kind)
             except FileExistsError:
                 raise
             except BaseException:
-                _remove_files(folder)
+                remove_files(folder, names_of_files(kind))
                 raise
             finally:
                 lock.release()
         except BaseException as error:
-            _remove_folders(made)
+            remove_folders(made)
             if isinstance(error, OSError) and not isinstance(error, FileExistsError):
                 raise RunError(
                     f"the run's folder {folder} cannot be made ({error.strerror or error}): choose another --out, or make room for it."
@@ -262,8 +205,8 @@ class Run:
         except BaseException as error:
             begun = not isinstance(error, Exception) and (self.folder / "checkpoint.safetensors").exists()
             if self._made is not None and not begun and (self._lock is None or self._lock.holds()):
-                _remove_files(self.folder)
-                _remove_folders(self._made)
+                remove_files(self.folder, names_of_files(type(self.task)))
+                remove_folders(self._made)
             raise
 
     @property
@@ -301,7 +244,7 @@ class Run:
         if self._lock is not None:
             self._lock.check()
 
-    def with_phase(self, changes: Mapping[str, Any]) -> Run:
+    def with_phase(self, changes: Mapping[str, Any]) -> Run[T]:
         """The run with a new phase, which begins where its checkpoint is, and is recorded in config.json.
 
         Weights, the optimizer's averages, the best loss and the random state go on; the count of evaluations for `patience` begins
@@ -315,7 +258,7 @@ class Run:
             ValueError: a setting is unknown, fixed for the run, or out of range, or nothing is left to do with it.
             CheckpointError: the checkpoint is damaged, or missing.
         """
-        check_changes(changes)
+        check_changes(changes, self.task.fixed, self.task.options)
         before = dataclasses.asdict(self.train_config)
         changes = {name: value for name, value in changes.items() if before[name] != value}
         if not changes:
@@ -335,24 +278,10 @@ class Run:
         with self.locked():
             self._check_place()
             phases = [*self.phases, Phase(step, changes)]
-            tokenizer = self.tokenizer_sha256()
-            _write_config(self.folder, self.model_config, self._configs[0], self.text, tokenizer, self.token_files, phases,
-                          self.unsigned)  # fmt: skip
-        return Run(self.folder)
+            dataclasses.replace(self.config, phases=phases).write(self.folder / "config.json")
+        return Run(self.folder, type(self.task))
 
     # -- what belongs together ----------------------------------------------------------------------------------------
-
-    def tokenizer_sha256(self) -> str:
-        """Of the tokenizer's content; a run of version 1 does not know it, and takes what is there."""
-        if self._tokenizer_sha256 is None:
-            self.tokenizer()
-        assert self._tokenizer_sha256 is not None
-        return self._tokenizer_sha256
-
-    def fingerprints(self) -> list[str]:
-        """Of each phase: the SHA-256 of everything that its numbers depend on. Where the text lies is none of it."""
-        parts = (self.model_config, self._configs[0], self.text, self.tokenizer_sha256(), self.token_files)
-        return [fingerprint(*parts, self.phases[:count]) for count in range(len(self.phases) + 1)]
 
     def _phase_of(self, path: Path, about: dict[str, Any]) -> int | None:
         """In which of the run's phases a file was written; None for one of version 1.
@@ -360,47 +289,25 @@ class Run:
         Raises:
             CheckpointError: it is another run's.
         """
-        if "run" not in about and about["version"] == 1 and self.unsigned:
+        if "run" not in about and about["version"] == 1 and self.config.unsigned:
             return None
-        prints = self.fingerprints()
+        prints = self.config.fingerprints()
         if about.get("run") not in prints:
             raise CheckpointError(
                 f"{path} belongs to another run (its fingerprint is not one of config.json's): put this run's own file back."
             )
         return prints.index(about["run"])
 
-    def tokenizer(self) -> Tokenizer:
-        """The run's tokenizer.
-
-        Raises:
-            TokenizerError: its file is missing or damaged.
-            CheckpointError: it is another run's.
-        """
-        path = self.folder / "tokenizer.json"
-        tokenizer = load_tokenizer(path)
-        if tokenizer.vocab_size != self.model_config.vocab_size:
-            raise CheckpointError(
-                f"{self.folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model {self.model_config.vocab_size}: "
-                "tokenizer.json or config.json is another run's."
-            )
-        sha256 = _sha256_of(tokenizer)
-        if self._tokenizer_sha256 not in (None, sha256):
-            raise CheckpointError(
-                f"{path} is not the tokenizer that the run began with (its SHA-256 differs): put the run's own file back."
-            )
-        self._tokenizer_sha256 = sha256
-        return tokenizer
-
     # -- weights ------------------------------------------------------------------------------------------------------
 
-    def model(self, device: str = "auto") -> GPT:
-        """The model with the run's best weights, ready to generate.
+    def model(self, device: str = "auto") -> Any:
+        """The task's model with the run's best weights, in evaluation mode.
 
         Raises:
             CheckpointError: the weights are missing, damaged, another run's, or do not fit the config.
         """
         arrays = self.load_weights().arrays
-        model = GPT(self.model_config)
+        model = self.task.make_model()
         load_weights(model, arrays, self.folder / "model.safetensors")
         return model.to(device).eval()
 
@@ -420,27 +327,27 @@ class Run:
             raise CheckpointError(f"{path} holds numbers in {bad} that are not finite: restore it from a copy.")
         return BestWeights(arrays, step, loss)
 
-    def check_shapes(self, path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
-        """Holds the weights' shapes against the config, before a model of the config's size is made."""
-        config = self.model_config
-        layers = {name.split(".")[1] for name in shapes if name.startswith("blocks.")}
-        wanted, found = (config.vocab_size, config.n_embd), shapes.get("wte.weight")
-        if found != wanted or len(layers) != config.n_layer:
-            raise CheckpointError(
-                f"{path} does not fit config.json: embedding {found} and {len(layers)} layers, expected {wanted} and {config.n_layer}."
-            )
+    def check_shapes(self, path: Path, shapes: dict[str, Shape]) -> None:
+        """Holds the weights' shapes against the task, before a model of its size is made."""
+        if misfit := self.task.misfit(shapes):
+            raise CheckpointError(f"{path} does not fit config.json: {misfit}.")
 
-    def save_model(self, model: GPT, step: int, validation_loss: float) -> None:
+    def save_model(self, model: Module, step: int, validation_loss: float) -> None:
         """Makes the model's weights, those after `step`, the run's best."""
         self._check_place()
-        about = {"format": WEIGHTS, "run": self.fingerprints()[-1], "step": step, "validation_loss": validation_loss}
+        about = {
+            "format": WEIGHTS,
+            "run": self.config.fingerprints()[-1],
+            "step": step,
+            "validation_loss": validation_loss,
+        }
         save_sealed(self.folder / "model.safetensors", weights_of(model), about)
 
     def save_checkpoint(self, arrays: Arrays, about: dict[str, Any]) -> None:
         """Replaces the checkpoint, once the lines of metrics.jsonl that it counts are on the disk."""
         self._check_place()
         sync(self.folder / "metrics.jsonl")
-        about = {"format": CHECKPOINT, "run": self.fingerprints()[-1], **about}
+        about = {"format": CHECKPOINT, "run": self.config.fingerprints()[-1], **about}
         save_sealed(self.folder / "checkpoint.safetensors", arrays, about)
 
     def load_checkpoint(self) -> Checkpoint | None:
@@ -485,8 +392,8 @@ class Run:
 
     def _check_when(self, path: Path, step: int, phase: int) -> None:
         """Refuses a checkpoint of a step that its phase does not have."""
-        if step > self._configs[phase].steps:
-            raise CheckpointError(f"{path} is damaged: its step is {step} of {self._configs[phase].steps}.")
+        if step > (steps := self.config.settings(phase).steps):
+            raise CheckpointError(f"{path} is damaged: its step is {step} of {steps}.")
         began = self.phases[phase - 1].began if phase else 0
         later = [p.began for p in self.phases[phase:]]
         if step < began or any(b != step for b in later):
@@ -536,86 +443,12 @@ class Run:
         Raises:
             CheckpointError: something else is in the place of one.
         """
-        for entry in FILES:
-            path = self.folder / entry.name
+        for name in sorted(names_of_files(type(self.task))):
+            path = self.folder / name
             if os.path.lexists(path) and not path.is_file():
                 raise CheckpointError(
                     f"{path} is not a regular file, but the run has to write one there: move it away, and put the run's own back."
                 )
-
-
-_TAKEN = "{folder} exists and is not empty: choose another --out, or go on with --resume {folder}."
-
-
-def _names_of_unfinished_start(folder: Path) -> set[str]:
-    """What a start that was killed left in a folder. It is known by its lock, and by having nothing but a run's first files.
-
-    Raises:
-        FileExistsError: the folder holds anything else, or is none.
-    """
-    if not os.path.lexists(folder):
-        return set()
-    names = set(os.listdir(folder)) if folder.is_dir() else {""}
-    first = {entry.name for entry in FILES if entry.first} - {"config.json"}
-    if names and not (LOCK in names and all(name in first or is_leftover(name) for name in names)):
-        raise FileExistsError(_TAKEN.format(folder=folder))
-    return names
-
-
-def _make_folder(folder: Path) -> list[Path]:
-    """Makes a folder and those above it; returns those that were made, the innermost first."""
-    missing = []
-    for part in (folder, *folder.parents):
-        if part.exists():
-            break
-        missing.append(part)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        _remove_folders(missing)
-        raise
-    return missing
-
-
-def _remove_files(folder: Path) -> None:
-    """Deletes a run's files, and no others."""
-    with contextlib.suppress(OSError):
-        remove_leftovers(folder)
-    for entry in FILES:
-        with contextlib.suppress(OSError):
-            (folder / entry.name).unlink()
-
-
-def _remove_folders(folders: list[Path]) -> None:
-    """Deletes folders that are empty, the innermost first."""
-    with contextlib.suppress(OSError):
-        for folder in folders:
-            folder.rmdir()
-
-
-def _write_config(folder: Path, model: GPTConfig, training: TrainConfig, text: TextSource, tokenizer: str,
-                  token_files: dict[str, str], phases: list[Phase], unsigned: bool) -> None:  # fmt: skip
-    parts = (model, training, text, tokenizer, token_files, phases)
-    save_json(
-        folder / "config.json",
-        {
-            "format": FORMAT,
-            "version": VERSIONS[-1],
-            "fingerprint": fingerprint(*parts),
-            "unsigned": unsigned,
-            "model": model.to_dict(),
-            "training": dataclasses.asdict(training),
-            "text": dataclasses.asdict(text),
-            "tokenizer_sha256": tokenizer,
-            "token_files": token_files,
-            "phases": [phase._asdict() for phase in phases],
-        },
-    )
-
-
-def _sha256_of(tokenizer: Tokenizer) -> str:
-    """Of what a tokenizer's file says, not of how it is laid out."""
-    return hashlib.sha256(canonical(tokenizer.to_dict())).hexdigest()
 
 
 def _number(path: Path, about: dict[str, Any], name: str, whole: bool = False, infinite: bool = False) -> float:
@@ -638,12 +471,12 @@ def warn(message: str) -> None:
         print(f"minilm: {message}", file=sys.stderr)
 
 
-def weights_of(model: GPT) -> dict[str, Any]:
+def weights_of(model: Module) -> dict[str, Any]:
     """A model's parameters and buffers as NumPy arrays; tied parameters once, under their first name."""
     return {name: value.numpy() if isinstance(value, Tensor) else value for name, value in model.state_dict().items()}
 
 
-def load_weights(model: GPT, arrays: dict[str, Any], path: Path) -> None:
+def load_weights(model: Module, arrays: dict[str, Any], path: Path) -> None:
     """Fills a model from arrays.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Recipes: named settings for a text, a tokenizer, a model and its training, and how a run is made from one."""
+"""Recipes: named settings for a text, a tokenizer, a language model and its training, and how a run is made from one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from minilm.checkpoint import CheckpointError
 from minilm.data import TABLE, fetch_url, iter_text, open_tokens, read_token_header, write_tokens
 from minilm.models.gpt import GPTConfig
-from minilm.run import Run
-from minilm.settings import TextSource, TrainConfig, check_changes
 from minilm.text import BPETokenizer, CharTokenizer, Tokenizer, load_tokenizer
-from minilm.train import TokenizedText
+from minilm.training.checkpoint import CheckpointError
+from minilm.training.language_model import LanguageModel, TextSource, TokenizedText, sha256_of
+from minilm.training.run import Run
+from minilm.training.settings import TrainConfig, check_changes
 
 TRAIN_SHARE = 0.9  # of the text's characters; the rest is for validation
 IN_MEMORY = 200_000_000  # characters; a longer text goes to token files on the disk
@@ -81,7 +81,7 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Run, TokenizedText]:
+def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Run[LanguageModel], TokenizedText]:
     """Makes a new run: reads the text, makes the tokenizer, and writes the run's settings.
 
     Args:
@@ -109,18 +109,28 @@ def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Ru
     text = TextSource(source, *_measure(source))
     tokenizer = make_tokenizer(kind, text, vocab_size)
     config = GPTConfig(vocab_size=tokenizer.vocab_size, **model)
-    if text.characters <= IN_MEMORY:
-        tokens = tokenize(text, tokenizer, config.block_size)
-        return Run.create(folder, config, training, text, tokenizer), tokens
+    in_memory = text.characters <= IN_MEMORY
+    tokens = tokenize(text, tokenizer, config.block_size) if in_memory else None
 
-    def write(place: Path) -> dict[str, str]:
-        return {name: write_tokens_of(text, tokenizer, place / name) for name in TOKEN_FILES}
+    def make_task(place: Path) -> LanguageModel:
+        tokenizer.save(place / "tokenizer.json")
+        files = {} if in_memory else {name: write_tokens_of(text, tokenizer, place / name) for name in TOKEN_FILES}
+        return LanguageModel(config, text, sha256_of(tokenizer), files)
 
-    run = Run.create(folder, config, training, text, tokenizer, write)
-    return run, tokenize_to_disk(run, tokenizer)
+    run = Run.create(folder, LanguageModel, training, make_task)
+    return run, tokens or tokenize_to_disk(run, tokenizer)
 
 
-def resume_run(folder: Path, changes: dict[str, Any] | None = None) -> tuple[Run, TokenizedText]:
+def open_run(folder: Path) -> Run[LanguageModel]:
+    """Opens the folder of a language model's run.
+
+    Raises:
+        CheckpointError: there is none in the folder, or its config.json is damaged or was edited.
+    """
+    return Run(folder, LanguageModel)
+
+
+def resume_run(folder: Path, changes: dict[str, Any] | None = None) -> tuple[Run[LanguageModel], TokenizedText]:
     """Opens a run to go on with it.
 
     Args:
@@ -133,19 +143,21 @@ def resume_run(folder: Path, changes: dict[str, Any] | None = None) -> tuple[Run
         DataError: its text is not there any more.
         ValueError: its text has changed, or a setting cannot be changed.
     """
-    run = Run(folder)
+    run = open_run(folder)
+    task, source = run.task, run.task.text
     if changes:
-        check_changes(changes)
-    if _measure(run.text.source) != (run.text.sha256, run.text.characters):
+        check_changes(changes, task.fixed, task.options)
+    if _measure(source.source) != (source.sha256, source.characters):
         raise ValueError(
-            f"the text {run.text.source} is not the one that {folder} was trained on (its SHA-256 differs): "
+            f"the text {source.source} is not the one that {folder} was trained on (its SHA-256 differs): "
             "put the old text back, or start a new run. The text that Python carries differs between Python versions."
         )
     with run.locked():
-        if run.text.characters > IN_MEMORY:
-            text = tokenize_to_disk(run, run.tokenizer())
+        tokenizer = task.tokenizer(run.folder)
+        if source.characters > IN_MEMORY:
+            text = tokenize_to_disk(run, tokenizer)
         else:
-            text = tokenize(run.text, run.tokenizer(), run.model_config.block_size)
+            text = tokenize(source, tokenizer, task.config.block_size)
         return (run.with_phase(changes) if changes else run), text
 
 
@@ -190,7 +202,7 @@ def write_tokens_of(text: TextSource, tokenizer: Tokenizer, path: Path) -> str:
     return write_tokens(path, pieces, tokenizer.vocab_size).sha256
 
 
-def tokenize_to_disk(run: Run, tokenizer: Tokenizer) -> TokenizedText:
+def tokenize_to_disk(run: Run[LanguageModel], tokenizer: Tokenizer) -> TokenizedText:
     """The same for a text that may be larger than memory: token files in the run's folder, mapped into memory.
 
     Files that are there already are used, if they hold what the run began with; files that are gone are made anew.
@@ -199,15 +211,15 @@ def tokenize_to_disk(run: Run, tokenizer: Tokenizer) -> TokenizedText:
         DataError: one is damaged.
         CheckpointError: one holds other tokens.
     """
-    ids = []
+    ids, task = [], run.task
     for name in TOKEN_FILES:
         path = run.folder / name
         if not os.path.lexists(path):
-            write_tokens_of(run.text, tokenizer, path)
-        ids.append(open_tokens(path, vocab_size=run.model_config.vocab_size, verify=True))
-        if run.token_files and read_token_header(path).sha256 != run.token_files.get(name):
+            write_tokens_of(task.text, tokenizer, path)
+        ids.append(open_tokens(path, vocab_size=task.config.vocab_size, verify=True))
+        if task.token_files and read_token_header(path).sha256 != task.token_files.get(name):
             raise CheckpointError(f"{path} holds other tokens than the run began with: delete it, and it is made anew.")
-    return TokenizedText(ids[0], ids[1], _validation_characters(run.text))
+    return TokenizedText(ids[0], ids[1], _validation_characters(task.text))
 
 
 def _settle(source: str, sha256: str | None) -> str:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minilm.checkpoint import CheckpointError, expect_format, load_arrays, load_json, save_arrays, save_json
 from minilm.files import atomic_write, remove_leftovers
+from minilm.training.checkpoint import CheckpointError, expect_format, load_arrays, load_json, save_arrays, save_json
 from tests.anew import anew
 
 ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b.c": np.array(2, np.int64), "t": np.ones((3, 2)).T}

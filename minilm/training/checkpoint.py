@@ -57,7 +57,7 @@ def load_json(path: Pathish) -> dict[str, Any]:
         CheckpointError: the file is missing, cannot be read, is not UTF-8 JSON, or holds something else than an object, a name
             twice, NaN, or an integer of more than 1,000 digits.
     """
-    remedy = "it is no config of minilm; if it is one, raise minilm.checkpoint.MAX_JSON_BYTES"
+    remedy = "it is no config of minilm; if it is one, raise minilm.training.checkpoint.MAX_JSON_BYTES"
     content = read_regular(path, CheckpointError, max_bytes=MAX_JSON_BYTES, remedy=remedy)
     try:
         return object_from(content, max_digits=1000)  # seeds may be long

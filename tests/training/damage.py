@@ -10,13 +10,13 @@ import shutil
 
 import numpy as np
 
-from minilm.checkpoint import CheckpointError, load_arrays, save_arrays
 from minilm.data import DataError
 from minilm.random import get_state
-from minilm.recipes import resume_run
-from minilm.run import Run, weights_of
 from minilm.text import TokenizerError
-from minilm.train import Training
+from minilm.training.checkpoint import CheckpointError, load_arrays, save_arrays
+from minilm.training.loop import Training
+from minilm.training.recipes import open_run, resume_run
+from minilm.training.run import weights_of
 
 NAMED = (CheckpointError, DataError, TokenizerError, ValueError, FileExistsError)
 WRONG = [None, True, "7", -3, 2**70, 1.5, float("inf"), float("-inf"), float("nan"), [], {}]
@@ -170,15 +170,15 @@ def resume(folder):
     run, text = resume_run(folder)
     training = Training.resume(run, text, "cpu")
     return {**weights_of(training.model), **training.optimizer.state_dict()["arrays"], "train": np.array(text.train),
-            "validation": np.array(text.validation), "settings": np.array(repr((run.model_config, run.train_config))),
+            "validation": np.array(text.validation), "settings": np.array(repr((run.task.config, run.train_config))),
             "random": np.array(repr(get_state())), "options": np.array(repr(training.optimizer)),
             "counters": np.array([training.step, training.best, training.bad])}  # fmt: skip
 
 
 def generate(folder):
     """Opens a run to write text with it."""
-    run = Run(folder)
-    tokenizer, model = run.tokenizer(), run.model("cpu")
+    run = open_run(folder)
+    tokenizer, model = run.task.tokenizer(folder), run.model("cpu")
     ids = np.asarray(tokenizer.encode_array("1 plus 2"), np.int64)
     text = tokenizer.decode(range(tokenizer.vocab_size))
     return {**weights_of(model), "ids": ids, "text": np.array(text), "logits": model(ids[None]).numpy()}

@@ -1,25 +1,23 @@
-"""The settings of a run: how it is trained, on which text, and which of them may change on the way."""
+"""The settings of a run: how it is trained, and which of them may change on the way."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from minilm.checkpoint import CheckpointError, canonical
-from minilm.models.gpt import GPTConfig
+from minilm.training.checkpoint import CheckpointError
 
 T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """How a language model is trained.
+    """How a model is trained.
 
     Attributes:
         steps: optimizer updates.
-        batch_size, accumulate: sequences a forward pass, and forward passes an update.
+        batch_size, accumulate: examples per forward pass, and forward passes per update.
         learning_rate, min_learning_rate, warmup: the rate rises linearly over `warmup` steps, then falls along half a cosine to
             the minimum at the last step.
         weight_decay: of the matrices (AdamW's decoupled decay).
@@ -66,15 +64,6 @@ def _require(name: str, ok: bool, expected: str, value: Any) -> None:
         raise ValueError(f"{name} must be {expected}, got {value!r}.")
 
 
-@dataclasses.dataclass(frozen=True)
-class TextSource:
-    """Which text a run was trained on: where it came from, its SHA-256 (of its UTF-8), and its length in characters."""
-
-    source: str
-    sha256: str
-    characters: int
-
-
 SCHEDULE = ("steps", "learning_rate", "min_learning_rate", "warmup")
 MAY_CHANGE = (
     *SCHEDULE,
@@ -89,16 +78,11 @@ MAY_CHANGE = (
 )
 """The settings that a new phase may have its own of."""
 FIXED = {
-    **{field.name: "the weights have its shape" for field in dataclasses.fields(GPTConfig)},
-    "dropout": "it belongs to the model",
     "beta1": "the optimizer's averages were made with it",
     "beta2": "the optimizer's averages were made with it",
     "seed": "the weights were drawn with it",
-    "data": "the validation losses are of this text",
-    "sha256": "the validation losses are of this text",
-    "tokenizer": "the weights belong to its tokens",
-}  # fmt: skip
-"""The settings that hold for the whole run, with the reason."""
+}
+"""The settings that hold for the whole run, with the reason; a task has more of them."""
 
 
 class Phase(NamedTuple):
@@ -113,24 +97,24 @@ class Phase(NamedTuple):
     changes: dict[str, Any]
 
 
-def check_changes(changes: Mapping[str, Any]) -> None:
-    """Refuses settings that a phase cannot have of its own."""
-    options = {"n_layer": "layers", "n_head": "heads", "n_embd": "width"}
+def check_changes(changes: Mapping[str, Any], fixed: Mapping[str, str] = {}, options: Mapping[str, str] = {}) -> None:
+    """Refuses settings that a phase cannot have of its own.
+
+    Args:
+        fixed: the task's settings that hold for the whole run, with the reason.
+        options: the task's settings whose option has another name than the setting.
+
+    Raises:
+        ValueError: which one, why, and which may change.
+    """
+    reasons = {**FIXED, **fixed}
     for name in changes:
         if name not in MAY_CHANGE:
-            reason = FIXED.get(name, "there is no such setting")
+            reason = reasons.get(name, "there is no such setting")
             may = ", ".join("--" + n.replace("_", "-") for n in MAY_CHANGE)
             raise ValueError(
                 f"--resume does not take --{options.get(name, name).replace('_', '-')}: {reason}. It takes {may}."
             )
-
-
-def fingerprint(model: GPTConfig, training: TrainConfig, text: TextSource, tokenizer: str, token_files: dict[str, str],
-                 phases: list[Phase]) -> str:  # fmt: skip
-    """SHA-256 of everything that a run's numbers depend on. Where its text lies is none of it."""
-    parts = [model.to_dict(), dataclasses.asdict(training), text.sha256, text.characters, tokenizer, token_files,
-             [phase._asdict() for phase in phases]]  # fmt: skip
-    return hashlib.sha256(canonical(parts)).hexdigest()
 
 
 def from_json(cls: type[T], values: Any, where: str) -> T:
@@ -147,7 +131,7 @@ def from_json(cls: type[T], values: Any, where: str) -> T:
         raise CheckpointError(f"{where}: missing fields {missing}, unknown fields {unknown}.")
     kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
     for name, value in values.items():
-        wanted = str(fields[name])
+        wanted = getattr(fields[name], "__name__", str(fields[name]))  # a class, or its name where annotations are text
         if not isinstance(value, kinds[wanted]) or (isinstance(value, bool) and wanted != "bool"):
             raise CheckpointError(f"{where}: {name} should be of type {wanted}, it is {value!r}.")
     try:

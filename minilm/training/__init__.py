@@ -1,0 +1,13 @@
+"""Training: what is trained (`Task`), the loop (`Training`, `train`), and the folder of a run, exact to the bit after every stop.
+
+Read `loop` first, then `task`; `run` says what holds of a run's files at every moment. `language_model` is the task of
+``minilm train``, and `recipes` makes its runs.
+"""
+
+from minilm.training.checkpoint import CheckpointError, RunError
+from minilm.training.loop import Outcome, Training, train
+from minilm.training.run import Run
+from minilm.training.settings import TrainConfig
+from minilm.training.task import Task
+
+__all__ = ["CheckpointError", "Outcome", "Run", "RunError", "Task", "TrainConfig", "Training", "train"]

@@ -1,0 +1,284 @@
+"""The training loop, and going on after it was interrupted. What it trains is a `minilm.training.task.Task`.
+
+What an update does depends only on the weights, the optimizer's averages, the step's number and the seed: the batch of a step
+is drawn from a generator seeded with (seed, step, part), and dropout from a counter. So a run that was killed and resumed ends with
+the same weights, bit for bit, as one that was not. What is written when, and in which order, is the promise of `minilm.training.run`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minilm import random, terminal
+from minilm.backend import get_device
+from minilm.graph import no_grad
+from minilm.optim import AdamW, Optimizer, WarmupCosineLR, clip_grad_norm_
+from minilm.parallel import DataParallel
+from minilm.tensor import Tensor
+from minilm.training.checkpoint import RunError, not_finite
+from minilm.training.progress import Bar, Meter, plot_losses
+from minilm.training.resume import restore, step_of_best_weights
+from minilm.training.run import Run, load_weights, warn, weights_of
+from minilm.training.settings import TrainConfig
+from minilm.training.stops import explained, stop_requests
+
+LOG_EVERY = 10
+
+
+@dataclass
+class Outcome:
+    """How a training ended.
+
+    Attributes:
+        reason: "finished", "early stop" or "interrupted".
+        step: updates done.
+        validation_loss: of the best weights, over all of the validation data, in the task's unit; NaN when interrupted.
+        seconds: this session's time.
+        measures: what else the task tells of the best weights (`Task.measures`).
+    """
+
+    reason: str
+    step: int
+    validation_loss: float
+    seconds: float
+    measures: dict[str, float] = field(default_factory=dict)
+
+
+def schedule_of(optimizer: Optimizer, config: TrainConfig, began: int = 0) -> WarmupCosineLR:
+    """The learning rate over the updates that follow `began`: 0, or where the phase began that has its own schedule.
+
+    A warm-up as long as all updates, or longer, is what there is of it: the rate only rises.
+    """
+    steps = max(config.steps - began, config.warmup + 1)
+    return WarmupCosineLR(optimizer, config.warmup, steps, min_lr=config.min_learning_rate)
+
+
+class Training:
+    """A task's model, its optimizer, and how far they have come.
+
+    Attributes:
+        data: what the task's methods take.
+        step: updates done, and `saved`: how many of them the run's checkpoint has (None: there is no checkpoint).
+        best: the lowest validation loss so far, `best_step`: after which step it was found (None: not yet, or unknown), and `bad`:
+            the evaluations since then.
+
+    Raises:
+        RunError: the machine's memory is too small for the model.
+    """
+
+    def __init__(self, run: Run[Any], data: Any, device: str = "auto") -> None:
+        self.run, self.task, self.data, self.config = run, run.task, data, run.train_config
+        self.step, self.best, self.bad = 0, math.inf, 0
+        self.best_step: int | None = None
+        self.saved: int | None = None
+        if not get_device(device).asynchronous and (too_large := self.task.too_large(self.config.batch_size)):
+            raise RunError(too_large)
+        random.manual_seed(self.config.seed)
+        self.model: Any = self.task.make_model().to(device)
+        self.optimizer = AdamW(
+            self.task.groups(self.model, self.config.weight_decay),
+            lr=self.config.learning_rate,
+            betas=(self.config.beta1, self.config.beta2),
+        )
+        if get_device(device).asynchronous:
+            self.optimizer.flatten()
+        self.schedule = schedule_of(self.optimizer, self.config, run.schedule_began)
+        self.parallel = DataParallel(self.model, self.config.processes, self.task.method)
+
+    def update(self) -> tuple[Tensor, Any]:
+        """One step: the mean loss of the step's batches, and the gradient's norm before clipping."""
+        config = self.config
+        self.schedule.go_to(self.step - self.run.schedule_began)
+        self.optimizer.zero_grad()
+        total = None
+        for part in range(config.accumulate):
+            rng = np.random.default_rng([config.seed, self.step, part])
+            batch = self.task.batch(self.data, config.batch_size, rng)
+            loss = self.parallel.backward(*batch, scale=1.0 / config.accumulate)
+            total = loss if total is None else total + loss
+        norm = clip_grad_norm_(self.model.parameters(), config.clip or math.inf)
+        self.optimizer.step()
+        self.step += 1
+        assert total is not None
+        return total, norm
+
+    def evaluate(self, most: int | None = None) -> float:
+        """The task's validation loss (of `most` of its data)."""
+        return self._in_evaluation(self.task.evaluate, most)
+
+    def measures(self, loss: float) -> dict[str, float]:
+        """What else the task tells of the model, whose validation loss is `loss`."""
+        return self._in_evaluation(self.task.measures, loss)
+
+    def _in_evaluation(self, look: Any, *arguments: Any) -> Any:
+        self.model.eval()
+        with no_grad():
+            found = look(self.model, self.data, *arguments)
+        self.model.train()
+        return found
+
+    def save(self) -> None:
+        """Replaces the run's checkpoint.
+
+        Raises:
+            FloatingPointError: the weights, the optimizer's averages or the loss are not finite; the checkpoint before stands.
+        """
+        optimizer = self.optimizer.state_dict()
+        arrays = {f"model.{name}": array for name, array in weights_of(self.model).items()}
+        arrays.update({f"optimizer.{name}": array for name, array in optimizer["arrays"].items()})
+        if name := not_finite(arrays):
+            raise self.diverged(f"{name} is not finite")
+        if not math.isfinite(loss := self._in_evaluation(self.task.evaluate, 1)):
+            raise self.diverged(f"the loss became {loss}")
+        about = {"step": self.step, "best": self.best, "best_step": self.best_step, "bad": self.bad,
+                 "random": random.get_state(), "optimizer": optimizer["options"]}  # fmt: skip
+        self.run.save_checkpoint(arrays, about)
+        self.saved = self.step
+
+    def save_best(self) -> None:
+        """Makes the weights the run's best, those of the checkpoint that was just written."""
+        self.run.save_model(self.model, self.step, self.best)
+
+    def diverged(self, what: str) -> FloatingPointError:
+        """The error for numbers that are no longer finite."""
+        return FloatingPointError(
+            f"the training diverged: {what} by step {self.step}. Step {self.saved or 0} stands as the last good checkpoint: go on from "
+            f"there with a lower --learning-rate than {self.config.learning_rate:g}, a longer --warmup or --clip 1 "
+            f"({self.run.command} --learning-rate ...)."
+        )
+
+    @classmethod
+    def resume(cls, run: Run[Any], data: Any, device: str = "auto") -> Training:
+        """The training at the run's checkpoint; a run that was killed before its first one begins anew.
+
+        Everything is read and checked before anything is written.
+
+        Raises:
+            CheckpointError: a file of the run is damaged, missing, or another run's.
+        """
+        run.check_places()
+        checkpoint = run.load_checkpoint()
+        model_step = step_of_best_weights(run, checkpoint)
+        run.metrics()
+        training = cls(run, data, device)
+        if checkpoint is not None:
+            restore(run, checkpoint, training.model, training.optimizer)
+            training.step, training.saved = checkpoint.step, checkpoint.step
+            training.best, training.best_step = checkpoint.best, checkpoint.best_step
+            training.bad = checkpoint.bad if checkpoint.current else 0
+            training._settle_model(model_step)
+        run.rewind_metrics(training.step)
+        return training
+
+    def _settle_model(self, model_step: int | None) -> None:
+        """Writes the best weights, if a kill came between the checkpoint that knows them and the file of theirs."""
+        path = self.run.folder / "model.safetensors"
+        if math.isinf(self.best) or (path.exists() and model_step == self.best_step):
+            return
+        if self.best_step == self.step:
+            self.save_best()
+        elif not path.exists():
+            warn(f"{path} is gone; the run goes on, and the weights that it has now take its place.")
+            self.best, self.best_step = math.inf, None
+
+    @property
+    def finished(self) -> bool:
+        return self.step >= self.config.steps or self.stopped_early
+
+    @property
+    def stopped_early(self) -> bool:
+        return bool(self.config.patience) and self.bad >= self.config.patience
+
+
+def train(run: Run[Any], data: Any, *, device: str = "auto", progress: bool = True) -> Outcome:
+    """Trains a run to its end, from its checkpoint if it has one.
+
+    Ctrl-C, a polite kill or a closed terminal saves after the step that is being computed, and returns; a second one ends at once.
+
+    Args:
+        data: what the task of the run learns from.
+
+    Raises:
+        CheckpointError: a file of the run is damaged, missing, or another run's.
+        RunError: another process trains the run, a file cannot be written, memory is too small, or a worker is gone.
+        FloatingPointError: the numbers are no longer finite. After this and every other error the last checkpoint stands.
+    """
+    not_told = np.errstate(all="ignore")  # what is not finite is looked for, and named with what to do
+    with run.locked(), run.undone_unless_begun(), explained(run), not_told:
+        return _train(run, data, device, progress)
+
+
+def _train(run: Run[Any], data: Any, device: str, progress: bool) -> Outcome:
+    started = time.perf_counter()
+    training = Training.resume(run, data, device)
+    began, config = training.step, run.train_config
+    units = config.batch_size * config.accumulate * run.task.units
+    meter = Meter(training.step, units, next(training.model.parameters()).device.synchronize)
+    bar = Bar(config.steps, training.step, progress)
+    with training.parallel, bar, stop_requests() as stop:
+        if training.saved is None:
+            training.save()
+        if math.isinf(training.best):  # never evaluated yet
+            known = any("validation_loss" in line and line["step"] == training.step for line in run.metrics())
+            _evaluate(training, log=not known)
+        meter.read(training.step)
+        while not training.finished and not stop():
+            loss, norm = training.update()
+            run.begin()
+            bar.update()
+            last = training.step == config.steps
+            if last or training.step % LOG_EVERY == 0:
+                _report(training, loss, norm, meter, bar)
+            if last or training.step % config.eval_every == 0:
+                with meter.paused():
+                    _evaluate(training)
+            if training.step % config.checkpoint_every == 0 and training.saved != training.step:
+                with meter.paused():
+                    training.save()
+        interrupted = not training.finished
+        if training.saved != training.step:
+            training.save()
+    if training.step > began or not (run.folder / "loss.png").exists():
+        plot_losses(run)
+    if interrupted:
+        return Outcome("interrupted", training.step, math.nan, time.perf_counter() - started)
+    load_weights(training.model, run.load_weights().arrays, run.folder / "model.safetensors")
+    loss_of_best = training.evaluate()
+    measures = training.measures(loss_of_best)
+    told = any("final_validation_loss" in line and line["step"] == training.step for line in run.metrics())
+    if not told:
+        run.log(step=training.step, final_validation_loss=loss_of_best, **measures)
+    reason = "finished" if training.step >= config.steps else "early stop"
+    return Outcome(reason, training.step, loss_of_best, time.perf_counter() - started, measures)
+
+
+def _report(training: Training, loss: Tensor, norm: Any, meter: Meter, bar: Bar) -> None:
+    """Reads the loss (the one wait for a GPU), logs it and shows it."""
+    value, counted = loss.item(), training.task.counted
+    speed = meter.read(training.step)
+    if not math.isfinite(value):
+        raise training.diverged(f"the loss became {value}")
+    (rate, *_) = training.schedule.get_last_lr()
+    training.run.log(step=training.step, loss=value, learning_rate=rate, gradient_norm=float(norm),
+                     **{f"{counted}_per_second": round(speed)})  # fmt: skip
+    bar.show(terminal.progress(value, training.best, speed, terminal.columns(sys.stderr), counted))
+
+
+def _evaluate(training: Training, log: bool = True) -> None:
+    """Evaluates, and keeps the weights if they are the best so far: in the checkpoint first, which decides, then in their file."""
+    loss = training.evaluate(training.task.glance)
+    if not math.isfinite(loss):
+        raise training.diverged(f"the validation loss became {loss}")
+    if log:
+        training.run.log(step=training.step, validation_loss=loss)
+    training.bad = 0 if loss < training.best else training.bad + 1
+    if loss < training.best:
+        training.best, training.best_step = loss, training.step
+        training.save()
+        training.save_best()
