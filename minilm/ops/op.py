@@ -93,7 +93,9 @@ class Op:
     domain: str = "all real numbers"
     source: str = ""
     samples: Sequence[Sample] = ()
-    broadcasts = False  # the engine sums a gradient back to the shape of an input that was broadcast
+    broadcasts: bool | str = False  # a gradient is summed back to the shape of an input that was broadcast ("leading axes": in these only)
+        False  # the engine sums a gradient back to the shape of an input that was broadcast; "leading axes": only these
+    )
     integers = (
         "kept"  # what integers alone become: this, "floats" (the default float type), "refused", or "no booleans"
     )
@@ -244,7 +246,7 @@ class Op:
         out = self.forward(device, *inputs, **params)
         if self.has_aux:
             out = out[0]
-        return out if self.multi else as_array(out)
+        return as_array(out) if isinstance(out, np.generic) else out
 
     def _lifted(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The op on inputs without axes: as on vectors of one element, along that axis."""
