@@ -93,12 +93,10 @@ class Op:
     domain: str = "all real numbers"
     source: str = ""
     samples: Sequence[Sample] = ()
-    broadcasts: bool | str = False  # a gradient is summed back to the shape of an input that was broadcast ("leading axes": in these only)
-        False  # the engine sums a gradient back to the shape of an input that was broadcast; "leading axes": only these
+    broadcasts: bool | str = (
+        False  # a gradient is summed to the shape of an input that was broadcast ("leading axes" only)
     )
-    integers = (
-        "kept"  # what integers alone become: this, "floats" (the default float type), "refused", or "no booleans"
-    )
+    integers = "kept"  # what integers alone become: kept, "floats" (of the default type), "refused", or "no booleans"
     wide = False  # float16 is computed in float32, forward and backward, and rounded once
     narrows = True  # the results of such an op are float16 again
     follows: Sequence[str] = ()  # inputs whose dtype does not decide that of the result
