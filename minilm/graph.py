@@ -181,14 +181,14 @@ class Walk:
         self.sums: dict[int, dict[int, Any]] = {}
         self.ending = Ending()
 
-    def run(self, roots: Sequence[tuple[Any, int, Any]], targets: Sequence[Place] | None = None) -> Gradients:
+    def run(self, roots: Sequence[tuple[Any, int, Any]], targets: Sequence[Place] | None = None) -> list[Any]:
         """Walks from `roots` (node or leaf, output index, Tensor with the gradient there) back to the leaves.
 
         Args:
             targets: where gradients are wanted. None: at every leaf, which adds what has arrived to its ``grad``.
 
         Returns:
-            The gradients at `targets`.
+            For each of `targets` the Tensor with its gradient; None where nothing has arrived.
 
         Raises:
             RuntimeError: the graph was freed by an earlier walk, or a saved array was modified in place.
@@ -207,7 +207,7 @@ class Walk:
                 if targets is not None:
                     return self.to_targets(order, targets)
                 self.to_leaves(order)
-                return {}
+                return []
         except BaseException as error:
             self.ending.error = f"{type(error).__name__}{f': {error}' if str(error) else ''}"
             raise
@@ -226,7 +226,7 @@ class Walk:
             else:
                 item._deposit(arrived, self.symbolic)
 
-    def to_targets(self, order: list[Any], targets: Sequence[Place]) -> Gradients:
+    def to_targets(self, order: list[Any], targets: Sequence[Place]) -> list[Any]:
         """Visits only what leads to `targets`, and computes only the gradients of inputs that do."""
         leading = leading_to(targets, order)
         wanted = {id(item) for item, _ in targets}
@@ -240,7 +240,8 @@ class Walk:
                 found.update({(id(item), index): g for index, g in arrived.items()})
             if True in leading[id(item)]:
                 self.send_on(item, leading[id(item)], arrived)
-        return found
+        gs = [found.get((id(item), index)) for item, index in targets]
+        return gs if self.symbolic else [None if g is None else self.wrap(g) for g in gs]
 
     def collect(self, item: Any) -> dict[int, Any] | None:
         """What has arrived at a node's outputs or at a leaf, once its hooks have seen it; None where nothing has."""
@@ -318,9 +319,9 @@ class Walk:
         y = op.composed(*aliases, **params)
         outputs, gs = (y, g) if op.multi else ((y,), (g,))
         roots = [(*y._place(), d) for y, d in zip(outputs, gs, strict=True) if d is not None and y.requires_grad]
-        places = [x._place() if need else None for x, need in zip(aliases, needs, strict=True)]
-        found = Walk(self.wrap, symbolic=True).run(roots, [place for place in places if place is not None])
-        return [None if place is None else found.get((id(place[0]), place[1])) for place in places]
+        targets = [x._place() for x, need in zip(aliases, needs, strict=True) if need]
+        found = iter(Walk(self.wrap, symbolic=True).run(roots, targets))
+        return [next(found) if need else None for need in needs]
 
     def run_hooks(self, item: Any, arrived: dict[int, Any]) -> None:
         """Lets hooks see, and replace, the gradient of a Tensor once it is complete; keeps it where retain_grad() asked."""

@@ -478,33 +478,25 @@ def grad(
     """
     ys: Sequence[Tensor] = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     xs: Sequence[Tensor] = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    gs = (
-        [None] * len(ys)
-        if grad_outputs is None
-        else [grad_outputs]
-        if isinstance(grad_outputs, Tensor)
-        else list(grad_outputs)
-    )
+    if grad_outputs is None:
+        grad_outputs = [None] * len(ys)
+    gs = [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs)
     if len(gs) != len(ys):
         raise ValueError(f"grad: {len(ys)} outputs but {len(gs)} grad_outputs.")
     for i, x in enumerate(xs):
         if not x._requires_grad:
             raise RuntimeError(f"grad: input {i} {x.shape} does not require a gradient.")
     roots = [_root(y, g) for y, g in zip(ys, gs, strict=True)]
-    places = [x._place() for x in xs]
     retain = create_graph if retain_graph is None else retain_graph
-    found = Walk(Tensor._wrap, symbolic=create_graph, retain=retain).run(roots, places)
-    results = []
-    for i, (x, (item, index)) in enumerate(zip(xs, places, strict=True)):
-        g = found.get((id(item), index))
-        if g is None and not allow_unused:
-            raise RuntimeError(
-                f"grad: the outputs do not depend on input {i} {x.shape}; pass allow_unused=True for zeros."
-            )
-        results.append(
-            Tensor._wrap(x.device.xp.zeros_like(x._data)) if g is None else g if create_graph else Tensor._wrap(g)
-        )
-    return tuple(results)
+    found = Walk(Tensor._wrap, symbolic=create_graph, retain=retain).run(roots, [x._place() for x in xs])
+    for i, (x, g) in enumerate(zip(xs, found, strict=True)):
+        if g is None:
+            if not allow_unused:
+                raise RuntimeError(
+                    f"grad: the outputs do not depend on input {i} {x.shape}; pass allow_unused=True for zeros."
+                )
+            found[i] = Tensor._wrap(x.device.xp.zeros_like(x._data))
+    return tuple(found)
 
 
 __all__ = ["Tensor", "grad"]

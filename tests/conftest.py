@@ -1,4 +1,4 @@
-"""Shared settings: one BLAS thread where several processes test at once, reproducible hypothesis, and `--device`.
+"""Shared settings: one BLAS thread where several processes test at once, reproducible hypothesis, `--device` and `--reference`.
 
 Tests are written as if there were the CPU only, and run on the device that pytest was given: what they, and the layers that
 they build, make of numbers and host arrays is made there. So a test reads results with ``.numpy()``, never ``.data``, and
@@ -30,6 +30,11 @@ def pytest_addoption(parser):
     parser.addoption(
         "--composed", action="store_true", help="test with use_fused(False): each fused op as its composition"
     )
+    parser.addoption(
+        "--reference",
+        action="store_true",
+        help="test the engine on the plain functions of minilm.backend.reference alone",
+    )
 
 
 def chosen_device(config):
@@ -51,6 +56,14 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "fused: about what a fused op does beyond its composition; not run with --composed"
     )
+    config.addinivalue_line(
+        "markers", "fast: about what the CPU's version does beyond its specification; not run with --reference"
+    )
+    if config.getoption("--reference"):
+        from minilm.backend import Device, cpu, register_device
+
+        cpu.__class__ = Device  # it loses what `CpuDevice` does in a faster way, wherever it is held
+        register_device(cpu)
     try:
         chosen_device(config)
     except DeviceError as error:
@@ -59,9 +72,9 @@ def pytest_configure(config):
 
 def pytest_report_header(config):
     device = chosen_device(config)
-    return f"minilm device: {device.name}" + (
-        " (a stand-in with CuPy's rules and NumPy's arithmetic)" if device.name == "pretend" else ""
-    )
+    stand_in = " (a stand-in with CuPy's rules and NumPy's arithmetic)" if device.name == "pretend" else ""
+    plain = ", with the plain functions of minilm.backend.reference" if config.getoption("--reference") else ""
+    return f"minilm device: {device.name}{stand_in}{plain}"
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +89,13 @@ def tensor(device):
     import minilm
 
     return functools.partial(minilm.tensor, device=device)
+
+
+@pytest.fixture(autouse=True)
+def _reference(request):
+    """With ``--reference``, what is about the fast version is left out."""
+    if request.config.getoption("--reference") and request.node.get_closest_marker("fast"):
+        pytest.skip("about the fast version")
 
 
 @pytest.fixture(autouse=True)

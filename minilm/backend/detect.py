@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minilm.backend.threads import processors
+from minilm.backend.threads import openblas_threads, processors
 
 INSTALL = 'pip install "minilm[gpu]"'
 """CUDA 12: every driver from 525 on, every GPU since Maxwell. ``minilm[gpu13]`` is the same with CUDA 13."""
@@ -203,26 +203,10 @@ def _blas() -> str:
     """The library of NumPy's matrix products, and how many threads it uses."""
     config: Any = np.show_config(mode="dicts")  # type: ignore[call-overload, unused-ignore]
     blas = config.get("Build Dependencies", {}).get("blas", {})
-    threads = _openblas_threads()
+    threads = openblas_threads()
     return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip() + (
         f", {threads} threads" if threads else ""
     )
-
-
-def _openblas_threads() -> int | None:
-    """How many threads the OpenBLAS inside NumPy's package uses; None where NumPy brought no OpenBLAS."""
-    package = Path(np.__file__).parent
-    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
-        for path in sorted(folder.glob("*openblas*")):
-            library = ctypes.CDLL(str(path))  # it is loaded already: this asks for the same one
-            for name in (
-                "scipy_openblas_get_num_threads64_",
-                "scipy_openblas_get_num_threads",
-                "openblas_get_num_threads",
-            ):
-                if hasattr(library, name):
-                    return int(getattr(library, name)())
-    return None
 
 
 def _gpu_rows() -> list[tuple[str, str]]:

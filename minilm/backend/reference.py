@@ -1,11 +1,11 @@
 r"""Every hot function of a device as plain array code: what the book prints, and what all faster versions must equal.
 
-Here a function is its formula, in the order of the formula, and makes a new array for each step. `minilm.backend.cpu` computes the
-same in few passes over memory and on several threads, `minilm.backend.cuda` in kernels of a GPU; each of their functions is
-tested against the one of the same name here. ``pytest --reference`` runs the engine on this file alone.
+Here a function is its formula, step by step, with a new array for each. `minilm.backend.cpu` computes the same in few passes over
+memory and on several threads, `minilm.backend.cuda` in kernels of a GPU; each of their functions is tested against the one of the
+same name here. ``pytest --reference`` runs the engine on this file alone.
 
-Where an array's rounding is a promise it is kept in the simplest way: sums are added in float64. ``xp`` is the array module, NumPy
-or one like it. Axes are counted from 0, and what begins with a capital letter in a shape is one or several axes.
+Long sums keep their digits in the simplest way: they are added in float64. ``xp`` is the array module, NumPy or one like it; axes
+are counted from 0.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ GELU_SLOPE, GELU_CUBIC = math.sqrt(2.0 / math.pi), 0.044715
 
 
 class Reference:
-    """The functions, on raw arrays, without a graph. `Device` is one of these with a name and a place for its arrays."""
+    """The functions, on raw arrays, without a graph. A `Device` has them all, and a name and a place for its arrays."""
 
     xp: Any
 
@@ -113,9 +113,8 @@ class Reference:
         Returns:
             y (..., n); and what `layer_norm_backward` needs: :math:`\mu` and :math:`1 / \sqrt{\sigma^2 + \epsilon}`, (..., 1) each.
         """
-        n = x.shape[-1]
-        mean = self.sum_last(x) / n
-        var = self.sum_last((x - mean) ** 2) / n
+        mean = self._mean(x)
+        var = self._mean((x - mean) ** 2)
         rstd = (var + eps) ** -0.5
         return scale_and_shift((x - mean) * rstd, weight, bias), (mean, rstd)
 
@@ -126,10 +125,10 @@ class Reference:
 
         .. math:: \bar x = \frac{d - \operatorname{mean}(d) - \hat x \operatorname{mean}(d \odot \hat x)}{\sqrt{\sigma^2 + \epsilon}}.
         """
-        (mean, rstd), n = saved, x.shape[-1]
+        mean, rstd = saved
         normed = (x - mean) * rstd
         d = g if weight is None else g * weight
-        dx = rstd * (d - self.sum_last(d) / n - normed * (self.sum_last(d * normed) / n))
+        dx = rstd * (d - self._mean(d) - normed * self._mean(d * normed))
         return dx, self.sum_leading(g * normed), self.sum_leading(g)
 
     def rms_norm(self, x: Array, weight: Array | None, eps: float) -> tuple[Array, Any]:
@@ -138,7 +137,7 @@ class Reference:
         Returns:
             y (..., n); and what `rms_norm_backward` needs: :math:`1 / \sqrt{\operatorname{mean}(x^2) + \epsilon}`, (..., 1).
         """
-        rrms = (self.sum_last(x * x) / x.shape[-1] + eps) ** -0.5
+        rrms = (self._mean(x**2) + eps) ** -0.5
         return scale_and_shift(x * rrms, weight, None), rrms
 
     def rms_norm_backward(self, g: Array, x: Array, weight: Array | None, saved: Any) -> tuple[Array, Array]:
@@ -148,8 +147,11 @@ class Reference:
         """
         normed = x * saved
         d = g if weight is None else g * weight
-        dx = saved * (d - normed * (self.sum_last(d * normed) / x.shape[-1]))
-        return dx, self.sum_leading(g * normed)
+        return saved * (d - normed * self._mean(d * normed)), self.sum_leading(g * normed)
+
+    def _mean(self, x: Array) -> Array:
+        """Over the last axis, which stays with size 1."""
+        return self.sum_last(x) / x.shape[-1]
 
     def batch_statistics(self, x: Array) -> tuple[Array, Array]:
         """Mean and (biased) variance of each channel, which is axis 1 of x (N, C, ...), over all other axes: (C,) each."""
@@ -215,7 +217,9 @@ class Reference:
         loss = share * (log_total - xp.where(counts, z[xp.arange(x.shape[0]), safe], 0.0))
         if smoothing:
             each = xp.ones(classes, x.dtype) if weight is None else weight.astype(x.dtype)
-            of_all = log_total * each.sum() - self.multiply(z, each)
+            of_all = log_total * each.sum() - self.multiply(
+                z, each
+            )  # the loss that each class as the target would give, added up
             loss = (1.0 - smoothing) * loss + counts * of_all * (smoothing / classes)
         return loss, share, (top, total)
 
@@ -347,6 +351,7 @@ class Reference:
 
     def erf(self, x: Array) -> Array:
         r"""The error function :math:`\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt` of each number; integers are taken as float64."""
+        x = self.xp.asarray(x)
         numbers = [math.erf(each) for each in x.reshape(-1).tolist()]
         return self.xp.array(numbers, x.dtype if x.dtype.kind == "f" else np.float64).reshape(x.shape)
 

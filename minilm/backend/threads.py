@@ -20,10 +20,11 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy  # noqa: F401  # its extension module leads to its BLAS
+import numpy
 
 
 def available_threads() -> int:
@@ -141,20 +142,34 @@ class _Helper:
 
 def _find_blas() -> tuple[Any, Any]:
     """OpenBLAS's functions that read and set its number of threads, in the library that NumPy multiplies with."""
-    try:
-        library = ctypes.CDLL(
-            sys.modules["numpy._core._multiarray_umath"].__file__ or ""
-        )  # looks into what it is linked with, too
-    except (KeyError, OSError):
-        return None, None
-    for name in ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads", "openblas_{}_num_threads64_",
-                 "openblas_{}_num_threads"):  # fmt: skip
-        if hasattr(library, name.format("get")):
-            return getattr(library, name.format("get")), getattr(library, name.format("set"))
+    for path in _libraries():
+        try:
+            library = ctypes.CDLL(path)  # it is loaded already: this asks for the same one
+        except OSError:
+            continue
+        for name in ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads", "openblas_{}_num_threads64_",
+                     "openblas_{}_num_threads"):  # fmt: skip
+            if hasattr(library, name.format("get")):
+                return getattr(library, name.format("get")), getattr(library, name.format("set"))
     return None, None
 
 
+def _libraries() -> Iterator[str]:
+    """Where NumPy's BLAS may be: in what its extension module is linked with, or (on Windows) in a file beside the package."""
+    module = sys.modules.get("numpy._core._multiarray_umath")
+    if module is not None and module.__file__:
+        yield module.__file__
+    package = Path(numpy.__file__).parent
+    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
+        yield from map(str, sorted(folder.glob("*openblas*")))
+
+
 _get_blas_threads, _set_blas_threads = _find_blas()
+
+
+def openblas_threads() -> int | None:
+    """How many threads the OpenBLAS that NumPy multiplies with uses; None where NumPy brought no OpenBLAS."""
+    return None if _get_blas_threads is None else int(_get_blas_threads())
 
 
 def blas_threads(count: int) -> int:

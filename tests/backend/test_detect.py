@@ -2,7 +2,6 @@
 
 import builtins
 import importlib.metadata
-import os
 import re
 import subprocess
 import sys
@@ -191,15 +190,6 @@ def test_rows_with_a_gpu(machine):
     assert rows["GPU"] == "Teaching GPU, compute capability 9.0, 3.0 of 4.0 GiB free"
     assert rows["devices"] == "cpu, cuda"
     assert "no GPU because" not in rows
-
-
-def test_threads_of_numpy_s_openblas():
-    code = "from minilm.backend.detect import _openblas_threads; print(_openblas_threads())"
-    if detect._openblas_threads() is None:
-        pytest.skip("this NumPy brought no OpenBLAS")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                          env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})  # fmt: skip
-    assert done.stdout.strip() == "1"
 
 
 def test_importing_minilm_looks_for_no_gpu():

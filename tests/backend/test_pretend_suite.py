@@ -48,6 +48,7 @@ def numbers(op, sample, device, dtype=np.float32):
 OTHER_ORDER = ("embedding", "embedding_grad", "layer_norm", "matmul", "rms_norm", "scaled_dot_product_attention")
 
 
+@pytest.mark.fast  # bit for bit what the CPU's own version gives
 @pytest.mark.parametrize(("op", "sample"), CASES)
 def test_op_gives_the_same_numbers(op, sample):
     for theirs, ours in zip(numbers(op, sample, pretend.device()), numbers(op, sample, cpu), strict=True):
@@ -113,6 +114,7 @@ def test_training_step_waits_for_nothing():
     assert counts.syncs == 1
 
 
+@pytest.mark.fast
 def test_training_gives_the_same_numbers():
     theirs, ours = two_layers(pretend.device()), two_layers(cpu)
     for a, b in zip([*theirs[0], theirs[1]], [*ours[0], ours[1]], strict=True):

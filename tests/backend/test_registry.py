@@ -25,11 +25,6 @@ pytestmark = pytest.mark.host
 def test_cpu():
     assert get_device("cpu") is cpu
     assert get_device(cpu) is cpu
-    assert repr(cpu) == "device('cpu')"
-    assert cpu == "cpu"
-    assert cpu != pretend.device()
-    assert {cpu: 1}["cpu"] == 1
-    cpu.synchronize()
 
 
 @pytest.mark.parametrize("name", ["gpu", "CPU", "", "cpu:0", "tpu"])

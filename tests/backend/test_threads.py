@@ -20,6 +20,8 @@ from minilm.backend.threads import ThreadPool, blas_threads, pool
 
 CPU = importlib.import_module("minilm.backend.cpu")  # ``minilm.backend.cpu`` is the device
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture(name="many")
 def several_threads(monkeypatch):
@@ -357,3 +359,12 @@ def test_the_environment_sets_the_number_of_threads(environment, expected, monke
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert threads.available_threads() == expected
+
+
+def test_threads_of_numpy_s_openblas():
+    code = "from minilm.backend.threads import openblas_threads; print(openblas_threads())"
+    if threads.openblas_threads() is None:
+        pytest.skip("this NumPy brought no OpenBLAS")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                          env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})  # fmt: skip
+    assert done.stdout.strip() == "1"

@@ -102,6 +102,7 @@ def test_kernel_equals_the_textbook_in_any_blocks(device, shape, block, step, am
         np.testing.assert_allclose(x, y, rtol=1e-5, atol=2e-6)
 
 
+@pytest.mark.fast
 @given(shape=st.lists(st.integers(0, 7), max_size=3).map(tuple), block=st.integers(1, 50))
 def test_blocks_are_views_of_every_element_once(device, shape, block):
     a, b = (to_device(np.zeros(shape), device) for _ in range(2))

@@ -6,14 +6,14 @@ import sys
 from typing import Any
 
 from minilm.backend.cpu import Blocked
-from minilm.backend.reference import common_shape
+from minilm.backend.reference import Reference, common_shape
 from minilm.types import Array
 
 
 class Accelerator(Blocked):
     """A device that Python hands work to. It must never be waited for, except in `to_host` and `synchronize`.
 
-    Where a function of `Kernels` looks at numbers, or is written for a CPU's cache, this class has another way: as few
+    Where a function of `Blocked` looks at numbers, or is written for a CPU's cache, this class has another way: as few
     launches as possible, each over a whole array. `product` and the two masked softmax functions are what a GPU has kernels
     for; here stands what these compute.
     """
@@ -30,12 +30,11 @@ class Accelerator(Blocked):
         return None
 
     def embedding_grad(self, g: Array, ids: Array, rows: int) -> Array:
-        """As in `Kernels`, which must wait to learn how many different ids there are; this adds atomically instead.
+        """As in `Reference`: `Blocked` sorts, and must wait to learn how many different ids there are; this adds atomically.
 
         The order is not fixed: repeated ids give sums that can differ in the last bit from run to run.
         """
-        width = g.shape[-1]
-        return self.scatter_add((rows, width), g.dtype, ids.reshape(-1), g.reshape(-1, width))
+        return Reference.embedding_grad(self, g, ids, rows)
 
     # -- products ------------------------------------------------------------------------------------------------------
 
@@ -53,7 +52,7 @@ class Accelerator(Blocked):
         return self.product(a, b)
 
     def sum_last(self, x: Array) -> Array:
-        """As in `Kernels`, by a reduction: CuPy multiplies a batch by a column in many launches, and TF32 has no part in a sum."""
+        """By a reduction: CuPy multiplies a batch by a column in many launches, and TF32 has no part in a sum."""
         return x.sum(axis=-1, keepdims=True)
 
     # -- attention -----------------------------------------------------------------------------------------------------
@@ -69,7 +68,7 @@ class Accelerator(Blocked):
         key: int,
         scale: float,
     ) -> tuple[Array, Any]:
-        """As in `Kernels`: two products and one pass over the scores.
+        """Two products and one pass over the scores.
 
         The products read queries, keys and values as they lie, also where all three are views of one projection. The scale
         is a factor of the first, a causal mask is never made, and softmax takes the place of the scores.
@@ -85,7 +84,7 @@ class Accelerator(Blocked):
     def attention_backward(
         self, g: Array, q: Array, k: Array, v: Array, y: Array, scale: float, saved: Any, causal: bool = False
     ) -> tuple[Array, Array, Array, Array]:
-        """As in `Kernels`: four products and one pass over the scores' gradient, which softmax's rule reads and writes once.
+        """Four products and one pass over the scores' gradient, which softmax's rule reads and writes once.
 
         The gradients lie in memory as q, k and v do, so that they go back into the projection's without a copy of each.
         """

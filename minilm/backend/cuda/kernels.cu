@@ -1,4 +1,4 @@
-// The hot functions of minilm.backend.cpu, in CUDA C. The NumPy version of each is its specification.
+// The hot functions of a device in CUDA C. What each computes is said by the function of its name in minilm.backend.reference.
 //
 // What limits all of them is memory: an H200 does about fifteen operations in the time that it takes to fetch one float.
 // So what counts is how often an array crosses between the GPU's memory and its cores. One such crossing of a whole

@@ -1,7 +1,7 @@
 """The hot functions of a device as CUDA kernels: one launch each, or two, where array functions would take many.
 
 ``kernels.cu`` says what a kernel does; here stands what it is given: memory, numbers in the types that it declares, and how many
-threads. Each method overrides one of `minilm.backend.cpu.Kernels` (or `Accelerator`) and computes the same, but for
+threads. Each method computes what `minilm.backend.reference.Reference` says (or `Accelerator`), but for
 the rounding of sums in another order. What a kernel does not take goes to the function that it overrides: half precision,
 another axis than the last, empty arrays. No method waits for the device or looks at numbers, and all sums are made in a
 fixed order: the same inputs give the same bits.
@@ -185,7 +185,7 @@ class RowKernels(Accelerator):
     def cross_entropy(
         self, x: Array, target: Array, weight: Array | None, ignore_index: int, smoothing: float
     ) -> tuple[Array, Array, Any]:
-        """As in `Kernels`, but that a target that is no class gives NaN. Targets that are distributions go there."""
+        """As in `Reference`, but that a target that is no class gives NaN. Targets that are distributions go there."""
         if target.ndim != 1 or not _real(x):
             return super().cross_entropy(x, target, weight, ignore_index, smoothing)
         rows, classes = x.shape
@@ -222,7 +222,7 @@ class RowKernels(Accelerator):
         return mask
 
     def embedding_grad(self, g: Array, ids: Array, rows: int) -> Array:
-        """As in `Kernels`, but that an id that is no row is left out.
+        """As in `Reference`, but that an id that is no row is left out.
 
         Neither sorted nor added atomically: each block looks through all ids for those of its rows. For a small table a block
         has one row, and the ids are cut into parts until there are enough blocks. In a large one it has 32 rows, so that
@@ -255,7 +255,7 @@ class RowKernels(Accelerator):
         return y
 
     def gelu_backward(self, g: Array, x: Array, y: Array, approximate: str) -> Array:
-        """As in `Kernels`, but that the derivative is made from x alone: y need not be read."""
+        """As in `Reference`, but that the derivative is made from x alone: y need not be read."""
         if not _real(x):
             return super().gelu_backward(g, x, y, approximate)
         dx, name = self.xp.empty(x.shape, x.dtype), "gelu_backward" if approximate == "none" else "gelu_tanh_backward"

@@ -1,4 +1,4 @@
-"""The kernels against plain formulas in float64: every axis, both float types, memory that is not theirs left alone."""
+"""The CPU's functions against plain formulas in float64: every axis, both float types, memory that is not theirs left alone."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from minilm.backend import cpu
 from minilm.backend.reference import mix64
 
+pytestmark = pytest.mark.fast
 SHAPES = st.lists(st.integers(0, 5), min_size=1, max_size=4)
 INF = np.inf
 
