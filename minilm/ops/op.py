@@ -336,14 +336,21 @@ def as_operator(op: Any, name: str) -> tuple[Callable[[Any, Any], Any], Callable
 
     Where there are no parameters to sort and there is nothing to check, it is applied at once.
     """
-    at_once = not op.params and op.check is None and op.composed is None
-    call = op.__call__
+    if op.params or op.check is not None or op.composed is not None:
 
-    def left(self: Any, other: Any) -> Any:
-        return self.__minilm_op__(op, (self, other), {}) if at_once else call(self, other)
+        def left(self: Any, other: Any) -> Any:
+            return op(self, other)
 
-    def right(self: Any, other: Any) -> Any:
-        return self.__minilm_op__(op, (other, self), {}) if at_once else call(other, self)
+        def right(self: Any, other: Any) -> Any:
+            return op(other, self)
+
+    else:
+
+        def left(self: Any, other: Any) -> Any:
+            return self.__minilm_op__(op, (self, other), {})
+
+        def right(self: Any, other: Any) -> Any:
+            return self.__minilm_op__(op, (other, self), {})
 
     left.__name__, right.__name__ = f"__{name}__", f"__r{name}__"
     left.__qualname__, right.__qualname__ = f"Tensor.__{name}__", f"Tensor.__r{name}__"
