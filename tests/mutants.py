@@ -1138,6 +1138,12 @@ NAMES = [
     Mutant("an even draw rounded up to 1", "minilm/creation.py",
            "    return (whole / 2.0**bits).astype(dtype)\n", "    return random.generator().random(shape).astype(dtype)\n",
            "tests/test_creation.py::test_an_even_draw_is_never_one"),
+    Mutant("a record that is silent about its kink", "minilm/ops/arithmetic.py",
+           '    domain = r"kink at 0, where \\bar x = 0; \\bar x = NaN where x is"\n', "",
+           "tests/ops/test_registry.py::test_a_record_without_a_domain_is_smooth_everywhere"),
+    Mutant("a composition that loses a gradient", "minilm/ops/linalg.py",
+           "        y = matmul(x, transpose(weight))\n", "        y, bias = matmul(x, transpose(weight)), bias.detach()\n",
+           "tests/ops/test_registry.py::test_fused_equals_composed[linear-0]"),
 ]  # fmt: skip
 
 C = "tests/test_cli.py::"
