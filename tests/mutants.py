@@ -489,7 +489,7 @@ LAYER_FORMS = [
            "tests/ops/test_einsum.py::test_einsum_with_lists_of_axes"),
     Mutant("tensors in a list lose their dtype to the first", "minilm/convert.py",
            "joint_dtype([a.dtype for a in arrays])", "arrays[0].dtype",
-           "tests/test_tensor_lists.py::test_dtypes_are_promoted_as_beside_each_other"),
+           "tests/test_convert.py::test_dtypes_are_promoted_as_beside_each_other"),
 ]  # fmt: skip
 
 OPTIMIZERS = [
@@ -1088,7 +1088,7 @@ SEMANTICS = [
            "tests/ops/test_scalar_axis.py::test_every_axis_of_nothing_is_no_axis_twice"),
     Mutant("an error of an op does not name it", "minilm/ops/op.py",
            "            raise self.explain(error, inputs, params)", "            raise",
-           "tests/ops/test_errors.py::test_an_input_that_is_no_tensor_is_named[softmax]"),
+           "tests/ops/test_explain.py::test_an_input_that_is_no_tensor_is_named[softmax]"),
 ]  # fmt: skip
 
 NAMES = [

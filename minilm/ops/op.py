@@ -93,9 +93,7 @@ class Op:
     domain: str = "all real numbers"
     source: str = ""
     samples: Sequence[Sample] = ()
-    broadcasts: bool | str = (
-        False  # a gradient is summed to the shape of an input that was broadcast ("leading axes" only)
-    )
+    broadcasts: bool | str = False  # the engine sums a gradient to a broadcast input's shape ("leading axes": matrices)
     integers = "kept"  # what integers alone become: kept, "floats" (of the default type), "refused", or "no booleans"
     wide = False  # float16 is computed in float32, forward and backward, and rounded once
     narrows = True  # the results of such an op are float16 again
@@ -115,10 +113,10 @@ class Op:
     def __new__(cls, *_inputs: Any, **_params: Any) -> Any:
         """The op of a record. It takes nothing: the hints are for type checkers, which see ``add(a, b)`` as a call of the class."""
         self = super().__new__(cls)
-        self._read()
+        self._inspect()
         return self
 
-    def _read(self) -> None:
+    def _inspect(self) -> None:
         """What the rules' own parameters say of the op."""
         function = self.forward if type(self).forward is not Op.forward else self.composed
         assert function is not None, f"{type(self).__name__} has neither forward nor composed"
