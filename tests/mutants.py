@@ -35,7 +35,7 @@ def derivative(*samples: str) -> str:
 ENGINE = [
     Mutant("gradient of a broadcast input not summed back to its shape", "minilm/graph.py",
            "        g = sum_to(g, x.shape)\n", "        pass\n",
-           "tests/test_tensor.py::TestOperators::test_broadcasting_as_numpy"),
+           "tests/test_operators.py::TestOperators::test_broadcasting_as_numpy"),
     Mutant("summed over new leading axes only, not over those of size 1", "minilm/ops/reduce.py",
            "    return reshape(sum(g, axis=axes), shape)",
            "    return sum(g, axis=axes[:lead])[tuple(slice(0, n) for n in shape)]",
