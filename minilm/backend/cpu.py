@@ -574,7 +574,7 @@ class CpuDevice(Blocked):
     def matmul(self, a: Array, b: Array) -> Array:
         """A product on one thread of BLAS; a large one in parts on the pool's threads (`minilm.backend.threads` says why)."""
         size = a.size * b.shape[-1]
-        if size <= SMALL_PRODUCT and a.ndim < 3:
+        if size <= SMALL_PRODUCT and a.ndim < 3:  # rows of a batch are better one flat product
             return np.matmul(a, b)
         if size < LARGE_PRODUCT or pool.threads < 2 or a.dtype != b.dtype or not can_limit_blas():
             return super().matmul(a, b)
