@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from minilm.backend import Device, DeviceError, cpu, device_of, to_device
+from minilm.backend import DEVICE_OF_TYPE, Device, DeviceError, cpu, device_of, to_device
 from minilm.ops.arguments import shape_of
 from minilm.ops.dtypes import get_default_dtype, joint_dtype, number_dtype
 from minilm.types import Array, HostArray
 
 PLAIN = frozenset({bool, int, float})
+_LISTED = frozenset({list, tuple, *PLAIN})
 DEPTH = 64  # of nested lists: NumPy's arrays have no more axes
 
 
@@ -31,26 +32,36 @@ def array_from(data: Any, dtype: Any = None) -> Array:
     Raises:
         TypeError, ValueError, RuntimeError, DeviceError: it is no block of numbers; the sentence says why.
     """
-    if is_tensor_type(type(data)):
-        data = data.data
     if dtype is not None:
         dtype = number_dtype(dtype)
-    try:
-        device = device_of(data)
-    except TypeError:
-        tensors = _tensors_in(data)
-        if tensors:
-            return _joined(data, tensors, dtype)
-        array = _from_numbers(data)
-        own = isinstance(data, np.generic) or (isinstance(data, list | tuple) and _holds_arrays(data))
-        if dtype is None:
-            dtype = get_default_dtype() if array.dtype.kind == "f" and not own else array.dtype
-        return array.astype(dtype)
+    kind = type(data)
+    device = DEVICE_OF_TYPE.get(kind)
+    if device is None:
+        if kind in _LISTED:
+            return _from_lists(data, dtype)
+        if is_tensor_type(kind):
+            return array_from(data.data, dtype)
+        try:
+            device = device_of(data)
+        except TypeError:
+            return _from_lists(data, dtype)
     if data.dtype.kind not in "fiub":
         raise TypeError(f"a tensor holds floats, integers or booleans; got dtype {data.dtype}.")
-    if device is cpu and type(data) is not np.ndarray:
+    if device is cpu and kind is not np.ndarray:
         data = np.asarray(data)
     return data if dtype is None else data.astype(dtype, copy=False)
+
+
+def _from_lists(data: Any, dtype: Any) -> Array:
+    """An array made from what is none yet: numbers, nested lists, another library's array."""
+    tensors = _tensors_in(data)
+    if tensors:
+        return _joined(data, tensors, dtype)
+    array = _from_numbers(data)
+    if dtype is None:
+        own = isinstance(data, np.generic) or (isinstance(data, list | tuple) and _holds_arrays(data))
+        dtype = get_default_dtype() if array.dtype.kind == "f" and not own else array.dtype
+    return array.astype(dtype)
 
 
 def _from_numbers(data: Any) -> HostArray:

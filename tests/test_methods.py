@@ -8,6 +8,7 @@ import pytest
 import minilm as ml
 from minilm import nn
 from minilm.methods import Methods
+from minilm.operators import Operators
 from minilm.ops import REGISTRY
 from minilm.ops.arguments import SPELLINGS, own_name
 
@@ -74,9 +75,9 @@ def test_public_names_exist_and_leave_pythons_alone():
 
 
 def test_methods_say_what_they_are():
-    """Each public name of the mixin has a docstring: ``help(ml.Tensor)`` is a reference."""
-    silent = [name for name, value in vars(Methods).items() if not name.startswith("_") and not value.__doc__]
-    assert silent == []
+    """Each public name of Tensor's bases has a docstring: ``help(ml.Tensor)`` is a reference."""
+    for base in (Methods, Operators):
+        assert [name for name, value in vars(base).items() if not name.startswith("_") and not value.__doc__] == []
 
 
 # -- dim and axis -----------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-r"""Activations: functions of one number, applied to each element.
+r"""Activations: functions of one number, applied to each element: the best known ones. Their relatives, from `elu` to `glu`, stand in
+`minilm.ops.rectifier`; softmax, which looks at a whole row, in `minilm.ops.normalize`.
 
 At a kink the derivative is that of the left side: 0 for `relu`, the slope for `leaky_relu`; `clip` passes the gradient on its
 closed interval. These are PyTorch's conventions.

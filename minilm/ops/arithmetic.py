@@ -1,4 +1,5 @@
-r"""Elementwise arithmetic with broadcasting, and the elementary functions.
+r"""Elementwise arithmetic with broadcasting, and the elementary functions that other ops need. Further functions stand in
+`minilm.ops.elementary` and `minilm.ops.rounding`, what compares and counts in `minilm.ops.logic`.
 
 Where two inputs tie in `maximum` and `minimum`, each receives half of the gradient; `abs` has derivative 0 at 0. Both are
 subgradients, and both are what PyTorch does.

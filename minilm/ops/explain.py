@@ -64,7 +64,7 @@ def _wrong_type(op, name: str, error: Exception, inputs: Sequence[Any]) -> Excep
         optional = x is None and not op.variadic and op.input_defaults[i] is None
         if hasattr(x, "shape") or optional or (isinstance(x, bool | int | float | list | tuple) and not inside):
             continue
-        wanted = "a tensor or a number" if op.broadcasts and not inside else "a tensor"
+        wanted = "a tensor or a number" if op.broadcasts is True and not inside else "a tensor"
         return TypeError(f"{name}: input '{op.input_name(i)}' is {describe(x)}, expected {wanted}.")
     return None
 

@@ -10,7 +10,6 @@ import math
 from minilm.backend import device_of
 from minilm.ops.arguments import shape_of
 from minilm.ops.op import Op, op
-from minilm.ops.reduce import sum_to
 from minilm.ops.sample import Sample, real
 from minilm.ops.shape import reshape, transpose
 
@@ -38,6 +37,7 @@ class matmul(Op):
 
     formula = r"Y = A B"
     derivative = r"\bar A = \bar Y B^\top, \quad \bar B = A^\top \bar Y"
+    broadcasts = "leading axes"
     samples = [
         Sample(real(2, 3), real(3, 4)), Sample(real(3), real(3, 4)), Sample(real(2, 3), real(3)), Sample(real(3), real(3)),
         Sample(real(2, 2, 3), real(2, 3, 2)), Sample(real(2, 2, 3), real(3, 4)), Sample(real(2, 1, 2, 3), real(3, 3, 2)),
@@ -71,8 +71,8 @@ class matmul(Op):
         if b.ndim == 1:  # a column
             return g[..., None] * b
         if _a.ndim == 1:  # a row
-            return sum_to(matmul(b, g[..., None])[..., 0], _a.shape)
-        return sum_to(matmul(g, swap_last(b)), _a.shape)
+            return matmul(b, g[..., None])[..., 0]
+        return matmul(g, swap_last(b))
 
     def grad_b(self, g, _y, a, _b):
         if a.ndim == 1:  # a row
@@ -81,7 +81,7 @@ class matmul(Op):
             return matmul(reshape(g, (-1,)), rows_of(a))
         if _b.ndim == 2 and a.ndim > 2:  # one matrix for a whole batch: its gradient is one flat product
             a, g = rows_of(a), rows_of(g)
-        return sum_to(matmul(swap_last(a), g), _b.shape)
+        return matmul(swap_last(a), g)
 
 
 @op

@@ -93,10 +93,8 @@ class Op:
     domain: str = "all real numbers"
     source: str = ""
     samples: Sequence[Sample] = ()
-    broadcasts = False  # the engine sums a gradient back to the shape of an input that was broadcast
-    integers = (
-        "kept"  # what integers alone become: this, "floats" (the default float type), "refused", or "no booleans"
-    )
+    broadcasts: bool | str = False  # the engine sums a gradient to a broadcast input's shape ("leading axes": matrices)
+    integers = "kept"  # what integers alone become: kept, "floats" (of the default type), "refused", or "no booleans"
     wide = False  # float16 is computed in float32, forward and backward, and rounded once
     narrows = True  # the results of such an op are float16 again
     follows: Sequence[str] = ()  # inputs whose dtype does not decide that of the result
@@ -115,10 +113,10 @@ class Op:
     def __new__(cls, *_inputs: Any, **_params: Any) -> Any:
         """The op of a record. It takes nothing: the hints are for type checkers, which see ``add(a, b)`` as a call of the class."""
         self = super().__new__(cls)
-        self._read()
+        self._inspect()
         return self
 
-    def _read(self) -> None:
+    def _inspect(self) -> None:
         """What the rules' own parameters say of the op."""
         function = self.forward if type(self).forward is not Op.forward else self.composed
         assert function is not None, f"{type(self).__name__} has neither forward nor composed"
@@ -244,7 +242,7 @@ class Op:
         out = self.forward(device, *inputs, **params)
         if self.has_aux:
             out = out[0]
-        return out if self.multi else as_array(out)
+        return as_array(out) if isinstance(out, np.generic) else out
 
     def _lifted(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The op on inputs without axes: as on vectors of one element, along that axis."""
@@ -336,14 +334,21 @@ def as_operator(op: Any, name: str) -> tuple[Callable[[Any, Any], Any], Callable
 
     Where there are no parameters to sort and there is nothing to check, it is applied at once.
     """
-    at_once = not op.params and op.check is None and op.composed is None
-    call = op.__call__
+    if op.params or op.check is not None or op.composed is not None:
 
-    def left(self: Any, other: Any) -> Any:
-        return self.__minilm_op__(op, (self, other), {}) if at_once else call(self, other)
+        def left(self: Any, other: Any) -> Any:
+            return op(self, other)
 
-    def right(self: Any, other: Any) -> Any:
-        return self.__minilm_op__(op, (other, self), {}) if at_once else call(other, self)
+        def right(self: Any, other: Any) -> Any:
+            return op(other, self)
+
+    else:
+
+        def left(self: Any, other: Any) -> Any:
+            return self.__minilm_op__(op, (self, other), {})
+
+        def right(self: Any, other: Any) -> Any:
+            return self.__minilm_op__(op, (other, self), {})
 
     left.__name__, right.__name__ = f"__{name}__", f"__r{name}__"
     left.__qualname__, right.__qualname__ = f"Tensor.__{name}__", f"Tensor.__r{name}__"

@@ -63,6 +63,7 @@ class celu(Op):
 
     formula = r"y = [x > 0]\,x + [x \le 0]\,\alpha (e^{x / \alpha} - 1)"
     derivative = r"\bar x = \bar y\,([x > 0] + [x \le 0]\,e^{x / \alpha})"
+    domain = "smooth; kink of the first derivative at 0"
     source = "Barron (2017), Continuously Differentiable Exponential Linear Units"
     integers = "floats"
     samples = [*some(kinks=(0.0,)), Sample(real(4, kinks=(0.0,)), alpha=0.5)]
@@ -180,6 +181,7 @@ class logsigmoid(Op):
 class softsign(Op):
     formula = r"y = \frac{x}{1 + |x|}"
     derivative = r"\bar x = \frac{\bar y}{(1 + |x|)^2}"
+    domain = "smooth; kink of the first derivative at 0"
     integers = "floats"
     samples = some(kinks=(0.0,))
 

@@ -36,7 +36,7 @@ def whole_sample(op):
     return next((s for s in op.samples if sum(hasattr(a, "draw") for a in s.inputs) == len(op.input_names)), None)
 
 
-RECORDS = [name for name, op in REGISTRY.items() if op.broadcasts and len(op.input_names) in (2, 3) and whole_sample(op)
+RECORDS = [name for name, op in REGISTRY.items() if op.broadcasts is True and len(op.input_names) in (2, 3) and whole_sample(op)
            and name != "scaled_dot_product_attention"]  # fmt: skip
 
 

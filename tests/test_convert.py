@@ -1,4 +1,4 @@
-"""Tensors made from lists that hold tensors."""
+"""Arrays from what users give: lists that hold tensors."""
 
 from typing import NamedTuple
 
