@@ -9,7 +9,16 @@
     loss.backward()
     x.grad
 
-Start reading in `minilm.tensor` and `minilm.graph`; an op is explained in `minilm.ops.op`.
+To read it, go up these eight stairs; each is one file that can be read alone:
+
+1. `minilm.ops.activation`: ops such as sigmoid, each with its formula, its derivative and two rules
+2. `minilm.ops.op`: what such a record is, and what happens when it is called
+3. `minilm.backend.reference`: what the hot functions compute, as the book prints it
+4. `minilm.tensor`: an array that knows how it was computed
+5. `minilm.graph`: what is recorded, and the walk back through it
+6. `minilm.gradcheck`: how a gradient is proven
+7. `minilm.models.gpt`: a Transformer made of these
+8. `minilm.training.loop`: how it learns
 """
 
 from __future__ import annotations

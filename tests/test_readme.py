@@ -64,3 +64,11 @@ def test_links_lead_somewhere():
 def test_the_example_is_ten_lines():
     example = next(block for kind, block in BLOCKS if kind == "python")
     assert len([line for line in example.splitlines() if line.strip()]) == 10
+
+
+def test_the_staircase_is_the_packages_own():
+    """Eight files, in the same order and the same words, in README and in what ``help(minilm)`` prints."""
+    here = re.findall(r"^\d\. \[(minilm/\S+)\.py\]\(\1\.py\): (.*)$", TEXT, re.MULTILINE)
+    there = re.findall(r"^\d\. `(\S+)`: (.*)$", ml.__doc__, re.MULTILINE)
+    assert len(here) == 8
+    assert [(path.replace("/", "."), words) for path, words in here] == there
