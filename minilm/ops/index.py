@@ -94,7 +94,7 @@ class place(Op):
     ]
 
     def forward(self, dev, x, *, shape, index):
-        y = dev.xp.zeros(shape, x.dtype)
+        y = dev.xp.zeros(tuple(shape), x.dtype)  # NumPy 2.2 would take None for (), and warn
         y[index] = x
         return y
 
