@@ -152,18 +152,6 @@ def weak_scalars(op: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple([x.item() if isinstance(x, np.generic) and not op.discrete(i) else x for i, x in enumerate(inputs)])
 
 
-def are_even(inputs: Sequence[Any]) -> bool:
-    """Whether all arrays hold float32, or all float64: the common case, in which there is nothing to cast."""
-    dtype = None
-    for x in inputs:
-        here = getattr(x, "dtype", None)
-        if here is not dtype and here is not None:
-            if dtype is not None or (here is not FLOAT32 and here is not FLOAT64):
-                return False
-            dtype = here
-    return True
-
-
 def settle(y: Any, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     """A result in the default float type where NumPy made floats from integers; a parameter `dtype` asks for another."""
     if y.dtype is _default or y.dtype.kind != "f" or "dtype" in params:

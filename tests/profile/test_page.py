@@ -5,9 +5,9 @@ import json
 import pytest
 
 import minilm as ml
-from tests.profile.test_table import _two_threads, example  # noqa: F401
+from tests.profile.test_table import example
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.usefixtures("two_threads")]
 
 
 class TestHtml:

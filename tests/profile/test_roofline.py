@@ -9,7 +9,8 @@ import minilm as ml
 from minilm.backend import cpu
 from minilm.profile import Ceilings, measure_ceilings, roofline
 from minilm.profile.roofline import draw, drawn
-from tests.profile.test_table import CEILINGS, example
+from tests.profile.conftest import CEILINGS
+from tests.profile.test_table import example
 
 pytestmark = pytest.mark.host
 

@@ -7,23 +7,10 @@ import pytest
 
 import minilm as ml
 from minilm.models import MLP
-from minilm.profile import roofline
-from minilm.profile.roofline import Ceilings
 from minilm.profile.table import number, scale
 from tests.profile.clocks import Work, profile_with
 
-pytestmark = pytest.mark.host
-CEILINGS = Ceilings("cpu", 100e9, 20e9, 60e9, 2)
-
-
-@pytest.fixture(autouse=True)
-def _two_threads(monkeypatch):
-    """The tables say how many threads there were; the picture must not measure this machine."""
-    threads = ml.get_num_threads()
-    ml.set_num_threads(2)
-    monkeypatch.setattr(roofline, "measure_ceilings", lambda device: CEILINGS)
-    yield
-    ml.set_num_threads(threads)
+pytestmark = [pytest.mark.host, pytest.mark.usefixtures("two_threads")]
 
 
 def example():

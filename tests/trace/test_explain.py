@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import minilm as ml
-from tests.trace.test_recorder import _float64, two_two_two  # noqa: F401
+from tests.trace.test_recorder import two_two_two
+
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def residual(depth):

@@ -10,13 +10,7 @@ import minilm as ml
 from minilm.backend import to_host
 from minilm.trace import Value
 
-
-@pytest.fixture(autouse=True)
-def _float64():
-    before = ml.get_default_dtype()
-    ml.set_default_dtype("float64")
-    yield
-    ml.set_default_dtype(before)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def two_two_two():

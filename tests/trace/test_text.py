@@ -9,7 +9,9 @@ import minilm as ml
 from minilm.trace import text
 from minilm.trace.expression import results
 from tests.browser import examples
-from tests.trace.test_recorder import _float64, two_two_two  # noqa: F401
+from tests.trace.test_recorder import two_two_two
+
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def test_one_row_a_step_with_the_books_digits(monkeypatch):

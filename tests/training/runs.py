@@ -1,5 +1,6 @@
 """Runs that were stopped, killed or gone on with, as the tests of a run need them."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -28,6 +29,21 @@ def stop_at(monkeypatch, step, number=signal.SIGINT):
         return update(self)
 
     monkeypatch.setattr(Training, "update", stopped)
+
+
+@contextlib.contextmanager
+def dying_at(step):
+    """Within it, a training ends with KeyboardInterrupt before the update after `step`, as if it were killed there."""
+    update = Training.update
+
+    def dies(self):
+        if self.step == step:
+            raise KeyboardInterrupt
+        return update(self)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Training, "update", dies)
+        yield
 
 
 def arrays_of(folder, name="checkpoint"):

@@ -15,7 +15,7 @@ from minilm.training.settings import FIXED as FIXED_IN_TRAINING
 from minilm.training.settings import MAY_CHANGE, SCHEDULE, TrainConfig
 from tests.tiny import rate_at, tiny_run
 from tests.training.damage import contents
-from tests.training.runs import assert_same_weights, go_on
+from tests.training.runs import assert_same_weights, dying_at, go_on
 
 pytestmark = [pytest.mark.host, pytest.mark.usefixtures("no_picture")]  # runs name their device
 
@@ -82,21 +82,12 @@ def test_the_schedule_of_a_phase_begins_where_the_phase_does():
 
 
 @pytest.mark.parametrize("step", [7, 10])
-def test_resuming_within_a_phase_is_exact(stopped, copy, monkeypatch, step):
+def test_resuming_within_a_phase_is_exact(stopped, copy, step):
     changes = {"learning_rate": 3e-3, "steps": 12, "batch_size": 3, "weight_decay": 0.5, "warmup": 3, "clip": 0.3}
     calm, killed = copy(stopped, "calm"), copy(stopped, "killed")
     go_on(calm, changes)
-    update = Training.update
-
-    def dies(self):
-        if self.step == step:
-            raise KeyboardInterrupt
-        return update(self)
-
-    monkeypatch.setattr(Training, "update", dies)
-    with pytest.raises(KeyboardInterrupt):
+    with dying_at(step):
         go_on(killed, changes)
-    monkeypatch.undo()
     go_on(killed)
     assert_same_weights(killed, calm)
 

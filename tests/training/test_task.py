@@ -18,19 +18,13 @@ from minilm.training.language_model import LanguageModel
 from minilm.training.loop import Training, train
 from minilm.training.run import Run
 from tests.training.damage import contents
+from tests.training.runs import dying_at
 from tests.training.tasks import LinesBySection, MaskedText, task_run
 
-pytestmark = pytest.mark.host  # runs name their device
+pytestmark = [pytest.mark.host, pytest.mark.usefixtures("no_picture")]  # runs name their device
 
 TASKS = {task.name: task for task in (MaskedText(), LinesBySection())}
 SPEED = {"masked text": "characters_per_second", "lines by section": "examples_per_second"}
-
-
-@pytest.fixture(autouse=True)
-def _no_picture(monkeypatch):
-    monkeypatch.setattr(
-        "minilm.training.loop.plot_losses", lambda run: (run.folder / "loss.png").write_bytes(b"\x89PNG")
-    )
 
 
 @pytest.fixture(scope="module", params=TASKS)
@@ -75,20 +69,11 @@ def test_a_run_of_any_task_has_what_a_run_has(finished):
 
 
 @pytest.mark.parametrize("step", [0, 6, 13])
-def test_resumed_after_a_stop_at_any_step_is_exact(finished, tmp_path, monkeypatch, step):
+def test_resumed_after_a_stop_at_any_step_is_exact(finished, tmp_path, step):
     task, undisturbed, outcome = finished
     run, data = task_run(tmp_path / "run", task)
-    update = Training.update
-
-    def dies(self):
-        if self.step == step:
-            raise KeyboardInterrupt
-        return update(self)
-
-    monkeypatch.setattr(Training, "update", dies)
-    with pytest.raises(KeyboardInterrupt):
+    with dying_at(step):
         train(run, data, device="cpu", progress=False)
-    monkeypatch.setattr(Training, "update", update)
     again = Run(run.folder, type(task))
     assert again.task == task
     resumed = train(again, task.data(), device="cpu", progress=False)
