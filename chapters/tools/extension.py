@@ -48,16 +48,31 @@ def formula_id(number: str) -> str:
 
 
 def figures_and_exercises(app: Any, doctree: Any) -> None:
-    """Notes where captions and exercises stand."""
+    """Notes where captions, exercises and their solutions stand."""
     for paragraph in doctree.findall(nodes.paragraph):
         caption = re.match(r"Figure (\d+\.\d+)\. ", paragraph.astext())
         if caption and paragraph.children and isinstance(paragraph.children[0], nodes.emphasis):
             paragraph["ids"].append(f"figure-{caption[1]}")
             _places(app)[f"Figure {caption[1]}"] = (app.env.docname, f"figure-{caption[1]}")
     for section in doctree.findall(nodes.section):
-        title = re.match(r"(Exercise \d+\.\d+)\. ", section[0].astext() if section.children else "")
-        if title:
+        heading = section[0].astext() if section.children else ""
+        if title := re.match(r"(Exercise \d+\.\d+)\. ", heading):
             _places(app)[title[1]] = (app.env.docname, section["ids"][0])
+        elif app.env.docname.startswith("solutions-") and (title := re.match(r"(\d+\.\d+)\. ", heading)):
+            _places(app)[f"Solution {title[1]}"] = (app.env.docname, section["ids"][0])
+
+
+def solutions(app: Any, doctree: Any, docname: str) -> None:
+    """Below each exercise a link to its hint, derivation and solution."""
+    for section in doctree.findall(nodes.section):
+        title = re.match(r"Exercise (\d+\.\d+)\. ", section[0].astext() if section.children else "")
+        place, anchor = _places(app).get(f"Solution {title[1]}", ("", "")) if title else ("", "")
+        if place:
+            to = f"{app.builder.get_relative_uri(docname, place)}#{anchor}"
+            words = "Hint, derivation and solution"
+            section += nodes.paragraph(
+                "", "", nodes.reference("", words, refuri=to, internal=True), classes=["solution"]
+            )
 
 
 def outputs(_app: Any, doctree: Any) -> None:
@@ -126,6 +141,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("doctree-read", figures_and_exercises)
     app.connect("doctree-read", outputs)
     app.connect("doctree-resolved", references)
+    app.connect("doctree-resolved", solutions)
     app.connect("doctree-resolved", code.links)
     app.connect("html-collect-pages", code.pages)
     app.connect("html-page-context", notebook)

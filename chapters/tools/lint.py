@@ -10,21 +10,20 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from chapters.tools.source import (
+    EXERCISES,
     HEADER,
     Cell,
     Chapter,
-    Exercise,
     anchors,
-    fenced,
     without_fences,
     without_inline_code,
     without_math,
 )
+from minilm.exercises import tasks
 
 WIDTH = 84  # columns of code that a page shows
 TAGS = {"setup", "formula", "stepper", "raises-exception", "varies", "needs-torch"}
 WRONG, SOURCES = "What the article gets wrong here", "Sources"
-FOLDS = ["Hint", "Derivation", "Code"]
 LINK = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]\(([^()\s]+)\)")
 
 
@@ -228,44 +227,18 @@ def _figures(chapter: Chapter) -> Iterator[Problem]:
 
 
 def _exercises(chapter: Chapter) -> Iterator[Problem]:
-    exercises = chapter.exercises()
-    if not 6 <= len(exercises) <= 10:
-        yield Problem(1, f"six to ten exercises are expected, there are {len(exercises)}.")
-    for k, exercise in enumerate(exercises, 1):
-        if not re.match(rf"Exercise {chapter.number}\.{k}\. \S", exercise.number):
+    """A heading each, numbered without a gap: those of the tasks, where the chapter has tasks."""
+    for k, heading in enumerate(chapter.exercises(), 1):
+        if not re.match(rf"Exercise {chapter.number}\.{k}\. \S", heading.text):
             yield Problem(
-                exercise.line, f"'### Exercise {chapter.number}.{k}. Title' is expected, found {exercise.number!r}."
+                heading.line, f"'### Exercise {chapter.number}.{k}. Title' is expected, found {heading.text!r}."
             )
-        yield from _folds(exercise)
-
-
-def _folds(exercise: Exercise) -> Iterator[Problem]:
-    found = [fold.summary for fold in exercise.folds]
-    if found != FOLDS:
-        yield Problem(
-            exercise.line,
-            f"an exercise has three <details>: {', '.join(FOLDS)}; this one has {', '.join(found) or 'none'}.",
-        )
-    for fold in exercise.folds:
-        if not (fold.text.startswith("\n\n") and fold.text.endswith("\n\n")):
-            yield Problem(fold.line, f"<details> {fold.summary}: empty lines round its Markdown are needed.")
-        if fold.summary == "Code":
-            yield from _solution(fold.line, fenced(fold.text, "python"))
-
-
-def _solution(line: int, blocks: list[str]) -> Iterator[Problem]:
-    if len(blocks) != 1:
-        yield Problem(line, f"Code holds one ```python block, this one {len(blocks)}.")
-        return
-    try:
-        tree = ast.parse(blocks[0])
-    except SyntaxError as error:
-        yield Problem(line, f"the solution is not Python: {error.msg} (line {error.lineno} of the block).")
-        return
-    if any(len(text) > WIDTH for text in blocks[0].split("\n")):
-        yield Problem(line, f"the solution has a line of more than {WIDTH} columns.")
-    if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
-        yield Problem(line, "the solution has no assert.")
+    if chapter.number in tasks.CHAPTERS:
+        wanted = {f"Exercise {task.id}. {task.title}" for task in tasks.of_chapter(chapter.number)}
+        if {heading.text for heading in chapter.exercises()} != wanted:
+            yield Problem(1, f"the exercises are those of minilm.exercises: the line {EXERCISES} stands for them.")
+    elif not chapter.exercises():
+        yield Problem(1, "a chapter has exercises; there are none.")
 
 
 def _sections(chapter: Chapter) -> Iterator[Problem]:

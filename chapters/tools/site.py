@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,11 @@ ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path[0] = str(ROOT)  # it was this folder, whose code.py and site.py hide Python's
 
+from chapters.tools.exercises import solutions  # noqa: E402
 from chapters.tools.pages import Page, cut, lifted, linked, places  # noqa: E402
+from chapters.tools.source import chapters as book  # noqa: E402
+from minilm.exercises import tasks  # noqa: E402
+from minilm.exercises.bugs import page as bug_page  # noqa: E402
 
 BUILD = ROOT / "_build"
 MATHJAX = "mathjax@3.2.2"
@@ -106,9 +110,26 @@ def copy_sources(language: str, target: Path) -> None:
             write_page(page, read[stem], anchors, stem, target, ROOT / "notebooks" / language)
     index = ROOT / "chapters" / language / "index.md"
     text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", index.read_text(encoding="utf-8"))
-    toctree = "\n".join(["```{toctree}", ":hidden:", ":numbered: 1", "", *chapters, "```"])
     text = for_sphinx(text, index.parent, target, language)
-    (target / "index.md").write_text(f"{text}\n{toctree}\n", encoding="utf-8")
+    trees = [contents(chapters, "numbered: 1"), contents(write_appendices(language, target), "caption: Appendices")]
+    (target / "index.md").write_text("\n".join([text, *trees]), encoding="utf-8")
+
+
+def contents(pages: Iterable[str], option: str) -> str:
+    """A part of the table of contents."""
+    return "\n".join(["```{toctree}", ":hidden:", f":{option}", "", *pages, "```", ""])
+
+
+def write_appendices(language: str, target: Path) -> list[str]:
+    """The pages that are no chapters: the guide for teachers as it is written, and what is made from the tasks and the bugs."""
+    guide = ROOT / "chapters" / language / "teaching.md"
+    text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", guide.read_text(encoding="utf-8"))
+    made = {f"solutions-{c.number}": solutions(c.number, c.title) for c in book(language) if c.number in tasks.CHAPTERS}
+    made["bugs"] = bug_page.markdown()
+    made["teaching"] = for_sphinx(text, guide.parent, target, language)
+    for name, markdown in made.items():
+        (target / f"{name}.md").write_text(markdown, encoding="utf-8")
+    return list(made)
 
 
 def write_page(

@@ -1,4 +1,4 @@
-"""A chapter's file, read: cells, displayed formulas, checks, exercises. Needs nothing but the standard library.
+"""A chapter's file, read: cells, displayed formulas, checks, exercises. Needs nothing but the standard library and `minilm`.
 
 The reader knows the part of MyST that the chapters use (Markdown and ``{code-cell}`` fences); `build` compares its cells
 with those that jupytext reads.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
+EXERCISES = "<!-- exercises -->"  # in a chapter's file: here stand its tasks, as minilm.exercises has them
 HEADER = """\
 ---
 jupytext:
@@ -64,29 +65,19 @@ class CheckCall(NamedTuple):
     cell: Cell
 
 
-class Fold(NamedTuple):
-    """A ``<details>`` block: its summary, and the Markdown in it."""
-
-    summary: str
-    text: str
-    line: int
-
-
-class Exercise(NamedTuple):
-    number: str
-    line: int
-    folds: list[Fold]
-
-
 class Chapter:
-    """A chapter's path, text and cells."""
+    """A chapter's path, text and cells. In its text the exercises stand where the file has the line `EXERCISES`."""
 
     def __init__(self, path: Path, text: str | None = None) -> None:
         self.path = path
-        self.text = path.read_text(encoding="utf-8") if text is None else text
         self.stem = path.stem
         self.number = int(path.stem.split("-")[0])
+        self.text = with_exercises(path.read_text(encoding="utf-8") if text is None else text, self.number)
         self.cells = read_cells(self.text)
+
+    @property
+    def title(self) -> str:
+        return next(heading.text for heading in self.headings() if heading.level == 1)
 
     @property
     def code(self) -> list[Cell]:
@@ -130,22 +121,18 @@ class Chapter:
                     found.append(CheckCall(id, name, cell.line + call.lineno - 1, cell))
         return found
 
-    def exercises(self) -> list[Exercise]:
-        found = []
-        marks = [h for h in self.headings() if h.text.startswith("Exercise ")]
-        all_headings = self.headings()
-        for mark in marks:
-            later = [h.line for h in all_headings if h.line > mark.line and h.level <= mark.level]
-            end = min(later, default=10**9)
-            found.append(Exercise(mark.text, mark.line, [f for f in self.folds() if mark.line < f.line < end]))
-        return found
+    def exercises(self) -> list[Heading]:
+        """Their headings, in order."""
+        return [heading for heading in self.headings() if heading.text.startswith("Exercise ")]
 
-    def folds(self) -> list[Fold]:
-        found = []
-        for cell in self.markdown:
-            for m in re.finditer(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", cell.source, re.DOTALL):
-                found.append(Fold(m[1].strip(), m[2], cell.line + cell.source.count("\n", 0, m.start())))
-        return found
+
+def with_exercises(text: str, chapter: int) -> str:
+    """The text of a chapter with its exercises in it."""
+    if EXERCISES not in text:
+        return text
+    from chapters.tools.exercises import statements  # what other readers of a chapter need not import
+
+    return text.replace(EXERCISES, statements(chapter))
 
 
 def headings_of(markdown: str) -> list[Heading]:

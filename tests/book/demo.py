@@ -7,30 +7,8 @@ EXERCISE = """\
 
 Show that it is so.
 
-<details>
-<summary>Hint</summary>
-
-Look.
-
-</details>
-
-<details>
-<summary>Derivation</summary>
-
-It follows from (9.1).
-
-</details>
-
-<details>
-<summary>Code</summary>
-
-```python
-assert {k} + one == {k1}
-```
-
-</details>
-
 """
+EXERCISES = "".join(EXERCISE.format(k=k) for k in range(1, 7))
 TEXT = (
     HEADER
     + """\
@@ -124,7 +102,7 @@ np.float64(2.5)
 ## Exercises
 
 """
-    + "".join(EXERCISE.format(k=k, k1=k + 1) for k in range(1, 7))
+    + EXERCISES
     + """\
 ## Sources
 

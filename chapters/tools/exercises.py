@@ -1,0 +1,85 @@
+"""The exercises of a chapter as the book shows them: statements at its end, and a page of hints and solutions in the site.
+
+Both are views of the tasks in `minilm.exercises`. A chapter's file holds the line ``<!-- exercises -->``, and what is read in its place is
+made here, so that the book cannot say something else than the grader.
+"""
+
+from __future__ import annotations
+
+from minilm.exercises import tasks
+from minilm.exercises.bugs import find
+from minilm.exercises.task import Task
+
+DIFFICULTY = ("", "easy", "medium", "hard")
+
+
+def statements(chapter: int) -> str:
+    """What stands in a chapter under "Exercises": how to work on them, a list, and each one's statement and start."""
+    there = tasks.of_chapter(chapter)
+    return "\n\n".join([_how(chapter, there), _list(there), *map(_statement, there)])
+
+
+def solutions(chapter: int, title: str) -> str:
+    """A page with hint, derivation and solution of each exercise, folded, and the wrong answers that are known."""
+    head = f"# Hints and solutions of chapter {chapter}\n\n{title}. Open one step at a time: the hint first."
+    return "\n\n".join([head, *map(_answer, tasks.of_chapter(chapter))]) + "\n"
+
+
+def _how(chapter: int, there: tuple[Task, ...]) -> str:
+    minutes = sum(task.minutes for task in there)
+    example = next(task for task in there if task.kind == "code")
+    return f"""\
+There are {len(there)} exercises, for about {round(minutes / 60)} hours. Each can be handed in:
+
+- `minilm exercises {chapter} --out mine` writes a notebook with a cell for each answer, and one that checks it.
+- `ml.check("{example.id}", {example.name})` says what is wrong, and why; `ml.hint("{example.id}")` opens the next of three
+  steps: hint, derivation, code.
+- Without a notebook: `minilm check {example.id} answer.py`. What you have done: `minilm progress`."""
+
+
+def _list(there: tuple[Task, ...]) -> str:
+    rows = [f"| {t.id} | {t.title} | {t.kind} | {t.minutes} | {DIFFICULTY[t.difficulty]} |" for t in there]
+    return "\n".join(["| | Exercise | kind | minutes | |", "| --- | --- | --- | --- | --- |", *rows])
+
+
+def _statement(task: Task) -> str:
+    """Heading, a line on kind and size, the statement, and the code to begin with."""
+    about = f"*{task.kind.capitalize()}, {task.minutes} minutes, {DIFFICULTY[task.difficulty]}. Practises {task.practises}.*"
+    parts = [f"### Exercise {task.id}. {task.title}", about, task.asked().strip()]
+    if task.start.strip():
+        parts.append(_code(task.start))
+    return "\n\n".join(parts)
+
+
+def _answer(task: Task) -> str:
+    steps = [("Hint", task.hint.strip()), ("Derivation", task.derivation.strip()), ("Solution", _code(task.solution))]
+    parts = [f"## {task.id}. {task.title}", f"The question is Exercise {task.id}."]
+    parts += [_fold(name, text) for name, text in steps if text]
+    if task.wrong:
+        parts.append(_fold("Wrong answers that the grader knows", "\n".join(_wrong(task))))
+    if task.rubric:
+        parts.append(_fold("How it is marked", "\n".join(f"- {line} ({points})" for line, points in task.rubric)))
+    if task.after:
+        parts.append(f"Next: {task.after}")
+    return "\n\n".join(parts)
+
+
+def _wrong(task: Task) -> list[str]:
+    found = []
+    for wrong in task.wrong:
+        bug = find(wrong.bug)
+        says = wrong.why or (bug.why if bug else "")
+        found.append(f"- `{_line(wrong.new)}` for `{_line(wrong.old)}`: {says}")
+    return found
+
+
+def _line(code: str) -> str:
+    return " ".join(code.split()).replace("`", "'") or "(nothing)"
+
+
+def _code(text: str) -> str:
+    return f"```python\n{text.strip()}\n```"
+
+
+def _fold(summary: str, text: str) -> str:
+    return f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>"
