@@ -96,7 +96,7 @@ the paper.
 
 
 def budget(rng: Generator) -> dict[str, Any]:
-    return {"size": 5 * int(rng.integers(20, 120)), "tokens": 10 * int(rng.integers(20, 60))}
+    return {"size": 5 * int(rng.integers(20, 120)), "corpus": 10 * int(rng.integers(20, 60))}
 
 
 TOO_LARGE = Task(
@@ -107,11 +107,11 @@ TOO_LARGE = Task(
     difficulty=2,
     practises="compute, parameters, the rule of 20",
     statement=r"""
-A model with {size} billion parameters was trained on {tokens} billion tokens. Its computation is about
+A model with {size} billion parameters was trained on {corpus} billion tokens. Its computation is about
 $6 \times \text{parameters} \times \text{tokens}$. What size, and how many tokens, would the rule of 20 tokens per parameter have chosen
 for the same computation?
 
-Set `answer = (best_size, best_tokens)`, both in billions. The numbers are in `size` and `tokens`.
+Set `answer = (best_size, best_tokens)`, both in billions. The numbers are in `size` and `corpus`.
 
 Then go through the chapter's table `history`: which Transformers have fewer than 20 tokens per parameter?
 """,
@@ -121,7 +121,7 @@ best_tokens = None  # billions of tokens
 answer = (best_size, best_tokens)
 """,
     solution="""
-computation = 6 * size * tokens
+computation = 6 * size * corpus
 best_size = (computation / (6 * 20)) ** 0.5
 best_tokens = 20 * best_size
 answer = (best_size, best_tokens)
@@ -142,7 +142,7 @@ Below 20 tokens per parameter are GPT-3, Gopher, MT-NLG, PaLM and BLOOM among ot
         Wrong(
             "",
             "(computation / (6 * 20)) ** 0.5",
-            "tokens / 20",
+            "corpus / 20",
             why="This size suits the tokens that there were. The same computation was to be spent, and a smaller model leaves some for "
             "more tokens.",
             look="What is kept: the product of size and tokens.",
