@@ -1,6 +1,6 @@
 """The tasks of chapter 2, core concepts."""
 
 from minilm.exercises.task import Task
-from minilm.exercises.tasks.chapter2 import networks, optimizers
+from minilm.exercises.tasks.chapter2 import networks, optimizers, training
 
-TASKS: tuple[Task, ...] = (*networks.TASKS, *optimizers.TASKS)
+TASKS: tuple[Task, ...] = (*networks.TASKS, *optimizers.TASKS, *training.TASKS)
