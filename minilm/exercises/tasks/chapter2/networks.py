@@ -441,7 +441,7 @@ OVERFIT = Task(
     statement=r"""
 Before a model learns much it must learn little: one batch, by heart. Write `overfit(X, y, classes, limit)` with the engine: a network
 with one hidden layer and a nonlinearity, trained on all of `X` until its cross-entropy on it is below `limit`; return the network. It
-takes arrays' rows as `model(ml.tensor(X))` and gives logits.
+is called as `model(ml.tensor(X))` and gives logits (N, classes).
 
 Give up after 200 steps with a RuntimeError: if one batch cannot be learned, something is wrong. (Adam with a rate of 0.05 needs fewer
 than 100.)

@@ -648,7 +648,7 @@ def step(p, g, m, v, t, lr, decay, decoupled):
     derivation=r"""
 A penalty $\frac\lambda2 \sum p^2$ has the gradient $\lambda p$. In plain gradient descent both ways are the same:
 $p - \eta (g + \lambda p) = (1 - \eta\lambda) p - \eta g$. In Adam the sum is divided by $\sqrt{\hat v}$. In the first step it becomes its
-sign, so with $g = 1000$ the penalty changes nothing at all; AdamW shrinks the weight by $\eta\lambda = 0.001$, whatever its gradient.
+sign, so with $g = 1000$ the penalty changes next to nothing; AdamW shrinks the weight by $\eta\lambda = 0.001$, whatever its gradient.
 """,
     tests=(
         Test(
