@@ -29,7 +29,8 @@ Find the bug and mend it.
 """,
     solution='''
 def adam(p, gradients, lr):
-    """The place after each step of Adam (2.19), with 0.9, 0.999 and 1e-8: an array (steps, n).
+    """The place after each step of Adam (2.19), with 0.9, 0.999 and 1e-8: an array
+    (steps, n).
 
     p: (n,), where it begins. gradients: (steps, n).
     """
@@ -111,7 +112,8 @@ Find the bug and mend it.
 """,
     solution='''
 def fit(X, y, batch, epochs, lr, mu):
-    """Fits y = X w by gradient descent with momentum (2.12) on the mean squared error. w, (n,).
+    """Fits y = X w by gradient descent with momentum (2.12) on the mean squared
+    error. w, (n,).
 
     X: (N, n). y: (N,). The batches are taken in the order of the rows.
     """
@@ -257,9 +259,11 @@ Find the bug and mend it.
 """,
     solution='''
 def standardize(train, test):
-    """Both sets with each column moved and scaled as makes the training set's mean 0 and its standard deviation 1.
+    """Both sets with each column moved and scaled as makes the training set's mean
+    0 and its standard deviation 1.
 
-    train: (N, n). test: (M, n). A column of the training set that does not vary is divided by 1.
+    train: (N, n). test: (M, n). A column of the training set that does not vary is
+    divided by 1.
     """
     mean, std = train.mean(axis=0), train.std(axis=0)
     std = np.where(std > 0, std, 1)
@@ -329,14 +333,17 @@ wrong ones wait. Small gradients, large gradients, more than one array, arrays o
 def test_clip_grad_norm(clip_grad_norm):
     """Raises AssertionError if `clip_grad_norm` is wrong.
 
-    It is called as clip_grad_norm(gradients, max_norm) with a list of arrays, which it changes in place; it returns a float.
+    It is called as clip_grad_norm(gradients, max_norm) with a list of arrays, which
+    it changes in place; it returns a float.
     """
     gradients = [np.array([3.0]), np.array([4.0])]
     assert False, "ask for something that a right function does"
 ''',
     subject='''
 def clip_grad_norm(gradients, max_norm):
-    """Scales the gradients, in place, so that their common norm is at most max_norm. The norm before, a float."""
+    """Scales the gradients, in place, so that their common norm is at most
+    max_norm. The norm before, a float.
+    """
     squares = [float((g * g).sum()) for g in gradients]
     norm = sum(squares) ** 0.5
     factor = max_norm / max(norm, max_norm)
@@ -420,14 +427,17 @@ of different seeds?
 def test_dropout(dropout):
     """Raises AssertionError if `dropout` is wrong.
 
-    It is called as dropout(x, p, training, rng), with an array and a NumPy Generator, and returns an array.
+    It is called as dropout(x, p, training, rng), with an array and a NumPy
+    Generator, and returns an array.
     """
     rng = np.random.default_rng(0)
     assert False, "ask for something that a right function does"
 ''',
     subject='''
 def dropout(x, p, training, rng):
-    """Inverted dropout: x with a share of about p set to 0, the rest divided by 1 - p; in evaluation a copy of x."""
+    """Inverted dropout: x with a share of about p set to 0, the rest divided by 1 -
+    p; in evaluation a copy of x.
+    """
     if not training:
         return x.copy()
     kept = rng.random(x.shape) >= p
@@ -439,8 +449,10 @@ def test_dropout(dropout):
     before = x.copy()
     for seed in (0, 1):
         expected = x * (np.random.default_rng(seed).random(x.shape) >= 0.2) / 0.8
-        assert np.allclose(dropout(x, 0.2, True, np.random.default_rng(seed)), expected)
-        assert np.array_equal(dropout(x, 0.2, False, np.random.default_rng(seed)), x)
+        y = dropout(x, 0.2, True, np.random.default_rng(seed))
+        assert np.allclose(y, expected)
+        y = dropout(x, 0.2, False, np.random.default_rng(seed))
+        assert np.array_equal(y, x)
         assert np.array_equal(x, before)
 """,
     name="test_dropout",

@@ -22,7 +22,9 @@ Write `count(sizes)`: how many parameters has a network of fully connected layer
 """,
     stub='''
 def count(sizes):
-    """How many parameters layers from sizes[0] to sizes[1], from there to sizes[2], and so on have: an int."""
+    """How many parameters layers from sizes[0] to sizes[1], from there to sizes[2],
+    and so on have: an int.
+    """
     raise NotImplementedError
 ''',
     solution="""
@@ -101,7 +103,9 @@ At 0 they are 0 and 1.
 """,
     stub='''
 def tanh_and_slope(z):
-    """tanh and its derivative at each element of z, from `sigmoid`: two arrays of z's shape."""
+    """tanh and its derivative at each element of z, from `sigmoid`: two arrays of
+    z's shape.
+    """
     raise NotImplementedError
 ''',
     setup=SIGMOID,
@@ -301,7 +305,8 @@ for _ in range(30):
     optimizer.step()
 answer = net[0].weight.numpy()
 assert loss.item() < first - 0.2  # it does learn something ...
-assert np.allclose(answer, answer[0], rtol=0, atol=1e-6)  # ... with one neuron, eight times
+# ... with one neuron, eight times
+assert np.allclose(answer, answer[0], rtol=0, atol=1e-6)
 """,
     hint="Two neurons with equal incoming weights have equal activations. Their outgoing weights must be equal too: what is then the "
     "gradient of each?",
@@ -422,9 +427,9 @@ def exclusive_or(rng: Generator) -> tuple[Any, ...]:
 
 def learned(answer: Any, X: Any, y: Any, classes: int, limit: float) -> Any:
     """Whether the model's own loss is under the limit, and how many rows it gets right."""
-    import minilm as ml
+    from minilm.tensor import Tensor
 
-    logits = answer(X, y, classes, limit)(ml.tensor(X)).detach().numpy().astype(float)
+    logits = answer(X, y, classes, limit)(Tensor(X)).detach().numpy().astype(float)
     logits -= logits.max(axis=1, keepdims=True)
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     under = bool(-log_p[np.arange(len(y)), y].mean() < limit)
@@ -448,7 +453,8 @@ than 100.)
 """,
     stub='''
 def overfit(X, y, classes, limit):
-    """A network whose mean cross-entropy on the batch is below `limit`: an ml.nn.Module that gives logits (N, classes).
+    """A network whose mean cross-entropy on the batch is below `limit`: an
+    ml.nn.Module that gives logits (N, classes).
 
     X: (N, n), floats. y: (N,), integers below `classes`.
 
@@ -460,7 +466,8 @@ def overfit(X, y, classes, limit):
     setup="import numpy as np\n\nimport minilm as ml\nimport minilm.nn.functional as F\n\nml.manual_seed(0)\n",
     solution="""
 def overfit(X, y, classes, limit):
-    model = ml.nn.Sequential(ml.nn.Linear(X.shape[1], 32), ml.nn.Tanh(), ml.nn.Linear(32, classes))
+    first, last = ml.nn.Linear(X.shape[1], 32), ml.nn.Linear(32, classes)
+    model = ml.nn.Sequential(first, ml.nn.Tanh(), last)
     optimizer = ml.optim.Adam(model.parameters(), lr=0.05)
     inputs = ml.tensor(X)
     for _ in range(200):
@@ -542,7 +549,8 @@ For sizes 3, 4, 2, a batch of 5 and width 4: 104, 104, 208 and 180.
 """,
     stub='''
 def training_bytes(sizes, batch, width):
-    """Bytes of one training step: a dict with "weights", "gradients", "moments" and "activations", all ints.
+    """Bytes of one training step: a dict with "weights", "gradients", "moments" and
+    "activations", all ints.
 
     sizes: of the layers, input first. batch: rows. width: bytes per number.
     """

@@ -302,7 +302,8 @@ A parameter of 1, a gradient of 2 and a rate of 0.1 give 0.8.
 def sgd_step(parameters, gradients, lr):
     """One step of gradient descent. Changes each array of `parameters` in place.
 
-    parameters, gradients: lists of arrays, the gradient of each parameter in its shape.
+    parameters, gradients: lists of arrays, the gradient of each parameter in its
+    shape.
     """
     raise NotImplementedError
 ''',

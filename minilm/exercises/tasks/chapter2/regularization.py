@@ -58,7 +58,9 @@ class Dropout:
         raise NotImplementedError
 
     def forward(self, x, training):
-        """x with a share of about p set to 0 and the rest scaled up; in evaluation x."""
+        """x with a share of about p set to 0 and the rest scaled up; in evaluation
+        x.
+        """
         raise NotImplementedError
 
     def backward(self, y_bar):
@@ -109,7 +111,7 @@ large as those that the network was trained for.
         Wrong(
             "dropout-mask-drawn-again-in-backward",
             "        return y_bar * self.factor",
-            "        return y_bar * (self.rng.random(y_bar.shape) >= self.p).astype(y_bar.dtype) / (1 - self.p)",
+            "        kept = self.rng.random(y_bar.shape) >= self.p\n        return y_bar * (kept / (1 - self.p)).astype(y_bar.dtype)",
         ),
         Wrong(
             "",
@@ -146,7 +148,9 @@ For $W = (2, -1)$ as a matrix with one row, $\lambda_1 = 0.1$, $\lambda_2 = 1$: 
 """,
     stub='''
 def penalty(parameters, l1, l2):
-    """The penalty, a float, and its gradients: a dict with the keys and shapes of `parameters`."""
+    """The penalty, a float, and its gradients: a dict with the keys and shapes of
+    `parameters`.
+    """
     raise NotImplementedError
 ''',
     solution="""

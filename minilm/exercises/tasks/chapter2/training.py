@@ -44,9 +44,11 @@ Then train 64-256-10 on 60 digits with it.
 """,
     stub='''
 def fit(parameters, step, validate, patience):
-    """Trains with early stopping; at the end the arrays hold the best parameters. The lowest loss, and the epochs that were run.
+    """Trains with early stopping; at the end the arrays hold the best parameters.
+    The lowest loss, and the epochs that were run.
 
-    parameters: a dict of arrays. step(parameters) trains one epoch. validate(parameters) is the validation loss, a float.
+    parameters: a dict of arrays. step(parameters) trains one epoch.
+    validate(parameters) is the validation loss, a float.
     """
     raise NotImplementedError
 ''',
@@ -352,7 +354,8 @@ For the gradients $[3]$ and $[4]$ and a limit of 1 it returns 5, and leaves $[0.
 """,
     stub='''
 def clip_grad_norm(gradients, max_norm):
-    """Scales the gradients, in place, so that their common norm is at most max_norm. The norm before, a float.
+    """Scales the gradients, in place, so that their common norm is at most
+    max_norm. The norm before, a float.
 
     gradients: a list of arrays of any shapes. max_norm: positive.
     """
@@ -487,7 +490,8 @@ Three rows right of four, and none of one: $3/5$.
 def accuracy(batches):
     """The share of rows that are right: a float.
 
-    batches: an iterable of (logits, labels), of shapes (N, classes) and (N,), that can be read once.
+    batches: an iterable of (logits, labels), of shapes (N, classes) and (N,), that
+    can be read once.
 
     Raises:
         ValueError: there is no row.
@@ -584,7 +588,8 @@ nothing of the test set has any influence on what the model is trained on. A col
 def prepare(X, y, n_test, rng):
     """A split in two, standardized: X_train, y_train, X_test, y_test.
 
-    X: (N, n). y: (N,). n_test: rows of the test set. rng: a NumPy Generator; rng.permutation is called once.
+    X: (N, n). y: (N,). n_test: rows of the test set. rng: a NumPy Generator;
+    rng.permutation is called once.
     """
     raise NotImplementedError
 ''',
@@ -620,8 +625,9 @@ the test set on its own they move it otherwise than the rows that the model know
         Wrong("statistics-from-test-data", "seen = X[train]", "seen = X"),
         Wrong(
             "statistics-from-test-data",
-            "(X[test] - mean) / std, y[test]",
-            "(X[test] - X[test].mean(axis=0)) / np.where(X[test].std(axis=0) > 0, X[test].std(axis=0), 1), y[test]",
+            "    return (X[train] - mean) / std, y[train], (X[test] - mean) / std, y[test]\n",
+            "    X_train = (X[train] - mean) / std\n    mean, std = X[test].mean(axis=0), X[test].std(axis=0)\n"
+            "    std[std == 0] = 1\n    return X_train, y[train], (X[test] - mean) / std, y[test]\n",
             why="The test rows were standardized by their own mean and deviation, not by those that the model was trained with.",
         ),
         Wrong("shuffle-breaks-pairs", "/ std, y[train], (X", "/ std, y[n_test:], (X"),
