@@ -448,8 +448,7 @@ Before a model learns much it must learn little: one batch, by heart. Write `ove
 with one hidden layer and a nonlinearity, trained on all of `X` until its cross-entropy on it is below `limit`; return the network. It
 is called as `model(ml.tensor(X))` and gives logits (N, classes).
 
-Give up after 200 steps with a RuntimeError: if one batch cannot be learned, something is wrong. (Adam with a rate of 0.05 needs fewer
-than 100.)
+Give up after 60 steps with a RuntimeError: if one batch cannot be learned, something is wrong. (Adam with a rate of 0.1 needs 10 to 30.)
 """,
     stub='''
 def overfit(X, y, classes, limit):
@@ -459,25 +458,25 @@ def overfit(X, y, classes, limit):
     X: (N, n), floats. y: (N,), integers below `classes`.
 
     Raises:
-        RuntimeError: 200 steps were not enough.
+        RuntimeError: 60 steps were not enough.
     """
     raise NotImplementedError
 ''',
     setup="import numpy as np\n\nimport minilm as ml\nimport minilm.nn.functional as F\n\nml.manual_seed(0)\n",
     solution="""
 def overfit(X, y, classes, limit):
-    first, last = ml.nn.Linear(X.shape[1], 32), ml.nn.Linear(32, classes)
+    first, last = ml.nn.Linear(X.shape[1], 16), ml.nn.Linear(16, classes)
     model = ml.nn.Sequential(first, ml.nn.Tanh(), last)
-    optimizer = ml.optim.Adam(model.parameters(), lr=0.05)
+    optimizer = ml.optim.Adam(model.parameters(), lr=0.1)
     inputs = ml.tensor(X)
-    for _ in range(200):
+    for _ in range(60):
         loss = F.cross_entropy(model(inputs), y)
         if loss.item() < limit:
             return model
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    raise RuntimeError(f"the loss is still {loss.item():.3f} after 200 steps.")
+    raise RuntimeError(f"the loss is still {loss.item():.3f} after 60 steps.")
 """,
     name="overfit",
     hint="The five lines of training, and one more: look at the loss before the step, and return when it is small enough.",
@@ -497,9 +496,7 @@ parameter that the optimizer does not know.
             call="overfit(X, y, 3, 0.05) on its own batch",
             points=2,
         ),
-        Test(
-            "ten classes", batch(12, 6, 10), use=learned, call="overfit(X, y, 10, 0.05) on its own batch", hidden=True
-        ),
+        Test("ten classes", batch(6, 6, 10), use=learned, call="overfit(X, y, 10, 0.05) on its own batch", hidden=True),
     ),
     wrong=(
         Wrong(
