@@ -1,6 +1,6 @@
 """The tasks of chapter 4, mathematics."""
 
 from minilm.exercises.task import Task
-from minilm.exercises.tasks.chapter4 import norms, softmax
+from minilm.exercises.tasks.chapter4 import losses, norms, softmax
 
-TASKS: tuple[Task, ...] = (norms.LAYER_NORM_BACKWARD, *softmax.TASKS)
+TASKS: tuple[Task, ...] = (norms.LAYER_NORM_BACKWARD, *softmax.TASKS, *losses.TASKS)
