@@ -372,7 +372,7 @@ def binary_cross_entropy(x, y):
     sigma = np.where(x > 0, 1 / (1 + small), small / (1 + small))
     return losses.mean(), (sigma - y) / len(x)
 """,
-    hint="Put the two logarithms together on paper. Make the exponent negative for both signs of x. How is ln(1 + u) computed for a tiny u?",
+    hint="Put the two logarithms together on paper. Make the exponent negative for either sign of x. How is ln(1 + u) computed for tiny u?",
     derivation=r"""
 $\ln \sigma(x) = -\ln(1 + e^{-x})$ and $\ln (1 - \sigma(x)) = -x - \ln(1 + e^{-x})$, so the loss is $(1 - y)\, x + \ln(1 + e^{-x})$. For
 negative $x$ pull $e^{-x}$ out of the logarithm: $\ln(1 + e^{-x}) = -x + \ln(1 + e^{x})$. Both signs in one:
