@@ -485,9 +485,12 @@ both are about $\sqrt q$, with relative differences of the order of $\epsilon$: 
 
 
 def small_integers(rng: Generator) -> dict[str, Any]:
-    """Four different integers, the largest first, so that the first is not the mean."""
-    x = sorted(rng.choice(np.arange(0, 10), 4, replace=False).tolist())
-    return {"x1": x[3], "x2": x[1], "x3": x[0], "x4": x[2]}
+    """Four different integers, the first of which is neither their mean nor one deviation from it."""
+    while True:
+        x = rng.choice(np.arange(10), 4, replace=False)
+        first = abs(x[0] - x.mean()) / x.std()
+        if 0.2 < first < 0.9 or first > 1.1:
+            return {f"x{i + 1}": int(x[i]) for i in range(4)}
 
 
 LAYER_NORM_BY_HAND = Task(
