@@ -362,6 +362,7 @@ def binary_cross_entropy(x, y):
     """The mean loss of N yes-or-no questions, and its gradient.
 
     x, y: (N,). Returns the loss, a number, and the gradient (N,).
+    Of float32 comes float32.
     """
     raise NotImplementedError
 ''',
