@@ -1,9 +1,10 @@
 """The tasks of chapter 4, mathematics."""
 
 from minilm.exercises.task import Task
-from minilm.exercises.tasks.chapter4 import attention, attention_bugs, losses, norms, positions, softmax
+from minilm.exercises.tasks.chapter4 import attention, attention_bugs, indices, losses, norms, positions, softmax
 
 TASKS: tuple[Task, ...] = (
+    *indices.TASKS,
     *softmax.TASKS,
     *losses.TASKS,
     *norms.TASKS,
