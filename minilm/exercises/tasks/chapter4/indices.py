@@ -388,9 +388,8 @@ def hessian_vector(gradient, x, v, h):
     hint="The Hessian is the derivative of the gradient. Along a line x + h v the gradient is a function of one number.",
     derivation=r"""
 Taylor: $\nabla f(x \pm h v) = \nabla f(x) \pm h\, H v + \frac{h^2}{2} f'''[v, v] + O(h^3)$. In the difference the terms with even powers of
-$h$ cancel: $\nabla f(x + hv) - \nabla f(x - hv) = 2 h\, H v + O(h^3)$, so after the division the error is $O(h^2)$; with one side alone
-it is
-$O(h)$. The matrix would need $n$ such products, one for each unit vector: $2n$ gradients. Its product with one vector needs two.
+$h$ cancel: $\nabla f(x + hv) - \nabla f(x - hv) = 2 h\, H v + O(h^3)$, so after the division the error is $O(h^2)$; with one side
+alone it is $O(h)$. The matrix would need $n$ such products, one for each unit vector: $2n$ gradients. Its product with one vector needs two.
 """,
     tests=(
         Test(
@@ -492,8 +491,7 @@ def max_plus(spec, A, B):
     derivation=r"""
 An index formula is a program: every letter is a loop, the letters of the result say where the outcome goes, the others only run through. So
 go through all combinations of values of all letters. Each gives an element of $A$, one of $B$, and a place in $C$. The maximum of nothing
-is
-$-\infty$, as the sum of nothing is 0: that is what $C$ begins with. With zeros, a maximum of negative numbers would come out as 0.
+is $-\infty$, as the sum of nothing is 0: that is what $C$ begins with. With zeros, a maximum of negative numbers would come out as 0.
 """,
     tests=(
         Test("a maximum of two", lambda rng: ("i,i->", np.array([1.0, 2.0]), np.array([5.0, 3.0]))),

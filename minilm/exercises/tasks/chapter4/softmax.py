@@ -346,8 +346,7 @@ Write `test_softmax(softmax)`: it calls the function `softmax(x, axis)` that it 
 for a right one it returns. A right softmax gives probabilities along the axis of an array of any shape, holds for logits of any size,
 keeps the dtype and leaves its input as it was.
 
-Your test is run with the right function and with seven wrong ones. There is a point for each wrong one that is found, if the right one
-passes.
+Your test is run with the right function and with seven wrong ones. There is a point for each that is found, if the right one passes.
 """,
     name="test_softmax",
     stub='''
