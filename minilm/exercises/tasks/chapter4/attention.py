@@ -270,7 +270,7 @@ $e^0 = 1$. Key 0 is always seen, so no row is empty.
         Wrong(
             "",
             "np.arange(T) < lengths[:, None, None]",
-            "(np.arange(T)[:, None] < lengths[:, None, None]) | (np.arange(T) < 1)",
+            "np.arange(T)[:, None] < lengths[:, None, None]",
             "The filling was masked among the queries and not among the keys.",
             "The last axis of the scores is the keys'. What does a query beyond the text still see?",
         ),

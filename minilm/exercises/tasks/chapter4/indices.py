@@ -346,10 +346,10 @@ changes nothing else.
             "The gradient that arrives is not used in the second operand's.",
         ),
         Wrong(
-            "mean-for-sum",
-            "np.ones(B.shape)",
-            "np.full(B.shape, 1 / max(len(C_bar), 1) if C_bar.ndim else 1.0)",
-            "The second operand's gradient is divided by the first size of the result; it is a sum over all letters.",
+            "transposed-result",
+            "{b}->{b}",
+            "{b}->{b[::-1]}",
+            "The axes of the second operand's gradient are in reverse order; a gradient has the shape of its operand.",
         ),
     ),
     after="Let a letter stand twice in one operand, as in a trace. What must the gradient be then?",
@@ -389,7 +389,7 @@ def hessian_vector(gradient, x, v, h):
     derivation=r"""
 Taylor: $\nabla f(x \pm h v) = \nabla f(x) \pm h\, H v + \frac{h^2}{2} f'''[v, v] + O(h^3)$. In the difference the terms with even powers of
 $h$ cancel: $\nabla f(x + hv) - \nabla f(x - hv) = 2 h\, H v + O(h^3)$, so after the division the error is $O(h^2)$; with one side
-alone it is $O(h)$. The matrix would need $n$ such products, one for each unit vector: $2n$ gradients. Its product with one vector needs two.
+alone it is $O(h)$. The matrix would need $n$ such products, one for each unit vector: $2n$ gradients. One product needs two.
 """,
     tests=(
         Test(
