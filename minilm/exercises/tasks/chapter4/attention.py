@@ -419,7 +419,8 @@ There are no biases. A change of the last token changes the last row of the outp
 def multi_head_attention(x, W_q, W_k, W_v, W_o, n_heads):
     """Causal self-attention with several heads.
 
-    x: (B, T, D); weights: (D, D), out by in; D a multiple of n_heads. Returns (B, T, D).
+    x: (B, T, D); weights: (D, D), out by in; D a multiple of n_heads.
+    Returns (B, T, D).
     Of float32 comes float32.
     """
     raise NotImplementedError

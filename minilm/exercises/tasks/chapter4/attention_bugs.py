@@ -230,7 +230,7 @@ def causal_attention(Q, K, V):
     solution="""
 def test_causal_attention(causal_attention):
     rng = np.random.default_rng(0)
-    Q, K, V = rng.standard_normal((4, 3)), rng.standard_normal((4, 3)), rng.standard_normal((4, 2))
+    (Q, K), V = rng.standard_normal((2, 4, 3)), rng.standard_normal((4, 2))
     expected = np.zeros((4, 2))
     for i in range(4):
         weights = [np.exp(Q[i] @ K[j] / np.sqrt(3)) for j in range(i + 1)]

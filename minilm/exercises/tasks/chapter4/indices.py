@@ -296,7 +296,8 @@ summed there.
 def einsum_backward(spec, A, B, C_bar):
     """The gradients of both operands of np.einsum(spec, A, B).
 
-    spec: such as "ik,kj->ij"; C_bar: an array of the result's shape. Returns arrays of the shapes of A and B.
+    spec: such as "ik,kj->ij"; C_bar: an array of the result's shape.
+    Returns arrays of the shapes of A and B.
     """
     raise NotImplementedError
 ''',
@@ -375,7 +376,8 @@ $(2, 1)$.
 def hessian_vector(gradient, x, v, h):
     """The product of a Hessian and a vector.
 
-    gradient: a function from (n,) to (n,); x, v: (n,); h: a small number. Returns (n,).
+    gradient: a function from (n,) to (n,); x, v: (n,); h: a small number.
+    Returns (n,).
     """
     raise NotImplementedError
 ''',
@@ -469,7 +471,8 @@ For `"i,i->"`, $(1, 2)$ and $(5, 3)$ it is $\max(6, 5) = 6$.
 def max_plus(spec, A, B):
     """An einsum with the maximum for the sum, and plus for times.
 
-    spec: such as "ik,kj->ij". Returns an array with an axis for each letter of the result, in their order.
+    spec: such as "ik,kj->ij".
+    Returns an array with an axis for each letter of the result, in their order.
     """
     raise NotImplementedError
 ''',
@@ -479,11 +482,11 @@ def max_plus(spec, A, B):
     a, b = operands.split(",")
     sizes = dict(zip(a + b, A.shape + B.shape))
     letters = list(sizes)
-    C = np.full([sizes[letter] for letter in out], -np.inf)
+    C = np.full([sizes[k] for k in out], -np.inf)
     for index in np.ndindex(*sizes.values()):
         at = dict(zip(letters, index))
-        here = tuple(at[letter] for letter in out)
-        term = A[tuple(at[letter] for letter in a)] + B[tuple(at[letter] for letter in b)]
+        here = tuple(at[k] for k in out)
+        term = A[tuple(at[k] for k in a)] + B[tuple(at[k] for k in b)]
         C[here] = max(C[here], term)
     return C
 """,
@@ -505,8 +508,8 @@ is $-\infty$, as the sum of nothing is 0: that is what $C$ begins with. With zer
     wrong=(
         Wrong(
             "",
-            "np.full([sizes[letter] for letter in out], -np.inf)",
-            "np.zeros([sizes[letter] for letter in out])",
+            "np.full([sizes[k] for k in out], -np.inf)",
+            "np.zeros([sizes[k] for k in out])",
             "The maximum begins with 0, so negative results come out as 0.",
             "What is the maximum of nothing?",
         ),
@@ -519,8 +522,8 @@ is $-\infty$, as the sum of nothing is 0: that is what $C$ begins with. With zer
         ),
         Wrong(
             "",
-            "for letter in a)] + B",
-            "for letter in a)] * B",
+            "for k in a)] + B",
+            "for k in a)] * B",
             "The elements are multiplied; they are to be added.",
             "Two operations are exchanged against an ordinary einsum. Which ones?",
         ),

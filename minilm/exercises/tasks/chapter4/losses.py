@@ -166,7 +166,8 @@ def kl(a, b):
 
 
 rng = np.random.default_rng(0)
-pairs = [(rng.dirichlet(np.ones(5)), rng.dirichlet(np.ones(5))) for _ in range(1000)]
+one = np.ones(5)
+pairs = [(rng.dirichlet(one), rng.dirichlet(one)) for _ in range(1000)]
 assert min(kl(a, b) for a, b in pairs) > 0
 assert all(abs(kl(a, a)) < 1e-15 for a, _ in pairs)
 half, skewed = np.array([0.5, 0.5]), np.array([0.9, 0.1])
@@ -269,7 +270,8 @@ For the one row $(0, 0)$ and target 0: loss $\ln 2$, gradient $(-0.5, 0.5)$.
 def cross_entropy(x, t, ignored):
     """The mean cross-entropy of the rows that count, and its gradient.
 
-    x: (N, C), logits; t: (N,), integers in 0 ... C-1 or equal to ignored; ignored: a number below 0.
+    x: (N, C), logits; t: (N,), integers in 0 ... C-1 or equal to ignored;
+    ignored: a number below 0.
     Returns the loss, a number, and the gradient (N, C).
     """
     raise NotImplementedError
@@ -443,7 +445,8 @@ For the one row $(0, 0)$, class 0 and $\alpha = 0.2$: $y = (0.9, 0.1)$, the dive
 def smoothed_divergence(x, t, alpha):
     """The mean divergence of the model from smoothed targets, and its gradient.
 
-    x: (N, C), logits; t: (N,), classes; alpha: from 0 to below 1. Returns a number and (N, C).
+    x: (N, C), logits; t: (N,), classes; alpha: from 0 to below 1.
+    Returns a number and (N, C).
     """
     raise NotImplementedError
 ''',
