@@ -69,7 +69,7 @@ The formula itself cannot be used there: it divides by 0.
         Wrong("softmax-not-stable", "x - x.max(axis=1, keepdims=True)", "x"),
         Wrong("maximum-of-the-whole-array", "x.max(axis=1, keepdims=True)", "x.max()"),
         Wrong(
-            "",
+            "ties-to-the-larger-index",
             "logits.argmax(axis=1)",
             "logits.shape[1] - 1 - logits[:, ::-1].argmax(axis=1)",
             why="Of equal logits the last one was taken.",
@@ -136,7 +136,7 @@ reverses the order of the equal ones, too.
         ),
         Wrong("range-off-by-one", "[:, :k]", "[:, : k + 1]", why="One logit too many stays."),
         Wrong(
-            "",
+            "ties-to-the-larger-index",
             'np.argsort(-logits, axis=1, kind="stable")[:, :k]',
             'np.argsort(logits, axis=1, kind="stable")[:, ::-1][:, :k]',
             why="Of equal logits the ones with the larger index were kept: turning round an ascending sort turns round the equal ones too.",
@@ -205,14 +205,14 @@ token that crosses the bound, and leaves nothing at all where the first one has 
         ),
         Wrong("top-p-not-renormalized", "return cut / cut.sum()", "return cut"),
         Wrong(
-            "",
+            "top-p-one-too-many",
             "before < share",
             "before <= share",
             why="Where the tokens before have exactly the share, one more was kept.",
             look="`share` = 0.5 and a first token of probability 0.5: is a second one needed?",
         ),
         Wrong(
-            "",
+            "top-p-smallest",
             "np.argsort(-p,",
             "np.argsort(p,",
             why="The least probable tokens were taken first.",
@@ -226,7 +226,7 @@ token that crosses the bound, and leaves nothing at all where the first one has 
             look="Which token comes first in the sum?",
         ),
         Wrong(
-            "",
+            "sorted-order-kept",
             "cut[kept] = p[kept]",
             "cut[: len(kept)] = p[kept]",
             why="The result stands in the order of the sort, and no longer in that of the vocabulary.",
@@ -461,21 +461,21 @@ sum whether one too many does.
         ),
         Wrong("top-p-not-renormalized", "return cut / cut.sum()", "return cut"),
         Wrong(
-            "",
+            "top-p-one-too-many",
             "before < share",
             "before <= share",
             why="Exactly at the share one token too many stays.",
             look="A sum that equals the share.",
         ),
         Wrong(
-            "",
+            "top-p-smallest",
             "np.argsort(-p,",
             "np.argsort(p,",
             why="The least probable tokens stay.",
             look="A case in which the largest is known to stay.",
         ),
         Wrong(
-            "",
+            "sorted-order-kept",
             "cut[kept] = p[kept]",
             "cut[: len(kept)] = p[kept]",
             why="The result is in the order of the sort.",
@@ -483,7 +483,7 @@ sum whether one too many does.
         ),
         Wrong("input-changed-in-place", "np.zeros_like(p)\n", "p\n    cut[order[before >= share]] = 0\n"),
         Wrong(
-            "",
+            "ties-to-the-larger-index",
             'np.argsort(-p, kind="stable")',
             'np.argsort(p, kind="stable")[::-1]',
             why="Of equal tokens those with the larger index stay.",

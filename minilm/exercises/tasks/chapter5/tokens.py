@@ -551,7 +551,7 @@ again, another one.
         Wrong("random-seed-global", "rng.integers(len(ids) - T, size=B)", "np.random.randint(len(ids) - T, size=B)"),
         Wrong("shuffle-breaks-pairs", "ids[places + 1]", "ids[rng.permutation(places) + 1]"),
         Wrong(
-            "",
+            "one-draw-for-all-rows",
             "size=B)\n",
             "size=1).repeat(B)\n",
             why="One start was drawn for all rows.",
@@ -559,7 +559,7 @@ again, another one.
         ),
         Wrong("transposed-result", "ids[places], ids[places + 1]", "ids[places].T, ids[places + 1].T"),
         Wrong(
-            "",
+            "indices-became-floats",
             "ids[places], ids",
             "1.0 * ids[places], ids",
             why="The ids became floats, which cannot be an index.",
