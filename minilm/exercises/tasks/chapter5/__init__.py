@@ -1,6 +1,8 @@
 """The tasks of chapter 5, the project."""
 
 from minilm.exercises.task import Task
-from minilm.exercises.tasks.chapter5 import attention, images, sampling, tokens
+from minilm.exercises.tasks.chapter5 import attention, convolution, images, measures, sampling, tokens
 
-TASKS: tuple[Task, ...] = images.TASKS + tokens.TASKS + sampling.TASKS + attention.TASKS
+TASKS: tuple[Task, ...] = (
+    images.TASKS + tokens.TASKS + sampling.TASKS + attention.TASKS + convolution.TASKS + measures.TASKS
+)

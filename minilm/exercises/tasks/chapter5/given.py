@@ -1,4 +1,4 @@
-"""What the tests of this chapter draw their inputs with."""
+"""What the tests of this chapter draw their inputs with, and what a task gives to those who have not done the one before."""
 
 from __future__ import annotations
 
@@ -31,3 +31,12 @@ def own(rng: Generator) -> Generator:
 def the_value(answer: Any) -> Any:
     """For tasks that ask for a number: the answer is the result."""
     return answer
+
+
+def im2col(x: Any, k: int, stride: int) -> Any:
+    """The windows of k times k pixels of images (N, C, H, W), one per row: (N * rows * columns, C * k * k).
+
+    Rows follow the images and, in each, the windows line by line; a row holds one channel after the other.
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(x, (k, k), axis=(2, 3))[:, :, ::stride, ::stride]
+    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, x.shape[1] * k * k)
