@@ -97,7 +97,7 @@ def test_attend(attend):
         attend(x, *weights)[t].sum().backward()
         reach = np.abs(x.grad.numpy()).max(axis=1)
         assert (reach[t + 1 :] == 0).all(), f"output {t} depends on a later input"
-        assert (reach[: t + 1] > 0).all(), f"output {t} does not see all that it may see"
+        assert (reach[: t + 1] > 0).all(), f"output {t} sees too little"
 """,
     name="test_attend",
     hint="One backward pass per position. For which positions would a mask that lets one character too many through be found out?",

@@ -34,7 +34,8 @@ For an image with the lines 0 1 2 and 3 4 5, $k = 2$, `stride` 1, the rows are 0
 def im2col(x, k, stride):
     """The windows of a batch of images, one per row.
 
-    x: (N, C, H, W). Returns (N * rows * columns, C * k * k), of the dtype of x, with rows = (H - k) // stride + 1.
+    x: (N, C, H, W). Returns (N * rows * columns, C * k * k), of the dtype of x,
+    with rows = (H - k) // stride + 1.
     """
     raise NotImplementedError
 ''',
@@ -227,7 +228,8 @@ middle stand in both windows.
 def col2im(g, shape, k, stride):
     """The gradient of im2col's input.
 
-    g: (N * rows * columns, C * k * k); shape: (N, C, H, W). Returns an array of that shape.
+    g: (N * rows * columns, C * k * k); shape: (N, C, H, W).
+    Returns an array of that shape.
     """
     raise NotImplementedError
 ''',
@@ -306,18 +308,20 @@ If several pixels of a square are the largest, the first of them, line by line, 
 def max_pool(x, y_bar, k):
     """Max pooling, forward and backward.
 
-    x: (N, C, H, W); y_bar: (N, C, H / k, W / k). Returns y, of the shape of y_bar, and x_bar, of the shape of x.
+    x: (N, C, H, W); y_bar: (N, C, H / k, W / k).
+    Returns y, of the shape of y_bar, and x_bar, of the shape of x.
     """
     raise NotImplementedError
 ''',
     solution="""
 def max_pool(x, y_bar, k):
     N, C, H, W = x.shape
-    squares = x.reshape(N, C, H // k, k, W // k, k).transpose(0, 1, 2, 4, 3, 5).reshape(N, C, H // k, W // k, k * k)
+    split = x.reshape(N, C, H // k, k, W // k, k).transpose(0, 1, 2, 4, 3, 5)
+    squares = split.reshape(N, C, H // k, W // k, k * k)
     hit = np.arange(k * k) == squares.argmax(axis=-1)[..., None]
     g = hit * y_bar[..., None]
-    x_bar = g.reshape(N, C, H // k, W // k, k, k).transpose(0, 1, 2, 4, 3, 5).reshape(N, C, H, W)
-    return squares.max(axis=-1), x_bar
+    joined = g.reshape(N, C, H // k, W // k, k, k).transpose(0, 1, 2, 4, 3, 5)
+    return squares.max(axis=-1), joined.reshape(N, C, H, W)
 """,
     name="max_pool",
     hint="Bring the pixels of a square to one last axis: two reshapes and a transpose. The way back is the same in reverse.",
@@ -363,8 +367,8 @@ many zeros, so ties are common.
         ),
         Wrong(
             "reshape-for-transpose",
-            "x.reshape(N, C, H // k, k, W // k, k).transpose(0, 1, 2, 4, 3, 5).reshape(",
-            "x.reshape(",
+            "split = x.reshape(N, C, H // k, k, W // k, k).transpose(0, 1, 2, 4, 3, 5)",
+            "split = x",
             why="A reshape alone takes k * k pixels in a row of memory, not a square.",
         ),
         Wrong(

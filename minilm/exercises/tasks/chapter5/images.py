@@ -32,7 +32,8 @@ is right, and no error comes. What does the network get to see?
 The answer to hand in is a number: how many pixels of image 0 stand in "example" 0, the first row of the result?
 """,
     solution="""
-# example 0 holds the numbers 0, images, 2 * images, ... in memory; image 0 is the first height * width of them
+# example 0 holds the numbers 0, images, 2 * images, ... in memory;
+# image 0 is the first height * width of them
 answer = len(range(0, height * width, images))
 """,
     hint="`reshape` keeps the order of the numbers in memory. Which numbers stand in the first column before the `.T`?",

@@ -32,7 +32,8 @@ Logits of 1000 and temperatures of 0.01 must not give `nan` or a warning.
 def with_temperature(logits, tau):
     """Probabilities at a temperature.
 
-    logits: (N, V); tau >= 0. Returns (N, V), of the dtype of logits; each row sums to 1.
+    logits: (N, V); tau >= 0.
+    Returns (N, V), of the dtype of logits; each row sums to 1.
     """
     raise NotImplementedError
 ''',
@@ -125,7 +126,7 @@ reverses the order of the equal ones, too.
         Wrong(
             "top-k-keeps-ties",
             "return kept",
-            "return np.where(logits >= np.take_along_axis(logits, best[:, -1:], axis=1), logits, kept)",
+            "last = np.take_along_axis(logits, best[:, -1:], axis=1)\n    return np.where(logits >= last, logits, kept)",
         ),
         Wrong("top-k-smallest", "np.argsort(-logits,", "np.argsort(logits,"),
         Wrong(
@@ -255,7 +256,8 @@ For `p = [[0.5, 0.25, 0.25]]` the numbers 0.4, 0.5 and 0.8 give the tokens 0, 1 
 def draw(p, u):
     """Draws a token per row.
 
-    p: (N, V), rows that sum to 1; u: (N,), from 0 to below 1. Returns (N,) integers.
+    p: (N, V), rows that sum to 1; u: (N,), from 0 to below 1.
+    Returns (N,) integers.
     """
     raise NotImplementedError
 ''',
@@ -344,7 +346,8 @@ Return prompt and continuation as one new list. The prompt has at least one id; 
 def generate(model, prompt, n, stop, T, rng):
     """Continues a prompt token by token.
 
-    model: list of at most T int -> (V,) probabilities; prompt: list of int. Returns a list of int.
+    model: list of at most T int -> (V,) probabilities; prompt: list of int.
+    Returns a list of int.
     """
     raise NotImplementedError
 ''',

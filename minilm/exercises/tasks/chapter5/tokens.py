@@ -38,7 +38,8 @@ Stop early when no pair is left. Return the noted pairs in their order: `learn_m
 def learn_merges(words, n):
     """The first n merges of byte-pair encoding, on characters.
 
-    words: list of str. Returns a list of at most n pairs of str, in the order in which they were learned.
+    words: list of str. Returns a list of at most n pairs of str, in the order in
+    which they were learned.
     """
     raise NotImplementedError
 ''',
@@ -292,7 +293,8 @@ Write `prepare(text, n)`: the first $n$ characters are for training, the rest is
 def prepare(text, n):
     """Vocabulary, training ids and held-out ids of a text.
 
-    text: str; n: number of characters for training. Returns list of str, list of int, list of int.
+    text: str; n: number of characters for training.
+    Returns list of str, list of int, list of int.
     """
     raise NotImplementedError
 ''',
@@ -368,7 +370,8 @@ and nothing else, so that your numbers can be compared.
 def get_batch(ids, T, B, rng):
     """B random windows of a text, and the ids that come next.
 
-    ids: (N,) integers; rng: a numpy Generator. Returns x (B, T), y (B, T), of the dtype of ids.
+    ids: (N,) integers; rng: a numpy Generator.
+    Returns x (B, T), y (B, T), of the dtype of ids.
     """
     raise NotImplementedError
 ''',

@@ -73,7 +73,8 @@ def block(x, w, heads):
 def block(x, w, heads):
     T, C = x.shape
     D = C // heads
-    q, k, v = ((norm(x) @ w[name]).reshape(T, heads, D).transpose(1, 0, 2) for name in "qkv")
+    qkv = (norm(x) @ w[name] for name in "qkv")
+    q, k, v = (y.reshape(T, heads, D).transpose(1, 0, 2) for y in qkv)
     s = q @ k.transpose(0, 2, 1) / np.sqrt(D)
     p = softmax(np.where(np.tri(T, dtype=bool), s, -np.inf))
     y = (p @ v).transpose(1, 0, 2).reshape(T, C)
