@@ -29,7 +29,11 @@ OTHER_RESHAPE = Task(
 Somebody flattens the batch `x` of shape ({images}, 1, {height}, {width}) with `x.reshape({height} * {width}, {images}).T`. The shape
 is right, and no error comes. What does the network get to see?
 
-The answer to hand in is a number: how many pixels of image 0 stand in "example" 0, the first row of the result?
+Count one case of it: how many pixels of image 0 stand in "example" 0, the first row of the result? Set `answer`; the sizes are in
+`images`, `height` and `width`.
+""",
+    stub="""
+answer = None  # pixels
 """,
     solution="""
 # example 0 holds the numbers 0, images, 2 * images, ... in memory;

@@ -118,7 +118,11 @@ CACHE_BYTES = Task(
 A language model of {layers} blocks has {heads} heads for queries; several of them share keys and values, so that each block has only
 {kv} heads for these, of width {width}. The numbers are kept as float32.
 
-How many bytes does its KV cache take for {batch} texts of {positions} positions each? Hand in the number.
+How many bytes does its KV cache take for {batch} texts of {positions} positions each? Set `answer`; the numbers are in `layers`,
+`heads`, `kv`, `width`, `batch` and `positions`.
+""",
+    stub="""
+answer = None  # bytes
 """,
     solution="""
 numbers = 2 * layers * kv * width * positions * batch
@@ -191,7 +195,11 @@ GPT_WITH_BIASES = Task(
 GPT-2 has what the model of 5.8 leaves out: every linear layer of a block has a bias, and every layer norm a shift besides its scale. The
 output layer is the embedding, without a bias. Positions are learned.
 
-How many parameters are there for a vocabulary of {V}, a context of {T}, a width of {C} and {L} blocks? Hand in the number.
+How many parameters are there for a vocabulary of {V}, a context of {T}, a width of {C} and {L} blocks? Set `answer`; the
+numbers are in `V`, `T`, `C` and `L`.
+""",
+    stub="""
+answer = None  # parameters
 """,
     solution="""
 attention = C * 3 * C + 3 * C + C * C + C
