@@ -8,6 +8,7 @@ import pytest
 import minilm as ml
 from minilm.exercises.code import run_text, solution_of
 from minilm.exercises.tasks import find, of_chapter
+from minilm.exercises.tasks.chapter5 import attention
 from minilm.exercises.tasks.chapter5.given import im2col
 from minilm.nn import functional as F
 from minilm.text.bpe import apply_merges_naive
@@ -108,6 +109,16 @@ def test_attention_in_pieces_gives_the_last_row(rng):
     q, k, v = (x @ W for W in weights)
     blocks = iter([(k[:3], v[:3]), (k[3:6], v[3:6]), (k[6:], v[6:])])
     assert np.allclose(solution("5.20")(q[-1], blocks), causal(x, *weights)[-1])
+
+
+def test_blocks_that_are_collected_are_overwritten(rng):
+    def collecting(q, blocks):
+        K, V = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        p = np.exp(K @ q / np.sqrt(len(q)))
+        return p @ V / p.sum()
+
+    result = attention.in_blocks(collecting, *(rng.standard_normal(shape) for shape in ((3,), (6, 3), (6, 2))), 2)
+    assert np.isnan(result).all()
 
 
 def test_the_block_is_that_of_the_engine(rng):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -251,8 +252,17 @@ def pieces(T: int, d: int, e: int, size: int) -> Inputs:
 
 
 def in_blocks(answer: Any, q: Any, K: Any, V: Any, size: int) -> Any:
-    """The answer gets the blocks one after the other, and each once."""
-    return answer(q, ((K[i : i + size].copy(), V[i : i + size].copy()) for i in range(0, len(K), size)))
+    """The answer gets the blocks one after the other, in the same place of memory: who keeps them all keeps the last."""
+
+    def blocks() -> Iterator[tuple[Any, Any]]:
+        room_K, room_V = np.empty_like(K[:size]), np.empty_like(V[:size])
+        for begin in range(0, len(K), size):
+            there = min(size, len(K) - begin)
+            room_K[:there], room_V[:there] = K[begin : begin + size], V[begin : begin + size]
+            yield room_K[:there], room_V[:there]
+            room_K[:], room_V[:] = np.nan, np.nan
+
+    return answer(q, blocks())
 
 
 def large(rng: Generator) -> tuple[Any, ...]:
@@ -276,8 +286,8 @@ BLOCKWISE = Task(
     practises="softmax in one pass, rescaling a running sum",
     statement=r"""
 The keys and values of a long text do not fit into fast memory at once. Write `attend(q, blocks)`: `blocks` is an iterator over pairs
-`(K, V)`, `K` `(B, d)` and `V` `(B, e)`; it can be read once, and only one block may be kept at a time. The result is attention of the
-query $q$ over all blocks together, $\sum_s p_s v_s$ with $p = \operatorname{softmax}(K q / \sqrt d)$ over all keys.
+`(K, V)`, `K` `(B, d)` and `V` `(B, e)`; it can be read once, and a block is overwritten as soon as the next one is asked for. The result is
+attention of the query $q$ over all blocks together, $\sum_s p_s v_s$ with $p = \operatorname{softmax}(K q / \sqrt d)$ over all keys.
 
 It must be stable: scores of 1000 give no `nan`. So the largest score is needed, and it is not known before the end.
 """,

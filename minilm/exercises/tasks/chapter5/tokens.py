@@ -389,10 +389,11 @@ $N - T$ starts. `rng.integers(N - T)` gives $0, \dots, N - T - 1$. A column of s
 array of places.
 """,
     tests=(
-        Test("a text with one window only", ids_and_generator(4, 3, 2)),
+        Test("two windows", ids_and_generator(5, 3, 2), labels={"the batch": 2, "the window": 3}),
         Test("a short text", ids_and_generator(9, 3, 4), points=2, labels={"the batch": 4, "the window": 3}),
         Test("a long text", ids_and_generator(500, 8, 5), hidden=True, labels={"the batch": 5, "the window": 8}),
         Test("the dtype of the ids", ids_and_generator(60, 5, 1, "uint16"), hidden=True),
+        Test("a text with one window only", ids_and_generator(4, 3, 2), hidden=True),
     ),
     wrong=(
         Wrong("targets-not-shifted", "ids[places + 1]", "ids[places]"),
