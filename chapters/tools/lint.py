@@ -113,8 +113,12 @@ def _formulas(chapter: Chapter) -> Iterator[Problem]:
 
 
 def _displays(chapter: Chapter) -> Iterator[Problem]:
+    """Numbers of displayed formulas. In an exercise a display has none: it is asked about, and is checked by the task's tests."""
     expected, seen = 1, set()
+    first = min((heading.line for heading in chapter.exercises()), default=len(chapter.text))
     for display in chapter.displays():
+        if display.line > first and not display.ids:
+            continue
         if len(display.ids) != 1 or not re.search(r"\\tag\{[^}]*\}\s*$", display.text):
             yield Problem(
                 display.line, rf"a display ends with one \tag{{{chapter.number}.M}}, this one has {len(display.ids)}."

@@ -100,6 +100,10 @@ def test_references_to_other_chapters_are_looked_up(tmp_path):
     assert "(8.6) in chapter 8" in " ".join(messages)
 
 
+def test_a_display_in_an_exercise_has_no_number(tmp_path):
+    assert lint(demo(tmp_path, ("Show that it is so.", "Show that\n\n$$\nx = x\n$$\n\nis so."))) == []
+
+
 def test_anchors_are_those_of_the_site(tmp_path):
     chapter = demo(
         tmp_path,
