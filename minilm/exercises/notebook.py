@@ -154,7 +154,7 @@ def _within_statements(text: str) -> set[int]:
 
 def _marked(text: str) -> dict[str, str]:
     """The answers of a Python file, each at the line where it stands."""
-    lines, task, found = text.splitlines(keepends=True), "", {}
+    lines, found = text.splitlines(keepends=True), dict[str, str]()
     marks = [(number, match[1]) for number, line in enumerate(lines) if (match := _MARK.match(line))]
     before = "".join(lines[: marks[0][0]])
     for number, (begin, task) in enumerate(marks):
