@@ -184,7 +184,10 @@ def _defined(given: _Given, text: str, own: Own) -> tuple[Any, Trouble | None]:
         return None, trouble_of(error, own)
     if given.name not in space:
         return None, Trouble("no name", f"the answer does not define {given.name}.")
-    return space[given.name], None
+    found = space[given.name]
+    if given.task.kind != "number" and not callable(found):
+        return None, Trouble("no function", f"{given.name} is of type {type(found).__name__}, not a function or class.")
+    return found, None
 
 
 def _kills(answer: Any, job: dict[str, Any], tell: Callable[[str, int, Ran | None], None], own: Own) -> None:
@@ -391,7 +394,7 @@ class Seen:
     def __init__(self, folder: str) -> None:
         self.folder, self.told = folder, False
         self.files: set[str] = set()
-        self.numpy = {name: getattr(np, name) for name in np.__all__}
+        self.numpy = {name: x for name, x in vars(np).items() if callable(x)}  # what is imported at first use is not
         self.list, self.wait = os.listdir, getattr(os, "waitpid", None)
 
     def new(self) -> list[str]:
@@ -402,9 +405,9 @@ class Seen:
             found += [f"FileWritten: {name}" for name in sorted(there - self.files)[:20]]
             self.files |= there
         for name, before in self.numpy.items():
-            if getattr(np, name, None) is not before:
+            if (now := vars(np).get(name)) is not before:
                 found.append(f"NumPyChanged: np.{name} was replaced")
-                self.numpy[name] = getattr(np, name, None)
+                self.numpy[name] = now
         if not self.told and self.wait:
             with contextlib.suppress(OSError):  # there is none
                 self.told = self.wait(-1, os.WNOHANG)[0] == 0

@@ -114,6 +114,7 @@ OWN_KINDS: dict[type[BaseException], str] = {
     TimeUp: "time",
 }
 Own = Callable[[str], bool]
+Catch = type[BaseException] | tuple[type[BaseException], ...]
 Tell = Callable[[str, int, Ran | None], None]
 
 
@@ -133,7 +134,7 @@ def of_notebook(filename: str) -> bool:
 
 def perform(
     task: Task, answer: Any, seed: int | None = None, *, tell: Tell | None = None, own: Own = of_text, begin: int = 0,
-    catch: type[BaseException] = Exception,
+    catch: Catch = Exception,
 ) -> list[Ran]:  # fmt: skip
     """Calls the answer with the inputs of each test, twice.
 
@@ -159,9 +160,7 @@ def perform(
     return rans
 
 
-def call(
-    answer: Any, test: Test, inputs: tuple[Any, ...], own: Own = of_text, catch: type[BaseException] = Exception
-) -> Ran:
+def call(answer: Any, test: Test, inputs: tuple[Any, ...], own: Own = of_text, catch: Catch = Exception) -> Ran:
     """One call, with what it printed, raised and changed."""
     before, states = [_copied(x) for x in inputs], _random_states(inputs)
     threads = threading.active_count()
@@ -169,6 +168,7 @@ def call(
     begin = perf_counter()
     with contextlib.redirect_stdout(printed.stream), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", ResourceWarning)  # a file left open is not what an exercise is about
         try:
             ran.value = _asked(answer, test, inputs)
         except catch as error:
@@ -322,10 +322,10 @@ def _memory(x: Any) -> Any:
 def replaced_in_numpy() -> list[str]:
     """Names of NumPy's functions under which something else stands, such as "np.mean"."""
     found = []
-    for name in np.__all__:
-        there = getattr(np, name, None)
+    for name, there in vars(np).items():
         module = (getattr(there, "__module__", "") or "numpy").partition(".")[0]
-        if callable(there) and not isinstance(there, np.ufunc | type) and module not in _MODULES_OF_NUMPY:
+        public = not name.startswith("_") and callable(there)
+        if public and not isinstance(there, np.ufunc | type) and module not in _MODULES_OF_NUMPY:
             found.append(f"np.{name}")
     return found
 

@@ -31,6 +31,7 @@ from minilm.exercises.perform import (
     Own,
     Ran,
     TimeUp,
+    TooMuchOutput,
     Trouble,
     call,
     line_now,
@@ -46,6 +47,7 @@ from minilm.exercises.task import Task, Test, with_bug
 Way = Literal["fork", "fresh", "here"]
 Mode = Literal["tests", "kills"]
 MOST_KEPT = 256
+_RAISED = (Exception, TimeUp, TooMuchOutput, SystemExit)
 _kept: dict[tuple[str, int | None], tuple[Task, list[Ran]]] = {}
 
 
@@ -75,8 +77,8 @@ def run(
         way: how it is run; by default what suits the answer and the system. "fork" for text is the quickest for one who grades
             hundreds: the process that forks should be a clean one, without threads.
     """
-    if changed := _numpy_trouble(answer):
-        return changed
+    if trouble := _numpy_trouble(answer) or _no_function(task, answer):
+        return trouble
     rans = expected(task, seed)
     return _Run(task, answer, seed, limits or Limits(), "tests", [ran.seconds for ran in rans]).result(way)
 
@@ -120,6 +122,12 @@ def _numpy_trouble(answer: Answer) -> Trouble | None:
     )
 
 
+def _no_function(task: Task, answer: Answer) -> Trouble | None:
+    if answer.text is not None or task.kind == "number" or callable(answer.value):
+        return None
+    return Trouble("no function", f"{task.name} is of type {type(answer.value).__name__}, not a function or class.")
+
+
 # --- one run -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -160,6 +168,8 @@ class _Run:
                 rans.append(Ran(trouble=ended.trouble))
             begin, left = len(rans), replace(left, total=left.total - ended.seconds)
             if begin == len(self.took):
+                if 0 <= ended.at < begin and rans[ended.at].trouble is None:
+                    rans[ended.at].again_trouble = ended.trouble
                 return rans
             if self.mode == "tests" or left.total <= 0:
                 rest = replace(ended.trouble, message="not asked, since the call before did not end.")
@@ -220,6 +230,8 @@ class _Run:
                     return Trouble("no name", f"the answer does not define {self.task.name}.")
                 except (Exception, TimeUp, SystemExit) as error:
                     return trouble_of(error, own)
+                if trouble := _no_function(self.task, Answer(value=answer)):
+                    return trouble
             if self.mode == "kills":
                 given = [run_text(text, "<subject>")[first_definition(text)] for text in self.subjects]
                 return [
@@ -241,6 +253,7 @@ class _Alarm:
 
     def __init__(self, limits: Limits, own: Own) -> None:
         self.limits, self.own, self.lines, self.end = limits, own, 0, float("inf")
+        self.out = False
 
     def __enter__(self) -> _Alarm:
         self.before = sys.gettrace()
@@ -257,6 +270,8 @@ class _Alarm:
             return function
 
         def asked(*arguments: Any, **options: Any) -> Any:
+            if self.out:
+                raise TimeUp("not asked, since the call before did not end.")
             self.end = time.perf_counter() + self.limits.seconds
             sys.settrace(self._trace)
             return function(*arguments, **options)
@@ -266,6 +281,7 @@ class _Alarm:
     def _trace(self, frame: Any, event: str, argument: Any) -> Any:
         self.lines += 1
         if self.lines % 100 == 0 and time.perf_counter() > self.end and line_now(frame, self.own)[0]:
+            self.out = True
             self.end += self.limits.seconds  # an answer that catches it is told again
             raise TimeUp(f"no result after {self.limits.seconds:g} s")
         return self._trace
