@@ -8,16 +8,19 @@ cell was moved, split or copied. Where an editor lost the metadata, the place be
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from minilm.exercises.task import Task
 from minilm.files import read_regular, shown
 from minilm.strict_json import JSONFault, object_from
 
 LARGEST = 1 << 26
-SHOWN = {"number": "number", "code": "code", "proof": "proof", "open": "open question"}
 _HEADING = re.compile(r"^#{1,6}\s+(?:Exercise\s+)?(\d+\.\d+)\b", re.MULTILINE)
 _MARK = re.compile(r"^#\s*task\s+(\d+\.\d+)\s*$", re.MULTILINE | re.IGNORECASE)
 _CALL = re.compile(r"^\s*(?:ml|minilm)\.(check|hint|exercise|progress)\(.*\)\s*;?\s*$")
@@ -28,6 +31,145 @@ _HARMLESS = re.compile(r"^%%(time|timeit|capture|prun)\b")
 
 class NotebookError(ValueError):
     """A file in which no answers can be looked for; the message says why."""
+
+
+# --- writing -----------------------------------------------------------------------------------------------------------------------
+
+INTRODUCTION = """# {title}
+
+Each exercise has a statement, a cell for your answer, and a cell that checks it. Run the first code cell below, then take the
+exercises in any order. `ml.hint("{first}")` opens a hint, asked again the derivation, then the solution; `ml.progress()` shows how far
+you are. What you write here is run on your machine only.
+"""
+MARKDOWN_ANSWER = "*Your answer to {id}:*\n"
+
+
+def student(tasks: Sequence[Task], title: str, seeds: Mapping[str, int | None] | None = None) -> bytes:
+    """A notebook to hand out: statements, empty cells and checks. It holds no solution, no hint and no test.
+
+    Args:
+        seeds: of each task's numbers, under its id; those that are missing, or None, are the ones for who learns alone.
+    """
+    cells = _first_cells(tasks, title)
+    for task in tasks:
+        cells += _task_cells(task, (seeds or {}).get(task.id))
+    return _bytes(cells)
+
+
+def solutions(tasks: Sequence[Task], title: str, seeds: Mapping[str, int | None] | None = None) -> bytes:
+    """The second file: statement, hint, derivation, solution, and what known wrong answers look like."""
+    cells = _first_cells(tasks, title)[1:]
+    cells.insert(0, _cell("markdown", f"# {title}\n", "introduction"))
+    for task in tasks:
+        seed = (seeds or {}).get(task.id)
+        cells += [_statement(task, seed), *_given(task, seed)]
+        helps = (("Hint", task.hint), ("Derivation", task.derivation))
+        text = "\n\n".join(f"**{name}.** {help.strip()}" for name, help in helps if help.strip())
+        if text:
+            cells.append(_cell("markdown", text + "\n", "help", task))
+        if task.graded:
+            cells.append(_cell("code", task.solution.strip() + "\n", "solution", task))
+        elif task.solution.strip():
+            cells.append(_cell("markdown", f"**Solution.** {task.solution.strip()}\n", "solution", task))
+        if task.wrong and task.graded:
+            cells.append(_cell("markdown", _known_wrong(task), "wrong", task))
+    return _bytes(cells)
+
+
+def _first_cells(tasks: Sequence[Task], title: str) -> list[dict[str, Any]]:
+    first = next((task.id for task in tasks if task.graded), tasks[0].id if tasks else "4.9")
+    return [
+        _cell("markdown", INTRODUCTION.format(title=title, first=first), "introduction"),
+        _cell("code", "import numpy as np\n\nimport minilm as ml\n", "imports"),
+    ]
+
+
+def _task_cells(task: Task, seed: int | None) -> list[dict[str, Any]]:
+    cells = [_statement(task, seed), *_given(task, seed)]
+    if not task.graded:
+        return [*cells, _cell("markdown", MARKDOWN_ANSWER.format(id=task.id), "answer", task)]
+    argument = "" if seed is None else f", seed={seed}"
+    return [
+        *cells,
+        _cell("code", stub_of(task), "answer", task),
+        _cell("code", f'ml.check("{task.id}"{argument})\n', "check", task),
+    ]
+
+
+def stub_of(task: Task) -> str:
+    """What a student begins with, as the cell holds it."""
+    return (task.start.strip() or f"{task.name} = ...  # instead of the dots, your {task.kind}") + "\n"
+
+
+def heading(task: Task) -> str:
+    """The line under a title: "*code · 40 minutes · difficulty 3 of 3 · 5 points · practises ...*"."""
+    points = f"{task.points} point{'s' * (task.points != 1)}"
+    parts = [task.kind, f"{task.minutes} minutes", f"difficulty {task.difficulty} of 3", points]
+    return "*" + " · ".join([*parts, *([f"practises {task.practises}"] if task.practises else [])]) + "*"
+
+
+def _statement(task: Task, seed: int | None) -> dict[str, Any]:
+    text = f"## {task.id} {task.title}\n\n{heading(task)}\n\n{task.asked(seed).strip()}\n"
+    return _cell("markdown", text, "statement", task)
+
+
+def _given(task: Task, seed: int | None) -> list[dict[str, Any]]:
+    """The set-up and the numbers of the statement, where there are any beyond NumPy."""
+    lines = [
+        line for line in task.setup.splitlines() if line.strip() not in ("import numpy as np", "import minilm as ml")
+    ]
+    text = "\n".join(lines).strip()
+    values = "\n".join(f"{name} = {_literal(value)}" for name, value in task.values(seed).items())
+    both = "\n\n".join(part for part in (text, values) if part)
+    return [_cell("code", both + "\n", "given", task)] if both else []
+
+
+def _literal(value: Any) -> str:
+    """A value as Python text."""
+    if isinstance(value, np.ndarray):
+        return f"np.array({value.tolist()!r}, dtype={value.dtype.name!r})"
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def _known_wrong(task: Task) -> str:
+    """The wrong answers that the grader knows, each with the fragment that makes it."""
+    parts = ["**What known wrong answers look like:**\n"]
+    for wrong in task.wrong:
+        name = wrong.bug.replace("-", " ") or "of this exercise alone"
+        why = f" {' '.join(wrong.why.split())}" if wrong.why else ""
+        parts.append(f"- {name}:{why}\n\n{_fenced(wrong.old, '  right  ')}\n{_fenced(wrong.new, '  wrong  ')}\n")
+    return "\n".join(parts)
+
+
+def _fenced(code: str, label: str) -> str:
+    lines = code.strip("\n").splitlines() or [""]
+    return "\n".join(["  ```python", f"  # {label.strip()}", *(f"  {line}" for line in lines), "  ```"])
+
+
+def _cell(kind: str, text: str, role: str, task: Task | None = None) -> dict[str, Any]:
+    mark = {"role": role} if task is None else {"role": role, "task": task.id}
+    cell: dict[str, Any] = {"cell_type": kind, "id": _id(role, task), "metadata": {"minilm": mark}}
+    if role not in ("answer", "solution"):
+        cell["metadata"]["deletable"] = False
+    cell["source"] = text.rstrip("\n").splitlines(keepends=True)
+    return {**cell, "execution_count": None, "outputs": []} if kind == "code" else cell
+
+
+def _id(role: str, task: Task | None) -> str:
+    return role if task is None else f"{role}-{task.id.replace('.', '-')}"
+
+
+def _bytes(cells: Sequence[dict[str, Any]]) -> bytes:
+    document = {
+        "cells": cells,
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    return (json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
 # --- reading -----------------------------------------------------------------------------------------------------------------------

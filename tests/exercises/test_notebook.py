@@ -1,9 +1,12 @@
 """Notebooks: what is written, and answers that are found again."""
 
+import dataclasses
 import json
 
+import numpy as np
 import pytest
 
+from minilm.exercises import notebook, tasks
 from minilm.exercises.notebook import NotebookError, answers_in, answers_of
 
 
@@ -77,3 +80,67 @@ def test_a_notebook_on_disk(tmp_path):
     path = tmp_path / "a.ipynb"
     path.write_text(json.dumps({"cells": [cell("x = 1", task="4.1", role="answer")]}))
     assert answers_in(path) == {"4.1": "x = 1\n"}
+
+
+# --- writing -----------------------------------------------------------------------------------------------------------------------
+
+
+EACH = pytest.mark.parametrize("there", [tasks.of_chapter(chapter) for chapter in tasks.CHAPTERS], ids=tasks.CHAPTERS)
+
+
+@EACH
+def test_a_student_s_notebook_holds_no_solution_no_hint_and_no_test(there):
+    text = notebook.student(there, "Exercises").decode()
+    sources = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+    for task in there:
+        lines = [line.strip() for line in task.solution.splitlines() if len(line.strip()) > 25]
+        public = task.start + task.statement + task.setup
+        if task.kind != "find the bug":
+            assert not [line for line in lines if line in sources and line not in public], task.id
+        for secret in (
+            task.hint,
+            task.derivation,
+            task.subject,
+            *(test.name for test in task.tests if test.hidden and " " in test.name),
+        ):
+            assert not secret.strip() or secret.strip() not in sources, task.id
+        assert task.solution.strip() not in sources or not task.graded, task.id
+
+
+@EACH
+def test_notebooks_are_valid_the_same_each_time_and_read_again(there):
+    nbformat = pytest.importorskip("nbformat", reason="nbformat is in the extra book")
+    for made in (notebook.student, notebook.solutions):
+        content = made(there, "Exercises")
+        assert content == made(there, "Exercises")
+        nbformat.validate(nbformat.reads(content.decode(), as_version=4))
+    found = answers_of(json.loads(notebook.student(there, "Exercises")))
+    assert list(found) == [task.id for task in there]
+    for task in there:
+        if task.graded:
+            assert found[task.id] == notebook.stub_of(task)
+
+
+def test_numbers_of_a_student_stand_in_the_notebook():
+    task = dataclasses.replace(
+        tasks.find("4.9"),
+        data=lambda rng: {"n": int(rng.integers(9)), "v": rng.random(2)},
+        statement="{n} rows",
+        setup="import math\n",
+    )
+    cells = json.loads(notebook.student([task], "Mine", {"4.9": 5}))["cells"]
+    values = task.values(5)
+    space = {"np": np}
+    exec("".join(cells[3]["source"]), space)
+    assert "".join(cells[2]["source"]).endswith(f"{values['n']} rows")
+    assert (space["n"], space["v"].tolist()) == (values["n"], values["v"].tolist())
+    assert "".join(cells[5]["source"]) == 'ml.check("4.9", seed=5)'
+
+
+def test_a_proof_has_a_cell_to_write_in():
+    task = dataclasses.replace(tasks.find("4.9"), kind="proof", rubric=(("the argument", 2),))
+    kinds = [
+        (cell["cell_type"], cell["metadata"]["minilm"]["role"])
+        for cell in json.loads(notebook.student([task], "x"))["cells"]
+    ]
+    assert kinds[-1] == ("markdown", "answer")
