@@ -37,6 +37,8 @@ except ImportError:  # Windows, Pyodide
     resource = None  # type: ignore[assignment]
 
 DEEPEST_FORKS = 8
+inside = False
+"""Whether this is a process that an answer runs in."""
 _write, _exit, _process_time, _dumps = os.write, os._exit, time.process_time, json.dumps
 
 
@@ -270,6 +272,8 @@ def _hide_solutions(task: Task) -> None:
 
 def _settle(job: dict[str, Any]) -> None:
     """Takes the process to its own folder, and within its limits."""
+    global inside
+    inside = True
     folder = os.path.realpath(job["folder"])
     os.chdir(folder)
     keep = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TZ") if name in os.environ}
