@@ -68,8 +68,10 @@ def test_where_it_is(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_at_once(place):
-    program = "from minilm.exercises import progress, tasks\n"
+    program = (
+        "from minilm.exercises import progress, tasks\n"
         "for i in range(200): progress.note_check(tasks.find('4.9'), i % 5, False); progress.events()"
+    )
     running = [subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) for _ in range(3)]
     assert [process.wait(60) for process in running] == [0, 0, 0]
     assert progress.states()["4.9"].checks == 600
