@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minilm.exercises import bugs
-from minilm.exercises.code import define, solution_of
+from minilm.exercises.code import define
 from minilm.exercises.compare import difference, leaves
 from minilm.exercises.perform import Ran, perform
 from minilm.exercises.task import Task, Wrong, with_bug
@@ -101,25 +101,27 @@ def _simple(number: Any) -> bool:
 
 def _run(task: Task, wrong: Wrong, seed: int | None, end: float) -> list[Ran] | None:
     try:
-        with _deadline(end, f"<solution of {task.id}>"):
-            return _perform(task, solution_of(task, seed, wrong), seed)
-    except (TooSlow, Exception):
+        text = with_bug(task.solution, wrong)
+    except ValueError:
         return None
+    return performed(task, text, f"<a wrong answer of {task.id}>", seed, end)
 
 
 def _run_both(task: Task, pair: tuple[Wrong, Wrong], seed: int | None, end: float) -> list[Ran] | None:
-    filename = f"<two wrong answers of {task.id}>"
     try:
         text = with_bug(with_bug(task.solution, pair[0]), pair[1])
-        with _deadline(end, filename):
-            return _perform(task, define(task, text, filename, seed), seed)
-    except (TooSlow, Exception):  # the fragments overlap, or what comes of them does not run
+    except ValueError:  # the fragments overlap
         return None
+    return performed(task, text, f"<two wrong answers of {task.id}>", seed, end)
 
 
-def _perform(task: Task, answer: Any, seed: int | None) -> list[Ran]:
-    with np.errstate(all="ignore"):
-        return perform(task, answer, seed)
+def performed(task: Task, text: str, filename: str, seed: int | None, end: float) -> list[Ran] | None:
+    """What an answer of ours does; None where it does not run, or not in time."""
+    try:
+        with _deadline(end, filename), np.errstate(all="ignore"):
+            return perform(task, define(task, text, filename, seed), seed)
+    except (TooSlow, Exception):
+        return None
 
 
 @contextmanager
@@ -156,7 +158,8 @@ def _cause(task: Task, wrongs: tuple[Wrong, ...], outcomes: list[Outcome], rans:
             "wrong answer",
             "The bug is still in it: the function gives what it gave at the start.",
             evidence,
-            "Work out the smallest failing input by hand, and follow the function line by line until a value differs from yours.",
+            "Work out the smallest failing input by hand, and follow the function line by line until a value "
+            "differs from yours.",
             fit,
         )
     texts = [explained(task, wrong) for wrong in wrongs]
@@ -174,7 +177,9 @@ def _evidence(wrong: int, tests: int) -> str:
     what = "an answer with this mistake gives exactly your results"
     if wrong == tests:
         return f"{what}, in {'all ' + str(tests) + ' tests' if tests > 1 else 'the one test there is'}."
-    return f"{what}: the same wrong ones in {wrong} of the {tests} tests, and right ones in the other{'s' * (tests - wrong > 1)}."
+    return f"{what}: the same wrong ones in {wrong} of the {tests} tests, and right ones in the "
+    f"other{'s' * (tests - wrong > 1)}."
+    return None
 
 
 def explained(task: Task, wrong: Wrong) -> tuple[str, str]:
