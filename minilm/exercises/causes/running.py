@@ -55,21 +55,19 @@ def ran_into(task: Task, outcomes: list[Outcome], text: str | None = None) -> li
     return []
 
 
+CALLED = "The parentheses after its name: x.sum() in place of x.sum."
+LISTED = "list(...) around it, or [ ] in place of ( ); return in place of yield."
 _OBJECTS = {
-    "function": ("function not called", "A function is returned, not what it gives.", "The parentheses after its "
-    "name, in the return statement."),
-    "method": ("function not called", "A method is returned, not what it gives.", "The parentheses after its "
-    "name: x.sum() in place of x.sum."),
-    "builtin_function_or_method": ("function not called", "A method is returned, not what it gives.", "The parentheses after its name: x.sum() in place of x.sum."),
+    "function": ("function not called", "A function is returned, not what it gives.", CALLED),
+    "method": ("function not called", "A method is returned, not what it gives.", CALLED),
+    "builtin_function_or_method": ("function not called", "A method is returned, not what it gives.", CALLED),
     "type": ("function not called", "A class is returned, not an object of it.", "The parentheses after its name."),
-    "generator": ("generator returned", "A generator is returned: nothing was computed yet.", "list(...) around "
-    "it, or [ ] in place of ( ); return in place of yield."),
-    "map": ("generator returned", "A map is returned: nothing was computed yet.", "list(...) around it."),
-    "filter": ("generator returned", "A filter is returned: nothing was computed yet.", "list(...) around it."),
-    "zip": ("generator returned", "A zip is returned: nothing was computed yet.", "list(...) around it."),
-    "ellipsis": ("stub untouched", "It returns ...: the place for the answer is still "
-    "empty.", "The line with the three dots."),
-}  # fmt: skip
+    "generator": ("generator returned", "A generator is returned: nothing was computed yet.", LISTED),
+    "map": ("generator returned", "A map is returned: nothing was computed yet.", LISTED),
+    "filter": ("generator returned", "A filter is returned: nothing was computed yet.", LISTED),
+    "zip": ("generator returned", "A zip is returned: nothing was computed yet.", LISTED),
+    "ellipsis": ("stub untouched", "It returns ...: the place for the answer is empty.", "The line with three dots."),
+}
 
 
 def _with_tests(cause: Cause, outcomes: list[Outcome]) -> Cause:
