@@ -240,7 +240,20 @@ half, double, short, long, bool_ = float16, float64, int16, int64, np.dtype("boo
 float, int, bool = float32, int32, bool_
 inf, nan, pi, e, newaxis = np.inf, np.nan, np.pi, np.e, None
 
-_PACKAGES = ("book", "data", "exercises", "linalg", "models", "nn", "ops", "optim", "parallel", "random", "text", "training")
+_PACKAGES = (
+    "book",
+    "data",
+    "exercises",
+    "linalg",
+    "models",
+    "nn",
+    "ops",
+    "optim",
+    "parallel",
+    "random",
+    "text",
+    "training",
+)
 # Not in __all__: ``from minilm import *`` leaves such common words to the reader.
 _FOR_STUDENTS = ("check", "exercise", "hint", "progress")
 

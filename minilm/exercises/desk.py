@@ -165,13 +165,17 @@ def helps(task: Task) -> list[tuple[str, str]]:
     return [(name, text.strip("\n")) for name, text in texts if text.strip()]
 
 
-def hint(id: str, level: int | None = None) -> Page:
+CALLS = ('`ml.hint("{id}")` once more,', '`ml.hint("{id}", level={level})`')
+
+
+def hint(id: str, level: int | None = None, *, spelled: tuple[str, ...] = CALLS) -> Page:
     """Opens the next level of help: first a hint, then a derivation, then the solution.
 
     The solution is asked for twice, or with ``level=3``. What was opened is kept for `progress`.
 
     Args:
         level: 1, 2 or 3, for one of them at once.
+        spelled: how the two ways to the solution are told.
 
     Raises:
         ExerciseError: there is no such exercise or level.
@@ -189,10 +193,8 @@ def hint(id: str, level: int | None = None) -> Page:
     if name == "solution" and level is None and opened < which and not asked:
         _asked_here.add(task.id)
         _keep(lambda: kept.note_hint(task, which, opened=False))
-        return Page(
-            f"The next one is the solution of {task.id}, the last of {len(there)}. To open it, call `ml.hint({task.id!r})` once more, or "
-            f"`ml.hint({task.id!r}, level={which})`."
-        )
+        calls = " or ".join(call.format(id=task.id, level=which) for call in spelled)
+        return Page(f"The next one is the solution of {task.id}, the last of {len(there)}. To open it: {calls}.")
     _opened_here[task.id] = max(which, _opened_here.get(task.id, 0))
     _keep(lambda: kept.note_hint(task, which))
     body = f"```python\n{text}\n```" if name == "solution" and task.graded else text
