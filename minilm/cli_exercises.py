@@ -68,9 +68,7 @@ def chapter_or_id(text: str) -> int | str:
     if re.fullmatch(r"[0-9]{1,4}\.[0-9]{1,4}", text):
         return exercise_id(text)
     there = ", ".join(map(str, tasks.CHAPTERS))
-    raise argparse.ArgumentTypeError(
-        f"expected a chapter ({there}) or an exercise such as 4.9, got {kinds.quoted(text)}"
-    )
+    raise UsageError(f"CHAPTER: expected a chapter ({there}) or an exercise such as 4.9, got {kinds.quoted(text)}.")
 
 
 def exercise_id(text: str) -> str:
@@ -114,11 +112,11 @@ def run_exercises(options: argparse.Namespace) -> int:
     return 0
 
 
-_HEAD = ("id", "kind", "minutes", "difficulty", "points", "title")
+_HEAD = ("id", "minutes", "points", "exercise (kind, difficulty)")
 
 
 def _row(task: Task, got: str) -> tuple[str, ...]:
-    return (task.id, task.kind, str(task.minutes), "*" * task.difficulty, got, task.title)
+    return (task.id, str(task.minutes), got, f"{task.title} ({task.kind}, {'*' * task.difficulty})")
 
 
 def _points(there: list[Task]) -> list[str]:
@@ -202,7 +200,9 @@ def _answer(id: str, path: Path) -> str:
         raise UsageError(f"ANSWER to EXERCISE {id}: {error}") from None
     if id not in found:
         there = ", ".join(found) or "none"
-        raise UsageError(f"ANSWER to EXERCISE {id}: {shortened(str(path), 300)} holds none; it holds answers to: {there}.")
+        raise UsageError(
+            f"ANSWER to EXERCISE {id}: {shortened(str(path), 300)} holds none; it holds answers to: {there}."
+        )
     return found[id]
 
 
