@@ -19,11 +19,18 @@ def main() -> None:
         slowest = max(slowest, time.perf_counter() - begin)
         counts[judged.verdict] += 1
         cause = judged.result.cause or (judged.result.causes[0] if judged.result.causes else None)
-        says = f"{cause.name} ({cause.confidence:.2f}, {cause.source}): {cause.says} | {cause.evidence}" if cause else "-"
+        says = (
+            f"{cause.name} ({cause.confidence:.2f}, {cause.source}): {cause.says} | {cause.evidence}" if cause else "-"
+        )
         if len(sys.argv) < 2 or judged.verdict in sys.argv[1:]:
-            print(f"{judged.verdict:9}  {unseen.task.id:4}  {unseen.what}  [{', '.join(unseen.causes)}]\n           {says}")
+            print(
+                f"{judged.verdict:9}  {unseen.task.id:4}  {unseen.what}  [{', '.join(unseen.causes)}]\n           {says}"
+            )
     total = sum(counts.values())
-    print(", ".join(f"{n} {name} ({n / total:.1%})" for name, n in sorted(counts.items())), f"of {total}; slowest {slowest:.2f} s")
+    print(
+        ", ".join(f"{n} {name} ({n / total:.1%})" for name, n in sorted(counts.items())),
+        f"of {total}; slowest {slowest:.2f} s",
+    )
 
 
 if __name__ == "__main__":

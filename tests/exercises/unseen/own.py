@@ -185,7 +185,7 @@ FIRST = [
     Unseen(SMOOTH, "the weights exchanged", ("weights exchanged", "arguments exchanged", "argument-ignored", "complement of an input"),
            "def exponential_average(x, beta):\n    m, out = 0.0, []\n    for v in x:\n        m = (1 - beta) * m + beta * v\n        out.append(m)\n"
            "    return np.array(out)\n"),
-    Unseen(SMOOTH, "appended before the update", ("off-by-one-shift",),
+    Unseen(SMOOTH, "appended before the update", ("off-by-one-shift", "order of steps"),
            "def exponential_average(x, beta):\n    m, out = 0.0, []\n    for v in x:\n        out.append(m)\n        m = beta * m + (1 - beta) * v\n"
            "    return np.array(out)\n"),
     Unseen(SMOOTH, "a list that lives on", ("state-kept-between-calls",),
