@@ -115,7 +115,7 @@ def leaves(expected: Any, got: Any, part: str = "") -> Iterator[tuple[str, Any, 
     """The arrays and numbers of two results, in pairs, each with its place, for as far as the two are built alike."""
     if isinstance(expected, Tensor) and isinstance(got, Tensor):
         expected, got = expected.numpy(), got.numpy()
-    if isinstance(expected, list | tuple) and expected and _plain(expected):
+    if isinstance(expected, list) and expected and _plain(expected):
         expected, got = _as_array(expected), _as_array(got)
     if isinstance(expected, list | tuple) and isinstance(got, list | tuple) and len(expected) == len(got):
         for i, (e, g) in enumerate(zip(expected, got, strict=True)):

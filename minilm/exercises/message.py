@@ -24,6 +24,7 @@ LINES, WIDTH = 24, 80
 FORMAT = 1
 """Version of the JSON: it grows when a key changes its meaning or goes."""
 UNKNOWN = "I do not know: no mistake that I know gives these numbers."
+WORK_OUT = "Work out the smallest input by hand, step by step, and print each step of yours beside it."
 MOST = 1000  # elements of an array in the JSON
 
 
@@ -185,6 +186,12 @@ def _causes(verdict: Verdict, more: bool) -> list[str]:
     return shown
 
 
+def shows(verdict: Verdict) -> str:
+    """What can be said of the numbers where no cause is sure enough: "Only the last column is wrong."."""
+    best = next((cause for cause in verdict.causes if cause.source == "relation" and cause.confidence >= 0.5), None)
+    return "" if best is None else f"{best.says} {best.evidence}"
+
+
 def _cause(cause: Cause) -> list[str]:
     word = "Cause" if cause.confidence >= 0.9 else "Likely cause"
     lines = _wrapped(f"{word}: {cause.says}", "  ")
@@ -294,7 +301,9 @@ def _failing_html(verdict: Verdict, outcome: Outcome) -> str:
 def _causes_html(verdict: Verdict, more: bool) -> str:
     cause = verdict.cause
     if cause is None:
-        shown = f'<div class="ml-cause"><p>{escape(UNKNOWN)}</p></div>'
+        shown = f'<div class="ml-cause"><p>{escape(UNKNOWN)} {escape(WORK_OUT)}</p></div>'
+        if seen := shows(verdict):
+            shown = f"<p><strong>What the numbers show:</strong> {escape(seen)}</p>{shown}"
     else:
         shown = f'<div class="ml-cause">{_cause_html(cause)}</div>'
     others = verdict.causes[1 if cause else 0 :]

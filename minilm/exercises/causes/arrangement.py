@@ -9,6 +9,9 @@ import numpy as np
 
 from minilm.exercises.causes.case import Case, Fit, information, span
 
+PLACE = 0.58
+"""Where an answer is wrong is seen in the numbers, but is not yet a cause."""
+
 
 def transposed(case: Case) -> list[Fit] | None:
     """got = expected with axes in another order; also got = the elements of that, reshaped to the right shape."""
@@ -40,8 +43,10 @@ def transposed(case: Case) -> list[Fit] | None:
                 )
             )
         elif e.shape == g.shape and case.equal(turned.reshape(e.shape), g):
-            says = "A reshape stands where a transpose is asked: the shape is right, the elements are read in "
-            "another order."
+            says = (
+                "A reshape stands where a transpose is asked: the shape is right, the elements are read in "
+                "another order."
+            )
             found.append(
                 Fit(
                     f"reshape {order}",
@@ -156,35 +161,20 @@ def other_shape(case: Case) -> list[Fit] | None:
         return None
     tells = max(information(case), 1.0)
     shapes = f"the shape is {g.shape} and should be {e.shape}"
+    found = []
     if e.size == g.size and case.equal(e.ravel(), g.ravel()):
         if tuple(n for n in e.shape if n > 1) == tuple(n for n in g.shape if n > 1):
-            more = g.ndim > e.ndim
-            says = f"An axis of length one is {'left over' if more else 'missing'}."
-            return [
-                Fit(
-                    "axis of one",
-                    "keepdims-forgotten",
-                    says,
-                    f"{shapes}; the numbers are right.",
-                    "keepdims=True, or an index in place of a slice.",
-                    0.93,
-                    tells,
-                )
-            ]
-        return [
-            Fit(
-                "shape",
-                "other shape",
-                "The numbers are right, but the shape is not.",
-                f"{shapes}.",
-                "The last reshape.",
-                0.9,
-                tells,
+            says = f"An axis of length one is {'left over' if g.ndim > e.ndim else 'missing'}."
+            look = "keepdims=True, or an index in place of a slice."
+            found.append(
+                Fit("axis of one", "keepdims-forgotten", says, f"{shapes}; the numbers are right.", look, 0.93, tells)
             )
-        ]
+        else:
+            says = "The numbers are right, but the shape is not."
+            found.append(Fit("shape", "other shape", says, f"{shapes}.", "The last reshape.", 0.9, tells))
     if not (e.dtype.kind in "iuf" and g.dtype.kind in "iuf") or max(e.size, g.size) > 1_000_000:
-        return []
-    return [*_too_large(case, shapes, tells), *_too_small(case, shapes, tells)]
+        return found
+    return [*found, *_too_large(case, shapes, tells), *_too_small(case, shapes, tells)]
 
 
 def _too_large(case: Case, shapes: str, tells: float) -> list[Fit]:
@@ -301,7 +291,7 @@ def only_some_places(case: Case) -> list[Fit] | None:
     found = []
     for axis in range(bad.ndim):
         n = bad.shape[axis]
-        if n < 3:
+        if n < 2:
             continue
         hit = bad.any(axis=tuple(i for i in range(bad.ndim) if i != axis))
         name = (
@@ -313,7 +303,7 @@ def only_some_places(case: Case) -> list[Fit] | None:
         )
         for where, index in (("first", 0), ("last", -1)):
             others = np.delete(hit, index)
-            if hit[index] and not others.any():
+            if n > 2 and hit[index] and not others.any():
                 found.append(
                     Fit(
                         f"{axis} {where} wrong",
@@ -321,7 +311,7 @@ def only_some_places(case: Case) -> list[Fit] | None:
                         f"Only the {where} {name} is wrong: the edge is treated like the rest, or left out.",
                         f"{np.count_nonzero(bad)} of {bad.size} elements differ, all in the {where} {name}.",
                         f"What the code does for the {where} {name}: begin and end of the loop, what comes before it.",
-                        0.66,
+                        PLACE,
                         1.5 + 0.5 * n,
                     )
                 )
@@ -341,7 +331,7 @@ def only_some_places(case: Case) -> list[Fit] | None:
                         says,
                         f"the first {name} is right; the other {n - 1} are {'zero' if untouched else 'not'}.",
                         look,
-                        0.88 if untouched else 0.64,
+                        0.88 if untouched else PLACE,
                         1.5 + 0.5 * n,
                     )
                 )
@@ -355,7 +345,7 @@ def only_some_places(case: Case) -> list[Fit] | None:
                     "Only the diagonal is wrong.",
                     f"{np.count_nonzero(bad)} elements differ, all with equal row and column.",
                     "What holds where both indices are the same.",
-                    0.72,
+                    PLACE,
                     4.0,
                 )
             )
@@ -368,11 +358,11 @@ def only_some_places(case: Case) -> list[Fit] | None:
                     says,
                     f"the {min(bad.shape)} elements of the diagonal are right, the others differ.",
                     "The terms with two different indices.",
-                    0.72,
+                    PLACE,
                     4.0,
                 )
             )
-    return found
+    return found or (None if max(bad.shape) < 3 else [])
 
 
 def rows_of_one(case: Case) -> list[Fit] | None:
@@ -384,7 +374,11 @@ def rows_of_one(case: Case) -> list[Fit] | None:
         return None
     if not case.failing:
         return None
+    if ((e == 0) | (e == 1)).all():
+        return None
     sums = g.sum(axis=-1)
+    if (sums == 0).any():
+        return None
     if np.allclose(sums, 1, atol=1e-4):
         hidden = (e == 0) & (g > 1e-6)
         if e.ndim > 1 and hidden.any() and (g >= 0).all():

@@ -109,12 +109,10 @@ def cases_of(task: Task, outcomes: list[Outcome]) -> dict[str, list[Case]]:
 
 def information(case: Case, free: int = 0) -> float:
     """How much the wrong elements tell: those that many mistakes could give (0, 1, 1/4) little, others much."""
-    if case.wrong is None:
-        numbers = set(case.got.ravel()[:50].tolist())
-    else:
-        numbers = set(case.got[case.wrong].ravel()[:50].tolist())
+    places = case.got.ravel() if case.wrong is None else case.got[case.wrong].ravel()
+    numbers = set(places[:50].tolist())
     tells = sorted((0.5 if simple(x) else 3.0 for x in numbers), reverse=True)
-    return sum(tells[free:20])
+    return sum(tells[free:20]) + 0.2 * min(max(places.size - 1 - free, 0), 10)
 
 
 def simple(x: Any) -> bool:

@@ -57,6 +57,11 @@ def view_returned(task: Task, outcomes: list[Outcome]) -> Cause | None:
 
 def state_kept(task: Task, outcomes: list[Outcome]) -> Cause | None:
     """The same call with the same inputs gives something else the second time."""
+    ran = [o.ran.value for o in outcomes if o.ran.trouble is None]
+    if len(ran) > 1 and isinstance(ran[0], list | dict | set | np.ndarray) and len({id(value) for value in ran}) == 1:
+        says = "All calls return the same object: what one call puts in is there in the next."
+        look = "Default arguments such as [] or {}, global names, attributes: they live on after the call."
+        return _cause("state-kept-between-calls", says, f"the results of {len(ran)} calls are one object.", look, 0.95)
     moved = [
         o
         for o in outcomes
@@ -187,6 +192,8 @@ def constant_result(task: Task, outcomes: list[Outcome]) -> Cause | None:
         return None
     if not all(_same(ran[0], ran[0].ran.value, o.ran.value) for o in ran[1:]):
         return None
+    if len({id(o.ran.value) for o in ran}) == 1 and isinstance(ran[0].ran.value, list | dict | set | np.ndarray):
+        return None  # one object that is changed from call to call
     if ran[0].ran.value is None or all(_same(ran[0], ran[0].expected, o.expected) for o in ran[1:]):
         return None
     first = ran[0].difference is None

@@ -94,8 +94,10 @@ def _factor(case: Case, key: str, kind: tuple[str, float, str, Any], tells: floa
     if what in ("n", "-n", "1/n", "-1/n"):
         return _size(case, key, what, size, name, value, tells)
     if what in ("root", "1/root"):
-        says = f"A factor of the root of the {name} is "
-        f"{'missing below the line' if what == 'root' else 'there once too often'}."
+        says = (
+            f"A factor of the root of the {name} is "
+            f"{'missing below the line' if what == 'root' else 'there once too often'}."
+        )
         return Fit(
             key,
             "factor root of a size",
@@ -118,8 +120,10 @@ def _factor(case: Case, key: str, kind: tuple[str, float, str, Any], tells: floa
         )
     if "n-1" in what:
         over = what in ("n/(n-1)", "root of n/(n-1)")
-        says = f"It is divided by {'n - 1' if over else 'n'} where {'n' if over else 'n - 1'} is asked for (n: "
-        f"the {name})."
+        says = (
+            f"It is divided by {'n - 1' if over else 'n'} where {'n' if over else 'n - 1'} is asked for (n: "
+            f"the {name})."
+        )
         name_ = "n-minus-one-for-n" if over else "n-for-n-minus-one"
         return Fit(
             key,
@@ -131,8 +135,10 @@ def _factor(case: Case, key: str, kind: tuple[str, float, str, Any], tells: floa
             tells,
         )
     if "n+1" in what:
-        says = f"It is divided by a count that is one off: n {'+ 1' if what == 'n/(n+1)' else ''} where "
-        f"n{' + 1' * (what != 'n/(n+1)')} is asked."
+        says = (
+            f"It is divided by a count that is one off: n {'+ 1' if what == 'n/(n+1)' else ''} where "
+            f"n{' + 1' * (what != 'n/(n+1)')} is asked."
+        )
         return Fit(
             key,
             "off by one",
@@ -145,8 +151,10 @@ def _factor(case: Case, key: str, kind: tuple[str, float, str, Any], tells: floa
     if what in ("v", "1/v", "1-v", "1/(1-v)", "v**2", "-v"):
         shown = what.replace("v", name)
         says = f"A factor of {shown} {'too much' if what in ('v', '1-v', '-v', 'v**2') else 'is missing'}."
-        says = f"The factor {shown if '/' not in shown else shown[2:]} is "
-        f"{'there once too often' if '/' not in what else 'missing'}."
+        says = (
+            f"The factor {shown if '/' not in shown else shown[2:]} is "
+            f"{'there once too often' if '/' not in what else 'missing'}."
+        )
         return Fit(
             key,
             "factor of an input",
@@ -583,6 +591,24 @@ def derivative_elsewhere(case: Case) -> list[Fit] | None:
                         )
                     )
     return found
+
+
+def value_for_index(case: Case) -> list[Fit] | None:
+    """got = x[expected] for an input x: a value stands where its index is asked; or expected = x[got], the other way round."""
+    found = []
+    for name, x in case.arrays.items():
+        for index, value, key in ((case.expected, case.got, "value"), (case.got, case.expected, "index")):
+            if index.dtype.kind not in "iu" or value.dtype.kind not in "iuf" or not x.ndim or not index.size:
+                continue
+            if index.min() >= 0 and index.max() < len(x) and case.equal(x[index], value):
+                right = key == "value"
+                says = f"{'A value' if right else 'The index'} of {name} is returned, not {'its index' if right else 'the value'}."
+                evidence = f"your result is {name}[i] for the i that was expected."
+                evidence = evidence if right else f"{name} at your result is what was expected."
+                bug = "value for index" if right else "index for value"
+                look = "argmax and max, argmin and min, key= and the last line."
+                found.append(Fit(f"{name} {key}", bug, says, evidence, look, 0.93, max(information(case), 3.0)))
+    return found or (None if not case.failing else [])
 
 
 def _fits_shape(x: Any, case: Case) -> bool:

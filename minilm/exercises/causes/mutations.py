@@ -10,15 +10,17 @@ import ast
 import copy
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
-from minilm.exercises.causes.wrong_answers import agreement, performed
+from minilm.exercises import inputs
+from minilm.exercises.causes.wrong_answers import agreement, alike, performed
 from minilm.exercises.perform import Ran
 from minilm.exercises.task import Task
 from minilm.exercises.verdict import Cause, Outcome
 
-IN_ALL = 0.9
+IN_ALL = 0.7
 """Seconds for all changes of a solution together."""
 
 
@@ -51,11 +53,15 @@ def changed(task: Task, outcomes: list[Outcome], seed: int | None = None) -> lis
         return []
     end = time.perf_counter() + IN_ALL
     found = []
-    for index, change in list(_changes(tree)):
-        text = _applied(tree, index, change)
-        if text is None or time.perf_counter() > end:
+    filename = f"<a change of the solution of {task.id}>"
+    for change, text in chain(
+        _single(tree), everywhere(tree), exchanged(tree), without(tree, _fractions(task, outcomes))
+    ):
+        if time.perf_counter() > end:
+            break
+        if not _begins_alike(task, outcomes, text, filename, seed, end):
             continue
-        rans = performed(task, text, f"<a change of the solution of {task.id}>", seed, end)
+        rans = performed(task, text, filename, seed, end)
         if rans is not None and (fit := agreement(outcomes, rans)) is not None:
             found.append(_cause(change, outcomes, rans, fit))
     found.sort(key=lambda cause: -cause.confidence)
@@ -65,10 +71,188 @@ def changed(task: Task, outcomes: list[Outcome], seed: int | None = None) -> lis
     return found
 
 
+def _begins_alike(task: Task, outcomes: list[Outcome], text: str, filename: str, seed: int | None, end: float) -> bool:
+    """Whether the change gives what the student gave in the first test that failed. Most do not, and are not asked further."""
+    first = next(i for i, o in enumerate(outcomes) if not o.passed)
+    one = replace(task, tests=task.tests[: first + 1])
+    rans = performed(one, text, filename, seed, end, only=first)
+    return rans is not None and alike(outcomes[first], rans[0])
+
+
+def _single(tree: ast.Module) -> Iterator[tuple[Change, str]]:
+    """Each change at each place, with the solution's text after it."""
+    for index, change in _changes(tree):
+        text = _applied(tree, index, change)
+        if text is not None:
+            yield change, text
+
+
+def everywhere(tree: ast.Module) -> Iterator[tuple[Change, str]]:
+    """Changes that are made at all places at once: one function for another, one axis for another."""
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    names = [_called(n) for n in calls]
+    for name in sorted(set(names)):
+        if names.count(name) > 1:
+            for other, slug in NAMES.get(name, ()):
+                says = f"It is {_a(other)} where {_a(name)} is asked, everywhere."
+                yield from _rewritten(
+                    tree, Change(slug, says, f"The {name}: which function is asked.", _same), _Rename(name, other)
+                )
+    keywords = [k.value for n in calls for k in n.keywords if k.arg == "axis"]
+    axes = {_integer(value) for value in keywords}
+    for axis in sorted(a for a in axes if a is not None):
+        others: tuple[int | None, ...] = (1, None) if axis == 0 else (0, None) if axis in (1, -1) else (0, 1, -1, None)
+        for over in others:
+            if over != axis:
+                shown = "over everything" if over is None else f"over axis {over}"
+                says = f"The reductions run {shown}, and should run over axis {axis}."
+                change = Change(
+                    "wrong-axis", says, "Which axis counts what; the shape before and after.", lambda n: n, 0.92
+                )
+                yield from _rewritten(tree, change, _Axis(axis, over))
+
+
+def exchanged(tree: ast.Module) -> Iterator[tuple[Change, str]]:
+    """Two neighboring lines in the other order; and one argument where another belongs."""
+    for index, node in enumerate(ast.walk(tree)):
+        body = getattr(node, "body", None)
+        if isinstance(node, ast.Module | ast.ClassDef) or not isinstance(body, list):
+            continue
+        for i in range(len(body) - 1):
+            if isinstance(body[i + 1], ast.Return) or isinstance(body[i], ast.FunctionDef):
+                continue
+            says = f"Two steps are in the other order: {_short(body[i + 1])} comes before {_short(body[i])}."
+            change = Change(
+                "order of steps", says, "What a step needs from the one before it.", _lines_exchanged(i), 0.88
+            )
+            if (text := _applied(tree, index, change)) is not None:
+                yield change, text
+    for function in [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]:
+        parameters = [a.arg for a in function.args.args if a.arg != "self"]
+        numbers = {id(n): i for i, n in enumerate(ast.walk(tree))}
+        for node in [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id in parameters]:
+            for other in parameters:
+                if other != node.id:
+                    says = f"{other} is used where {node.id} belongs."
+                    change = Change(
+                        "wrong variable", says, "Which of the arguments stands in each place.", _as_name(other), 0.88
+                    )
+                    if (text := _applied(tree, numbers[id(node)], change)) is not None:
+                        yield change, text
+
+
+def without(tree: ast.Module, fractions: set[str]) -> Iterator[tuple[Change, str]]:
+    """One parameter is 0, 1 or one minus itself, wherever it is used."""
+    for function in [n for n in tree.body if isinstance(n, ast.FunctionDef)]:
+        for name in [a.arg for a in function.args.args]:
+            look = f"Each place in which {name} enters."
+            says = f"The argument {name} has no effect: it counts as"
+            yield from _rewritten(
+                tree, Change("argument-ignored", f"{says} 1.", look, _same, 0.86), _Parameter(name, "({0} * 0 + 1)")
+            )
+            yield from _rewritten(
+                tree, Change("argument-ignored", f"{says} 0.", look, _same, 0.86), _Parameter(name, "({0} * 0)")
+            )
+            yield from _rewritten(
+                tree, Change("argument-ignored", f"{says} None.", look, _same, 0.86), _Parameter(name, "None")
+            )
+            if name not in fractions:
+                continue
+            says = f"1 - {name} is used where {name} belongs, and the other way round."
+            yield from _rewritten(
+                tree, Change("complement of an input", says, look, _same, 0.9), _Parameter(name, "(1 - {0})")
+            )
+
+
+def _fractions(task: Task, outcomes: list[Outcome]) -> set[str]:
+    """The inputs that are numbers between 0 and 1."""
+    first = outcomes[0]
+    named = zip(inputs.names(task, first.test, len(first.inputs)), first.inputs, strict=True)
+    return {name for name, x in named if isinstance(x, float) and 0 < x < 1}
+
+
+def _same(node: Any) -> Any:
+    return node
+
+
+class _Parameter(ast.NodeTransformer):
+    """Another expression wherever a parameter is read."""
+
+    def __init__(self, name: str, form: str) -> None:
+        self.name, self.form = name, form
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id != self.name or not isinstance(node.ctx, ast.Load):
+            return node
+        return ast.parse(self.form.format(self.name), mode="eval").body
+
+
+def _rewritten(tree: ast.Module, change: Change, visitor: ast.NodeTransformer) -> Iterator[tuple[Change, str]]:
+    yield change, ast.unparse(ast.fix_missing_locations(visitor.visit(copy.deepcopy(tree)))) + "\n"
+
+
+class _Rename(ast.NodeTransformer):
+    def __init__(self, old: str, new: str) -> None:
+        self.old, self.new = old, new
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        return _renamed(self.new)(node) if _called(node) == self.old else node
+
+
+class _Axis(ast.NodeTransformer):
+    """Another axis; where it was the first one, whose result broadcasts by itself, with keepdims."""
+
+    def __init__(self, old: int, new: int | None) -> None:
+        self.old, self.new = old, new
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        for keyword in node.keywords:
+            if keyword.arg == "axis" and _integer(keyword.value) == self.old:
+                keyword.value = ast.Constant(self.new)
+                if self.old == 0 and self.new is not None and all(k.arg != "keepdims" for k in node.keywords):
+                    node.keywords.append(ast.keyword("keepdims", ast.Constant(True)))
+        return node
+
+
+def _integer(node: ast.expr) -> int | None:
+    """The number that stands there, -1 included; None for anything else."""
+    try:
+        x = ast.literal_eval(node)
+    except ValueError:
+        return None
+    return x if isinstance(x, int) else None
+
+
+def _called(node: ast.Call) -> str:
+    return (
+        node.func.attr
+        if isinstance(node.func, ast.Attribute)
+        else node.func.id
+        if isinstance(node.func, ast.Name)
+        else ""
+    )
+
+
+def _lines_exchanged(i: int) -> Callable[[Any], ast.AST]:
+    def new(node: Any) -> ast.AST:
+        node.body[i], node.body[i + 1] = node.body[i + 1], node.body[i]
+        return node
+
+    return new
+
+
+def _as_name(name: str) -> Callable[[Any], ast.AST]:
+    return lambda node: ast.Name(name, ast.Load())
+
+
 def _cause(change: Change, outcomes: list[Outcome], rans: list[Ran], fit: float) -> Cause:
     bad = sum(not o.passed for o in outcomes)
-    evidence = f"With this one change the right answer gives exactly your results, in all {len(outcomes)} tests "
-    f"({bad} of them wrong)."
+    evidence = (
+        f"With this one change the right answer gives exactly your results, in all {len(outcomes)} tests "
+        f"({bad} of them wrong)."
+    )
     if len(outcomes) == 1:
         evidence = "With this one change the right answer gives exactly your results."
     return Cause(
@@ -202,6 +386,11 @@ def _calls(node: ast.Call) -> Iterator[Change]:
         yield from _keywords(keyword, i)
     if name == "range":
         yield from _ranges(node)
+    if name in ("std", "var") and all(keyword.arg != "ddof" for keyword in node.keywords):
+        says = "It is divided by n - 1 where n is asked (ddof=1)."
+        yield Change(
+            "unbiased-variance", says, "What the sum of squares is divided by: ddof.", _with_keyword("ddof", 1), 0.9
+        )
     if len(node.args) == 2 and name in (
         "matmul",
         "dot",
@@ -316,6 +505,16 @@ def _binary(node: ast.BinOp) -> Iterator[Change]:
                 0.9,
             )
     elif isinstance(node.op, ast.Mult):
+        if isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Add | ast.Sub):
+            says = f"The factor {left} reaches only the first of two terms: brackets around {right} are missing."
+            yield Change(
+                "brackets", says, "What a factor applies to: * binds tighter than + and -.", _bracket_right, 0.92
+            )
+        if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Add | ast.Sub):
+            says = f"The factor {right} reaches only the last of two terms: brackets around {left} are missing."
+            yield Change(
+                "brackets", says, "What a factor applies to: * binds tighter than + and -.", _bracket_left, 0.92
+            )
         yield Change(
             "factor forgotten",
             f"The factor {right} is missing.",
@@ -338,6 +537,12 @@ def _binary(node: ast.BinOp) -> Iterator[Change]:
             0.88,
         )
     elif isinstance(node.op, ast.Div):
+        if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Add | ast.Sub):
+            says = f"Only the last of two terms is divided by {right}: brackets around {left} are missing."
+            yield Change("brackets", says, "What is divided: / binds tighter than + and -.", _bracket_left, 0.92)
+        if isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Add | ast.Sub | ast.Mult):
+            says = f"It is divided only by the first of {right}: brackets around it are missing."
+            yield Change("brackets", says, "What it is divided by: a / b * c is (a / b) * c.", _bracket_right, 0.92)
         yield Change(
             "divisor forgotten", f"The division by {right} is missing.", "What the result is divided by.", _left, 0.88
         )
@@ -361,6 +566,10 @@ def _binary(node: ast.BinOp) -> Iterator[Change]:
     elif isinstance(node.op, ast.FloorDiv):
         yield Change("integer-division", "/ stands where // is asked.", "/ and //.", _operator(ast.Div), 0.88)
     elif isinstance(node.op, ast.Pow):
+        if isinstance(node.right, ast.Constant) and node.right.value == 2:
+            says = f"An absolute value stands where a square is asked, of {left}."
+            yield Change("square forgotten", says, "Squares or absolute values.", _absolute, 0.9)
+            yield Change("square forgotten", f"{left} is cubed, not squared.", "The exponent.", _cubed, 0.85)
         yield Change("square forgotten", f"The power {right} is missing.", "The exponents of the formula.", _left, 0.88)
         yield Change(
             "power",
@@ -467,7 +676,7 @@ def _constant(node: ast.Constant) -> Iterator[Change]:
     x = node.value
     if isinstance(x, bool) or not isinstance(x, int | float):
         return
-    others = [x + 1, x - 1] if isinstance(x, int) else [2 * x, x / 2]
+    others = [x + 1, x - 1] if isinstance(x, int) else [2 * x, x / 2, 10 * x, x / 10]
     if x not in (0, 1):
         others.append(1)
     for other in others:
@@ -582,6 +791,14 @@ def _keyword(i: int, value: Any) -> Callable[[Any], ast.AST]:
     return new
 
 
+def _with_keyword(name: str, value: Any) -> Callable[[Any], ast.AST]:
+    def new(node: Any) -> ast.AST:
+        node.keywords.append(ast.keyword(name, ast.Constant(value)))
+        return node
+
+    return new
+
+
 def _without_keyword(i: int) -> Callable[[Any], ast.AST]:
     def new(node: Any) -> ast.AST:
         del node.keywords[i]
@@ -614,6 +831,25 @@ def _operator(kind: type[ast.operator]) -> Callable[[Any], ast.AST]:
         return node
 
     return new
+
+
+def _bracket_right(node: Any) -> ast.AST:
+    """a * (b - c) becomes a * b - c."""
+    return ast.BinOp(ast.BinOp(node.left, node.op, node.right.left), node.right.op, node.right.right)
+
+
+def _bracket_left(node: Any) -> ast.AST:
+    """(a - b) * c becomes a - b * c."""
+    return ast.BinOp(node.left.left, node.left.op, ast.BinOp(node.left.right, node.op, node.right))
+
+
+def _absolute(node: Any) -> ast.AST:
+    return ast.Call(ast.Name("abs", ast.Load()), [node.left], [])
+
+
+def _cubed(node: Any) -> ast.AST:
+    node.right = ast.Constant(3)
+    return node
 
 
 def _left(node: Any) -> ast.AST:

@@ -26,6 +26,7 @@ LAWS: tuple[Law, ...] = (
     magnitude.forgotten,
     magnitude.summand,
     magnitude.rounded,
+    magnitude.value_for_index,
     arrangement.other_shape,
     arrangement.transposed,
     arrangement.one_too_few,
@@ -39,6 +40,7 @@ LAWS: tuple[Law, ...] = (
 """The relations of a part, in the order in which one is preferred to another that fits as well."""
 
 CONDITIONAL = {
+    magnitude.value_for_index,
     arrangement.permuted,
     arrangement.only_some_places,
     arrangement.rows_of_one,

@@ -178,8 +178,10 @@ def _nothing_returned(task: Task, outcome: Outcome, text: str | None) -> Cause:
             "The last line: return ...",
             0.97,
         )
-    partly = "on this input no return statement is reached, or the value comes from a method that changes its "
-    "object (sort, append, shuffle)."
+    partly = (
+        "on this input no return statement is reached, or the value comes from a method that changes its "
+        "object (sort, append, shuffle)."
+    )
     return Cause(
         "none-returned",
         "running",
