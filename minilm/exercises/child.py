@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ class Limits:
         file: bytes of a file that is written.
     """
 
-    seconds: float = 1.5
+    seconds: float = 1.0
     total: float = 10.0
     waiting: float = 2.0
     memory: int = 1 << 30
@@ -103,6 +103,7 @@ def main() -> None:
     out, dump = os.dup(1), os.open(job["dump"], os.O_WRONLY | os.O_CREAT, 0o600)
     _leave_streams()
     task = tasks.find(job["task"])
+    task = replace(task, tests=tuple(test for test in task.tests if test.name in job["tests"]))
     serve(task, None, job, Notes(out), dump, of_text)
 
 
@@ -111,8 +112,8 @@ def serve(task: Task, answer: Any, job: dict[str, Any], notes: Notes, dump: int,
 
     Args:
         answer: the live object; None where job["text"] is to be run.
-        job: "text", "seed", "mode" ("tests" or "kills"), "subjects" (texts of functions, for "kills"), "begin", "budgets" (seconds
-            of computing per call), "folder" and the fields of `Limits`.
+        job: "text", "tests" (names of those that are asked), "seed", "mode" ("tests" or "kills"), "subjects" (texts of functions, for
+            "kills"), "begin", "budgets" (seconds of computing per call), "folder" and the fields of `Limits`.
         dump: the file descriptor that a traceback is written to when the process has to end.
     """
     code = 0

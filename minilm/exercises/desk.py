@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import html
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 from minilm.exercises import child, tasks
 from minilm.exercises import progress as kept
+from minilm.exercises.causes.running import unable
 from minilm.exercises.grade import Result, grade
 from minilm.exercises.notebook import heading, stub_of
 from minilm.exercises.perform import Trouble
 from minilm.exercises.progress import ProgressError, State
 from minilm.exercises.run import Answer
 from minilm.exercises.task import Task
+from minilm.style import GREEN
 from minilm.terminal import table
 
 LEVELS = ("hint", "derivation", "solution")
@@ -27,6 +30,10 @@ _MISSING = object()
 
 class ExerciseError(ValueError):
     """There is no such exercise, or an argument is none; the message says what there is."""
+
+    def _render_traceback_(self) -> list[str]:
+        """In a notebook the sentence alone: what stands above it is not the student's."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 @dataclass(repr=False)
@@ -65,19 +72,17 @@ class Checked:
         return self.result.points
 
     def __str__(self) -> str:
-        parts = [_told(self.result), *self._after_success(), *([self.kept] if self.kept else [])]
+        parts = [str(self.result), *self._after_success(), *([self.kept] if self.kept else [])]
         return "\n\n".join(parts)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        show = getattr(self.result, "_repr_html_", None)
-        parts = [show() if show else f"<pre>{html.escape(_told(self.result))}</pre>"]
+        parts = [self.result._repr_html_()]
         if self.passed:
-            parts += [
-                f"<details><summary>The {name}</summary><pre style='white-space:pre-wrap'>{html.escape(text)}</pre></details>"
-                for name, text in helps(self.result.task) if name != "solution"
-            ]  # fmt: skip
+            levels = [(name, text) for name, text in helps(self.result.task) if name != "solution"]
+            folded = [f"<details><summary>The {name}</summary>{_as_html(text)}</details>" for name, text in levels]
+            parts.append(f"<div style='border-left:4px solid {GREEN};padding:0 .9em .3em'>{''.join(folded)}</div>")
         if self.kept:
             parts.append(f"<p>{html.escape(self.kept)}</p>")
         return "".join(parts)
@@ -91,8 +96,13 @@ class Checked:
         return ["; ".join(calls) + "."]
 
 
-def _told(result: Result) -> str:
-    return str(result)
+def _as_html(markdown: str) -> str:
+    """Paragraphs, code and bold of a short text; formulas stay for the notebook to set."""
+    paragraphs = [html.escape(part.strip()) for part in re.split(r"\n\s*\n", markdown) if part.strip()]
+    marked = [
+        re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", re.sub(r"`([^`]+)`", r"<code>\1</code>", part)) for part in paragraphs
+    ]
+    return "".join(f"<p>{part}</p>" for part in marked)
 
 
 def check(id: str, answer: Any = _MISSING, *, seed: int | None = None) -> Checked:
@@ -118,7 +128,7 @@ def check(id: str, answer: Any = _MISSING, *, seed: int | None = None) -> Checke
         answer = _found(task.name, sys._getframe(1))
     if answer is _MISSING:
         trouble = Trouble("no name", f"there is no {task.name} here yet: run the cell that defines it, then this one.")
-        return Checked(Result(task, trouble=trouble))
+        return Checked(Result(task, trouble=trouble, causes=unable(task, trouble, None)))
     result = grade(task, Answer(value=answer), seed)
     return Checked(result, _keep(lambda: kept.note_check(task, result.points, result.passed)))
 

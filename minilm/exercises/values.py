@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ MOST_PARTS = 200_000
 MOST_BYTES = 1 << 25
 LONGEST_REPR = 1000
 MOST_DIGITS = 20_000  # hexadecimal
+_DTYPE = re.compile(r"[<>|=][biufcSUMmV][0-9]{1,9}(\[[0-9]{0,9}[a-zA-Z]{1,7}\])?")  # NumPy's own reader takes more, and parses it as code
 _KINDS = frozenset("biufcSUMmV")
 # Bound here, before any answer has run: what it replaces in NumPy must not reach what looks at it.
 _array, _ascontiguous, _frombuffer, _dtype = np.asarray, np.ascontiguousarray, np.frombuffer, np.dtype
@@ -289,7 +291,7 @@ def _read_dtype(written: Any, depth: int) -> Any:
     if depth > DEEPEST:
         raise Damaged("a dtype is nested too deeply.")
     if type(written) is str:
-        dtype = _dtype(written) if len(written) < 40 else None
+        dtype = _dtype(written) if _DTYPE.fullmatch(written) else None
     elif type(written) is dict and set(written) == {"names", "formats", "offsets", "itemsize"}:
         formats = []
         for entry in _listed(written["formats"]):

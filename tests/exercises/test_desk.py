@@ -118,3 +118,14 @@ def test_a_check_within_an_answer_does_nothing():
     text = TASK.solution + 'import minilm as ml\nprint(ml.check("4.9", layer_norm_backward))\n'
     assert all(ran.trouble is None for ran in run.run(TASK, run.Answer(text), way="fork"))
     assert not progress.states()
+
+
+def test_a_notebook_shows_a_wrong_id_as_one_sentence():
+    with pytest.raises(ExerciseError) as caught:
+        ml.check(4.9)
+    (line,) = caught.value._render_traceback_()
+    assert line.startswith("ExerciseError: the id of an exercise is a text")
+
+
+def test_help_after_success_keeps_its_formulas():
+    assert desk._as_html("a **b** `c<d`\n\n$x_1$") == "<p>a <b>b</b> <code>c&lt;d</code></p><p>$x_1$</p>"

@@ -1,6 +1,7 @@
 """Answers that do harm: each is told, and the process that asked goes on."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 import sys
@@ -421,3 +422,18 @@ def test_a_student_s_test_cannot_read_its_subject():
     text = "import inspect\ndef test(g):\n    inspect.getsource(g)\n"
     rans = kills(WRITE, Answer(text), subjects_of(WRITE), None, QUICK, way="fork")
     assert {r.trouble.kind for r in rans} == {"OSError"}
+
+
+def test_a_part_of_the_tests_in_a_fresh_process():
+    whole = tasks.find("4.9")
+    task = dataclasses.replace(whole, tests=tuple(test for test in whole.tests if not test.hidden))
+    assert running._is_entered(task)
+    assert not running._is_entered(TASK)
+    rans = run(task, Answer(whole.solution), None, QUICK, way="fresh")
+    assert [r.trouble for r in rans] == [None] * len(task.tests)
+
+
+def test_what_is_expected_is_kept_and_made_anew_for_another_task():
+    assert running.expected(TASK) is running.expected(dataclasses.replace(TASK))
+    other = dataclasses.replace(TASK, solution="def f(x):\n    return 3 * x\n")
+    assert not np.array_equal(running.expected(other)[0].value, running.expected(TASK)[0].value)
