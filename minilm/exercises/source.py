@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from minilm.ops.op import Op
 from minilm.tensor import Tensor
 
 MOST_NAMES = 200
@@ -55,10 +56,21 @@ def _gather(name: str, value: Any, done: dict[str, str]) -> None:
         del done[name]
         own = value.__name__
         done[name] = text + (f"{name} = {own}\n" if own != name else "")
+    elif found := _module_with(value):
+        done[name] = f"from {found[0]} import {found[1]} as {name}\n"
     elif isinstance(value, np.ufunc):
         done[name] = f"from numpy import {value.__name__} as {name}\n"
     else:
         done[name] = f"{_needs(value)}{name} = {_literal(name, value)}\n"
+
+
+def _module_with(value: Any) -> tuple[str, str] | None:
+    """The module of minilm in which an op stands, and its name there."""
+    if not isinstance(value, Op):
+        return None
+    modules = [(name, module) for name, module in sys.modules.items() if name.startswith("minilm.ops.")]
+    places = ((name, key) for name, module in modules for key, there in vars(module).items() if there is value)
+    return next(places, None)
 
 
 def _is_of_a_library(value: Any) -> bool:

@@ -67,6 +67,12 @@ def test_what_is_forged_is_trouble(forged):
     assert not ended.whole
 
 
+def test_a_result_of_a_call_that_did_not_begin():
+    whole = lines()
+    ended = read(whole[0] + whole[2])
+    assert (ended.trouble.kind, ended.rans) == ("stream", [])
+
+
 @pytest.mark.parametrize("rounds", [200, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_damaged_notes(rounds):
     rng, whole = random.Random(1), b"".join(lines())

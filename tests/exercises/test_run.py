@@ -95,11 +95,11 @@ HARM = {
     "kills itself": (["os.kill(os.getpid(), signal.SIGSEGV)"], "killed", {"os.kill(os.getpid(), signal.SIGSEGV)"}),
     "aborts": (["os.abort()"], "killed", {"os.abort()"}),
     "a wild pointer": (["import ctypes; ctypes.string_at(0)"], "killed", {"import ctypes; ctypes.string_at(0)"}),
-    "kills its parent": (["os.kill(os.getppid(), signal.SIGKILL)"], "PermissionError", {"os.kill(os.getppid(), signal.SIGKILL)"}),
+    "signals its parent": (["os.kill(os.getppid(), 0)"], "PermissionError", {"os.kill(os.getppid(), 0)"}),
     "input": (["return input('x? ')"], "input", {"return input('x? ')"}),
     "standard input": (["return sys.stdin.readline()"], "input", {"return sys.stdin.readline()"}),
     "printing for ever": (["while True: print('a' * 100000)"], "output", {"while True: print('a' * 100000)"}),
-    "removes a file": (["os.remove(os.__file__)"], "PermissionError", {"os.remove(os.__file__)"}),
+    "removes a file": (["os.remove('/tmp/minilm-not-here')"], "PermissionError", {"os.remove('/tmp/minilm-not-here')"}),
     "writes elsewhere": (["open('/tmp/minilm-not-here', 'w')"], "PermissionError", None),
     "a socket": (["import socket; socket.create_connection(('localhost', 1))"], "PermissionError", None),
     "reads the solutions": (["import minilm.exercises.tasks as t; return open(os.path.dirname(t.__file__) + '/chapter4/norms.py').read()"],
@@ -171,7 +171,10 @@ def test_a_recursion_without_python_s_limit():
 
 
 def test_the_tests_after_one_that_did_not_end_are_not_asked():
-    first, second = run(TASK, Answer(body("while len(x) == 3: pass", "return x")), None, QUICK)
+    first, second = run(
+        TASK, Answer(body("while len(x) == 3: pass", "return x")), None, Limits(seconds=0.2, total=2.0, waiting=50.0)
+    )
+    assert first.trouble.message == "no result after 0.2 s"
     assert first.trouble.kind == second.trouble.kind == "time"
     assert "not asked" in second.trouble.message
     first, second = run(TASK, Answer(body("while len(x) == 5: pass", "return x")), None, QUICK)
@@ -322,6 +325,13 @@ def test_a_live_function_s_line_is_found():
 
     ran = run(TASK, Answer(value=g), None, QUICK, way="fork")[0]
     assert (ran.trouble.kind, ran.trouble.line[1], ran.trouble.where) == ("IndexError", "return x[7]", "g")
+
+
+@needs_fork
+def test_a_notebook_s_own_input_is_not_asked(monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda prompt="": "from the kernel")
+    ran = run(TASK, Answer(value=lambda x: input("x? ")), None, QUICK, way="fork")[0]
+    assert ran.trouble.kind == "input"
 
 
 def test_a_live_function_from_its_source():

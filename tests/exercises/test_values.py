@@ -151,3 +151,9 @@ def test_a_damaged_document_is_a_value_or_damaged(rounds):
         except Damaged:
             continue
         encode(value)
+
+
+def test_the_name_of_a_dtype_is_not_parsed_as_code():
+    for name in ("08", "i4,f8", "(2,)f8", "float64", "<f8 ", "<U999999999999", "<f3"):
+        with pytest.raises(Damaged):
+            decode({"array": [name, [0], ""]})
