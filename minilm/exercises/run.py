@@ -7,7 +7,7 @@ Three ways, behind one function:
   from its source, with the sources of the names it uses.
 - **here**: where there are no processes at all (Pyodide), it runs in this one, under a counter of lines that ends a loop.
 
-What "here" does not catch: a long call within C, memory, `os._exit`, a changed NumPy, files. What no way catches is said in
+What "here" does not catch: a long call within C, a loop that catches every exception, memory, `os._exit`, a changed NumPy, files. What no way catches is said in
 `minilm.exercises.child`: this is a fence against mistakes, not a sandbox.
 """
 
@@ -257,12 +257,12 @@ class _Alarm:
     """Raises `TimeUp` in an answer that lasts too long; it looks at the clock at every hundredth line."""
 
     def __init__(self, limits: Limits, own: Own) -> None:
-        self.limits, self.own, self.lines, self.end = limits, own, 0, float("inf")
+        self.seconds, self.own, self.lines, self.end = limits.seconds * limits.waiting, own, 0, float("inf")
         self.out = False
 
     def __enter__(self) -> _Alarm:
         self.before = sys.gettrace()
-        self.end = time.perf_counter() + self.limits.seconds
+        self.end = time.perf_counter() + self.seconds
         sys.settrace(self._trace)
         return self
 
@@ -277,7 +277,7 @@ class _Alarm:
         def asked(*arguments: Any, **options: Any) -> Any:
             if self.out:
                 raise TimeUp("not asked, since the call before did not end.")
-            self.end = time.perf_counter() + self.limits.seconds
+            self.end = time.perf_counter() + self.seconds
             sys.settrace(self._trace)
             return function(*arguments, **options)
 
@@ -287,6 +287,6 @@ class _Alarm:
         self.lines += 1
         if self.lines % 100 == 0 and time.perf_counter() > self.end and line_now(frame, self.own)[0]:
             self.out = True
-            self.end += self.limits.seconds  # an answer that catches it is told again
-            raise TimeUp(f"no result after {self.limits.seconds:g} s")
+            self.end += self.seconds  # an answer that catches it is told again
+            raise TimeUp(f"no result after {self.seconds:g} s")
         return self._trace

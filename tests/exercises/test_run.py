@@ -22,7 +22,7 @@ from minilm.exercises.values import Other
 
 pytestmark = pytest.mark.host
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
-QUICK = Limits(seconds=0.2, total=2.0, waiting=2.0)
+QUICK = Limits(seconds=0.2, total=2.0, waiting=20.0)  # waiting: the machine may be busy with other tests
 
 
 def double(f, x):
@@ -129,7 +129,7 @@ def test_harm_is_told_with_its_line(name):
         assert trouble.line is not None, trouble
         assert trouble.line[1] in line, trouble
         assert trouble.where in ("f", "__repr__")
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30
     assert not Path("/tmp/minilm-not-here").exists()
 
 
@@ -351,9 +351,9 @@ def test_here_a_loop_ends():
                 x = x + 1
 
     start = time.monotonic()
-    rans = run(TASK, Answer(value=f), None, QUICK, way="here")
+    rans = run(TASK, Answer(value=f), None, Limits(seconds=0.1, waiting=2.0), way="here")
     assert [r.trouble.kind for r in rans] == ["time", "time"]
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5
     assert sys.gettrace() is None or "coverage" in sys.modules
 
 
