@@ -146,9 +146,9 @@ FORGETTING = Task(
     difficulty=2,
     practises="a product of slopes, the vanishing gradient",
     statement=r"""
-In a chain (3.8) of sigmoid neurons with all $w_\ell = 1$ and no biases, how long may the chain be if $\partial a_L/\partial a_0$ is to stay
-above $10^{-{digits}}$? Give an upper bound from $\sigma' \le 1/4$, and the true length for $a_0 = {start}$. Both are whole numbers of
-neurons.
+In a chain (3.8) of sigmoid neurons with all $w_\ell = 1$ and no biases, how long may the chain be if $\partial a_L/\partial a_0$ is
+to stay above $10^{-{digits}}$? Give an upper bound from $\sigma' \le 1/4$, and the true length for $a_0 = {start}$. Both are whole
+numbers of neurons.
 
 Set `answer = (bound, length)`. The numbers stand in `digits` and `start`.
 """,
@@ -217,9 +217,10 @@ NUDGE = Task(
     statement=r"""
 $\delta_i = \partial J/\partial z_i$ says how the loss answers when a demon sits in one neuron and nudges its pre-activation. Measure it.
 
-Behind the hidden layer with pre-activations `z` the network goes on with $a = \sigma(z)$, $\hat y = \sigma(W a + b)$ and
-$J = \frac12 \sum_k (\hat y_k - y_k)^2$. Write `delta_by_nudging(z, W, b, y, h)`: for each neuron in turn, set its $z_i$ to $z_i + h$ and to
-$z_i - h$, run the rest of the network both times, and return the difference of the losses divided by $2h$, for all neurons as one array.
+Behind the hidden layer with pre-activations `z` the network goes on with $a = \sigma(z)$, $\hat y = \sigma(W a + b)$ and $J =
+\frac12 \sum_k (\hat y_k - y_k)^2$. Write `delta_by_nudging(z, W, b, y, h)`: for each neuron in turn, set its $z_i$ to $z_i + h$ and
+to $z_i - h$, run the rest of the network both times, and return the difference of the losses divided by $2h$, for all neurons as
+one array.
 
 Then compute $\delta$ by (3.13), and compare.
 """,
@@ -248,9 +249,10 @@ def delta_by_nudging(z, W, b, y, h):
     name="delta_by_nudging",
     hint="Write a function of its own for the rest of the network: z goes in, J comes out. Only one neuron is nudged at a time.",
     derivation=r"""
-$J(z + h e_i) = J(z) + h\,\delta_i + O(h^2)$, where $e_i$ has a 1 at place $i$: that is what a derivative is. The central difference (3.30)
-cancels the terms with even powers of $h$. By formula, $\delta^{[2]} = (\hat y - y) \odot \hat y \odot (1 - \hat y)$, and by (3.13)
-$\delta = a \odot (1 - a) \odot (W^\top \delta^{[2]})$. The nudge runs the rest of the network $2n$ times; the formula walks back once.
+$J(z + h e_i) = J(z) + h\,\delta_i + O(h^2)$, where $e_i$ has a 1 at place $i$: that is what a derivative is. The central difference
+(3.30) cancels the terms with even powers of $h$. By formula, $\delta^{[2]} = (\hat y - y) \odot \hat y \odot (1 - \hat y)$, and by
+(3.13) $\delta = a \odot (1 - a) \odot (W^\top \delta^{[2]})$. The nudge runs the rest of the network $2n$ times; the formula walks
+back once.
 """,
     tests=(
         Test("one neuron", normal((1,), (1, 1), (1,), (1,), then=(1e-3,))),
@@ -314,8 +316,9 @@ def sigmoid(z):
     hint="Take the exponential only of numbers that are not positive. For which z is (3.2) fine as it stands?",
     derivation=r"""
 For $z \ge 0$ (3.2) takes $e^{-z} \le 1$, and nothing can overflow. For $z < 0$ multiply numerator and denominator by $e^{z}$:
-$\sigma(z) = \frac{e^z}{1 + e^z}$, again with an exponential below 1. Both denominators are $1 + e^{-|z|}$, which is (3.4). In the left tail
-the result is $e^{z}$ up to rounding, with all its digits; $1 - \frac{1}{1 + e^{z}}$ would subtract two numbers near 1 and leave none.
+$\sigma(z) = \frac{e^z}{1 + e^z}$, again with an exponential below 1. Both denominators are $1 + e^{-|z|}$, which is (3.4). In the
+left tail the result is $e^{z}$ up to rounding, with all its digits; $1 - \frac{1}{1 + e^{z}}$ would subtract two numbers near 1 and
+leave none.
 """,
     tests=(
         Test(
@@ -351,7 +354,7 @@ the result is $e^{z}$ up to rounding, with all its digits; $1 - \frac{1}{1 + e^{
             "sigmoid-overflows",
             "e = np.exp(-np.abs(z))\n    return np.where(z >= 0, 1.0, e) / (1 + e)",
             "return 1 / (1 + np.exp(-z))",
-            look="Make the argument of exp harmless first: -|z| is never positive. np.where alone does not help, it computes both branches.",
+            look="Make the argument of exp harmless first: -|z| is never positive. np.where computes both of its branches.",
         ),
         Wrong(
             "",
@@ -431,8 +434,9 @@ def activation_backward(kind, a, g):
     name="activation_backward",
     hint="(3.7) gives each slope in terms of the function itself, and the function's value is what you have.",
     derivation=r"""
-$\sigma'(z) = \sigma(z)(1 - \sigma(z)) = a(1 - a)$ and $\tanh'(z) = 1 - \tanh^2 z = 1 - a^2$: the slope is a function of the output. For the
-ReLU, $z > 0$ exactly where $a > 0$. By the chain rule the slope is multiplied by what arrives: $\partial J/\partial z = g \odot f'(z)$.
+$\sigma'(z) = \sigma(z)(1 - \sigma(z)) = a(1 - a)$ and $\tanh'(z) = 1 - \tanh^2 z = 1 - a^2$: the slope is a function of the output.
+For the ReLU, $z > 0$ exactly where $a > 0$. By the chain rule the slope is multiplied by what arrives: $\partial J/\partial z = g
+\odot f'(z)$.
 """,
     tests=(
         Test("sigmoid, one value", activation("sigmoid", 1)),
@@ -461,9 +465,9 @@ SLOPE_AT_THE_WRONG_PLACE = Task(
     difficulty=1,
     practises="where a slope is taken",
     statement=r"""
-This is the backward pass of a network with two sigmoid layers, one example, and $J = \frac12 \sum (a^{[2]} - y)^2$. Training
-works, but badly. A numeric gradient agrees with the second layer's gradients to all digits. In the first layer each row of the gradient is off by a factor of
-its own: 0.94 for a neuron with activation 0.5, 2.3 for one with 0.9, 20 for one with 0.99. Mend it.
+This is the backward pass of a network with two sigmoid layers, one example, and $J = \frac12 \sum (a^{[2]} - y)^2$. Training works,
+but badly. A numeric gradient agrees with the second layer's gradients to all digits. In the first layer each row of the gradient is
+off by a factor of its own: 0.94 for a neuron with activation 0.5, 2.3 for one with 0.9, 20 for one with 0.99. Mend it.
 """,
     setup=SIGMOID,
     solution="""
@@ -478,9 +482,10 @@ def gradients(x, y, W1, b1, W2, b2):
     name="gradients",
     hint="Which factor of delta1 belongs to one neuron alone? Compute it for an activation of 0.5 and of 0.9.",
     derivation=r"""
-$\sigma'(z) = \sigma(z)(1 - \sigma(z)) = a(1 - a)$, and the bug puts $a$ where $z$ belongs, as in (3.7*): $\sigma(a)(1 - \sigma(a))$. With
-$a$ in $(0, 1)$ that is between 0.197 and 0.25 whatever the neuron does, so a saturated neuron is told to move as much as one in the middle. At
-$a = 0.5$ the factor is $0.235 / 0.25 = 0.94$, at $a = 0.9$ it is $0.206 / 0.09 = 2.3$, at $0.99$ it is $0.198 / 0.0099 = 20$.
+$\sigma'(z) = \sigma(z)(1 - \sigma(z)) = a(1 - a)$, and the bug puts $a$ where $z$ belongs, as in (3.7*): $\sigma(a)(1 -
+\sigma(a))$. With $a$ in $(0, 1)$ that is between 0.197 and 0.25 whatever the neuron does, so a saturated neuron is told to move as
+much as one in the middle. At $a = 0.5$ the factor is $0.235 / 0.25 = 0.94$, at $a = 0.9$ it is $0.206 / 0.09 = 2.3$, at $0.99$ it
+is $0.198 / 0.0099 = 20$.
 """,
     tests=(
         Test("one neuron per layer", normal((1,), (1,), (1, 1), (1,), (1, 1), (1,))),
