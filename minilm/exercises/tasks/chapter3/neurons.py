@@ -46,16 +46,12 @@ derivative is $2 \cdot 2 \cdot s(1-s) = 4s(1-s)$, and $1 - (2s-1)^2 = 1 - 4s^2 +
 
 
 def neuron(rng: Generator) -> dict[str, Any]:
-    w1, w2 = (float(w) for w in rng.choice([-0.5, -0.25, 0.25, 0.5, 0.75], 2, replace=False))
-    x1, x2 = (int(x) for x in rng.choice([1, 2, 3, 4], 2, replace=False))
-    return {
-        "w1": w1,
-        "w2": w2,
-        "b": float(rng.choice([-0.2, -0.1, 0.1, 0.2])),
-        "x1": x1,
-        "x2": x2,
-        "y": int(rng.integers(0, 2)),
-    }
+    while True:
+        w1, w2 = (float(w) for w in rng.choice([-0.5, -0.25, 0.25, 0.5, 0.75], 2, replace=False))
+        x1, x2 = (int(x) for x in rng.choice([1, 2, 3, 4], 2, replace=False))
+        b = float(rng.choice([-0.2, -0.1, 0.1, 0.2]))
+        if not 0.3 < w1 * x1 + w2 * x2 + b < 0.8:  # there z(1 - z) is too near a(1 - a)
+            return {"w1": w1, "w2": w2, "b": b, "x1": x1, "x2": x2, "y": int(rng.integers(0, 2))}
 
 
 ONE_NEURON = Task(
