@@ -1,13 +1,16 @@
 """The tasks of chapter 3, core algorithms."""
 
 from minilm.exercises.task import Task
-from minilm.exercises.tasks.chapter3 import broadcasting, engines, graphs, layers, networks, neurons
-
-TASKS: tuple[Task, ...] = (
-    *neurons.TASKS,
-    *layers.TASKS,
-    *networks.TASKS,
-    *broadcasting.TASKS,
-    *graphs.TASKS,
-    *engines.TASKS,
+from minilm.exercises.tasks.chapter3 import (
+    broadcasting,
+    differences,
+    engines,
+    graphs,
+    layers,
+    networks,
+    neurons,
+    training,
 )
+
+FAMILIES = (neurons, layers, networks, broadcasting, graphs, engines, differences, training)
+TASKS: tuple[Task, ...] = tuple(task for family in FAMILIES for task in family.TASKS)

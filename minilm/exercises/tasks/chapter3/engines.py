@@ -54,7 +54,7 @@ def ladder(rungs: int) -> Any:
 
 def random_graph(size: int) -> Any:
     def inputs(rng: Generator) -> tuple[Any, ...]:
-        parents = {"0": []}
+        parents: dict[str, list[str]] = {"0": []}
         for i in range(1, size):
             parents[str(i)] = [str(i - 1), *(str(j) for j in rng.integers(0, i, 2))]
         names = list(parents)

@@ -185,9 +185,9 @@ def _both(x: Any) -> Any:
 
 
 def _reused(Dual: Any, w: float, x: float) -> Any:
-    w, x = Dual(w, 1.0), Dual(x)
-    y, z = (w * (w * x).sigmoid()).sigmoid(), w * w
-    return *_both(y), *_both(z + w), *_both(z + w)
+    u, v = Dual(w, 1.0), Dual(x)
+    y, z = (u * (u * v).sigmoid()).sigmoid(), u * u
+    return *_both(y), *_both(z + u), *_both(z + u)
 
 
 def _chain(Dual: Any, weights: Any) -> Any:
