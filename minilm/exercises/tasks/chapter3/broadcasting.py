@@ -32,7 +32,7 @@ Examples: a bias `(3,)` added to a batch `(4, 3)` gets the sum over the batch. F
 """,
     stub='''
 def sum_to(g, shape):
-    """Sums g over the axes along which an array of this shape was broadcast to g.shape. Returns an array of `shape`."""
+    """The gradient of an array of `shape` that was broadcast to g.shape."""
     raise NotImplementedError
 ''',
     solution=BROADCAST,
@@ -186,7 +186,10 @@ Example: for `x = [[1, 3, 3]]` and `g = [2]` it is `[[0, 1, 1]]`.
 """,
     stub='''
 def max_backward(x, g):
-    """The gradient of x where y = x.max(axis=1); x: (N, n); g: (N,). Returns (N, n), of x's dtype."""
+    """The gradient of x where y = x.max(axis=1).
+
+    x: (N, n); g: (N,). Returns (N, n), of x's dtype.
+    """
     raise NotImplementedError
 ''',
     solution="""

@@ -29,7 +29,10 @@ What is the error term, and where is the best step in float64 for $f = \exp$ at 
 """,
     stub='''
 def fourth_order(f, x, h):
-    """f'(x) from the central differences with steps h and 2h, with an error of order h**4; f takes and gives a number."""
+    """f'(x) from central differences with steps h and 2h, up to order h**4.
+
+    f takes a number and returns one.
+    """
     raise NotImplementedError
 ''',
     solution="""
@@ -112,7 +115,10 @@ in each place the central difference (3.30) of `f` in that element.
 """,
     stub='''
 def numeric_gradient(f, x, h):
-    """The gradient of f at x by central differences with step h; x: an array of any shape. Returns float64 of the same shape."""
+    """The gradient of f at x by central differences with step h.
+
+    x: an array of any shape. Returns float64 of the same shape.
+    """
     raise NotImplementedError
 ''',
     solution="""
@@ -219,7 +225,10 @@ Example: `worst(np.array([1.0, 2.0]), np.array([1.0, 6.0]))` is `(0.5, (1,))`.
 """,
     stub='''
 def worst(a, n):
-    """The largest relative difference of two arrays of one shape, and its index: (float, tuple of int)."""
+    """The largest relative difference of two arrays of one shape, and where it is.
+
+    Returns a float and a tuple of ints.
+    """
     raise NotImplementedError
 ''',
     solution="""

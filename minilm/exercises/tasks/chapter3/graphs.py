@@ -92,7 +92,10 @@ weights need?
     setup="import math\n",
     stub='''
 class Dual:
-    """A value and its derivative in one input: Dual(value, dot), with +, * and sigmoid(), none of which changes its operands."""
+    """A value and its derivative in one input: Dual(value, dot).
+
+    +, * and sigmoid() return a new Dual, and leave their operands as they are.
+    """
 
     def __init__(self, value, dot=0.0):
         self.value, self.dot = value, dot
@@ -106,7 +109,8 @@ class Dual:
         return Dual(self.value + other.value, self.dot + other.dot)
 
     def __mul__(self, other):
-        return Dual(self.value * other.value, self.value * other.dot + self.dot * other.value)
+        dot = self.value * other.dot + self.dot * other.value
+        return Dual(self.value * other.value, dot)
 
     def sigmoid(self):
         s = 1 / (1 + math.exp(-self.value))
@@ -233,7 +237,7 @@ may be called once per use: no $f(f(x))$ from the beginning for every step.
     setup=FUNCTIONS,
     stub='''
 def chain_vjp(names, x, g):
-    """The result of a chain of elementwise functions, and the gradient of its input.
+    """The result of a chain of functions, and the gradient of its input.
 
     names: list of str; x, g: (n,). Returns y (n,), x_bar (n,).
     """

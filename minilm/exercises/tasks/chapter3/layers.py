@@ -71,7 +71,7 @@ bias gradients are the column sums of the $\Delta$.
         Wrong("target-not-subtracted", "D2 = (P - Y) / len(X)", "D2 = P / len(X)"),
         Wrong("cross-entropy-sign", "D2 = (P - Y) / len(X)", "D2 = (Y - P) / len(X)"),
         Wrong(
-            "",
+            "relu-derivative-at-output-of-ones",
             " * (Z1 > 0)",
             "",
             "The gradient goes back past the ReLU as if it were not there.",
@@ -97,7 +97,10 @@ $y$. Derive $\partial J/\partial W$, and write it as `tied_gradient(W, x, y)`.
     setup=SIGMOID,
     stub='''
 def tied_gradient(W, x, y):
-    """dJ/dW of an autoencoder with one matrix; W: (m, n); x, y: (n,). Returns (m, n)."""
+    """dJ/dW of an autoencoder with one matrix.
+
+    W: (m, n); x, y: (n,). Returns (m, n).
+    """
     raise NotImplementedError
 ''',
     solution="""
@@ -241,7 +244,8 @@ def test_linear_backward(linear_backward):
     solution="""
 def test_linear_backward(linear_backward):
     rng = np.random.default_rng(0)
-    A, W, b, D = (rng.standard_normal(shape) for shape in ((4, 3), (2, 3), (2,), (4, 2)))
+    shapes = ((4, 3), (2, 3), (2,), (4, 2))
+    A, W, b, D = (rng.standard_normal(shape) for shape in shapes)
 
     def loss():
         return (D * (A @ W.T + b)).sum()

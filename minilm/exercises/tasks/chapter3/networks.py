@@ -32,7 +32,10 @@ others are wrong. With layers of different widths NumPy refuses one of the produ
 """,
     solution="""
 def gradients(X, Y, weights):
-    \"\"\"The gradient of each weight, in the order of the layers; X: (B, n), weights[l]: (n[l + 1], n[l]).\"\"\"
+    \"\"\"The gradient of each weight, in the order of the layers.
+
+    X: (B, n[0]); weights[l]: (n[l + 1], n[l]); Y: (B, n[L]).
+    \"\"\"
     activations = [X]
     for W in weights:
         activations.append(np.tanh(activations[-1] @ W.T))
@@ -118,7 +121,8 @@ A token may occur several times, in one context or in several: its row of `C` is
 def gradients(C, H, d, U, b, contexts, targets):
     """The gradients of C, H, d, U, b.
 
-    C: (V, width); H: (n, T * width); d: (n,); U: (V, n); b: (V,); contexts: (B, T) and targets: (B,), integers below V.
+    C: (V, width); H: (n, T * width); d: (n,); U: (V, n); b: (V,);
+    contexts: (B, T) and targets: (B,), integers below V.
     """
     raise NotImplementedError
 ''',

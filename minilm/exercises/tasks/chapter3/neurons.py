@@ -300,7 +300,10 @@ The tests run with `np.errstate(over="raise", invalid="raise")`, so an overflow 
 """,
     stub='''
 def sigmoid(z):
-    """1 / (1 + exp(-z)), elementwise; z: an array of floats. Returns the same shape and dtype."""
+    """1 / (1 + exp(-z)), elementwise.
+
+    z: an array of floats. Returns the same shape and dtype.
+    """
     raise NotImplementedError
 ''',
     solution="""
@@ -413,7 +416,8 @@ Example: `activation_backward("sigmoid", np.array([0.75]), np.array([2.0]))` is 
 def activation_backward(kind, a, g):
     """dJ/dz from a = f(z) and g = dJ/da.
 
-    kind: "sigmoid", "tanh" or "relu"; a, g: arrays of one shape. Returns the same shape and dtype.
+    kind: "sigmoid", "tanh" or "relu"; a, g: arrays of one shape.
+    Returns the same shape and dtype.
     """
     raise NotImplementedError
 ''',

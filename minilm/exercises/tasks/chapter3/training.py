@@ -29,7 +29,10 @@ Show over 20 layers of width 256 that it does for $c = 0.3$.
 """,
     stub='''
 def leaky_weights(n_out, n_in, c, rng):
-    """Weights (n_out, n_in) for a layer behind leaky ReLUs of slope c; rng: a NumPy Generator, drawn from once."""
+    """Weights (n_out, n_in) for a layer behind leaky ReLUs of slope c.
+
+    rng: a NumPy Generator, drawn from once.
+    """
     raise NotImplementedError
 ''',
     solution="""
@@ -99,7 +102,10 @@ shorter where need be, and returns exactly the gradient of the mean loss over al
 """,
     stub='''
 def accumulated_gradient(gradient, w, X, y, size):
-    """The gradient of the mean loss over all rows, from pieces of at most `size` rows; w: (n,); X: (N, n); y: (N,). Returns (n,)."""
+    """The gradient of the mean loss over all rows, from pieces of `size` rows.
+
+    w: (n,); X: (N, n); y: (N,). Returns (n,).
+    """
     raise NotImplementedError
 ''',
     solution="""
@@ -190,7 +196,10 @@ Y = np.array([0.0, 1.0, 1.0, 0.0])
 """,
     stub='''
 def train(W1, b1, W2, b2, rate, steps):
-    """Gradient descent on XOR; W1: (m, 2); b1, W2: (m,); b2: a number. Returns (losses, W1, b1, W2, b2)."""
+    """Gradient descent on XOR.
+
+    W1: (m, 2); b1, W2: (m,); b2: a number. Returns (losses, W1, b1, W2, b2).
+    """
     raise NotImplementedError
 ''',
     solution="""
