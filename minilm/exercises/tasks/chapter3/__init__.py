@@ -9,8 +9,9 @@ from minilm.exercises.tasks.chapter3 import (
     layers,
     networks,
     neurons,
+    orders,
     training,
 )
 
-FAMILIES = (neurons, layers, networks, broadcasting, graphs, engines, differences, training)
+FAMILIES = (neurons, layers, networks, broadcasting, graphs, orders, engines, differences, training)
 TASKS: tuple[Task, ...] = tuple(task for family in FAMILIES for task in family.TASKS)

@@ -184,7 +184,7 @@ where it is *added*, (3.9). For `x * x` both parents are the same scalar, and bo
             "Keep a list of what is still to be visited, and a loop.",
         ),
     ),
-    after="The engine's own is in minilm/autograd: what does it do that yours does not?",
+    after="Read `plain_backward` in minilm/graph.py, the same walk on arrays. What does it keep that yours does not?",
 )
 
 NEURON_OF_SCALARS = Task(

@@ -231,8 +231,8 @@ CHAIN = Task(
 `names` lists elementwise functions in the order in which they are applied: `["square", "exp"]` is $e^{x^2}$. The set-up has
 `functions[name]`, and its derivative `slopes[name]`.
 
-Write `chain_vjp(names, x, g)`: it returns the result `y`, and the gradient of `x` when the gradient of `y` is `g`. Each function
-may be called once per use: no $f(f(x))$ from the beginning for every step.
+Write `chain_vjp(names, x, g)`: it returns the result `y`, and the gradient of `x` when the gradient of `y` is `g`. Call each
+function once per entry of `names`, and not again from the beginning for every slope.
 """,
     setup=FUNCTIONS,
     stub='''

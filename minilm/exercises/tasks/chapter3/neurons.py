@@ -131,7 +131,7 @@ $\partial J/\partial w = -0.11846 \cdot (2, 4) = (-0.23692, -0.47384)$.
             "Differentiate (a - y)²/2 once more.",
         ),
     ),
-    after="How large is the error of one step of gradient descent with rate 1? Compute J before and after.",
+    after="Take one step of gradient descent with rate 1. How far does J fall?",
 )
 
 FORGETTING = Task(

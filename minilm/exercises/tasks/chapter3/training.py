@@ -125,19 +125,19 @@ mean of the $g_m$, (3.25); with a shorter last piece the plain mean gives its ro
 """,
     tests=(
         Test(
-            "two pieces",
-            parts(4, 2),
+            "equal pieces",
+            parts(6, 2),
             use=_with_small_memory,
             call="accumulated_gradient(gradient, w, X, y, size)",
-            labels={"the pieces": 2},
+            labels={"the rows": 6, "the pieces": 3},
         ),
         Test(
             "a shorter last piece",
-            parts(7, 3),
+            parts(7, 2),
             use=_with_small_memory,
             call="accumulated_gradient(gradient, w, X, y, size)",
             points=2,
-            labels={"the rows": 7, "the pieces": 3},
+            labels={"the rows": 7, "the pieces": 4},
         ),
         Test(
             "row by row",
