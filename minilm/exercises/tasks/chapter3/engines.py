@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from minilm.exercises.task import Task, Test, Wrong
@@ -56,6 +57,9 @@ def expression(build: Any) -> Any:
         result.backward()
         return result.value, [leaf.grad for leaf in leaves]
 
+    own = inspect.Parameter("Scalar", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    shown = inspect.Signature([own, *inspect.signature(build).parameters.values()])
+    setattr(use, "__signature__", shown)  # noqa: B010 (a message names the values as the expression does)
     return use
 
 
@@ -187,6 +191,29 @@ where it is *added*, (3.9). For `x * x` both parents are the same scalar, and bo
     after="Read `plain_backward` in minilm/graph.py, the same walk on arrays. What does it keep that yours does not?",
 )
 
+PATHS = """import math
+
+
+class Scalar:
+    def __init__(self, value, parents=(), slopes=()):
+        self.value, self.parents, self.slopes = value, parents, slopes
+        self.grad = 0.0
+
+    def __add__(self, other):
+        other = other if isinstance(other, Scalar) else Scalar(other)
+        return type(self)(self.value + other.value, (self, other), (1.0, 1.0))
+
+    def __mul__(self, other):
+        other = other if isinstance(other, Scalar) else Scalar(other)
+        slopes = (other.value, self.value)
+        return type(self)(self.value * other.value, (self, other), slopes)
+
+    def backward(self, arriving=1.0):
+        self.grad += arriving
+        for parent, slope in zip(self.parents, self.slopes):
+            parent.backward(slope * arriving)
+"""
+
 NEURON_OF_SCALARS = Task(
     id="3.25",
     title="A neuron of scalars",
@@ -195,15 +222,15 @@ NEURON_OF_SCALARS = Task(
     difficulty=2,
     practises="new operations for an engine",
     statement=r"""
-The set-up's `Scalar(value, parents, slopes)` has `+`, `*` and `backward`; `slopes` are the derivatives in the parents, as plain
-numbers, and either operand may be a plain number.
+The set-up's `Scalar(value, parents, slopes)` has `+`, `*` and `backward`; `slopes` are the derivatives in the parents, as plain numbers.
+The second operand may be a plain number. Its `backward` goes along each path by itself: right, and slower than yours of 3.24.
 
 Write `class Number(Scalar)` with `x ** n` for a plain number `n`, `x.tanh()`, `x - y` and `x / y` (of two scalars). An operation returns
 `Number(result, parents, slopes)`, or is made of other operations.
 
 Then a neuron is `(w1 * x1 + w2 * x2 + b).tanh()`.
 """,
-    setup="import math\n\nfrom minilm.exercises.tasks.chapter3.given import Scalar\n",
+    setup=PATHS,
     stub='''
 class Number(Scalar):
     """A scalar with **, tanh(), - and /."""
