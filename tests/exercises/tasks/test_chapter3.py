@@ -186,7 +186,7 @@ def test_a_batch_in_pieces():
 
 
 def test_xor_is_learned_and_its_first_step_is_the_gradient():
-    W1, b1, W2, b2, _, _ = drawn("3.30", "four hundred steps")
+    W1, b1, W2, b2, _, _ = drawn("3.30", "two hundred steps")
     tensors = parameters(W1, b1, W2, np.array(b2))
     X, Y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0.0, 1, 1, 0])
     z = F.linear(ml.tensor(X), *tensors[:2]).tanh() @ tensors[2] + tensors[3]

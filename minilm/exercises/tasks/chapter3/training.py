@@ -228,7 +228,7 @@ probability.
         Test("one step, one hidden neuron", start(1, 1)),
         Test("three steps", start(3, 3), points=3, labels={"the rows": 4, "the hidden neurons": 3}),
         Test("no step", start(2, 0), hidden=True),
-        Test("four hundred steps", start(5, 400), hidden=True, points=2, rtol=1e-5),
+        Test("two hundred steps", start(5, 200), hidden=True, points=2, rtol=1e-5),
     ),
     wrong=(
         Wrong(
