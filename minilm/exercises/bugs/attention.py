@@ -20,6 +20,9 @@ BUGS = (
         wrong="scores = q @ k.T",
         shows="The weights are too close to 0 and 1; right for d = 1.",
         look="Compare the scores with the formula for d = 4: they must be halved.",
+        file="minilm/ops/attention.py",
+        old="1.0 / math.sqrt(max(1, shape_of(q)[-1]))",
+        new="1.0",
     ),
     bug(
         name="scale-by-d-not-its-root",
@@ -32,6 +35,9 @@ BUGS = (
         wrong="scores = q @ k.T / d",
         shows="The scores are too small by the factor sqrt(d); right for d = 1.",
         look="For d = 4 divide by 2.",
+        file="minilm/ops/attention.py",
+        old="1.0 / math.sqrt(max(1, shape_of(q)[-1]))",
+        new="1.0 / max(1, shape_of(q)[-1])",
     ),
     bug(
         name="scale-by-the-wrong-size",
@@ -44,6 +50,9 @@ BUGS = (
         wrong="scores = q @ k.T / np.sqrt(model_width)",
         shows="The scores are off by a constant factor, the root of a ratio of sizes; right for one head.",
         look="Which axis do the products run over? Its size stands under the root.",
+        file="minilm/ops/attention.py",
+        old="math.sqrt(max(1, shape_of(q)[-1]))",
+        new="math.sqrt(max(1, shape_of(q)[-2]))",
     ),
     bug(
         name="mask-after-softmax",
@@ -56,6 +65,22 @@ BUGS = (
         wrong="p = softmax(scores) * mask",
         shows="The rows sum to less than 1.",
         look="Print p.sum(axis=-1): it must be all ones.",
+        file="minilm/backend/cpu.py",
+        old=(
+            "                    s += bias[..., rows, seen]\n"
+            "                if shift:\n"
+            "                    s -= self.max_axis(s, s.ndim - 1)\n"
+            "                xp.exp(s, out=s)\n"
+            "                total = self.sum_last(s)\n"
+        ),
+        new=(
+            "                    pass\n"
+            "                if shift:\n"
+            "                    s -= self.max_axis(s, s.ndim - 1)\n"
+            "                xp.exp(s, out=s)\n"
+            "                total = self.sum_last(s)\n"
+            "                s *= 1.0 if bias is None else xp.exp(bias[..., rows, seen])\n"
+        ),
     ),
     bug(
         name="mask-transposed",
@@ -68,6 +93,9 @@ BUGS = (
         wrong="mask = np.triu(np.ones((T, T), bool))",
         shows="The first position sees everything, the last only itself.",
         look="The first row must have its whole weight on the first key.",
+        file="minilm/nn/attention.py",
+        old="open_ = (~padding)",
+        new="open_ = padding",
     ),
     bug(
         name="mask-off-by-one",
@@ -79,6 +107,9 @@ BUGS = (
             "With one fewer the first row has nothing to see, and is NaN; with one more each position sees the next."
         ),
         look="Print the mask for T = 3: its diagonal is open, and what is right of it is closed.",
+        file="minilm/backend/reference.py",
+        old="keys - queries + 1)",
+        new="keys - queries)",
     ),
     bug(
         name="mask-zero-for-minus-infinity",
@@ -88,6 +119,9 @@ BUGS = (
         wrong="np.where(mask, scores, 0.0)",
         shows="Closed positions have positive weights.",
         look="Print the weights of closed positions.",
+        file="minilm/backend/reference.py",
+        old="bias = xp.where(mask, 0.0, -math.inf).astype(dtype)",
+        new="bias = xp.where(mask, 0.0, -1.0).astype(dtype)",
     ),
     bug(
         name="keys-not-transposed",
@@ -121,6 +155,9 @@ BUGS = (
         wrong="p = softmax(scores)",
         shows="Training loss near 0, and nonsense when text is written.",
         look="Change the last token: the outputs before it may not change.",
+        file="minilm/models/gpt.py",
+        old="scaled_dot_product_attention(q, k, v, causal=True,",
+        new="scaled_dot_product_attention(q, k, v, causal=False,",
     ),
     bug(
         name="cache-overwritten",
@@ -133,6 +170,9 @@ BUGS = (
         wrong="cache = k",
         shows="The first token is right; from the second on the results differ from those of the full pass.",
         look="After t tokens the cache must hold t keys.",
+        file="minilm/models/cache.py",
+        old="start, self.length = self.length, self.length + k.shape[2]",
+        new="start, self.length = max(0, self.length - 1), max(0, self.length - 1) + k.shape[2]",
     ),
     bug(
         name="cache-position-wrong",
@@ -145,6 +185,9 @@ BUGS = (
         wrong="positions = np.arange(T)",
         shows="The first step is right; all later ones differ from the full pass.",
         look="Compare step by step with the full pass, and print the positions used.",
+        file="minilm/models/gpt.py",
+        old="x = self.wpe(x, start)",
+        new="x = self.wpe(x)",
     ),
     bug(
         name="cache-on-the-wrong-axis",
@@ -166,6 +209,9 @@ BUGS = (
         wrong="x = attend(norm(x))",
         shows="The result lacks exactly the input.",
         look="Set the block's weights to 0: the output must be the input.",
+        file="minilm/models/gpt.py",
+        old="return x + self.mlp(self.ln_2(x))",
+        new="return self.mlp(self.ln_2(x))",
     ),
     bug(
         name="positions-added-twice",
@@ -175,6 +221,9 @@ BUGS = (
         wrong="x = wte[ids] + 2 * wpe[:T]",
         shows="The difference from the right result is the position embedding itself.",
         look="Set the token embedding to 0: what remains is wpe, once.",
+        file="minilm/nn/position.py",
+        old="return x + rows(self, self.table, x, start)",
+        new="return x + 2.0 * rows(self, self.table, x, start)",
     ),
     bug(
         name="sinusoid-sine-cosine-swapped",
@@ -187,6 +236,9 @@ BUGS = (
         wrong="p[:, 0::2], p[:, 1::2] = np.cos(a), np.sin(a)",
         shows="Position 0 must be 0, 1, 0, 1, ...; here it is 1, 0, 1, 0, ...",
         look="Print the row of position 0.",
+        file="minilm/nn/position.py",
+        old="np.stack([np.sin(angle), np.cos(angle)], axis=-1)",
+        new="np.stack([np.cos(angle), np.sin(angle)], axis=-1)",
     ),
     bug(
         name="sinusoid-exponent-off",
@@ -199,6 +251,9 @@ BUGS = (
         wrong="a = t / 10000 ** (i / d)",
         shows="The first pair of columns is right, the others turn too fast or too slowly.",
         look="The first pair has the frequency 1; for d = 4 the second has 0.01.",
+        file="minilm/nn/position.py",
+        old="base ** (-np.arange(0, width, 2) / width)",
+        new="base ** (-np.arange(0, width // 2) / width)",
     ),
     bug(
         name="maximum-not-carried",

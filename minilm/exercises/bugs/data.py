@@ -20,6 +20,9 @@ BUGS = (
         wrong="x, y = tokens[i : i + T], tokens[i : i + T]",
         shows="The loss falls to almost 0 at once, and generated text repeats its last token.",
         look="Print x and y as text: y must be x moved by one.",
+        file="minilm/data/tokens.py",
+        old="np.ascontiguousarray(windows[:, 1:])",
+        new="np.ascontiguousarray(windows[:, :-1])",
     ),
     bug(
         name="batch-last-dropped",
@@ -32,6 +35,9 @@ BUGS = (
         wrong="range(0, n - size + 1, size)",
         shows="Fewer batches than ceil(n / size); right where the size divides n.",
         look="Take 5 examples in batches of 2: there are three batches.",
+        file="minilm/data/loader.py",
+        old="return whole + (rest > 0 and not self.drop_last)",
+        new="return whole",
     ),
     bug(
         name="shuffle-breaks-pairs",
@@ -41,6 +47,9 @@ BUGS = (
         wrong="rng.shuffle(x); rng.shuffle(y)",
         shows="The accuracy stays at chance.",
         look="Take y = x and shuffle: they must still be equal.",
+        file="minilm/data/loader.py",
+        old="return self._one_or_all(tuple(array[indices] for array in self.arrays))",
+        new="return self._one_or_all(tuple(array[np.random.permutation(indices)] for array in self.arrays))",
     ),
     bug(
         name="split-leaks",
@@ -50,6 +59,9 @@ BUGS = (
         wrong="train, valid = x[:k], x[k - 1 :]",
         shows="A validation loss that is too good; the parts' sizes add up to more than n.",
         look="Count how many examples both parts share: none.",
+        file="minilm/data/split.py",
+        old="return order[held_out:], order[:held_out]",
+        new="return order[held_out - 1 :], order[:held_out]",
     ),
     bug(
         name="statistics-from-test-data",
@@ -71,6 +83,9 @@ BUGS = (
         wrong="rng.integers(0, n, n)",
         shows="About 37 percent of the examples are missing from an epoch.",
         look="Sort the drawn indices: they must be 0, 1, ..., n - 1.",
+        file="minilm/data/split.py",
+        old="np.random.default_rng(seed).permutation(n)",
+        new="np.random.default_rng(seed).integers(0, n, n)",
     ),
     bug(
         name="random-not-from-the-generator",
@@ -80,6 +95,9 @@ BUGS = (
         wrong="np.random.random(n)",
         shows="Two calls with generators of the same seed give different results.",
         look="Search the code for np.random. and random.: everything must be drawn from rng.",
+        file="minilm/training/loop.py",
+        old="rng = np.random.default_rng([config.seed, self.step, part])",
+        new="rng = np.random.default_rng()",
     ),
     bug(
         name="same-seed-every-epoch",
@@ -89,6 +107,9 @@ BUGS = (
         wrong="rng = np.random.default_rng(seed)",
         shows="The batches of the second epoch are those of the first.",
         look="Print the first batch of two epochs.",
+        file="minilm/data/loader.py",
+        old="np.random.default_rng([self.seed, epoch])",
+        new="np.random.default_rng([self.seed])",
     ),
     bug(
         name="window-off-by-one",
@@ -101,5 +122,8 @@ BUGS = (
         wrong="for i in range(n - T)",
         shows="The last window is missing, or the one past it is too short.",
         look="Count for n = 3, T = 3: one window.",
+        file="minilm/data/tokens.py",
+        old="rng.integers(0, len(tokens) - block_size, size=batch_size)",
+        new="rng.integers(0, max(1, len(tokens) - block_size - 1), size=batch_size)",
     ),
 )

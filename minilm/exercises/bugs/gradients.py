@@ -20,6 +20,9 @@ BUGS = (
         wrong="b_bar = y_bar",
         shows="The gradient has the result's shape, not the input's; summed over the added axes it is right.",
         look="Compare x_bar.shape with x.shape; sum over the axes along which x was repeated.",
+        file="minilm/graph.py",
+        old=("        g = sum_to(g, x.shape)\n"),
+        new=("        pass\n"),
     ),
     bug(
         name="sum-over-new-axes-only",
@@ -37,6 +40,9 @@ BUGS = (
             "For each axis compare the input's size with the result's: where the input has 1 and the result "
             "more, sum with keepdims."
         ),
+        file="minilm/ops/reduce.py",
+        old="    return reshape(sum(g, axis=axes), shape)",
+        new="    return sum(g, axis=axes[:lead])[tuple(slice(0, n) for n in shape)]",
     ),
     bug(
         name="set-not-accumulated",
@@ -49,6 +55,9 @@ BUGS = (
         wrong="x.grad = local * out.grad",
         shows="Right as long as each value is used once; y = x * x or x + x gives half of the gradient.",
         look="Try y = x + x: the gradient must be 2.",
+        file="minilm/graph.py",
+        old="slots[index] = as_array(slots[index] + g)",
+        new="slots[index] = as_array(g)",
     ),
     bug(
         name="visited-depth-first",
@@ -66,6 +75,9 @@ BUGS = (
             "Draw the graph and number the nodes in the order of your walk: each node must come after all nodes"
             " that use it."
         ),
+        file="minilm/graph.py",
+        old=("        stack += (item, None)\n"),
+        new=("        order.insert(0, item)\n"),
     ),
     bug(
         name="node-visited-twice",
@@ -81,6 +93,9 @@ BUGS = (
             "grows exponentially, too."
         ),
         look="Count how often each node's backward runs: once each.",
+        file="minilm/graph.py",
+        old=("        if id(item) in seen:\n            continue\n"),
+        new="",
     ),
     bug(
         name="gradient-not-zeroed",
@@ -93,6 +108,9 @@ BUGS = (
         wrong="loss.backward(); optimizer.step()",
         shows="The first step is right, the second uses g1 + g2, the third g1 + g2 + g3; training overshoots.",
         look="Call it twice with the same input: the second gradient must equal the first, not twice it.",
+        file="minilm/training/loop.py",
+        old=("        self.optimizer.zero_grad()\n"),
+        new="",
     ),
     bug(
         name="factor-two-missing",
@@ -105,6 +123,9 @@ BUGS = (
             "works, at half the rate."
         ),
         look="Compare one element with (f(x + h) - f(x - h)) / (2 h).",
+        file="minilm/ops/reduce.py",
+        old="        g = over(g * 2.0, count(x.shape, axis) - correction)",
+        new="        g = over(g, count(x.shape, axis) - correction)",
     ),
     bug(
         name="sign-of-the-gradient",
@@ -117,6 +138,9 @@ BUGS = (
         wrong="b_bar = y_bar",
         shows="The sizes agree, the signs are opposite; a descent climbs.",
         look="Raise the input by 0.001 and see whether the result rises or falls: that is the gradient's sign.",
+        file="minilm/ops/arithmetic.py",
+        old=("    def grad_b(self, g, _y, _a, _b):\n        return -g\n"),
+        new=("    def grad_b(self, g, _y, _a, _b):\n        return g\n"),
     ),
     bug(
         name="local-derivative-only",
@@ -129,6 +153,9 @@ BUGS = (
         wrong="x_bar = 1 - y**2",
         shows="Right when the gradient that arrives is all ones, wrong for any other.",
         look="Test with an arriving gradient that is not 1: twice y_bar must give twice x_bar.",
+        file="minilm/ops/activation.py",
+        old="return g * (1.0 - y * y)",
+        new="return 1.0 - y * y",
     ),
     bug(
         name="derivative-of-the-other-input",
@@ -141,6 +168,9 @@ BUGS = (
         wrong="a_bar, b_bar = y_bar * a, y_bar * b",
         shows="The right numbers stand in the wrong places; where both inputs are equal nothing shows.",
         look="Take a = 2, b = 3: a moved by 0.001 moves a * b by 0.003.",
+        file="minilm/ops/arithmetic.py",
+        old=("    def grad_a(self, g, _y, _a, b):\n        return g * b\n"),
+        new=("    def grad_a(self, g, _y, _a, b):\n        return g * _a\n"),
     ),
     bug(
         name="product-rule-half",
@@ -150,6 +180,9 @@ BUGS = (
         wrong="dy = du * v",
         shows="The gradient is too small or has another sign; for u = v it is exactly half.",
         look="Write down every place in which x occurs in the formula: each one adds a term.",
+        file="minilm/ops/activation.py",
+        old="return g * s * (1.0 + x * (1.0 - s))",
+        new="return g * s",
     ),
     bug(
         name="quotient-rule-sign",
@@ -159,6 +192,9 @@ BUGS = (
         wrong="b_bar = y_bar * a / b**2",
         shows="The numerator's gradient is right, the denominator's has the opposite sign.",
         look="For positive a and b a larger denominator makes the quotient smaller: its gradient must be negative.",
+        file="minilm/ops/arithmetic.py",
+        old="return -g * y / b",
+        new="return g * y / b",
     ),
     bug(
         name="power-rule-exponent",
@@ -168,6 +204,9 @@ BUGS = (
         wrong="x_bar = y_bar * n * x**n",
         shows="The ratio to the right gradient is x itself (or 1/n): right at x = 1 only.",
         look="Test at x = 2, n = 3: the derivative is 12, not 24.",
+        file="minilm/ops/arithmetic.py",
+        old="return g * (b * pow(where(b == 0, 1.0, a), b - 1))",
+        new="return g * (b * pow(where(b == 0, 1.0, a), b))",
     ),
     bug(
         name="derivative-at-z-not-a",
@@ -180,6 +219,9 @@ BUGS = (
             "between 0 and 0.25."
         ),
         look="At z = 0 the derivative is 0.25. Which of the two variables is the sigmoid's output?",
+        file="minilm/ops/activation.py",
+        old=("    def grad_x(self, g, y, _x):\n        return g * y * (1.0 - y)\n"),
+        new=("    def grad_x(self, g, y, _x):\n        return g * _x * (1.0 - _x)\n"),
     ),
     bug(
         name="derivative-at-a-not-z",
@@ -192,6 +234,9 @@ BUGS = (
             "sigmoid saturates."
         ),
         look="Far from 0 (z = 10) the derivative must be almost 0.",
+        file="minilm/ops/activation.py",
+        old="return g * y * (1.0 - y)",
+        new="return g * sigmoid(y) * (1.0 - sigmoid(y))",
     ),
     bug(
         name="tanh-derivative-without-square",
@@ -204,6 +249,9 @@ BUGS = (
             "one is below 1."
         ),
         look="tanh is odd, so its derivative is the same at x and -x. Is yours?",
+        file="minilm/ops/activation.py",
+        old="return g * (1.0 - y * y)",
+        new="return g * (1.0 - y)",
     ),
     bug(
         name="relu-derivative-at-output-of-ones",
@@ -216,6 +264,9 @@ BUGS = (
         wrong="x_bar = y_bar",
         shows="Right where the input is positive; where it is negative there is a gradient and should be none.",
         look="Look at an element with a negative input: the output stays 0 when it is nudged.",
+        file="minilm/ops/activation.py",
+        old="return g * (y != 0)",
+        new="return g",
     ),
     bug(
         name="relu-masks-the-wrong-side",
@@ -228,6 +279,9 @@ BUGS = (
         wrong="x_bar = y_bar * (x < 0)",
         shows="Zeros stand where numbers should be and numbers where zeros should be.",
         look="For x = [-1, 2] and y_bar = [1, 1] the result is [0, 1].",
+        file="minilm/ops/activation.py",
+        old="return g * (y != 0)",
+        new="return g * (y == 0)",
     ),
     bug(
         name="leaky-slope-forgotten",
@@ -239,6 +293,9 @@ BUGS = (
         wrong="x_bar = y_bar * (x > 0)",
         shows="Right for positive inputs; 0 instead of slope * y_bar for negative ones.",
         look="Nudge a negative input: the output moves by slope times as much.",
+        file="minilm/ops/activation.py",
+        old="return where(x > 0, g, g * negative_slope)",
+        new="return where(x > 0, g, 0.0)",
     ),
     bug(
         name="transpose-missing-in-backward",
@@ -252,6 +309,9 @@ BUGS = (
         look=(
             "Write the shapes below each factor: (N, m) @ (m, n) gives (N, n). Test with three sizes that all differ."
         ),
+        file="minilm/ops/linalg.py",
+        old="matmul(g, swap_last(b))",
+        new="matmul(g, b)",
     ),
     bug(
         name="products-swapped-in-backward",
@@ -261,6 +321,9 @@ BUGS = (
         wrong="w_bar = y_bar.T @ x",
         shows="The gradient is the transpose of the right one; with a square W no error shows it.",
         look="The gradient of W has W's shape, and its element (i, j) is the sum over the batch of x_i * y_bar_j.",
+        file="minilm/ops/linalg.py",
+        old="return matmul(swap_last(a), g)",
+        new="return reshape(matmul(swap_last(g), a), _b.shape)",
     ),
     bug(
         name="bias-gradient-not-summed",
@@ -273,6 +336,9 @@ BUGS = (
         wrong="b_bar = y_bar",
         shows="Shape (N, n) instead of (n,); an update by it turns b into a matrix.",
         look="b_bar.shape must be b.shape.",
+        file="minilm/ops/linalg.py",
+        old="dev.sum_leading(g) if needs[2]",
+        new="g.reshape(-1, outputs)[0] if needs[2]",
     ),
     bug(
         name="bias-gradient-forgotten",
@@ -285,6 +351,9 @@ BUGS = (
         wrong="return x_bar, w_bar, np.zeros_like(b)",
         shows="The bias stays at its starting value; the loss falls, but not as far as it could.",
         look="After one step compare every parameter with what it was: all of them must have moved.",
+        file="minilm/ops/conv.py",
+        old="dev.sum(g, (0, 2, 3)) if needs[2] else None",
+        new="dev.sum(g, (0, 2, 3)) * 0 if needs[2] else None",
     ),
     bug(
         name="one-sided-difference",
@@ -297,6 +366,9 @@ BUGS = (
         wrong="(f(x + h) - f(x)) / h",
         shows="The result is off by about h * f''(x) / 2: 0.00001 instead of 0.0000000001 for h = 0.00001.",
         look="Take f(x) = x**2: the central difference gives 2 x up to rounding, the one-sided one gives 2 x + h.",
+        file="minilm/gradcheck.py",
+        old=("for sign in (1.0, -1.0))\n    return (above - below) / (2 * eps)"),
+        new=("for sign in (1.0, 0.0))\n    return (above - below) / eps"),
     ),
     bug(
         name="central-difference-without-two",
@@ -306,6 +378,9 @@ BUGS = (
         wrong="(f(x + h) - f(x - h)) / h",
         shows="Every derivative is exactly twice the right one.",
         look="Take f(x) = x: the slope is 1.",
+        file="minilm/gradcheck.py",
+        old="return (above - below) / (2 * eps)",
+        new="return (above - below) / eps",
     ),
     bug(
         name="step-of-the-difference-too-small",
@@ -330,6 +405,9 @@ BUGS = (
             " where another path remains."
         ),
         look="Follow the gradient backward from the loss and look for the first value that has none.",
+        file="minilm/ops/linalg.py",
+        old=("        y = matmul(x, transpose(weight))\n"),
+        new=("        y, bias = matmul(x, transpose(weight)), bias.detach()\n"),
     ),
     bug(
         name="second-path-forgotten",
@@ -342,6 +420,9 @@ BUGS = (
         wrong="x_bar = y_bar @ w.T",
         shows="What is missing is exactly the other path's part of the gradient.",
         look="Draw every arrow that leaves x; each brings one term back.",
+        file="minilm/trace/explain.py",
+        old="self.uses[call.inputs[i].index].append((call, i))",
+        new="self.uses[call.inputs[i].index] = [(call, i)]",
     ),
     bug(
         name="gradient-aliases-the-input",
@@ -354,6 +435,9 @@ BUGS = (
         wrong="a.grad, b.grad = g, g",
         shows="A later += on one gradient appears in the other as well: values too large, depending on the order.",
         look="np.shares_memory(a.grad, b.grad) must be False.",
+        file="minilm/tensor.py",
+        old="arrived[0] if own else arrived[0].copy()",
+        new="arrived[0]",
     ),
     bug(
         name="leaf-not-reached",
@@ -366,6 +450,9 @@ BUGS = (
         wrong="node.inputs[0].grad += grads[0]",
         shows="The first input's gradient is right, another's is None or 0.",
         look="Take y = a * b and ask for both gradients.",
+        file="minilm/graph.py",
+        old=("    oldest = min(item.seq if isinstance(item, Node) else 0 for item, _ in targets) if targets else 0\n"),
+        new=("    oldest = min((item.seq for item, _ in targets or () if isinstance(item, Node)), default=0)\n"),
     ),
     bug(
         name="max-gradient-to-all",
@@ -375,6 +462,9 @@ BUGS = (
         wrong="x_bar = y_bar * np.ones_like(x)",
         shows="The gradient's sum is n times as large as it should be; elements that do not matter have one.",
         look="Nudge an element that is not the largest: the maximum stays.",
+        file="minilm/ops/reduce.py",
+        old="return spread(share, x.shape, axis) * chosen",
+        new="return spread(share, x.shape, axis)",
     ),
     bug(
         name="clip-gradient-not-masked",
@@ -387,6 +477,9 @@ BUGS = (
         wrong="x_bar = y_bar",
         shows="Right inside the bounds; outside there is a gradient and should be none.",
         look="Look at an element beyond the bound.",
+        file="minilm/ops/activation.py",
+        old="return g * inside",
+        new="return g",
     ),
     bug(
         name="fancy-index-adds-once",
@@ -402,5 +495,8 @@ BUGS = (
             "three gradients."
         ),
         look="Test with a repeated index: ids = [2, 2, 0].",
+        file="minilm/backend/cpu.py",
+        old=("        self.xp.add.at(out, index, values.astype(wide, copy=False))\n"),
+        new=("        out[index] += values\n"),
     ),
 )

@@ -20,6 +20,9 @@ BUGS = (
         wrong="e = np.exp(z)",
         shows="Right for small logits; NaN and a warning of overflow for logits such as 1000.",
         look="Test with z + 1000: softmax must give the same as for z.",
+        file="minilm/backend/cpu.py",
+        old="y = self.xp.subtract(x, self.max_axis(x, axis), out=out)",
+        new="y = self.xp.subtract(x, 0.0, out=out)",
     ),
     bug(
         name="softmax-over-wrong-axis",
@@ -31,6 +34,9 @@ BUGS = (
         wrong="e / e.sum(axis=0, keepdims=True)",
         shows="Rows do not sum to 1, columns do; for a single row every probability is 1.",
         look="Print p.sum(axis=-1): it must be all ones.",
+        file="minilm/backend/cpu.py",
+        old="y /= self.xp.maximum(self.sum_axis(y, axis), 1.0)",
+        new="y /= self.xp.maximum(self.sum_axis(y, 0), 1.0)",
     ),
     bug(
         name="softmax-of-softmax",
@@ -55,6 +61,9 @@ BUGS = (
         wrong="np.log(softmax(z))",
         shows="Right for small logits; minus infinity where one logit lies some hundreds below the largest.",
         look="Test with z = [0, 1000]: the result is [-1000, 0].",
+        file="minilm/backend/cpu.py",
+        old=("        y -= self.xp.log(self.xp.maximum(self.sum_axis(self.xp.exp(y), axis), 1.0))\n        return y\n"),
+        new=("        return self.xp.log(self.softmax(x, axis))\n"),
     ),
     bug(
         name="softmax-backward-diagonal-only",
@@ -67,6 +76,9 @@ BUGS = (
             "gets no gradient at all."
         ),
         look="Print z_bar.sum(axis=-1): adding one number to all logits changes nothing, so it must be 0.",
+        file="minilm/backend/cpu.py",
+        old=("dx = g - self.sum_axis(g * y, axis)\n"),
+        new=("dx = g * (1.0 - y)\n"),
     ),
     bug(
         name="softmax-backward-sign",
@@ -78,6 +90,9 @@ BUGS = (
         wrong="z_bar = p * (p_bar + (p_bar * p).sum(axis=-1, keepdims=True))",
         shows="Summed over the classes the gradient is not 0 (or it is the right one times -1).",
         look="Take p_bar = [1, 1, 1]: the result must be 0.",
+        file="minilm/backend/cpu.py",
+        old=("dx = g - self.sum_axis(g * y, axis)\n"),
+        new=("dx = g + self.sum_axis(g * y, axis)\n"),
     ),
     bug(
         name="cross-entropy-sign",
@@ -90,6 +105,9 @@ BUGS = (
         wrong="loss = np.log(p[target])",
         shows="A negative loss that runs to minus infinity; the accuracy falls.",
         look="A perfect prediction has loss 0, every other one a loss above 0.",
+        file="minilm/backend/reference.py",
+        old="loss = share * (log_total - xp.where(",
+        new="loss = -share * (log_total - xp.where(",
     ),
     bug(
         name="cross-entropy-log-base-two",
@@ -111,6 +129,9 @@ BUGS = (
         wrong="z_bar = p - one_hot",
         shows="Too large by exactly the batch size; training behaves as with N times the learning rate.",
         look="Repeat the batch once: the gradient of the weights may not change.",
+        file="minilm/ops/loss.py",
+        old="g = xp.where(count == 0, 0.0, g / (count + (count == 0)))",
+        new="g = xp.where(count == 0, 0.0, g)",
     ),
     bug(
         name="probabilities-for-logits",
@@ -138,6 +159,9 @@ BUGS = (
             " what is built on exp(-z) becomes infinite."
         ),
         look="Test with z = -1000 and z = 1000, with warnings shown.",
+        file="minilm/backend/cpu.py",
+        old="return xp.exp(xp.minimum(x, 0)) / (1.0 + xp.exp(-xp.abs(x)))",
+        new="return 1.0 / (1.0 + xp.exp(-x))",
     ),
     bug(
         name="target-not-subtracted",
@@ -153,6 +177,9 @@ BUGS = (
             "are wrong, each by 1 (before the division by N)."
         ),
         look="Print z_bar.sum(axis=-1): it must be 0, here it is 1 (or 1/N).",
+        file="minilm/backend/cpu.py",
+        old=("        dx[xp.arange(x.shape[0]), safe] -= hit\n"),
+        new="",
     ),
     bug(
         name="epsilon-in-the-log",
@@ -189,6 +216,9 @@ BUGS = (
         wrong="(losses * kept).sum() / len(losses)",
         shows="The loss gets smaller the more padding there is.",
         look="Append ignored targets to a batch: loss and gradient may not change.",
+        file="minilm/backend/reference.py",
+        old=("return counts, safe, counts.astype(dtype)\n"),
+        new=("return counts, safe, self.xp.ones(counts.shape, dtype)\n"),
     ),
     bug(
         name="maximum-of-the-whole-array",
@@ -201,6 +231,9 @@ BUGS = (
         wrong="z - z.max()",
         shows="Right where the rows are alike; NaN in a row that lies some hundreds below another.",
         look="Test with the rows [0, 1] and [1000, 1001]: both have the same probabilities.",
+        file="minilm/backend/cpu.py",
+        old="y = self.xp.subtract(x, self.max_axis(x, axis), out=out)",
+        new="y = self.xp.subtract(x, x.max(initial=0.0), out=out)",
     ),
     bug(
         name="power-of-two-for-exp",

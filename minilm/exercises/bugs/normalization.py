@@ -20,6 +20,9 @@ BUGS = (
         wrong="x_bar = (g - x_hat * along) / s",
         shows=("The gradient's rows do not sum to 0, as they must: adding one number to a whole row changes nothing."),
         look="Print x_bar.sum(axis=-1).",
+        file="minilm/backend/cpu.py",
+        old=("            normed += self.multiply(g, to_mean)\n"),
+        new="",
     ),
     bug(
         name="variance-taken-for-a-constant",
@@ -35,6 +38,9 @@ BUGS = (
             "nothing but for epsilon."
         ),
         look="Print (x_bar * x_hat).sum(axis=-1): it must be near 0.",
+        file="minilm/backend/cpu.py",
+        old=("            normed *= self.multiply(product, to_mean)\n"),
+        new=("            normed *= 0.0\n"),
     ),
     bug(
         name="epsilon-outside-the-root",
@@ -50,6 +56,9 @@ BUGS = (
             "should be 0.0032."
         ),
         look="Test with a large eps such as 0.1: the difference is plain then.",
+        file="minilm/backend/cpu.py",
+        old=("            rstd += eps\n            rstd **= -0.5\n"),
+        new=("            rstd **= 0.5\n            rstd += eps\n            rstd **= -1.0\n"),
     ),
     bug(
         name="epsilon-forgotten",
@@ -59,6 +68,9 @@ BUGS = (
         wrong="s = np.sqrt(var)",
         shows="Slightly too large everywhere; NaN for a constant row.",
         look="Test with a row of equal numbers, and with a large eps.",
+        file="minilm/backend/cpu.py",
+        old=("            rstd += eps\n"),
+        new="",
     ),
     bug(
         name="std-for-variance",
@@ -70,6 +82,9 @@ BUGS = (
         wrong="x_hat = (x - mean) / (var + eps)",
         shows="Right only where the variance is 1; otherwise each row has the deviation 1/std instead of 1.",
         look="Multiply the input by 10: a normalized result does not change.",
+        file="minilm/backend/cpu.py",
+        old=("            rstd **= -0.5\n"),
+        new=("            rstd **= -1.0\n"),
     ),
     bug(
         name="unbiased-variance",
@@ -82,6 +97,9 @@ BUGS = (
         wrong="var = x.var(axis=-1, keepdims=True, ddof=1)",
         shows="All values are too small by the factor sqrt((n - 1) / n).",
         look="For the row [0, 2] the result is [-1, 1] (up to epsilon).",
+        file="minilm/backend/cpu.py",
+        old=("            xp.multiply(self.sum_last(y * y), 1.0 / n, out=rstd)\n"),
+        new=("            xp.multiply(self.sum_last(y * y), 1.0 / (n - 1), out=rstd)\n"),
     ),
     bug(
         name="norm-over-the-batch",
@@ -106,6 +124,9 @@ BUGS = (
         wrong="c / np.sqrt((c**2).mean(-1, keepdims=True) + eps)  # c = x - mean",
         shows="Right for rows of mean 0; a constant row gives 0 where it should give 1 or -1.",
         look="Test with a row of equal numbers.",
+        file="minilm/backend/cpu.py",
+        old="return self.scale_and_shift(x * rrms, weight, None), rrms",
+        new="return self.scale_and_shift((x - x.mean(axis=-1, keepdims=True)) * rrms, weight, None), rrms",
     ),
     bug(
         name="running-statistics-in-training",
@@ -121,6 +142,9 @@ BUGS = (
             "others are in the batch."
         ),
         look="Predict one example alone and in a batch: the result must be the same.",
+        file="minilm/nn/norm.py",
+        old=("            mean, var = self.running_mean, self.running_var\n"),
+        new=('            mean, var = REGISTRY["batch_statistics"](x)\n'),
     ),
     bug(
         name="weight-before-the-norm",
@@ -145,6 +169,9 @@ BUGS = (
         wrong="y = x * keep",
         shows="What is kept is too small by the factor 1 - p; predictions without dropout are too large.",
         look="Take x = 1 everywhere and many elements: the mean of y must be near 1.",
+        file="minilm/backend/cpu.py",
+        old=("        mask *= 1.0 / (1.0 - p)\n"),
+        new="",
     ),
     bug(
         name="dropout-rescaled-by-p",
@@ -156,6 +183,9 @@ BUGS = (
         wrong="y = x * keep / p",
         shows="Right for p = 0.5 only; too large for smaller p, a division by 0 for p = 0.",
         look="Test with p = 0.1: kept elements are multiplied by 1.111.",
+        file="minilm/backend/cpu.py",
+        old="mask *= 1.0 / (1.0 - p)",
+        new="mask *= 1.0 / p",
     ),
     bug(
         name="dropout-in-evaluation",
@@ -165,6 +195,9 @@ BUGS = (
         wrong="y = dropout(x, p)",
         shows="Two predictions of the same input differ; the validation loss is worse than it should be.",
         look="Predict twice and compare.",
+        file="minilm/nn/dropout.py",
+        old="return F.dropout(x, self.p, self.training)",
+        new="return F.dropout(x, self.p)",
     ),
     bug(
         name="dropout-mask-drawn-again-in-backward",
@@ -174,5 +207,12 @@ BUGS = (
         wrong="x_bar = y_bar * (rng.random(x.shape) >= p) / (1 - p)",
         shows="Gradients at elements that were dropped, and zeros at elements that were kept.",
         look="x_bar must be 0 exactly where y was dropped.",
+        file="minilm/ops/random.py",
+        old=("        return g * aux\n"),
+        new=(
+            "        from minilm.backend import cpu\n"
+            "\n"
+            "        return g * cpu.dropout_mask(aux.shape, p, key ^ 1, aux.dtype)\n"
+        ),
     ),
 )

@@ -23,6 +23,9 @@ BUGS = (
             "Print the dtype after each line; np.zeros, np.array([...]) and rng.normal give float64 unless told"
             " otherwise."
         ),
+        file="minilm/ops/arithmetic.py",
+        old="return g / (y * 2.0)",
+        new="return g / (y * np.float64(2.0))",
     ),
     bug(
         name="integer-division",
@@ -41,6 +44,9 @@ BUGS = (
         wrong="counts = np.zeros(n, np.int8)",
         shows="Right for small numbers; negative numbers where a count grew large.",
         look="Print the dtype, and test with 200.",
+        file="minilm/backend/reference.py",
+        old='return dtype if dtype.kind == "f" or dtype == np.uint64 else np.dtype(np.int64)',
+        new="return dtype",
     ),
     bug(
         name="overflow-in-exp",
@@ -53,6 +59,13 @@ BUGS = (
         wrong="np.log(np.exp(x).sum())",
         shows="Right for small inputs; infinity or NaN and a warning for large ones.",
         look="Add 1000 to all inputs, and look for the first value that is not finite.",
+        file="minilm/ops/reduce.py",
+        old=(
+            "base = xp.where(xp.isfinite(top), top, 0)  # infinity minus infinity is not a number\n"
+            "        total = dev.sum(xp.exp(xp.minimum(x - base, 0)), axis, True)\n"
+            "        y = top + xp.log(xp.where(total == 0, 1, total))"
+        ),
+        new=("total = dev.sum(xp.exp(x), axis, True)\n        y = xp.log(total)"),
     ),
     bug(
         name="cancellation",
@@ -65,6 +78,12 @@ BUGS = (
         wrong="(x**2).mean() - x.mean() ** 2",
         shows="Right for small numbers; far off, or negative, for numbers with a large common part.",
         look="Add 1e8 to all values: a variance does not change.",
+        file="minilm/ops/reduce.py",
+        old=("        return over(dev.sum(d * d, axis, keepdims), n - correction)\n"),
+        new=(
+            "        m = over(dev.sum(x, axis, keepdims), n)\n"
+            "        return over(dev.sum(x * x, axis, keepdims) - m * m * n, n - correction)\n"
+        ),
     ),
     bug(
         name="equality-of-floats",
@@ -86,6 +105,9 @@ BUGS = (
         wrong="assert not abs(a - b) > limit",
         shows="A test passes although the result is NaN.",
         look="Put a NaN in: the check must fail.",
+        file="minilm/gradcheck.py",
+        old=("    wrong = ~(np.abs(analytic - numeric) <= atol + rtol * np.abs(numeric))\n"),
+        new=("    wrong = np.abs(analytic - numeric) > atol + rtol * np.abs(numeric)\n"),
     ),
     bug(
         name="random-seed-global",

@@ -17,6 +17,9 @@ BUGS = (
         wrong="v = g",
         shows="The first step is right; afterwards each step is as long as without momentum.",
         look="With a constant gradient of 1 and mu = 0.9 the velocities are 1, 1.9, 2.71.",
+        file="minilm/optim/sgd.py",
+        old=("                b *= mu\n"),
+        new=("                b *= 0.0\n"),
     ),
     bug(
         name="velocity-reset",
@@ -26,6 +29,9 @@ BUGS = (
         wrong="v = np.zeros_like(p)",
         shows="The first step is right; the second is as long as the first, where it should be longer.",
         look="Where is the velocity created? Once per parameter, not once per step.",
+        file="minilm/optim/sgd.py",
+        old='b = state.get("momentum_buffer")',
+        new="b = None",
     ),
     bug(
         name="learning-rate-inside-the-velocity",
@@ -47,6 +53,9 @@ BUGS = (
         wrong="p += lr * g",
         shows="The loss rises from the first step, and overflows later.",
         look="Minimize p**2 from p = 1: after one step p must be smaller.",
+        file="minilm/optim/sgd.py",
+        old='p -= xp.multiply(direction, group["lr"], out=scratch)',
+        new='p += xp.multiply(direction, group["lr"], out=scratch)',
     ),
     bug(
         name="adam-without-correction",
@@ -58,6 +67,9 @@ BUGS = (
             "With betas 0.9 and 0.999 the first step is 0.1 / sqrt(0.001) = 3.16 times too long; the difference fades."
         ),
         look="The first step of Adam has the length lr in every element (up to eps).",
+        file="minilm/backend/cpu.py",
+        old="root = math.sqrt(1.0 - beta2**step)",
+        new="root = 1.0",
     ),
     bug(
         name="adam-correction-off-by-one",
@@ -67,6 +79,9 @@ BUGS = (
         wrong="m_hat = m / (1 - beta1**t); t += 1",
         shows="NaN or infinity in the first step, or a first step that is not lr long.",
         look="Print t in the first call: 1.",
+        file="minilm/backend/cpu.py",
+        old=("        root = math.sqrt(1.0 - beta2**step)\n"),
+        new=("        step += 1\n        root = math.sqrt(1.0 - beta2**step)\n"),
     ),
     bug(
         name="adam-root-before-epsilon",
@@ -78,6 +93,9 @@ BUGS = (
         wrong="p -= lr * m_hat / np.sqrt(v_hat + eps)",
         shows="Almost right for gradients above 0.001; for smaller ones the steps are too short.",
         look="Test with a gradient of 1e-6: the first step must still be about lr long.",
+        file="minilm/backend/cpu.py",
+        old=("            s += shift\n"),
+        new=("            s = xp.sqrt(s * s + shift * root)\n"),
     ),
     bug(
         name="adam-moments-swapped",
@@ -87,6 +105,9 @@ BUGS = (
         wrong="m = beta2 * m + (1 - beta2) * g",
         shows="With the corrections the first step is right; from the second on the steps differ.",
         look="Compute two steps by hand, with gradients 1 and -1.",
+        file="minilm/backend/cpu.py",
+        old="xp, (beta1, beta2) = self.xp, betas",
+        new="xp, (beta2, beta1) = self.xp, betas",
     ),
     bug(
         name="adam-square-forgotten",
@@ -99,6 +120,9 @@ BUGS = (
         wrong="v = beta2 * v + (1 - beta2) * g",
         shows="NaN for negative gradients; otherwise the step's length depends on the gradient's size.",
         look="A gradient 100 times as large must give the same first step.",
+        file="minilm/backend/cpu.py",
+        old=("            xp.multiply(g, g, out=s)\n"),
+        new=("            xp.multiply(g, 1.0, out=s)\n"),
     ),
     bug(
         name="decay-in-the-gradient",
@@ -111,6 +135,9 @@ BUGS = (
         wrong="g = g + decay * p",
         shows="With a gradient of 0 each step is lr long, instead of lr * decay * p.",
         look="Give a gradient of 0: p must be multiplied by 1 - lr * decay.",
+        file="minilm/optim/adam.py",
+        old=("    decoupled_decay = True\n"),
+        new=("    decoupled_decay = False\n"),
     ),
     bug(
         name="decay-not-times-rate",
@@ -123,6 +150,9 @@ BUGS = (
         wrong="p *= 1 - decay",
         shows="The weights shrink too fast, by the factor 1 / lr.",
         look="Give a gradient of 0, lr = 0.1, decay = 0.1: p = 1 becomes 0.99.",
+        file="minilm/backend/cpu.py",
+        old="p *= 1.0 - lr * weight_decay",
+        new="p *= 1.0 - weight_decay",
     ),
     bug(
         name="decay-on-biases",
@@ -132,6 +162,9 @@ BUGS = (
         wrong="decay = weight_decay",
         shows="Vectors shrink although their gradient is 0.",
         look="Give every parameter a gradient of 0: only matrices may change.",
+        file="minilm/optim/groups.py",
+        old='"weight_decay": 0.0',
+        new='"weight_decay": weight_decay',
     ),
     bug(
         name="nesterov-as-momentum",
@@ -141,6 +174,9 @@ BUGS = (
         wrong="p -= lr * v",
         shows="The first step should be 1 + mu times as long as that of plain momentum; here both are the same.",
         look="First step with g = 1, mu = 0.9, lr = 1: p moves by 1.9.",
+        file="minilm/optim/sgd.py",
+        old="direction = xp.multiply(b, mu, out=scratch)",
+        new="direction = b.copy()",
     ),
     bug(
         name="schedule-without-warmup",
@@ -150,6 +186,9 @@ BUGS = (
         wrong="pass",
         shows="The first rates are those of the decay; the values after the warm-up are right or shifted.",
         look="Print the rates of the first steps.",
+        file="minilm/optim/schedules.py",
+        old=("        if t < self.warmup_steps:\n"),
+        new=("        if False:\n"),
     ),
     bug(
         name="schedule-off-by-one",
@@ -162,6 +201,9 @@ BUGS = (
         wrong="lr * t / warmup",
         shows="A first step with rate 0, or a last one that does not reach the minimum.",
         look="Print the rates of step 0, of the last warm-up step, and of the last step.",
+        file="minilm/optim/schedules.py",
+        old="return base * (t + 1) / (self.warmup_steps + 1)",
+        new="return base * t / self.warmup_steps",
     ),
     bug(
         name="cosine-without-half",
@@ -171,6 +213,9 @@ BUGS = (
         wrong="low + (high - low) * (1 + np.cos(np.pi * share))",
         shows="The rate begins at twice the maximum (less the minimum) and ends at the minimum.",
         look="Put in share = 0: the result is the maximum.",
+        file="minilm/optim/schedules.py",
+        old="return last + 0.5 * (first - last)",
+        new="return last + (first - last)",
     ),
     bug(
         name="cosine-below-minimum",
@@ -183,6 +228,9 @@ BUGS = (
         wrong="share = (t - warmup) / (steps - warmup)",
         shows="Right up to the last step, wrong after it.",
         look="Ask for the rate at twice the number of steps: the minimum.",
+        file="minilm/optim/schedules.py",
+        old="return _cosine(base, lowest, min(share, 1.0))",
+        new="return _cosine(base, lowest, share)",
     ),
     bug(
         name="clip-per-tensor-not-global",
@@ -195,6 +243,12 @@ BUGS = (
         wrong="grads = [g * min(1, limit / np.linalg.norm(g)) for g in grads]",
         shows="The ratio between two gradients' sizes changes; the joint norm may still exceed the limit.",
         look="Take gradients [3] and [4] and the limit 1: they become [0.6] and [0.8].",
+        file="minilm/optim/clip.py",
+        old=("    for a in arrays:\n        xp.multiply(a, scale, out=a)\n"),
+        new=(
+            "    for a in arrays:\n"
+            "        xp.multiply(a, xp.minimum(limit / (xp.sqrt((a * a).sum()) + 1e-6), 1.0), out=a)\n"
+        ),
     ),
     bug(
         name="clip-scales-up",
@@ -207,6 +261,9 @@ BUGS = (
         wrong="scale = limit / norm",
         shows="Every gradient has exactly the norm of the limit.",
         look="A gradient of norm 0.5 and a limit of 1: nothing may change.",
+        file="minilm/optim/clip.py",
+        old="scale = xp.minimum(limit / (norm + 1e-6), 1.0)",
+        new="scale = limit / (norm + 1e-6)",
     ),
     bug(
         name="init-variance-not-std",
@@ -216,6 +273,9 @@ BUGS = (
         wrong="w = rng.normal(0, 1 / n, (n, m))",
         shows="The weights are too small by the factor sqrt(n), and activations shrink from layer to layer.",
         look="Compare w.std() ** 2 with the variance you want.",
+        file="minilm/nn/init.py",
+        old="_generator(rng).normal(mean, std, tensor.shape)",
+        new="_generator(rng).normal(mean, std**2, tensor.shape)",
     ),
     bug(
         name="init-fan-out-for-fan-in",
@@ -228,6 +288,9 @@ BUGS = (
         wrong="w = rng.normal(0, np.sqrt(2 / n_out), (n_in, n_out))",
         shows="Right for square layers; off by the factor sqrt(n_in / n_out) otherwise.",
         look="Test with a layer of 100 inputs and 4 outputs.",
+        file="minilm/nn/init.py",
+        old='fans(tensor)[mode == "fan_out"]',
+        new='fans(tensor)[mode == "fan_in"]',
     ),
     bug(
         name="init-all-zero",
@@ -252,6 +315,9 @@ BUGS = (
         wrong="std = np.sqrt(1 / n)",
         shows="Too small by the factor sqrt(2); after 20 layers the activations are a thousandth.",
         look="Print the deviation of the activations after each layer: it should stay about the same.",
+        file="minilm/nn/init.py",
+        old="return calculate_gain(nonlinearity, a) / math.sqrt(",
+        new="return 1.0 / math.sqrt(",
     ),
     bug(
         name="parameters-rebound-not-updated",
@@ -264,5 +330,8 @@ BUGS = (
         wrong="p = p - lr * g",
         shows="Nothing is learned, though everything runs.",
         look="Print the caller's parameter before and after the step.",
+        file="minilm/optim/sgd.py",
+        old='p -= xp.multiply(direction, group["lr"], out=scratch)',
+        new='p = p - xp.multiply(direction, group["lr"], out=scratch)',
     ),
 )

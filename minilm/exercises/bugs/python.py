@@ -108,6 +108,9 @@ BUGS = (
         wrong="for i in range(1, n)",
         shows="The last element is missing (or an index is out of range).",
         look="Print the first and the last i.",
+        file="minilm/ops/scan.py",
+        old=("    while width < n:\n"),
+        new=("    while 2 * width < n:\n"),
     ),
     bug(
         name="generator-used-up",
@@ -117,6 +120,9 @@ BUGS = (
         wrong="pairs = zip(a, b)",
         shows="The second loop does nothing; sums are 0 and lists empty.",
         look="Print list(...) of it twice.",
+        file="minilm/optim/clip.py",
+        old=("    if not params:\n"),
+        new=("    if False:\n"),
     ),
     bug(
         name="list-multiplied-aliases",
@@ -189,5 +195,18 @@ BUGS = (
         wrong="return x / (s + 1e-5)",
         shows="Right for the default value, unchanged for any other.",
         look="Call it with two values of the argument: the results must differ.",
+    ),
+    bug(
+        name="indices-became-floats",
+        title="Integer ids became floats",
+        why=(
+            "Ids that pass through a float array or a true division are floats, and an array cannot be indexed by them."
+        ),
+        right="ids = np.zeros(n, dtype=np.int64)",
+        wrong="ids = np.zeros(n)",
+        shows=(
+            "IndexError: arrays used as indices must be of integer (or boolean) type; or ids such as 3.0 in the result."
+        ),
+        look="Print the dtype of the ids; use // for whole quotients and give np.zeros and np.array a dtype.",
     ),
 )

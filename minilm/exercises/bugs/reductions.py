@@ -29,6 +29,9 @@ BUGS = (
         wrong="loss = (e**2).sum()",
         shows="Too large by exactly the number of elements; right for one element.",
         look="Repeat the data once: a mean stays as it is.",
+        file="minilm/ops/reduce.py",
+        old="return over(dev.sum(x, axis, keepdims), count(x.shape, axis))",
+        new="return dev.sum(x, axis, keepdims)",
     ),
     bug(
         name="mean-for-sum",
@@ -74,6 +77,9 @@ BUGS = (
         wrong="((x - x.mean()) ** 2).sum() / n",
         shows="Too small by the factor (n - 1) / n: visible for few values, not for many.",
         look="Take [0, 2]: the unbiased variance is 2, the biased one 1.",
+        file="minilm/ops/reduce.py",
+        old="return over(dev.sum(d * d, axis, keepdims), n - correction)",
+        new="return over(dev.sum(d * d, axis, keepdims), n)",
     ),
     bug(
         name="n-minus-one-for-n",
@@ -83,6 +89,9 @@ BUGS = (
         wrong="((x - x.mean()) ** 2).sum() / (n - 1)",
         shows="Too large by the factor n / (n - 1); a division by 0 for a single value.",
         look="Take [0, 2]: the mean of the squared deviations is 1.",
+        file="minilm/backend/cpu.py",
+        old="return mean.reshape(-1), self.sum(d, axes) / count",
+        new="return mean.reshape(-1), self.sum(d, axes) / (count - 1)",
     ),
     bug(
         name="mean-over-padding",
@@ -107,5 +116,8 @@ BUGS = (
         wrong="np.mean([batch.mean() for batch in batches])",
         shows="Right when all batches have the same size, otherwise a little off.",
         look="Split [1, 2, 3] into [1, 2] and [3]: the mean is 2, the mean of means 2.25.",
+        file="minilm/parallel/data_parallel.py",
+        old="scale * len(piece[0]) / rows for piece in pieces",
+        new="scale / len(pieces) for piece in pieces",
     ),
 )

@@ -23,6 +23,9 @@ BUGS = (
             "Try [[1, 2, 3], [4, 5, 6]]: the transpose is [[1, 4], [2, 5], [3, 6]], the reshape [[1, 2], [3, "
             "4], [5, 6]]."
         ),
+        file="minilm/ops/linalg.py",
+        old="y = dev.matmul(x, weight.T)",
+        new="y = dev.matmul(x, weight.reshape(*weight.shape[::-1]))",
     ),
     bug(
         name="transposed-result",
@@ -44,6 +47,9 @@ BUGS = (
         wrong="y.reshape(B, T, h * d)",
         shows="Right shape, mixed contents; right for one head or one position.",
         look="Fill y[:, :, t] with the number t: after merging, row t must hold only t.",
+        file="minilm/nn/attention.py",
+        old="y.swapaxes(1, 2).reshape(query.shape)",
+        new="y.reshape(query.shape)",
     ),
     bug(
         name="heads-split-by-reshape-only",
@@ -56,6 +62,9 @@ BUGS = (
         wrong="x.reshape(B, h, T, d)",
         shows="Right shape, mixed contents; right for one head.",
         look="Fill x[:, t] with the number t: every head must then hold 0, 1, ..., T - 1 along its positions.",
+        file="minilm/nn/attention.py",
+        old="return x.reshape(batch, length, self.num_heads, width // self.num_heads).swapaxes(1, 2)",
+        new="return x.reshape(batch, self.num_heads, length, width // self.num_heads)",
     ),
     bug(
         name="off-by-one-shift",
@@ -65,6 +74,9 @@ BUGS = (
         wrong="y[t] = x[t]",
         shows=("The right numbers stand one place to the left or right; the first or last one is missing or repeated."),
         look="Write down the first and the last element by hand.",
+        file="minilm/ops/shape.py",
+        old="slice(end - n, end)",
+        new="slice(end - n + (end > n), end + (end > n))",
     ),
     bug(
         name="flattened-in-wrong-order",
@@ -122,6 +134,9 @@ BUGS = (
         wrong="y[i] = (x[i : i + k] * w[::-1]).sum()",
         shows="Right for symmetric kernels, otherwise the result of the mirrored kernel.",
         look="Use the kernel [1, 0]: it must give the left neighbor of each pair.",
+        file="minilm/ops/conv.py",
+        old="        return correlate(dev, x, weight.reshape(",
+        new="        return correlate(dev, x, weight[:, :, ::-1, ::-1].reshape(",
     ),
     bug(
         name="padding-forgotten",
@@ -134,6 +149,9 @@ BUGS = (
         wrong="x = x",
         shows="The output is smaller than (n + 2 p - k) / s + 1.",
         look="Compute the output's size with the formula and compare.",
+        file="minilm/nn/conv.py",
+        old="(n - 1) * s - 2 * p + d * (k - 1) + 1",
+        new="(n - 1) * s + d * (k - 1) + 1",
     ),
     bug(
         name="stride-ignored",
@@ -143,6 +161,9 @@ BUGS = (
         wrong="start = i",
         shows="The first output is right, the second is that of the neighboring window.",
         look="With stride 2 the second output belongs to the window that begins at place 2.",
+        file="minilm/ops/conv.py",
+        old="row * sh, column * sw)",
+        new="row, column)",
     ),
     bug(
         name="im2col-overwrites-overlaps",
@@ -155,6 +176,9 @@ BUGS = (
         wrong="x_bar[i : i + k] = window_bar",
         shows="Right where windows do not overlap (stride >= kernel); elsewhere too small.",
         look="Set all windows' gradients to 1: each element must get the number of windows it lies in.",
+        file="minilm/ops/conv.py",
+        old=("            frame[tap] += part\n"),
+        new=("            frame[tap] = part\n"),
     ),
     bug(
         name="channels-not-summed",

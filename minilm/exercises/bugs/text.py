@@ -32,6 +32,9 @@ BUGS = (
         wrong="[ids[token] for token in tokens if token in ids]",
         shows="Fewer ids than tokens.",
         look="Encode a text with one unknown token and count the ids.",
+        file="minilm/text/char.py",
+        old=("            ids[unknown] = self._ids[self.unk_token]\n"),
+        new=("            ids = np.delete(ids, unknown)\n"),
     ),
     bug(
         name="bpe-ties-any-order",
@@ -44,6 +47,9 @@ BUGS = (
         wrong="max(counts, key=counts.get)",
         shows="Right until the first tie; then other merges.",
         look="Take a text in which two pairs occur equally often, and see which is merged.",
+        file="minilm/text/bpe.py",
+        old="best = min(counts, key=lambda pair: (-counts[pair], pair), default=None)",
+        new="best = min(counts, key=lambda pair: -counts[pair], default=None)",
     ),
     bug(
         name="bpe-counts-not-updated",
@@ -56,6 +62,9 @@ BUGS = (
         wrong="counts = count_pairs(words)  # once, before the loop",
         shows="The first merge is right; merged tokens are never merged further.",
         look='Learn two merges on "aaab aaab", and count the pairs by hand in between.',
+        file="minilm/text/bpe.py",
+        old=("            if new in changed:\n"),
+        new=("            if False:\n"),
     ),
     bug(
         name="bpe-merges-in-wrong-order",
@@ -68,6 +77,9 @@ BUGS = (
         wrong="pair = pairs[0]",
         shows="Some words get other tokens than in training; decoding still gives the text back.",
         look='Encode "abc" with the merges (b, c), (a, b): it becomes a, bc.',
+        file="minilm/text/bpe.py",
+        old="for pair in sorted(rank, key=rank.__getitem__):",
+        new="for pair in sorted(rank):",
     ),
     bug(
         name="bpe-overlapping-pairs",
@@ -80,6 +92,9 @@ BUGS = (
         wrong="i += 1",
         shows="Tokens appear that the text does not contain; decoding does not give the text back.",
         look='Encode "aaa" and decode it.',
+        file="minilm/text/pairs.py",
+        old=("            position += 2\n"),
+        new=("            position += 1\n"),
     ),
     bug(
         name="bpe-across-words",
@@ -89,6 +104,9 @@ BUGS = (
         wrong="count(zip(text, text[1:]))",
         shows="Tokens that contain the end of one word and the beginning of another.",
         look='Train on "ab ab ab": no merge may hold more than the letters of one word.',
+        file="minilm/text/bpe.py",
+        old='words = {piece.encode("utf-8"): count for piece, count in pieces.items()}',
+        new='words = {"".join(pieces.elements()).encode("utf-8"): 1}',
     ),
     bug(
         name="smoothing-adds-to-numerator-only",
@@ -167,6 +185,9 @@ BUGS = (
         wrong="softmax(logits * T)",
         shows="Right for T = 1; T = 0.5 makes the distribution flatter.",
         look="For T near 0 the largest logit must get nearly everything.",
+        file="minilm/models/generation.py",
+        old=("            z /= self.temperature\n"),
+        new=("            z *= self.temperature\n"),
     ),
     bug(
         name="temperature-after-softmax",
@@ -197,6 +218,9 @@ BUGS = (
         wrong="keep = np.argsort(z)[:k]",
         shows="The unlikeliest tokens are written.",
         look="k = 1 must give the argmax.",
+        file="minilm/models/generation.py",
+        old="z[z < np.partition(z, -self.top_k)[-self.top_k]] = -np.inf",
+        new="z[z > np.partition(z, self.top_k - 1)[self.top_k - 1]] = -np.inf",
     ),
     bug(
         name="top-p-without-the-crossing-one",
@@ -209,6 +233,9 @@ BUGS = (
         wrong="keep = cumulative < top_p",
         shows="One token too few; none where the likeliest alone reaches p.",
         look="Take probabilities 0.6, 0.3, 0.1 and p = 0.7: two tokens remain.",
+        file="minilm/models/generation.py",
+        old="p[order[before >= self.top_p]] = 0.0",
+        new="p[order[before + p[order] > self.top_p]] = 0.0",
     ),
     bug(
         name="top-p-not-renormalized",
@@ -218,6 +245,9 @@ BUGS = (
         wrong="p = p * keep",
         shows="The probabilities sum to less than 1; a sampler complains, or prefers the last token.",
         look="Print the sum.",
+        file="minilm/models/generation.py",
+        old=("            p[order[before >= self.top_p]] = 0.0\n            p /= p.sum()\n"),
+        new=("            p[order[before >= self.top_p]] = 0.0\n"),
     ),
     bug(
         name="argmax-for-sample",
@@ -227,6 +257,9 @@ BUGS = (
         wrong="p.argmax()",
         shows="Every draw is the same, and texts run into loops.",
         look="Draw 1000 times from [0.5, 0.3, 0.2] and count.",
+        file="minilm/models/generation.py",
+        old='drawn = int(np.searchsorted(mass, rng.random() * mass[-1], "right"))',
+        new="drawn = int(np.argmax(p))",
     ),
     bug(
         name="sampled-without-cumulative",
@@ -242,5 +275,85 @@ BUGS = (
             "whenever another does."
         ),
         look="Draw 1000 times and compare the counts with p.",
+        file="minilm/models/generation.py",
+        old="mass = np.cumsum(p)",
+        new="mass = p",
+    ),
+    bug(
+        name="top-p-one-too-many",
+        title="top-p keeps one token too many where the sum is exactly p",
+        why=(
+            "The set is the smallest whose sum is at least p. Where the tokens before a token have exactly the "
+            "share p already, it is not needed; <= in place of < keeps it."
+        ),
+        right="keep = cumulative - p_sorted < top_p",
+        wrong="keep = cumulative - p_sorted <= top_p",
+        shows="Right for almost all p; one more token where a running sum is exactly p.",
+        look="Take probabilities 0.5, 0.25, 0.25 and p = 0.5: one token remains.",
+        file="minilm/models/generation.py",
+        old="p[order[before >= self.top_p]] = 0.0",
+        new="p[order[before > self.top_p]] = 0.0",
+    ),
+    bug(
+        name="top-p-smallest",
+        title="top-p keeps the least likely tokens",
+        why=(
+            "The tokens must be sorted from the likeliest down before they are added up. np.argsort sorts the "
+            "other way."
+        ),
+        right='order = np.argsort(-p, kind="stable")',
+        wrong='order = np.argsort(p, kind="stable")',
+        shows="The likeliest token is removed first, and what remains are many rare ones.",
+        look="Take probabilities 0.6, 0.3, 0.1 and p = 0.5: the first token alone remains.",
+    ),
+    bug(
+        name="sorted-order-kept",
+        title="The result stands in the order of the sort",
+        why=(
+            "The probabilities were sorted, and what was computed must be put back to the places of the tokens."
+            " Here it stands in the sorted order."
+        ),
+        right="p_kept[order] = p[order] * keep",
+        wrong="p_kept = p[order] * keep",
+        shows="Right where the probabilities are sorted already; otherwise they belong to other tokens.",
+        look="Test with the likeliest token in the middle.",
+    ),
+    bug(
+        name="ties-to-the-larger-index",
+        title="Of equal elements the later one comes first",
+        why=(
+            "A stable ascending sort that is turned round puts equal elements in reverse order. Sorting the "
+            "negated values keeps the earlier one first."
+        ),
+        right='order = np.argsort(-x, kind="stable")',
+        wrong='order = np.argsort(x, kind="stable")[::-1]',
+        shows="Right without ties; with equal elements the larger index comes first.",
+        look="Test with equal elements: the indices must rise.",
+        file="minilm/ops/order.py",
+        old='return x.shape[axis] - 1 - xp.argsort(x[backwards], axis=axis, kind="stable")',
+        new='return xp.argsort(x, axis=axis, kind="stable")',
+    ),
+    bug(
+        name="one-draw-for-all-rows",
+        title="One random number serves all rows",
+        why=(
+            "Each row of a batch needs a draw of its own. With one number for all, equal rows always get equal results."
+        ),
+        right="u = rng.random((rows, 1))",
+        wrong="u = rng.random()",
+        shows="Each row by itself has the right frequencies; together they move in step.",
+        look="Give a batch of equal rows: the draws must differ.",
+    ),
+    bug(
+        name="mean-over-time",
+        title="A mean over all positions lets each position see the later ones",
+        why=(
+            "In a causal model position t may use positions up to t only. A mean over the whole length holds "
+            "what comes after."
+        ),
+        right="x.cumsum(axis=1) / np.arange(1, T + 1)[:, None]",
+        wrong="x.mean(axis=1, keepdims=True)",
+        shows="The training loss is too good; changing the last token changes the outputs before it.",
+        look="Change the last token: the outputs before it may not change.",
     ),
 )

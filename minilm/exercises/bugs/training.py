@@ -20,6 +20,9 @@ BUGS = (
         wrong="loss = evaluate(model, train)",
         shows="Training and validation loss fall together, and overfitting is never seen.",
         look="Which array does the evaluation get?",
+        file="minilm/training/language_model.py",
+        old=("block, ids = self.config.block_size, data.validation\n"),
+        new=("block, ids = self.config.block_size, data.train\n"),
     ),
     bug(
         name="best-on-test-data",
@@ -44,6 +47,9 @@ BUGS = (
         wrong="if loss < best: best, kept = loss, weights",
         shows='The weights that come back belong to the last step; "kept" is another name for the same arrays.',
         look="Is it a copy, or the same array?",
+        file="minilm/training/loop.py",
+        old=("        training.save()\n        training.save_best()\n"),
+        new=("        training.save()\n    training.save_best()\n"),
     ),
     bug(
         name="patience-off-by-one",
@@ -53,6 +59,9 @@ BUGS = (
         wrong="if bad > patience: stop",
         shows="It stops one evaluation later (or earlier) than it should.",
         look="Count by hand with patience 1: it stops at the first evaluation that is not better.",
+        file="minilm/training/loop.py",
+        old="self.bad >= self.config.patience",
+        new="self.bad > self.config.patience",
     ),
     bug(
         name="patience-not-reset",
@@ -62,6 +71,9 @@ BUGS = (
         wrong="if loss < best: best = loss",
         shows="It stops too early on losses that go up and down while they fall.",
         look="Try the losses 3, 4, 2, 3, 1 with patience 2: it may not stop.",
+        file="minilm/training/loop.py",
+        old="training.bad = 0 if loss < training.best else training.bad + 1",
+        new="training.bad += int(loss >= training.best)",
     ),
     bug(
         name="loss-of-last-batch-only",
@@ -71,6 +83,9 @@ BUGS = (
         wrong="total = loss * len(batch)",
         shows="The curve jumps; the numbers depend on which batch comes last.",
         look="Add up the batches by hand for two of them.",
+        file="minilm/training/language_model.py",
+        old="total += F.cross_entropy(",
+        new="total = F.cross_entropy(",
     ),
     bug(
         name="update-before-backward",
@@ -104,6 +119,9 @@ BUGS = (
         wrong="loss = evaluate(model)",
         shows="Two evaluations of the same model differ; or training goes on without dropout.",
         look="Print model.training before, during and after the evaluation.",
+        file="minilm/training/loop.py",
+        old=("        self.model.eval()\n"),
+        new="",
     ),
     bug(
         name="accuracy-counts-batches",
