@@ -214,6 +214,11 @@ from minilm.trace import trace
 
 if TYPE_CHECKING:
     from minilm import book, data, linalg, models, nn, ops, optim, parallel, random, text, training
+    from minilm import exercises as exercises
+    from minilm.exercises.desk import check as check
+    from minilm.exercises.desk import exercise as exercise
+    from minilm.exercises.desk import hint as hint
+    from minilm.exercises.desk import progress as progress
 
 __version__ = "0.1.0"
 
@@ -235,13 +240,30 @@ half, double, short, long, bool_ = float16, float64, int16, int64, np.dtype("boo
 float, int, bool = float32, int32, bool_
 inf, nan, pi, e, newaxis = np.inf, np.nan, np.pi, np.e, None
 
-_PACKAGES = ("book", "data", "linalg", "models", "nn", "ops", "optim", "parallel", "random", "text", "training")
+_PACKAGES = (
+    "book",
+    "data",
+    "exercises",
+    "linalg",
+    "models",
+    "nn",
+    "ops",
+    "optim",
+    "parallel",
+    "random",
+    "text",
+    "training",
+)
+# Not in __all__: ``from minilm import *`` leaves such common words to the reader.
+_FOR_STUDENTS = ("check", "exercise", "hint", "progress")
 
 
 def __getattr__(name: str) -> Any:
-    """``ml.nn`` and the other packages, imported at first use, so that ``import minilm`` stays fast."""
+    """``ml.nn`` and the other packages, and what the exercises need, imported at first use, so that ``import minilm`` stays fast."""
     if name in _PACKAGES:
         return importlib.import_module(f"minilm.{name}")
+    if name in _FOR_STUDENTS:
+        return getattr(importlib.import_module("minilm.exercises.desk"), name)
     raise AttributeError(f"module 'minilm' has no attribute {name!r}")
 
 

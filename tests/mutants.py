@@ -1182,6 +1182,46 @@ CLASSIC = [
     of("dropout-rescaled-by-p", "tests/backend/test_reference.py::test_the_fast_version_is_the_plain_one"),
 ]  # fmt: skip
 
+T = "tests/exercises/"
+RUNNER = [
+    Mutant("what an answer started is not ended with it", "minilm/exercises/process.py",
+           "os.killpg(pid, signal.SIGKILL)", "os.getpgid(pid)", T + "test_run.py::test_a_process_that_was_left_is_ended"),
+    Mutant("the parent's descriptor of the notes stays open", "minilm/exercises/process.py",
+           "        os.close(self.read)\n", "", T + "test_run.py::test_no_process_and_no_descriptor_is_left"),
+    Mutant("an answer may write anywhere", "minilm/exercises/child.py",
+           "            self.within(path)\n        elif self.realpath", "            pass\n        elif self.realpath",
+           T + "test_run.py::test_harm_is_told_with_its_line"),
+    Mutant("the keyboard is asked", "minilm/exercises/child.py",
+           "    builtins.input = performing.no_input\n", "    pass\n", T + "test_run.py::test_a_notebook_s_own_input_is_not_asked"),
+    Mutant("computing is not measured", "minilm/exercises/child.py",
+           "            self.set(signal.ITIMER_PROF, seconds)", "            self.set(signal.ITIMER_PROF, 0)",
+           T + "test_run.py::test_the_tests_after_one_that_did_not_end_are_not_asked"),
+    Mutant("the state of a generator is not looked at", "minilm/exercises/perform.py",
+           "if states[i] != after[i]]", "if states[i] == after[i]]", T + "test_run.py::test_random_numbers_are_noted"),
+    Mutant("inputs are compared with themselves", "minilm/exercises/perform.py",
+           "        return copy.deepcopy(x)\n", "        return x\n", T + "test_run.py::test_what_is_no_harm_is_noted"),
+    Mutant("a student's test can read its subject", "minilm/exercises/child.py",
+           '        linecache.cache.pop("<subject of this task>", None)', '        linecache.cache.get("<subject of this task>")',
+           T + "test_run.py::test_a_student_s_test_cannot_read_its_subject"),
+    Mutant("a note of a call that was not made is believed", "minilm/exercises/notes.py",
+           "rest[0] == self.begin + len(ended.rans) == ended.at", "rest[0] == self.begin + len(ended.rans)",
+           T + "test_notes.py::test_a_result_of_a_call_that_did_not_begin"),
+    Mutant("NumPy parses the name of a dtype", "minilm/exercises/values.py",
+           "if _DTYPE.fullmatch(written) else None", "if len(written) < 40 else None",
+           T + "test_values.py::test_the_name_of_a_dtype_is_not_parsed_as_code"),
+    Mutant("a torn line takes the next one with it", "minilm/exercises/progress.py",
+           'b"\\n" * torn + ', "", T + "test_progress.py::test_damaged_lines_are_kept_aside"),
+    Mutant("the solution opens at the first asking", "minilm/exercises/desk.py",
+           "opened < which and not asked", "opened > which and not asked",
+           T + "test_desk.py::test_hints_open_one_after_the_other_and_the_solution_is_asked_for_twice"),
+    Mutant("a split answer is its last part", "minilm/exercises/notebook.py",
+           "found.setdefault(task, []).append(text)", "found[task] = [text]",
+           T + "test_notebook.py::test_answers_are_found_by_their_metadata_wherever_they_stand"),
+    Mutant("a student's file is written over", "minilm/cli_exercises.py",
+           'if path.exists() and name == "exercises":', 'if path.exists() and name == "solutions":',
+           "tests/test_cli_exercises.py::test_a_notebook_as_an_answer"),
+]  # fmt: skip
+
 MUTANTS = [
     *ENGINE,
     *OPS,
@@ -1203,4 +1243,5 @@ MUTANTS = [
     *COMMAND_LINE,
     *BOOK,
     *CLASSIC,
+    *RUNNER,
 ]

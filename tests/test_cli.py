@@ -478,9 +478,11 @@ def test_environments(trained, tmp_path, environment, command):
 @pytest.mark.parametrize("columns", [80, 60])
 @pytest.mark.parametrize("command", [
     "", "--help", "train --help", "generate --help", "data", "data --help", "data list", "data list --help", "data show --help",
-    "data get --help", "book --help", "doctor", "doctor --help", "train", "resume", *(f"data show {name}" for name in TABLE)])  # fmt: skip
+    "data get --help", "book --help", "doctor", "doctor --help", "exercises", "exercises --help", "check --help",
+    "hint --help", "progress --help", "train", "resume", *(f"data show {name}" for name in TABLE)])  # fmt: skip
 def test_no_line_is_wider_than_the_terminal(trained, tmp_path, capsys, monkeypatch, command, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("MINILM_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     words = command.split()
     if command == "train":
@@ -515,7 +517,7 @@ def test_the_progress_bar_keeps_its_room(width, expected):
     assert width in (None, 40) or width - len(bar) - len(expected) >= 4
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["generate"], ["data"], ["doctor"]])
+@pytest.mark.parametrize("command", [[], ["train"], ["generate"], ["data"], ["doctor"], ["exercises"], ["check"]])
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as info:
         main([*command, "--help"])

@@ -49,7 +49,8 @@ NEAR = ["trian", "chra", "cpuu", "defalt", "python-dosc"]
 VALUES = [*NUMBERS, *PATHS, *TEXTS, *NEAR]
 TINY = ["--data", "{text}", "--out", "{out}", "--quiet", *FLAGS, "--steps", "1"]
 BASIS = {"train": ["train", *TINY], "generate": ["generate", "{run}", "--tokens", "2", "--device", "cpu"], "data show": ["data", "show"],
-         "data get": ["data", "get"], "data list": ["data", "list"], "book": ["book"], "doctor": ["doctor"]}  # fmt: skip
+         "data get": ["data", "get"], "data list": ["data", "list"], "book": ["book"], "doctor": ["doctor"],
+         "exercises": ["exercises"], "check": ["check", "4.9"], "hint": ["hint", "4.9"], "progress": ["progress"]}  # fmt: skip
 
 
 def leaves(p, name=""):
@@ -122,6 +123,7 @@ def bounded(monkeypatch, tmp_path):
     monkeypatch.setattr(launch, "trust", lambda notebooks: None)
     monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: name)
     monkeypatch.setitem(launch.open_book.__kwdefaults__, "run", lambda command, cwd: argparse.Namespace(returncode=0))
+    monkeypatch.setenv("MINILM_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     return computed.clear
 
@@ -176,6 +178,7 @@ def sweep(command, option, positional, places, values, bounded, tmp_path):
         value = template.format(**filled) if "{tmp}" in template else template
         basis = ["train"] if option == "--resume" else [word.format(**filled) for word in BASIS[command]]
         if positional:
+            basis = ["hint"] if command == "hint" else basis
             arguments = [*(word for word in basis if word != str(places["run"])), "--", value]
         else:
             arguments = [*basis, f"{option}={value}"]
@@ -216,5 +219,7 @@ def test_a_misspelt_option_is_guessed(command, option):
 
 
 def test_the_table_reaches_every_kind_of_command():
-    assert {name for name, _, _ in CASES} == {"train", "generate", "data show", "data get", "book"}
+    assert {name for name, _, _ in CASES} == {
+        "train", "generate", "data show", "data get", "book", "exercises", "check", "hint", "progress",
+    }  # fmt: skip
     assert len(CASES) * len(VALUES) > 2000

@@ -1,0 +1,30 @@
+"""Chooses among the causes: what went wrong in running comes first, then a known wrong answer, then a general relation."""
+
+from __future__ import annotations
+
+from minilm.exercises.causes import mutations, relations, running, wrong_answers
+from minilm.exercises.task import Task
+from minilm.exercises.verdict import SHOWN, Cause, Outcome
+
+
+def diagnose(task: Task, outcomes: list[Outcome], seed: int | None = None, text: str | None = None) -> list[Cause]:
+    """The causes that fit, the likeliest first; empty where none does."""
+    if all(outcome.passed for outcome in outcomes):
+        return []
+    stopped = running.ran_into(task, outcomes, text)
+    if stopped and stopped[0].confidence >= SHOWN:
+        return stopped
+    known = wrong_answers.known(task, outcomes, seed)
+    related = relations.related(task, outcomes)
+    if known and known[0].confidence >= SHOWN:
+        return _without_twins([*known, *related])
+    changed = mutations.changed(task, outcomes, seed)
+    return _without_twins(sorted([*related, *changed, *known, *stopped], key=lambda cause: -cause.confidence))
+
+
+def _without_twins(causes: list[Cause]) -> list[Cause]:
+    """Each name once."""
+    first: dict[str, Cause] = {}
+    for cause in causes:
+        first.setdefault(cause.name, cause)
+    return list(first.values())

@@ -1,0 +1,62 @@
+"""Wrong answers that the grader does not know, with the cause that a teacher would give: how often is it right?
+
+`python -m tests.exercises.unseen` prints them all, each with the cause that the grader gave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from minilm.exercises.grade import Result, grade
+from minilm.exercises.run import Answer
+from minilm.exercises.task import Task
+from minilm.exercises.verdict import SHOWN
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A wrong answer.
+
+    Attributes:
+        task: the exercise.
+        what: what the student did.
+        causes: names that are right.
+        text: the answer; or else the solution with `edits` made in it.
+        edits: pairs of a fragment of the solution and what takes its place.
+    """
+
+    task: Task
+    what: str
+    causes: tuple[str, ...]
+    text: str = ""
+    edits: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def answer(self) -> Answer:
+        if self.text:
+            return Answer(self.text)
+        text = self.task.solution
+        for old, new in self.edits:
+            assert text.count(old) == 1, f"{self.task.id}: {old!r} occurs {text.count(old)} times"
+            text = text.replace(old, new)
+        return Answer(text)
+
+
+@dataclass
+class Judged:
+    """An unseen answer, and what the grader said."""
+
+    unseen: Unseen
+    result: Result
+
+    @property
+    def verdict(self) -> str:
+        """ "right", "wrong" or "not given"."""
+        cause = self.result.cause
+        if cause is None or cause.confidence < SHOWN:
+            return "not given"
+        return "right" if set(cause.name.split(" + ")) & set(self.unseen.causes) else "wrong"
+
+
+def judged(unseen: list[Unseen]) -> list[Judged]:
+    return [Judged(u, grade(u.task, u.answer)) for u in unseen]

@@ -1,0 +1,84 @@
+"""Wrong answers to the book's own exercises. Those that a task knows are not among them."""
+
+from __future__ import annotations
+
+from minilm.exercises import tasks
+from minilm.exercises.task import Task
+from tests.exercises.unseen import Unseen
+
+Entry = tuple[str, str, tuple[str, ...], "str | tuple[tuple[str, str], ...]"]
+SUM = ("sum-for-mean", "gradient-not-divided-by-batch", "divisor forgotten")
+AXIS = ("wrong-axis", "softmax-over-wrong-axis", "norm-over-the-batch")
+
+ENTRIES: tuple[Entry, ...] = (
+    ("1.2", "surprise, not perplexity", ("perplexity-without-exp", "exponent forgotten"),
+     (("float(np.exp(-np.mean(np.log(p))))", "float(-np.mean(np.log(p)))"),)),
+    ("1.2", "the two exchanged", ("returned in another order",),
+     (("return perplexity(forward), perplexity(backward)", "return perplexity(backward), perplexity(forward)"),)),
+    ("1.3", "the sign", ("sign", "cross-entropy-sign"), (("np.log(share / q)", "np.log(q / share)"),)),
+    ("1.5", "the rate twice", ("factor of an input", "a factor too many"), (("lr * grad", "lr * lr * grad"),)),
+    ("1.6", "no table of positions", ("summand forgotten",), (("(vocabulary + positions) * d", "vocabulary * d"),)),
+    ("1.8", "largest in place of smallest", ("max for min",),
+     (("hashes[:, a].min(axis=1)", "hashes[:, a].max(axis=1)"), ("hashes[:, b].min(axis=1)", "hashes[:, b].max(axis=1)"))),
+    ("1.10", "columns sum to one", AXIS,
+     (("N.sum(axis=1, keepdims=True)", "N.sum(axis=0, keepdims=True)"),)),
+    ("1.12", "float64 in the middle", ("float64-from-float32",), (("np.zeros_like(W)", "np.zeros(W.shape)"),)),
+    ("1.13", "one character too few", ("off by one", "n-minus-one-for-n"), (("bits / characters", "bits / (characters - 1)"),)),
+    ("2.1", "printed", ("print-instead-of-return",),
+     "def count(sizes):\n    total = 0\n    for i in range(len(sizes) - 1):\n        total += (sizes[i] + 1) * sizes[i + 1]\n    print(total)\n"),
+    ("2.1", "an index too far", ("index out of range",),
+     "def count(sizes):\n    total = 0\n    for i in range(len(sizes)):\n        total += sizes[i] * sizes[i + 1] + sizes[i + 1]\n    return total\n"),
+    ("2.2", "the square forgotten", ("tanh-derivative-without-square",), "def tanh_and_slope(z):\n    a = np.tanh(z)\n    return a, 1 - a\n"),
+    ("2.3", "a row of weights, not a column", ("keepdims-forgotten", "other shape"), (("np.ones((3, 1))", "np.ones(3)"),)),
+    ("2.11", "downhill taken twice", ("sign", "update-with-plus"), (("return p - self.lr * self.b", "return p + self.lr * self.b"),)),
+    ("2.12", "the root is missing", ("root forgotten",), (("(np.sqrt(v_hat) + self.eps)", "(v_hat + self.eps)"),)),
+    ("2.14", "no pi", ("factor forgotten",), (("math.cos(math.pi * share)", "math.cos(share)"),)),
+    ("2.19", "not divided by the norm", ("divisor forgotten", "factor per row", "factor forgotten"), (("g *= max_norm / norm", "g *= max_norm"),)),
+    ("2.20", "in percent", ("constant factor",), (("return right / rows", "return 100 * right / rows"),)),
+    ("2.21", "n - 1", ("n-minus-one-for-n", "n-for-n-minus-one", "unbiased-variance"), (("seen.std(axis=0)", "seen.std(axis=0, ddof=1)"),)),
+    ("3.4", "dW1 transposed", ("transposed-result",), (("return D1.T @ X,", "return X.T @ D1,"),)),
+    ("3.9", "without the half", ("factor two", "divisor forgotten"), ((".sum() / 2", ".sum()"),)),
+    ("3.10", "a list comprehension", ("float64-from-float32", "TypeError", "wrong type"),
+     "import math\n\ndef sigmoid(z):\n    def one(t):\n        return 1 / (1 + math.exp(-t)) if t >= 0 else math.exp(t) / (1 + math.exp(t))\n"
+     "    return np.array([one(t) for t in z.ravel()]).reshape(z.shape)\n"),
+    ("3.13", "the bias as a row", ("keepdims-forgotten",), (("D.sum(axis=0)", "D.sum(axis=0, keepdims=True)"),)),
+    ("3.13", "W first", ("returned in another order",), (("return A_bar, W_bar, b_bar", "return W_bar, A_bar, b_bar"),)),
+    ("3.13", "W @ D", ("shapes of a product", "products-swapped-in-backward"), (("A_bar = D @ W", "A_bar = W @ D"),)),
+    ("3.16", "a mean for the bias", ("mean-for-sum", "mean-over-the-batch"), (("z_bar.sum(axis=0)", "z_bar.mean(axis=0)"),)),
+    ("4.9", "sums in place of means", SUM, (("along = (g * x_hat).mean(axis=1, keepdims=True)", "along = (g * x_hat).sum(axis=1, keepdims=True)"),)),
+    ("4.11", "the exponent turned", ("sign",), (("np.exp(M - new)", "np.exp(new - M)"),)),
+    ("4.12", "divided by the largest", ("max for sum", "not normalized"),
+     (("return e / e.sum(axis=axis, keepdims=True)", "return e / e.max(axis=axis, keepdims=True)"),)),
+    ("4.13", "brackets", ("brackets", "factor forgotten"), (("p * (p_bar - mean)", "p * p_bar - mean"),)),
+    ("4.17", "the mean of everything", AXIS, (("centered = x - x.mean(axis=-1, keepdims=True)", "centered = x - x.mean()"),)),
+    ("4.18", "the weight forgotten", ("factor forgotten", "local-derivative-only"), (("return w * x_hat,", "return x_hat,"),)),
+    ("4.19", "weights first", ("returned in another order",), (("return P @ V, P", "return P, P @ V"),)),
+    ("4.19", "keys for values", ("argument-ignored", "name-shadowed", "wrong variable"), (("return P @ V, P", "return P @ K, P"),)),
+    ("4.24", "a base of 1000", ("constant",), (("10000.0", "1000.0"),)),
+    ("4.24", "degrees", ("unit", "factor of a constant"), (("np.sin(angles)", "np.sin(np.deg2rad(angles))"), ("np.cos(angles)", "np.cos(np.deg2rad(angles))"))),
+    ("5.9", "the rarest pair", ("sign", "max for min", "min for max"), (("(-counts[pair], pair)", "(counts[pair], pair)"),)),
+    ("5.14", "the sum over the batch", AXIS, (("e / e.sum(axis=1, keepdims=True)", "e / e.sum(axis=0, keepdims=True)"),)),
+    ("5.23", "six axes", ("other shape",), (("return windows.reshape(N * rows * columns, C * k * k)", "return windows"),)),
+    ("5.28", "a list", ("wrong type",), (("return np.array(curve)", "return curve"),)),
+    ("5.29", "a decimal logarithm", ("log base", "constant factor"), (("np.log(2)", "np.log(10)"),)),
+    ("5.17", "nothing returned", ("none-returned",), "def draw(p, u):\n    c = np.cumsum(p, axis=1)\n    i = (c <= u[:, None]).sum(axis=1)\n    np.minimum(i, p.shape[1] - 1)\n"),
+    ("5.13", "starts too early", ("off by one", "window-off-by-one", "off-by-one-shift"), (("ids[places + 1]", "ids[places + 2]"),)),
+)  # fmt: skip
+
+
+def there(id: str) -> Task | None:
+    """The task of this id; None while its chapter has none of that number."""
+    try:
+        return tasks.find(id)
+    except (KeyError, ModuleNotFoundError):
+        return None
+
+
+def unseen() -> list[Unseen]:
+    found = []
+    for id, what, causes, answer in ENTRIES:
+        task = there(id)
+        if task is not None:
+            text, edits = (answer, ()) if isinstance(answer, str) else ("", answer)
+            found.append(Unseen(task, what, causes, text, edits))
+    return found
