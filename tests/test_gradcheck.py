@@ -43,6 +43,12 @@ def test_right_gradients_pass():
     assert gradcheck(lambda a: a.exp().sum(), x(30, 30), directions=5)
 
 
+def test_the_difference_is_central():
+    """At the bottom of a steep valley a one-sided difference is off by half the step times the curvature."""
+    at_the_bottom = ml.tensor([0.0], dtype="float64", requires_grad=True)
+    assert gradcheck(lambda a: 1000.0 * a * a, at_the_bottom)
+
+
 def test_message_names_input_element_values_and_ratio():
     text = message(Broken(lambda a: a**2, lambda g, y, a: 3 * a * g), x(2, 3).named("weights"))
     for part in (

@@ -227,6 +227,12 @@ def test_a_state_that_does_not_fit_changes_nothing(changes, message):
     assert data.state_dict() == state
 
 
+def test_an_input_keeps_its_target():
+    x = np.arange(20)
+    for inputs, targets in DataLoader((x, 10 * x), 7, shuffle=True):
+        np.testing.assert_array_equal(targets, 10 * inputs)
+
+
 def test_array_dataset_items():
     assert ArrayDataset(np.arange(3))[1] == 1
     assert ArrayDataset(np.arange(3), np.arange(3) * 10)[1] == (1, 10)

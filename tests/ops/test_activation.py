@@ -102,6 +102,12 @@ def test_small_probabilities_keep_their_digits(dtype):
     np.testing.assert_allclose(value(softplus, [-80.0], dtype), [math.exp(-80)], rtol=1e-5)
 
 
+@pytest.mark.parametrize(("dtype", "x"), [(np.float32, -89.0), (np.float64, -712.0)])
+def test_a_probability_does_not_vanish_before_its_dtype_ends(dtype, x):
+    """1 / (1 + exp(-x)) is 0 there already, since exp(-x) is infinite."""
+    np.testing.assert_allclose(value(sigmoid, [x], dtype), [math.exp(x)], rtol=1e-3)
+
+
 @given(st.floats(-30, 30), st.floats(0.1, 5.0))
 def test_identities(x, beta):
     np.testing.assert_allclose(value(sigmoid, [x]) + value(sigmoid, [-x]), 1.0, rtol=1e-14)

@@ -6,42 +6,46 @@ own proof that its tests find them (tests/mutants.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from minilm.exercises.bugs import (
+    attention,
+    data,
+    gradients,
+    losses,
+    normalization,
+    numbers,
+    optimizers,
+    python,
+    reductions,
+    shapes,
+    text,
+    training,
+)
+from minilm.exercises.bugs.record import Bug
 
+__all__ = ["FAMILIES", "LIBRARY", "Bug", "find"]
 
-@dataclass(frozen=True)
-class Bug:
-    """A mistake that people make again and again.
+_FILES = (
+    gradients,
+    reductions,
+    shapes,
+    losses,
+    normalization,
+    attention,
+    optimizers,
+    data,
+    text,
+    numbers,
+    training,
+    python,
+)
 
-    Attributes:
-        name: a short name in words, with hyphens: "sum-for-mean".
-        title: the bug in one line.
-        why: what happened, and why it is wrong, in one or two sentences.
-        right, wrong: the line as it should be, and with the bug.
-        shows: how it shows: what a reader sees in the numbers.
-        look: what to look at when it is suspected.
-        family: "gradients", "reductions", "shapes", "softmax and losses", "normalization", "attention", "optimizers", "data", "text",
-            "numbers", "training" or "Python".
-        file, old, new: the same bug in the engine: a file of minilm/, a fragment that occurs once in it, and what takes its place.
-    """
+FAMILIES: dict[str, tuple[Bug, ...]] = {file.BUGS[0].family: file.BUGS for file in _FILES}
+"""The bugs of each family, in the order in which they are best read."""
 
-    name: str
-    title: str
-    why: str
-    right: str
-    wrong: str
-    shows: str
-    look: str
-    family: str
-    file: str = ""
-    old: str = ""
-    new: str = ""
-
-
-LIBRARY: dict[str, Bug] = {}
-"""The bugs, by name."""
+LIBRARY: dict[str, Bug] = {bug.name: bug for bugs in FAMILIES.values() for bug in bugs}
+"""All bugs, by name."""
 
 
 def find(name: str) -> Bug | None:
-    """The bug of this name; None where the library has none."""
+    """The bug of this name, or None."""
     return LIBRARY.get(name)
