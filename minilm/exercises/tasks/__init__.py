@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import importlib
+import pkgutil
 from collections.abc import Iterator
 
 from minilm.exercises.task import Task
 from minilm.terminal import did_you_mean
 
-CHAPTERS = (1, 2, 3, 4, 5)
+CHAPTERS = tuple(sorted(int(m.name[7:]) for m in pkgutil.iter_modules(__path__) if m.name.startswith("chapter")))
 
 
 @functools.cache
@@ -20,7 +21,7 @@ def of_chapter(chapter: int) -> tuple[Task, ...]:
         KeyError: there is no such chapter, or it has no tasks.
     """
     if chapter not in CHAPTERS:
-        raise KeyError(f"chapter {chapter} has no exercises; chapters {CHAPTERS[0]} to {CHAPTERS[-1]} have.")
+        raise KeyError(f"chapter {chapter} has no exercises; there are some of {', '.join(map(str, CHAPTERS))}.")
     module = importlib.import_module(f"minilm.exercises.tasks.chapter{chapter}")
     return tuple(sorted(module.TASKS, key=lambda task: task.number))
 
