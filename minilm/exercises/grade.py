@@ -2,117 +2,87 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
-from minilm.exercises import run
+from minilm.exercises import message, run
+from minilm.exercises.causes import diagnose
+from minilm.exercises.causes.running import unable
 from minilm.exercises.code import solution_of
-from minilm.exercises.compare import Difference, difference
+from minilm.exercises.compare import difference
 from minilm.exercises.perform import Ran, Trouble, perform
 from minilm.exercises.task import Task, Test
+from minilm.exercises.verdict import Cause, Outcome, Verdict
+
+__all__ = ["Cause", "Outcome", "Result", "grade", "judge"]
 
 
-@dataclass
-class Cause:
-    """Why an answer is wrong, as far as the evidence goes.
+class Result(Verdict):
+    """What the grader found, with its faces: text in a terminal, HTML in a notebook, JSON for a program."""
 
-    Attributes:
-        name: a word for statistics: a name in the library of bugs, or one of the general relations such as "factor of a size".
-        source: "running", "wrong answer" or "relation".
-        says: what went wrong, in one sentence.
-        evidence: what shows it, with numbers.
-        look: what to look at.
-        confidence: from 0 to 1: the share of such findings that are right (measured on wrong answers of all kinds).
-    """
+    def __str__(self) -> str:
+        return message.text(self)
 
-    name: str
-    source: str
-    says: str
-    evidence: str
-    look: str = ""
-    confidence: float = 0.5
+    def __repr__(self) -> str:
+        return message.text(self)
 
+    def _repr_html_(self) -> str:
+        return message.html(self)
 
-@dataclass
-class Outcome:
-    """One test: what was asked, expected and given.
+    def more(self) -> str:
+        """The message with the causes that are less likely."""
+        return message.text(self, more=True)
 
-    Attributes:
-        test, inputs: the question.
-        expected: the solution's result.
-        ran: what the answer did.
-        difference: None where it is right.
-        fault: "" or what is wrong though the values are right: "an input was changed", "the result is a view of an input".
-    """
-
-    test: Test
-    inputs: tuple[Any, ...]
-    expected: Any
-    ran: Ran
-    difference: Difference | None = None
-    fault: str = ""
-
-    @property
-    def passed(self) -> bool:
-        return self.ran.trouble is None and self.difference is None and not self.fault
-
-    @property
-    def points(self) -> int:
-        return self.test.points if self.passed else 0
+    def to_json(self) -> str:
+        """Everything that was found, as JSON."""
+        return message.to_json(self)
 
 
-@dataclass
-class Result:
-    """What the grader found.
-
-    Attributes:
-        task: the exercise.
-        outcomes: one per test, in the order of the task; empty where the answer could not be run at all.
-        trouble: why it could not be run.
-        causes: the likeliest first; one is shown.
-        kills: for "write the test": name of each bug -> whether the student's test found it.
-    """
-
-    task: Task
-    outcomes: list[Outcome] = field(default_factory=list)
-    trouble: Trouble | None = None
-    causes: list[Cause] = field(default_factory=list)
-    kills: dict[str, bool] = field(default_factory=dict)
-
-    @property
-    def points(self) -> int:
-        return sum(self.kills.values()) if self.task.kind == "write the test" else sum(o.points for o in self.outcomes)
-
-    @property
-    def passed(self) -> bool:
-        return self.task.graded and self.points == self.task.points
-
-
-def grade(task: Task, answer: run.Answer, seed: int | None = None) -> Result:
+def grade(task: Task, answer: run.Answer, seed: int | None = None, hidden: bool = True) -> Result:
     """Grades an answer, in a process of its own.
 
     Args:
         seed: draws the numbers of the statement and the inputs of the tests; None for those who learn alone.
+        hidden: whether the hidden tests are asked, too. Without them the result says that they wait.
     """
-    rans = run.run(task, answer, seed)
-    return Result(task, trouble=rans) if isinstance(rans, Trouble) else judge(task, rans, seed)
+    asked = task if hidden else replace(task, tests=tuple(test for test in task.tests if not test.hidden))
+    rans = run.run(asked, answer, seed)
+    if isinstance(rans, Trouble):
+        return Result(task, trouble=rans, causes=unable(task, rans, answer.text))
+    result = judge(asked, rans, seed, answer.text)
+    result.task, result.waiting = task, task.points - asked.points
+    return result
 
 
-def judge(task: Task, rans: list[Ran], seed: int | None = None) -> Result:
-    """The result, from what the answer did."""
-    expected = [ran.value for ran in perform(task, solution_of(task, seed), seed)]
+def judge(task: Task, rans: list[Ran], seed: int | None = None, text: str | None = None) -> Result:
+    """The result, from what the answer did.
+
+    Args:
+        text: the answer, where it is text: names in it can be told.
+    """
+    right = perform(task, solution_of(task, seed), seed)
     outcomes = [
-        _outcome(test, inputs, right, ran)
-        for (test, inputs), right, ran in zip(task.cases(seed), expected, rans, strict=True)
+        _outcome(test, inputs, expected, ran)
+        for (test, inputs), expected, ran in zip(task.cases(seed), right, rans, strict=True)
     ]
-    return Result(task, outcomes)
+    return Result(task, outcomes, causes=diagnose(task, outcomes, seed, text))
 
 
-def _outcome(test: Test, inputs: tuple[Any, ...], expected: Any, ran: Ran) -> Outcome:
-    found = None if ran.trouble else difference(test, expected, ran.value)
+def _outcome(test: Test, inputs: tuple[Any, ...], right: Ran, ran: Ran) -> Outcome:
+    found = None if ran.trouble else difference(test, right.value, ran.value)
     fault = ""
+    if ran.trouble is None and found is None:
+        fault = _fault(test, right, ran)
+    return Outcome(test, inputs, right.value, ran, found, fault)
+
+
+def _fault(test: Test, right: Ran, ran: Ran) -> str:
+    """What is wrong though the values are right."""
     if test.unchanged and ran.changed:
-        fault = "an input was changed"
-    elif test.fresh and ran.shares:
-        fault = "the result is a view of an input"
-    return Outcome(test, inputs, expected, ran, found, fault)
+        return "an input was changed"
+    if test.fresh and ran.shares:
+        return "the result is a view of an input"
+    steady = difference(test, right.value, right.again) is None
+    if steady and difference(test, right.value, ran.again) is not None:
+        return "the same call gives something else the second time"
+    return ""

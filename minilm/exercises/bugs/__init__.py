@@ -36,3 +36,12 @@ class Bug:
     file: str = ""
     old: str = ""
     new: str = ""
+
+
+LIBRARY: dict[str, Bug] = {}
+"""The bugs, by name."""
+
+
+def find(name: str) -> Bug | None:
+    """The bug of this name; None where the library has none."""
+    return LIBRARY.get(name)
