@@ -1,6 +1,6 @@
 """The tasks of chapter 4, mathematics."""
 
 from minilm.exercises.task import Task
-from minilm.exercises.tasks.chapter4.norms import LAYER_NORM_BACKWARD
+from minilm.exercises.tasks.chapter4 import losses, norms, softmax
 
-TASKS: tuple[Task, ...] = (LAYER_NORM_BACKWARD,)
+TASKS: tuple[Task, ...] = (*softmax.TASKS, *losses.TASKS, *norms.TASKS)
