@@ -1,4 +1,4 @@
-"""The command line: ``minilm train``, ``generate``, ``data``, ``book``, ``doctor``."""
+"""The command line: ``minilm train``, ``generate``, ``data``, ``book``, ``classroom``, ``doctor``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minilm import cli_classroom, terminal
 from minilm import options as kinds
-from minilm import terminal
 from minilm.options import Parser, UsageError
 from minilm.terminal import did_you_mean, say
 
@@ -122,6 +122,7 @@ def parser() -> Parser:
     _generate_parser(commands)
     _data_parser(commands)
     _book_parser(commands)
+    cli_classroom.add_parser(commands)
     doctor = commands.add_parser("doctor", help="print what is installed, and which devices can be used")
     doctor.set_defaults(command=run_doctor)
     return top

@@ -86,7 +86,8 @@ def mark(
             records[task.id] = record
             if question is not None and question["key"] not in journal.known:
                 questions[question["key"]] = question
-        marked.append(Marked(one.student, records, list(one.notes), moodle=one.moodle))
+        notes = one.notes if one.files else ["nothing was handed in."]
+        marked.append(Marked(one.student, records, list(notes), moodle=one.moodle))
     known = len({r["key"] for m in marked for r in m.records.values() if r.get("key")}) - len(questions)
     total = known + len(questions)
     progress(known, total)
@@ -267,8 +268,7 @@ def table(course: Course, marked: Sequence[Marked]) -> list[list[Any]]:
         ]
         late = "" if one.hours_late is None else one.hours_late
         reasons = [f"{id}: {r['reason']}" for id, r in one.records.items() if r["status"] == "failed"]
-        nothing = ["nothing was handed in."] if all(r["status"] == "missing" for r in one.records.values()) else []
-        notes = " ".join([*nothing, *one.notes, *reasons])
+        notes = " ".join([*one.notes, *reasons])
         rows.append(
             [one.student.id, one.student.name, *cells, number(one.raw), one.of, late, number(one.points), notes]
         )

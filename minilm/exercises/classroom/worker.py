@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from minilm.exercises import message
 from minilm.exercises.classroom.course import find
 from minilm.exercises.grade import Result, grade
-from minilm.exercises.run import Answer
+from minilm.exercises.run import Answer, Limits, Way
 from minilm.exercises.task import Task
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
@@ -41,14 +42,18 @@ def main() -> None:
 def graded(question: dict[str, Any]) -> dict[str, Any]:
     """The record of one answer."""
     task = find(question["task"], Path(question["own"]) if question["own"] else None)
-    return record_of(grade(task, Answer(text=question["text"]), question["seed"]))
+    limits = Limits(total=question["time"], memory=question["memory"] << 20)
+    way: Way | None = (
+        "fork" if hasattr(os, "fork") and sys.platform != "darwin" else None
+    )  # this process is clean, and has one thread
+    return record_of(grade(task, Answer(text=question["text"]), question["seed"], limits=limits, way=way))
 
 
 def record_of(result: Result) -> dict[str, Any]:
     """What is kept of a result: points, tests, the cause, the message; nothing that differs from run to run."""
     task = result.task
     trouble = result.trouble or next((o.ran.trouble for o in result.outcomes if o.ran.trouble), None)
-    cause = result.causes[0] if result.causes and not result.passed else None
+    cause = result.cause if not result.passed else None
     return {
         "status": "graded",
         "points": result.points,
@@ -61,7 +66,7 @@ def record_of(result: Result) -> dict[str, Any]:
         "trouble": None if trouble is None else {
             "kind": trouble.kind, "message": steady(trouble.message), "line": list(trouble.line) if trouble.line else None,
         },
-        "message": steady(_message(result)),
+        "message": steady(message.text(result)),
     }  # fmt: skip
 
 
@@ -77,13 +82,6 @@ def _tests(result: Result) -> list[dict[str, Any]]:
         {"name": test.name, "points": got, "of": test.points, "hidden": test.hidden}
         for test, got in zip(task.tests, points, strict=True)
     ]
-
-
-def _message(result: Result) -> str:
-    """The grader's message, as a student reads it."""
-    from minilm.exercises import message
-
-    return str(message.text(result))
 
 
 def steady(text: str) -> str:

@@ -111,7 +111,7 @@ class _Worker(threading.Thread):
 
 def _started() -> subprocess.Popen[str]:
     # One thread each, since there are as many processes as cores; sets and dicts in the same order in each.
-    threads = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return subprocess.Popen(
         [sys.executable, "-m", "minilm.exercises.classroom.worker"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8",
