@@ -83,6 +83,7 @@ def _jobs(p: Any) -> None:
 
 def _grade_parsers(classroom: Any) -> None:
     above = kinds.number("a number above 0", lambda x: x > 0)
+    again = "An interrupted run goes on with the same command."
     for name, text, run in (
         ("grade", "grade all submissions", run_grade),
         ("regrade", "grade again what a mended test can have changed, and list who has other points", run_regrade),
@@ -90,7 +91,7 @@ def _grade_parsers(classroom: Any) -> None:
         p = classroom.add_parser(
             name,
             help=text,
-            description=f"{text[0].upper()}{text[1:]}. An interrupted run goes on with the same command.",
+            description=f"{text.capitalize()}. {again}",
         )
         p.set_defaults(command=run)
         p.add_argument(
@@ -149,7 +150,7 @@ def _report_parsers(classroom: Any) -> None:
     p.add_argument(
         "--cause", type=kinds.some_text, required=True, metavar="NAME", help="as in the report: sum-for-mean"
     )
-    p.add_argument("--task", type=kinds.some_text, default="", metavar="ID", help="only in this task")
+    p.add_argument("--task", type=kinds.some_text, metavar="ID", help="only in this task")
     p = classroom.add_parser("export", help="files for Canvas, Moodle or Gradescope")
     p.set_defaults(command=run_export)
     p.add_argument("grades", type=kinds.path, metavar="GRADES", help="the table that `grade` wrote")
@@ -158,9 +159,7 @@ def _report_parsers(classroom: Any) -> None:
     p.add_argument(
         "--out", type=kinds.path, required=True, metavar="PATH", help="a new file; for Gradescope a new folder"
     )
-    p.add_argument(
-        "--assignment", type=kinds.some_text, default="", metavar="NAME", help="its name there (default: the course's)"
-    )
+    p.add_argument("--assignment", type=kinds.some_text, metavar="NAME", help="its name there (default: the course's)")
     p.add_argument("--release", type=kinds.path, metavar="FOLDER", help="the released course, for its roster")
 
 
@@ -319,7 +318,7 @@ def run_comment(options: argparse.Namespace) -> int:
     from minilm.exercises.classroom import comments, marking
 
     reached = comments.add(
-        options.grades, marking.read_results(options.grades), options.cause, options.text, options.task
+        options.grades, marking.read_results(options.grades), options.cause, options.text, options.task or ""
     )
     say(f"The comment on {options.cause} reaches {reached} students. `minilm classroom report` shows it.")
     return 0

@@ -8,6 +8,7 @@ from typing import Any
 from minilm.exercises import message, run
 from minilm.exercises.causes import diagnose
 from minilm.exercises.causes.running import unable
+from minilm.exercises.child import Limits
 from minilm.exercises.code import solution_of
 from minilm.exercises.compare import difference
 from minilm.exercises.perform import Ran, Trouble, perform
@@ -43,7 +44,7 @@ def grade(
     answer: run.Answer,
     seed: int | None = None,
     hidden: bool = True,
-    limits: run.Limits | None = None,
+    limits: Limits | None = None,
     way: run.Way | None = None,
 ) -> Result:
     """Grades an answer, in a process of its own.
@@ -64,7 +65,7 @@ def grade(
     return result
 
 
-def _kills(task: Task, answer: run.Answer, seed: int | None, limits: run.Limits | None, way: run.Way | None) -> Result:
+def _kills(task: Task, answer: run.Answer, seed: int | None, limits: Limits | None, way: run.Way | None) -> Result:
     """For "write the test": which wrong versions the student's test finds; none counts where it blames the right one."""
     rans = run.kills(task, answer, run.subjects_of(task), seed, limits, way=way)
     if isinstance(rans, Trouble):

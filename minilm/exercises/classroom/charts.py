@@ -23,12 +23,12 @@ def histogram(values: Sequence[float], of: float, label: str, bins: int = 10) ->
     full = bins * (width + 4)
     for place in range(0, bins + 1, 2):
         anchor = "start" if place == 0 else "end" if place == bins else "middle"
-        parts.append(
-            f'<text x="{place * (width + 4) - (2 if place else 0)}" y="{height + 32}" text-anchor="{anchor}">{of * place / bins:g}</text>'
-        )
+        left, tick = place * (width + 4) - (2 if place else 0), f"{of * place / bins:g}"
+        parts.append(f'<text x="{left}" y="{height + 32}" text-anchor="{anchor}">{tick}</text>')
     axis = f'<line class="axis" x1="0" x2="{full}" y1="{height + 16}" y2="{height + 16}"/>'
+    ends = [f"{of * place / bins:g}" for place in range(bins + 1)]
     described = ", ".join(
-        f"{count} from {of * i / bins:g} to {of * (i + 1) / bins:g}" for i, count in enumerate(counts) if count
+        f"{n} from {low} to {high}" for n, low, high in zip(counts, ends[:-1], ends[1:], strict=True) if n
     )
     return svg(f"{label}: {described or 'none'}", full, height + 38, "".join(parts) + axis)
 

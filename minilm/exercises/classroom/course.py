@@ -155,7 +155,7 @@ def read_roster(path: Path) -> tuple[Student, ...]:
     Raises:
         ValueError: an id is missing, occurs twice, or cannot name a folder.
     """
-    students = []
+    students: list[Student] = []
     for line, row in enumerate(read_table(path, ["id"], "roster"), start=2):
         id = row["id"]
         if not SAFE.fullmatch(id) or ".." in id:

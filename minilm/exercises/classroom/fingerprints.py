@@ -82,7 +82,7 @@ def _names(code: types.CodeType) -> set[str]:
 def _ours(function: Callable[..., Any]) -> bool:
     """Whether a function belongs to the tasks, and not to the engine or another library."""
     module = str(getattr(function, "__module__", ""))
-    return module.startswith("minilm.exercises.tasks") or module.startswith("own_tasks_")
+    return module.startswith(("minilm.exercises.tasks", "own_tasks_"))
 
 
 def _test(test: Test) -> str:

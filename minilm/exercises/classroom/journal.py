@@ -29,7 +29,7 @@ class Journal:
         self.known: dict[str, dict[str, Any]] = {}
         self.dropped = False
         whole = self._read() if path.exists() else 0
-        self._file = open(path, "ab", buffering=0)
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115  (closed by `close`, or at the end of a with)
         if self._file.tell() > whole:
             self._file.truncate(whole)
             self.dropped = True

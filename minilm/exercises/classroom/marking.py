@@ -121,15 +121,15 @@ def _begun(one: Submission, task: Task, course: Course, print_: str, limits: Lim
         "points": 0,
         "of": task.points,
         "tests": tests,
-        "reason": "no answer was handed in.",
+        "reason": "No answer was handed in.",
     }
     if text is None or not text.strip():
         return record, None
     record["sha256"] = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
     if not task.graded:
-        return {**record, "status": "to read", "reason": "read by a teacher.", "answer": text}, None
+        return {**record, "status": "to read", "reason": "A teacher reads it.", "answer": text}, None
     if _bare(text) == _bare(task.start):
-        return {**record, "status": "unchanged", "reason": "the answer is what was handed out."}, None
+        return {**record, "status": "unchanged", "reason": "The answer is what was handed out, unchanged."}, None
     seed = course.seed(one.student.id, task)
     asked = {"task": task.id, "text": text, "seed": seed, "time": limits.time, "memory": limits.memory}
     key = hashlib.sha256(json.dumps([print_, asked]).encode("utf-8")).hexdigest()

@@ -42,12 +42,16 @@ svg text {{ fill: var(--soft); font: 11px system-ui, sans-serif; }}
 .chart {{ width: 100%; max-width: 27rem; height: auto; }}
 .share {{ width: 6.5rem; height: .65rem; vertical-align: middle; }}
 .bar {{ fill: var(--bar); }} .rest {{ fill: var(--line); }} .axis {{ stroke: var(--soft); }}
-pre {{ background: var(--card); border-radius: .5rem; padding: .75rem; overflow-x: auto; font: .85rem/1.45 ui-monospace, Consolas, monospace; }}
+pre {{ background: var(--card); border-radius: .5rem; padding: .75rem; overflow-x: auto;
+  font: .85rem/1.45 ui-monospace, Consolas, monospace; }}
 .task {{ border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem; margin: .75rem 0; }}
+.task header b {{ white-space: nowrap; }}
 .task header {{ display: flex; gap: 1rem; justify-content: space-between; align-items: baseline; }}
 .good {{ color: var(--good); }} .bad {{ color: var(--bad); }}
 .comment {{ border-left: 4px solid var(--bar); padding: .1rem 0 .1rem .75rem; margin: .75rem 0; white-space: pre-line; }}
 summary {{ cursor: pointer; padding: .25rem 0; }}
+@media (max-width: 40rem) {{ pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }} .figures li {{ flex: 1 1 40%; }}
+  td {{ min-width: 4rem; }} td.n {{ min-width: 0; }} }}
 @media print {{ body {{ max-width: none; }} .task, tr {{ break-inside: avoid; }} details:not([open]) {{ display: none; }} }}
 """
 
@@ -87,16 +91,13 @@ def class_page(results: Results, comments: Comments) -> str:
         (f"{handed} of {len(students)}", "handed something in"),
         (f"{statistics.median(points):g}", f"median of {of} points"),
         (f"{statistics.fmean(points):.1f}", "mean"),
-        (
-            f"{statistics.quantiles(points, n=4)[0]:g} to {statistics.quantiles(points, n=4)[2]:g}"
-            if len(points) > 1
-            else "",
-            "the middle half",
-        ),
     ]
+    if len(points) > 1:
+        low, _, high = statistics.quantiles(points, n=4)
+        figures.append((f"{low:g} to {high:g}", "the middle half"))
     parts = [
         f"<h1>{name}</h1>",
-        '<ul class="figures">' + "".join(f"<li><b>{a}</b>{b}</li>" for a, b in figures if a) + "</ul>",
+        '<ul class="figures">' + "".join(f"<li><b>{a}</b>{b}</li>" for a, b in figures) + "</ul>",
         "<h2>Points</h2>" + histogram(points, of, "Students by points"),
         _waiting(students),
         _tasks_table(students, tasks),
@@ -130,7 +131,7 @@ def _tasks_table(students: Sequence[dict[str, Any]], tasks: dict[str, Any]) -> s
         whole = sum(r["points"] == r["of"] for r in records)
         causes = Counter(name for r in records if (name := cause_of(r))).most_common(1)
         often = f"{html.escape(causes[0][0])} ({causes[0][1]})" if causes else ""
-        share, of = _share(records), records[0]["of"] if records else ""
+        share, of = _share(records), records[0]["of"] if records else 0
         rate = bar(whole / len(records), f"{whole} of {len(records)} passed") if records else ""
         percent = f"{100 * whole / len(records):.0f} %" if records else "–"
         mean = f"{share * of:.1f} of {of}" if records else "–"
@@ -208,11 +209,12 @@ def _students_table(students: Sequence[dict[str, Any]], of: int) -> str:
     rows = []
     for s in sorted(students, key=lambda s: (s["name"].casefold(), s["student"])):
         answered = sum(r["status"] not in ("missing",) for r in s["tasks"].values())
-        late = "" if not s["hours_late"] else f"{s['hours_late']:g} h late, {s['raw']:g} before the rule"
-        notes = " ".join(filter(None, [late, *s["notes"]]))
+        late = f"{s['hours_late']:g} h late, {s['raw']:g} before the rule" if s["hours_late"] else ""
+        notes = html.escape(" ".join(filter(None, [late, *s["notes"]])))
+        share = bar(s["points"] / of if of else 0, f"{s['points']:g} of {of} points")
         rows.append(
             f'<tr><td>{_link(s)}</td><td class="n">{answered} of {len(s["tasks"])}</td><td class="n">{s["points"]:g}</td>'
-            f"<td>{bar(s['points'] / of if of else 0, f'{s['points']:g} of {of} points')}</td><td>{html.escape(notes)}</td></tr>"
+            f"<td>{share}</td><td>{notes}</td></tr>"
         )
     head = '<tr><th>Name</th><th class="n">Answers</th><th class="n">Points</th><th>Share</th><th>Notes</th></tr>'
     return f"<h2>Students</h2>{_scroll('Students', head, rows)}"
@@ -234,10 +236,12 @@ def _time(seconds: dict[str, dict[str, float]]) -> str:
             by_task[id].append(value)
     if not by_task:
         return ""
-    rows = [
-        f'<tr><td class="n">{html.escape(id)}</td><td class="n">{statistics.median(values):.2f}</td><td class="n">{max(values):.2f}</td></tr>'
-        for id, values in sorted(by_task.items(), key=lambda item: -max(item[1]))
-    ]
+    rows = []
+    for id, values in sorted(by_task.items(), key=lambda item: -max(item[1])):
+        middle, longest = statistics.median(values), max(values)
+        rows.append(
+            f'<tr><td class="n">{html.escape(id)}</td><td class="n">{middle:.2f}</td><td class="n">{longest:.2f}</td></tr>'
+        )
     head = '<tr><th class="n">Task</th><th class="n">Median (s)</th><th class="n">Longest (s)</th></tr>'
     return (
         f"<h2>Time that grading took</h2><details><summary>Per answer</summary>{_scroll('Time', head, rows)}</details>"

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from minilm.exercises.classroom.course import Course, document, find
 from minilm.exercises.classroom.release import proven
 from minilm.exercises.grade import Result, grade
@@ -116,11 +118,10 @@ def _cells(task: Task) -> list[dict[str, Any]]:
 
 
 def _literal(value: Any) -> str:
-    return (
-        f"np.array({value.tolist()!r}, dtype={str(value.dtype)!r})"
-        if hasattr(value, "tolist") and hasattr(value, "dtype")
-        else repr(value)
-    )
+    """A value as Python text."""
+    if isinstance(value, np.ndarray):
+        return f"np.array({value.tolist()!r}, dtype={value.dtype.name!r})"
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _markdown(text: str, id: str, grade: bool = False, solution: bool = False, points: int = 0) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from minilm.exercises import message
+from minilm.exercises.child import Limits
 from minilm.exercises.classroom.course import find
 from minilm.exercises.grade import Result, grade
-from minilm.exercises.run import Answer, Limits, Way
+from minilm.exercises.run import Answer, Way
 from minilm.exercises.task import Task
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
