@@ -48,7 +48,10 @@ def teach_solution() -> object:
 def test_the_points_that_nbgrader_exports_are_ours(tmp_path: Path) -> None:
     pytest.importorskip("nbgrader", reason="needs the extra `teach`")
     course = tmp_path / "course"
-    assert main(["classroom", "release", str(course), "--tasks", "4.9,1.1", "--course", "There and back", "--nbgrader"]) == 0
+    assert (
+        main(["classroom", "release", str(course), "--tasks", "4.9,1.1", "--course", "There and back", "--nbgrader"])
+        == 0
+    )
     nbgrader(course, "generate_assignment", teach.ASSIGNMENT)
     text = (course / "release" / teach.ASSIGNMENT / "chapter-4.ipynb").read_text(encoding="utf-8")
     assert "BEGIN" not in text
@@ -69,7 +72,9 @@ def test_the_points_that_nbgrader_exports_are_ours(tmp_path: Path) -> None:
     nbgrader(course, "export", "--to", "out.csv")
     with open(course / "out.csv", encoding="utf-8", newline="") as file:
         exported = {row["student_id"]: float(row["raw_score"]) for row in csv.DictReader(file)}
-    assert exported == {student: sum(points(tasks.find(id), a) for id, a in given.items()) for student, given in answers.items()}
+    assert exported == {
+        student: sum(points(tasks.find(id), a) for id, a in given.items()) for student, given in answers.items()
+    }
     assert exported["right"] > exported["half"] > exported["wrong"] == 0
 
 
@@ -81,7 +86,9 @@ def hand_in(course: Path, student: str, id: str, answer: str) -> None:
     """Puts an answer into the cell of the released notebook."""
     name = f"chapter-{id.partition('.')[0]}.ipynb"
     document = json.loads((course / "release" / teach.ASSIGNMENT / name).read_text(encoding="utf-8"))
-    cell = next(c for c in document["cells"] if c["metadata"]["nbgrader"]["grade_id"] == f"answer-{id.replace('.', '-')}")
+    cell = next(
+        c for c in document["cells"] if c["metadata"]["nbgrader"]["grade_id"] == f"answer-{id.replace('.', '-')}"
+    )
     cell["source"] = answer
     target = course / "submitted" / student / teach.ASSIGNMENT / name
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -89,9 +96,15 @@ def hand_in(course: Path, student: str, id: str, answer: str) -> None:
 
 
 def nbgrader(course: Path, *arguments: str) -> None:
-    beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # nbgrader starts `alembic` by its name
+    beside = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ["PATH"]]
+    )  # nbgrader starts `alembic` by its name
     home = {"PATH": beside, "JUPYTER_CONFIG_DIR": str(course / ".jupyter"), "IPYTHONDIR": str(course / ".ipython")}
     done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments], cwd=course, capture_output=True, text=True, env={**os.environ, **home}
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=course,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **home},
     )
     assert done.returncode == 0, done.stdout + done.stderr
