@@ -20,7 +20,10 @@ TASKS = (
     Task(
         id="4.99", title="Twice", kind="code", minutes=10, difficulty=1, practises="a product", statement="Write `twice(x)`.",
         name="twice", stub={stub!r}, solution={solution!r},
-        tests=(Test("a number", lambda rng: (float(rng.standard_normal()),)), Test("an array", lambda rng: (rng.standard_normal(3),))),
+        tests=(
+            Test("a number", lambda rng: (float(rng.standard_normal()),)),
+            Test("an array", lambda rng: (rng.standard_normal(3),)),
+        ),
     ),
 )
 """
