@@ -108,7 +108,12 @@ def copy_sources(language: str, target: Path) -> None:
     text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", index.read_text(encoding="utf-8"))
     toctree = "\n".join(["```{toctree}", ":hidden:", ":numbered: 1", "", *chapters, "```"])
     text = for_sphinx(text, index.parent, target, language)
-    (target / "index.md").write_text(f"{text}\n{toctree}\n", encoding="utf-8")
+    appendices = [path for path in sorted(index.parent.glob("[a-z]*.md")) if path != index]
+    for path in appendices:
+        page = for_sphinx(path.read_text(encoding="utf-8"), path.parent, target, language)
+        (target / path.name).write_text(page, encoding="utf-8")
+    unnumbered = "\n".join(["```{toctree}", ":hidden:", ":caption: Appendices", "", *(path.stem for path in appendices), "```"])
+    (target / "index.md").write_text(f"{text}\n{toctree}\n\n{unnumbered}\n", encoding="utf-8")
 
 
 def write_page(
