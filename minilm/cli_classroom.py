@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,7 @@ def _release_parser(classroom: Any) -> None:
         "--chapters", type=chapters, default=[], metavar="LIST", help="all tasks of these chapters, as 1-5 or 1,3"
     )
     p.add_argument("--tasks", type=ids, default=[], metavar="LIST", help="these tasks (too), as 4.1,4.9")
-    p.add_argument(
-        "--course", type=kinds.some_text, required=True, metavar="NAME", help="the course's name; seeds depend on it"
-    )
+    p.add_argument("--course", type=kinds.any_text, metavar="NAME", help="the course's name; seeds depend on it")
     p.add_argument(
         "--students",
         type=kinds.path,
@@ -101,7 +100,6 @@ def _grade_parsers(classroom: Any) -> None:
         p.add_argument(
             "--out",
             type=kinds.path,
-            required=True,
             metavar="CSV",
             help="the table; full results go into a folder beside it",
         )
@@ -130,9 +128,7 @@ def _grade_parsers(classroom: Any) -> None:
         )
         _jobs(p)
         if name == "regrade":
-            p.add_argument(
-                "--since", type=kinds.path, required=True, metavar="OLD", help="the table of the earlier run"
-            )
+            p.add_argument("--since", type=kinds.path, metavar="OLD", help="the table of the earlier run")
             p.add_argument("--all", action="store_true", help="grade everything again")
 
 
@@ -140,27 +136,43 @@ def _report_parsers(classroom: Any) -> None:
     p = classroom.add_parser("report", help="pages of results: one for the class, one per student")
     p.set_defaults(command=run_report)
     p.add_argument("grades", type=kinds.path, metavar="GRADES", help="the table that `grade` wrote")
-    p.add_argument("--out", type=kinds.path, required=True, metavar="FOLDER", help="a new folder for the pages")
+    p.add_argument("--out", type=kinds.path, metavar="FOLDER", help="a new folder for the pages")
     p = classroom.add_parser("comment", help="write a comment once, for all who made the same mistake")
     p.set_defaults(command=run_comment)
     p.add_argument("grades", type=kinds.path, metavar="GRADES", help="the table that `grade` wrote")
     p.add_argument(
-        "text", type=kinds.any_text, metavar="TEXT", help="the comment; it takes the place of an earlier one"
+        "--text", type=kinds.any_text, metavar="TEXT", help="the comment; it takes the place of an earlier one"
     )
-    p.add_argument(
-        "--cause", type=kinds.some_text, required=True, metavar="NAME", help="as in the report: sum-for-mean"
-    )
-    p.add_argument("--task", type=kinds.some_text, metavar="ID", help="only in this task")
+    p.add_argument("--cause", type=kinds.any_text, metavar="NAME", help="as in the report: sum-for-mean")
+    p.add_argument("--task", type=kinds.any_text, metavar="ID", help="only in this task")
     p = classroom.add_parser("export", help="files for Canvas, Moodle or Gradescope")
     p.set_defaults(command=run_export)
     p.add_argument("grades", type=kinds.path, metavar="GRADES", help="the table that `grade` wrote")
-    p.add_argument("--to", type=kinds.name_of("system", ("canvas", "moodle", "gradescope")), required=True, metavar="SYSTEM",
+    p.add_argument("--to", type=kinds.name_of("system", ("canvas", "moodle", "gradescope")), metavar="SYSTEM",
                    help="canvas, moodle or gradescope")  # fmt: skip
-    p.add_argument(
-        "--out", type=kinds.path, required=True, metavar="PATH", help="a new file; for Gradescope a new folder"
-    )
-    p.add_argument("--assignment", type=kinds.some_text, metavar="NAME", help="its name there (default: the course's)")
+    p.add_argument("--out", type=kinds.path, metavar="PATH", help="a new file; for Gradescope a new folder")
+    p.add_argument("--assignment", type=kinds.any_text, metavar="NAME", help="its name there (default: the course's)")
     p.add_argument("--release", type=kinds.path, metavar="FOLDER", help="the released course, for its roster")
+
+
+def _needed(options: argparse.Namespace, *names: str) -> None:
+    """Refuses a command line without these options: later than argparse would, so that a misspelt one is named first.
+
+    Raises:
+        UsageError: one is missing.
+    """
+    for name in names:
+        if getattr(options, name) in (None, "") and (name != "text" or options.text is None):
+            raise kinds.UsageError(f"--{name} is needed.\n`minilm classroom --help` lists the commands.")
+
+
+@contextlib.contextmanager
+def _named(option: str) -> Iterator[None]:
+    """Begins the message of an error with the option that led to it."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{option}: {error}") from error
 
 
 def run_release(options: argparse.Namespace) -> int:
@@ -169,11 +181,19 @@ def run_release(options: argparse.Namespace) -> int:
     from minilm.exercises.classroom import course, release, teach
     from minilm.exercises.classroom.workers import cores
 
+    _needed(options, "course")
     if not options.chapters and not options.tasks and not options.own:
         raise ValueError("nothing to hand out: say which with --chapters, --tasks or --own.")
     own = options.own.absolute() if options.own else None
-    chosen = course.choose(options.chapters, options.tasks, own)
-    students = course.read_roster(options.students) if options.students else ()
+    if own:
+        with _named("--own"):
+            course.own_tasks(own)
+    with _named("--tasks" if options.tasks else "--chapters"):
+        chosen = course.choose(options.chapters, options.tasks, own)
+    students: tuple[course.Student, ...] = ()
+    if options.students:
+        with _named("--students"):
+            students = course.read_roster(options.students)
     individual = bool(students) and not options.same_numbers and not options.nbgrader
     made = course.Course(options.course, chosen, students, individual, own, release.today())
     write = teach.release if options.nbgrader else release.release
@@ -197,7 +217,9 @@ def run_regrade(options: argparse.Namespace) -> int:
     from minilm.exercises.classroom import marking, regrade
     from minilm.exercises.classroom.tables import write_table
 
-    old = marking.read_results(options.since)
+    _needed(options, "out", "since")
+    with _named("--since"):
+        old = marking.read_results(options.since)
     status, course, marked = _mark(options, known={} if options.all else regrade.known(old))
     if status:
         return status
@@ -224,28 +246,42 @@ def _mark(options: argparse.Namespace, known: dict[str, Any]) -> tuple[int, Any,
     from minilm.exercises.classroom.journal import Journal
     from minilm.exercises.classroom.workers import cores
 
+    _needed(options, "out")
     out: Path = options.out
-    if out.suffix != ".csv":
-        raise ValueError(f"--out: expected a file that ends in .csv, got {out}.")
-    if out.exists():
-        raise ValueError(f"{out} is there already, and nothing is written over: choose another --out, or remove it.")
+    with _named("--out"):
+        if out.suffix != ".csv":
+            raise ValueError(f"expected a file that ends in .csv, got {out}.")
+        if out.exists():
+            raise ValueError(
+                f"{out} is there already, and nothing is written over: choose another --out, or remove it."
+            )
     place = options.submissions
-    near = [options.release] if options.release else [place, place.absolute().parent, Path()]
-    course = courses.load(courses.find_course(near))
+    with _named("--release" if options.release else "SUBMISSIONS"):
+        near = [options.release] if options.release else [place, place.absolute().parent, Path()]
+        course = courses.load(courses.find_course(near))
     if options.own:
+        with _named("--own"):
+            courses.own_tasks(options.own.absolute())
         course = dataclasses.replace(course, own=options.own.absolute())
-    due = _time("--due", options.due) if options.due else None
-    rule = marking.late_rule(options.late) if options.late else None
-    if rule is not None and due is None:
-        raise ValueError("--late needs --due: how late somebody was counts from then.")
-    times = submissions.read_times(options.times, course) if options.times else {}
-    manual = marking.read_manual(options.manual, course) if options.manual else {}
-    found, problems = submissions.read(place, course)
+    with _named("--due"):
+        due = submissions.read_time(options.due) if options.due else None
+    with _named("--late"):
+        rule = marking.late_rule(options.late) if options.late else None
+        if rule is not None and due is None:
+            raise ValueError("how late somebody was counts from --due: give that, too.")
+    with _named("--times"):
+        times = submissions.read_times(options.times, course) if options.times else {}
+    with _named("--manual"):
+        manual = marking.read_manual(options.manual, course) if options.manual else {}
+    with _named("SUBMISSIONS"):
+        found, problems = submissions.read(place, course)
     if not any(one.files for one in found):
         raise ValueError(
             f"{place} holds no notebook (.ipynb) and no Python file that could be assigned. {' '.join(problems[:3])}"
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
+    with _named("--out"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.with_name(f"{out.stem}.journal.jsonl").touch()
     limits = marking.Limits(options.time, options.memory)
     with Journal(out.with_name(f"{out.stem}.journal.jsonl")) as journal:
         if journal.known:
@@ -275,15 +311,6 @@ def _mark(options: argparse.Namespace, known: dict[str, Any]) -> tuple[int, Any,
     return 0, course, marked
 
 
-def _time(option: str, text: str) -> Any:
-    from minilm.exercises.classroom.submissions import read_time
-
-    try:
-        return read_time(text)
-    except ValueError as error:
-        raise ValueError(f"{option}: {error}.") from None
-
-
 def _progress() -> Callable[[int, int], None]:
     """One line that changes in a terminal; elsewhere a line per tenth."""
     shown = -1
@@ -305,8 +332,11 @@ def run_report(options: argparse.Namespace) -> int:
     """``minilm classroom report``"""
     from minilm.exercises.classroom import comments, marking, report
 
-    results = marking.read_results(options.grades)
-    report.write(options.out, results, comments.read(options.grades))
+    _needed(options, "out")
+    with _named("GRADES"):
+        results = marking.read_results(options.grades)
+    with _named("--out"):
+        report.write(options.out, results, comments.read(options.grades))
     say(
         f"The class: {options.out / 'index.html'}; a page for each of {len(results.students)} students in {options.out / 'students'}"
     )
@@ -317,9 +347,11 @@ def run_comment(options: argparse.Namespace) -> int:
     """``minilm classroom comment``"""
     from minilm.exercises.classroom import comments, marking
 
-    reached = comments.add(
-        options.grades, marking.read_results(options.grades), options.cause, options.text, options.task or ""
-    )
+    _needed(options, "cause", "text")
+    with _named("GRADES"):
+        results = marking.read_results(options.grades)
+    with _named("--task" if options.task else "--cause"):
+        reached = comments.add(options.grades, results, options.cause, options.text, options.task or "")
     say(f"The comment on {options.cause} reaches {reached} students. `minilm classroom report` shows it.")
     return 0
 
@@ -329,16 +361,16 @@ def run_export(options: argparse.Namespace) -> int:
     from minilm.exercises.classroom import comments, exports, marking
     from minilm.exercises.classroom import course as courses
 
+    _needed(options, "to", "out")
     grades: Path = options.grades
-    results = marking.read_results(grades)
+    with _named("GRADES"):
+        results = marking.read_results(grades)
+    roster: tuple[courses.Student, ...] = ()
     near = [options.release] if options.release else [grades.absolute().parent, Path()]
-    try:
+    with contextlib.nullcontext() if options.release else contextlib.suppress(ValueError), _named("--release"):
         roster = courses.load(courses.find_course(near)).students
-    except ValueError:
-        if options.release:
-            raise
-        roster = ()
     name = options.assignment or results.run["course"]
-    exports.write(options.to, options.out, results, roster, name, comments.read(grades))
+    with _named("--out"):
+        exports.write(options.to, options.out, results, roster, name, comments.read(grades))
     say(f"{options.to}: {options.out}")
     return 0

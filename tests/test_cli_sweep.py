@@ -50,6 +50,12 @@ VALUES = [*NUMBERS, *PATHS, *TEXTS, *NEAR]
 TINY = ["--data", "{text}", "--out", "{out}", "--quiet", *FLAGS, "--steps", "1"]
 BASIS = {"train": ["train", *TINY], "generate": ["generate", "{run}", "--tokens", "2", "--device", "cpu"], "data show": ["data", "show"],
          "data get": ["data", "get"], "data list": ["data", "list"], "book": ["book"], "doctor": ["doctor"]}  # fmt: skip
+GRADE = ["{sent}", "--out", "{out}.csv", "--release", "{course}", "--due", "2026-12-01"]
+BASIS |= {"classroom release": ["classroom", "release", "{out}", "--tasks", "4.9", "--course", "c"],
+          "classroom grade": ["classroom", "grade", *GRADE], "classroom regrade": ["classroom", "regrade", *GRADE, "--since", "{grades}"],
+          "classroom report": ["classroom", "report", "{grades}", "--out", "{out}"],
+          "classroom comment": ["classroom", "comment", "{grades}", "--text", "x", "--cause", "TypeError"],
+          "classroom export": ["classroom", "export", "{grades}", "--to", "canvas", "--out", "{out}"]}  # fmt: skip
 
 
 def leaves(p, name=""):
@@ -88,7 +94,12 @@ def places(tmp_path_factory):
         (tmp / os.fsdecode(b"undecodable-\xff.txt")).write_text("a text of its own\n" * 50)
     run = tmp / "run"
     assert main(["train", "--data", str(text_file(tmp)), "--out", str(run), "--quiet", *FLAGS]) == 0
-    return {"tmp": tmp, "run": run, "text": tmp / "text.txt"}
+    course, sent, grades = tmp / "course", tmp / "sent", tmp / "grades.csv"
+    assert main(["classroom", "release", str(course), "--tasks", "4.9", "--course", "c"]) == 0
+    sent.mkdir()
+    (sent / "ada.py").write_text("# task 4.9\ndef layer_norm_backward(x):\n    return x\n")
+    assert main(["classroom", "grade", str(sent), "--release", str(course), "--out", str(grades)]) == 0
+    return {"tmp": tmp, "run": run, "text": tmp / "text.txt", "course": course, "sent": sent, "grades": grades}
 
 
 @contextlib.contextmanager
@@ -122,6 +133,8 @@ def bounded(monkeypatch, tmp_path):
     monkeypatch.setattr(launch, "trust", lambda notebooks: None)
     monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: name)
     monkeypatch.setitem(launch.open_book.__kwdefaults__, "run", lambda command, cwd: argparse.Namespace(returncode=0))
+    for room in ("release", "marking"):
+        monkeypatch.setattr(f"minilm.exercises.classroom.{room}.ask", stopping(print, 0))
     monkeypatch.chdir(tmp_path)
     return computed.clear
 
@@ -176,7 +189,8 @@ def sweep(command, option, positional, places, values, bounded, tmp_path):
         value = template.format(**filled) if "{tmp}" in template else template
         basis = ["train"] if option == "--resume" else [word.format(**filled) for word in BASIS[command]]
         if positional:
-            arguments = [*(word for word in basis if word != str(places["run"])), "--", value]
+            own = {"run": "run", "submissions": "sent", "grades": "grades", "out": "out"}.get(option)
+            arguments = [*(word for word in basis if own is None or word != str(filled[own])), "--", value]
         else:
             arguments = [*basis, f"{option}={value}"]
         bounded()
@@ -216,5 +230,6 @@ def test_a_misspelt_option_is_guessed(command, option):
 
 
 def test_the_table_reaches_every_kind_of_command():
-    assert {name for name, _, _ in CASES} == {"train", "generate", "data show", "data get", "book"}
+    with_options = {name for name in BASIS if name not in ("data list", "doctor")}
+    assert {name for name, _, _ in CASES} == with_options
     assert len(CASES) * len(VALUES) > 2000

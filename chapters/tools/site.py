@@ -112,7 +112,9 @@ def copy_sources(language: str, target: Path) -> None:
     for path in appendices:
         page = for_sphinx(path.read_text(encoding="utf-8"), path.parent, target, language)
         (target / path.name).write_text(page, encoding="utf-8")
-    unnumbered = "\n".join(["```{toctree}", ":hidden:", ":caption: Appendices", "", *(path.stem for path in appendices), "```"])
+    unnumbered = "\n".join(
+        ["```{toctree}", ":hidden:", ":caption: Appendices", "", *(path.stem for path in appendices), "```"]
+    )
     (target / "index.md").write_text(f"{text}\n{toctree}\n\n{unnumbered}\n", encoding="utf-8")
 
 

@@ -180,7 +180,7 @@ def _causes_table(students: Sequence[dict[str, Any]], comments: Comments) -> str
         return ""
     head = '<tr><th class="n">Answers</th><th>Cause</th><th>In</th><th>Whose</th><th>Your comment</th></tr>'
     rest = f'<p class="soft">{unknown} wrong answers have no cause that the evidence carries.</p>' if unknown else ""
-    how = '<p class="soft">A comment written once reaches all: <code>minilm classroom comment GRADES "text" --cause NAME</code></p>'
+    how = '<p class="soft">A comment written once reaches all: <code>minilm classroom comment GRADES --cause NAME --text "..."</code></p>'
     return f"<h2>Causes</h2>{_scroll('Causes', head, rows) if rows else ''}{rest}{how}"
 
 

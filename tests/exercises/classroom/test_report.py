@@ -100,7 +100,7 @@ def test_pages_and_a_comment_for_all_who_have_the_cause(graded: Graded, tmp_path
     ]
     name, _ = causes[0]
     reached = {student for cause, student in causes if cause == name}
-    assert main(["classroom", "comment", str(graded.table), "--cause", name, "Look again at <page 3>."]) == 0
+    assert main(["classroom", "comment", str(graded.table), "--cause", name, "--text", "Look again at <page 3>."]) == 0
     assert main(["classroom", "report", str(graded.table), "--out", str(tmp_path / "pages")]) == 0
     for student in graded.results.students:
         page = (tmp_path / "pages" / "students" / f"{student['student']}.html").read_text(encoding="utf-8")
@@ -110,7 +110,7 @@ def test_pages_and_a_comment_for_all_who_have_the_cause(graded: Graded, tmp_path
 
 
 def test_a_cause_that_nobody_has_gets_no_comment(graded: Graded, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["classroom", "comment", str(graded.table), "--cause", "no-such-cause", "x"]) == 1
+    assert main(["classroom", "comment", str(graded.table), "--cause", "no-such-cause", "--text", "x"]) == 1
     assert "no answer has the cause 'no-such-cause'" in capsys.readouterr().err
 
 
