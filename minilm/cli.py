@@ -1,4 +1,4 @@
-"""The command line: ``minilm train``, ``generate``, ``data``, ``book``, ``doctor``, and what `minilm.cli_exercises` and `cli_bugs` add."""
+"""The command line: ``minilm train``, ``generate``, ``data``, ``book``, ``doctor``, and what the three files beside it add."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minilm import cli_bugs, cli_exercises, terminal
+from minilm import cli_bugs, cli_classroom, cli_exercises, terminal
 from minilm import options as kinds
 from minilm.options import Parser, UsageError
 from minilm.terminal import did_you_mean, say
@@ -124,6 +124,7 @@ def parser() -> Parser:
     _book_parser(commands)
     cli_exercises.add_parsers(commands)
     cli_bugs.add_parser(commands)
+    cli_classroom.add_parser(commands)
     doctor = commands.add_parser("doctor", help="print what is installed, and which devices can be used")
     doctor.set_defaults(command=run_doctor)
     return top

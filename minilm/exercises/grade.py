@@ -8,6 +8,7 @@ from typing import Any
 from minilm.exercises import message, run
 from minilm.exercises.causes import diagnose
 from minilm.exercises.causes.running import unable
+from minilm.exercises.child import Limits
 from minilm.exercises.code import solution_of
 from minilm.exercises.compare import difference
 from minilm.exercises.perform import Ran, Trouble, perform
@@ -38,20 +39,41 @@ class Result(Verdict):
         return message.to_json(self)
 
 
-def grade(task: Task, answer: run.Answer, seed: int | None = None, hidden: bool = True) -> Result:
+def grade(
+    task: Task,
+    answer: run.Answer,
+    seed: int | None = None,
+    hidden: bool = True,
+    limits: Limits | None = None,
+    way: run.Way | None = None,
+) -> Result:
     """Grades an answer, in a process of its own.
 
     Args:
         seed: draws the numbers of the statement and the inputs of the tests; None for those who learn alone.
         hidden: whether the hidden tests are asked, too. Without them the result says that they wait.
+        limits, way: what the answer may take, and how it is run, as in `minilm.exercises.run.run`.
     """
+    if task.kind == "write the test":
+        return _kills(task, answer, seed, limits, way)
     asked = task if hidden else replace(task, tests=tuple(test for test in task.tests if not test.hidden))
-    rans = run.run(asked, answer, seed)
+    rans = run.run(asked, answer, seed, limits, way=way)
     if isinstance(rans, Trouble):
         return Result(task, trouble=rans, causes=unable(task, rans, answer.text))
     result = judge(asked, rans, seed, answer.text)
     result.task, result.waiting = task, task.points - asked.points
     return result
+
+
+def _kills(task: Task, answer: run.Answer, seed: int | None, limits: Limits | None, way: run.Way | None) -> Result:
+    """For "write the test": which wrong versions the student's test finds; none counts where it blames the right one."""
+    rans = run.kills(task, answer, run.subjects_of(task), seed, limits, way=way)
+    if isinstance(rans, Trouble):
+        return Result(task, trouble=rans, causes=unable(task, rans, answer.text))
+    right, *wrong = rans
+    names = [w.bug or f"{w.old.strip()} -> {w.new.strip()}" for w in task.wrong]
+    found = {name: right.trouble is None and ran.trouble is not None for name, ran in zip(names, wrong, strict=True)}
+    return Result(task, trouble=right.trouble, kills=found)
 
 
 def judge(task: Task, rans: list[Ran], seed: int | None = None, text: str | None = None) -> Result:
