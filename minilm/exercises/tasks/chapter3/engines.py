@@ -32,7 +32,7 @@ class Scalar:
                 stack.extend((parent, False) for parent in node.parents)
         self.grad = 1.0
         for node in reversed(order):
-            for parent, slope in zip(node.parents, node.slopes):
+            for parent, slope in zip(node.parents, node.slopes, strict=True):
                 parent.grad += slope * node.grad
 """
 
@@ -210,7 +210,7 @@ class Scalar:
 
     def backward(self, arriving=1.0):
         self.grad += arriving
-        for parent, slope in zip(self.parents, self.slopes):
+        for parent, slope in zip(self.parents, self.slopes, strict=True):
             parent.backward(slope * arriving)
 """
 
