@@ -23,8 +23,14 @@ def diagnose(task: Task, outcomes: list[Outcome], seed: int | None = None, text:
 
 
 def _without_twins(causes: list[Cause]) -> list[Cause]:
-    """Each name once."""
+    """Each name once; what a relation shows in numbers stands before what only a change of the solution shows."""
     first: dict[str, Cause] = {}
     for cause in causes:
-        first.setdefault(cause.name, cause)
+        there = first.setdefault(cause.name, cause)
+        if (
+            mutations.EVIDENCE in there.evidence
+            and mutations.EVIDENCE not in cause.evidence
+            and cause.confidence >= SHOWN
+        ):
+            there.says, there.evidence, there.look = cause.says, cause.evidence, cause.look
     return list(first.values())

@@ -281,6 +281,8 @@ def summand(case: Case) -> list[Fit] | None:
     if case.expected.size == 1 and not _near(abs(c), 1):
         tells = information(case)
     names = {f"the {name}": float(n) for name, n in case.sizes.items()} | case.scalars | {"1": 1.0}
+    if _near(abs(c), 1):
+        names = {"1": 1.0}
     found = []
     for name, v in names.items():
         for sign, word in ((1, "too large"), (-1, "too small")):
