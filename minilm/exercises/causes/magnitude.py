@@ -78,9 +78,9 @@ def _factors(case: Case, r: float) -> Iterator[tuple[str, tuple[str, float, str,
 
 def _factor(case: Case, key: str, kind: tuple[str, float, str, Any], tells: float) -> Fit:
     what, r, name, value = kind
-    size = f"exactly {abs(r):.4g} times as large" if abs(r) > 1 else f"exactly {1 / abs(r):.4g} times too small"
-    if abs(r) > 1:
-        size = f"exactly {abs(r):.4g} times too large"
+    size = (
+        f"exactly {_times(abs(r))} times too large" if abs(r) > 1 else f"exactly {_times(1 / abs(r))} times too small"
+    )
     if what == "sign":
         return Fit(
             key,
@@ -186,6 +186,10 @@ def _factor(case: Case, key: str, kind: tuple[str, float, str, Any], tells: floa
         0.7,
         min(tells, 2.5),
     )
+
+
+def _times(r: float) -> str:
+    return f"{r:.3f}" if 0.1 < r < 1000 else f"{r:.6g}"
 
 
 def _size(case: Case, key: str, what: str, size: str, name: str, n: int, tells: float) -> Fit:

@@ -22,6 +22,7 @@ from minilm.exercises.perform import Ran
 from minilm.exercises.task import Task
 from minilm.exercises.verdict import Cause, Outcome
 
+EVIDENCE = "With this one change the right answer"
 IN_ALL = 0.7
 """Seconds for all changes of a solution together."""
 
@@ -275,12 +276,8 @@ def _as_name(name: str) -> Callable[[Any], ast.AST]:
 
 def _cause(change: Change, outcomes: list[Outcome], rans: list[Ran], fit: float) -> Cause:
     bad = sum(not o.passed for o in outcomes)
-    evidence = (
-        f"With this one change the right answer gives exactly your results, in all {len(outcomes)} tests "
-        f"({bad} of them wrong)."
-    )
-    if len(outcomes) == 1:
-        evidence = "With this one change the right answer gives exactly your results."
+    tests = f", in all {len(outcomes)} tests ({bad} of them wrong)" if len(outcomes) > 1 else ""
+    evidence = f"{EVIDENCE} gives exactly your results{tests}."
     return Cause(
         change.name, "relation", change.says, evidence, change.look, round(change.base * min(1.0, fit / 0.97), 4)
     )
