@@ -122,7 +122,8 @@ def test_what_is_right_for_small_inputs_alone_is_not_stable() -> None:
 
 
 def test_a_mask_that_comes_after_the_softmax() -> None:
-    solution = "def f(x):\n    s = np.where(np.tri(len(x)) == 1, x, -np.inf)\n    e = np.exp(s)\n    return e / e.sum(axis=1, keepdims=True)\n"
+    rows = "e / e.sum(axis=1, keepdims=True)"
+    solution = f"def f(x):\n    s = np.where(np.tri(len(x)) == 1, x, -np.inf)\n    e = np.exp(s)\n    return {rows}\n"
     late = "def f(x):\n    e = np.exp(x)\n    return np.tril(e / e.sum(axis=1, keepdims=True))\n"
     assert cause(solution, late, Test("three", numbers(3, 3)), Test("five", numbers(5, 5))) == "mask-after-softmax"
 

@@ -305,7 +305,7 @@ def summand(case: Case) -> list[Fit] | None:
                         says,
                         f"got minus expected is {c:+.6g} in every element ({_count(case)}).",
                         look,
-                        0.72 if off else 0.78,
+                        0.8 if off else 0.78,
                         tells,
                     )
                 )

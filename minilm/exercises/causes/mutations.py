@@ -10,20 +10,20 @@ import ast
 import copy
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from minilm.exercises import inputs
-from minilm.exercises.causes.wrong_answers import agreement, alike, performed
+from minilm.exercises.causes.wrong_answers import agreement, begins_alike, performed
 from minilm.exercises.perform import Ran
 from minilm.exercises.task import Task
 from minilm.exercises.verdict import Cause, Outcome
 
 EVIDENCE = "With this one change the right answer"
-IN_ALL = 0.7
+IN_ALL = 0.6
 """Seconds for all changes of a solution together."""
 
 
@@ -62,7 +62,7 @@ def changed(task: Task, outcomes: list[Outcome], seed: int | None = None) -> lis
     ):
         if time.perf_counter() > end:
             break
-        if not _begins_alike(task, outcomes, text, filename, seed, end):
+        if not begins_alike(task, outcomes, text, filename, seed, end):
             continue
         rans = performed(task, text, filename, seed, end)
         if rans is not None and (fit := agreement(outcomes, rans)) is not None:
@@ -72,14 +72,6 @@ def changed(task: Task, outcomes: list[Outcome], seed: int | None = None) -> lis
         for cause in found:
             cause.confidence *= 0.9
     return found
-
-
-def _begins_alike(task: Task, outcomes: list[Outcome], text: str, filename: str, seed: int | None, end: float) -> bool:
-    """Whether the change gives what the student gave in the first test that failed. Most do not, and are not asked further."""
-    first = next(i for i, o in enumerate(outcomes) if not o.passed)
-    one = replace(task, tests=task.tests[: first + 1])
-    rans = performed(one, text, filename, seed, end, only=first)
-    return rans is not None and alike(outcomes[first], rans[0])
 
 
 def _single(tree: ast.Module) -> Iterator[tuple[Change, str]]:
