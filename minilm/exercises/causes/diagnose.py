@@ -12,9 +12,12 @@ def diagnose(task: Task, outcomes: list[Outcome], seed: int | None = None, text:
     if all(outcome.passed for outcome in outcomes):
         return []
     stopped = running.ran_into(task, outcomes, text)
-    if stopped and stopped[0].confidence >= SHOWN:
-        return stopped
     known = wrong_answers.known(task, outcomes, seed)
+    if stopped and stopped[0].confidence >= SHOWN:
+        if known and known[0].confidence >= 0.75:  # it explains the exception, too
+            known[0].evidence = f"{stopped[0].evidence} {known[0].evidence}"
+            return _without_twins([*known, *stopped])
+        return stopped
     related = relations.related(task, outcomes)
     if known and known[0].confidence >= SHOWN:
         return _without_twins([*known, *related])

@@ -20,7 +20,7 @@ import numpy as np
 from minilm.exercises import bugs
 from minilm.exercises.code import define
 from minilm.exercises.compare import difference, leaves
-from minilm.exercises.perform import Ran, call, perform
+from minilm.exercises.perform import Ran, Trouble, call, perform
 from minilm.exercises.task import Task, Wrong, with_bug
 from minilm.exercises.verdict import Cause, Outcome
 
@@ -72,17 +72,21 @@ def alike(outcome: Outcome, wrong: Ran) -> bool:
     """Whether an answer did in a test what the wrong one does."""
     given = outcome.ran
     if given.trouble or wrong.trouble:
-        return bool(given.trouble and wrong.trouble and given.trouble.kind == wrong.trouble.kind)
+        return bool(given.trouble and wrong.trouble and _raised(given.trouble) == _raised(wrong.trouble))
     test = outcome.test
     if difference(test, wrong.value, given.value) is not None:
         return False
     return not (test.unchanged and given.changed != wrong.changed) and not (test.fresh and given.shares != wrong.shares)
 
 
+def _raised(trouble: Trouble) -> tuple[str, str]:
+    return trouble.kind, trouble.message
+
+
 def _weight(outcome: Outcome, wrong: Ran) -> float:
     """What agreement in this test tells: nothing where the wrong answer is right, else something per number that is wrong."""
     if wrong.trouble:
-        return 1.5
+        return 2.5
     found = difference(outcome.test, outcome.expected, wrong.value)
     if found is None:
         told = (outcome.test.unchanged and wrong.changed) or (outcome.test.fresh and wrong.shares)
