@@ -1,5 +1,7 @@
 """Causes: from known wrong answers, from general relations, and from what went wrong in running."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -161,8 +163,10 @@ def test_a_known_wrong_answer_that_agrees_in_some_tests_only_is_none() -> None:
 
 def test_a_known_wrong_answer_without_end_does_not_stop_the_grader() -> None:
     wrong = Wrong("", "return x + 0.5", "while True:\n        x = x + 1")
+    begin = time.perf_counter()
     result = grade(task(IDENTITY, Test("one", numbers(2)), wrong=(wrong,)), Answer("def f(x):\n    return x - 0.5\n"))
     assert result.cause is not None
+    assert time.perf_counter() - begin < 3
 
 
 def test_the_bug_of_a_find_the_bug_is_not_told() -> None:
@@ -180,6 +184,26 @@ def test_what_nothing_explains_has_no_cause_and_the_message_says_so() -> None:
     )
     assert result.cause is None
     assert "I do not know" in str(result)
+
+
+def test_where_it_is_wrong_is_told_but_is_not_called_a_cause() -> None:
+    answer = "import numpy as np\ndef f(x):\n    y = np.tanh(x)\n    y[1:] = np.sin(7 * x[1:]) + 2\n    return y\n"
+    result = grade(
+        task("def f(x):\n    return np.tanh(x)\n", Test("four", numbers(4, 3)), Test("five", numbers(5, 3))),
+        Answer(answer),
+    )
+    assert result.cause is None
+    assert "What the numbers show: Only the first row is right." in str(result)
+    assert "I do not know" in str(result)
+    assert "What the numbers show:" in result._repr_html_()
+
+
+def test_a_known_wrong_answer_tells_the_numbers_too() -> None:
+    known = find("4.9")
+    result = grade(known, Answer(with_bug(known.solution, known.wrong[2])))
+    assert result.cause.evidence.startswith(
+        "The result is exactly 4.000 times too small, and the number of rows of x is 4."
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ def diagnose(task: Task, outcomes: list[Outcome], seed: int | None = None, text:
         return stopped
     related = relations.related(task, outcomes)
     if known and known[0].confidence >= SHOWN:
+        if related and related[0].confidence >= 0.8 and " + " not in known[0].name:
+            known[0].evidence = f"{related[0].evidence} {known[0].evidence}"
         return _without_twins([*known, *related])
     changed = mutations.changed(task, outcomes, seed)
     return _without_twins(sorted([*related, *changed, *known, *stopped], key=lambda cause: -cause.confidence))

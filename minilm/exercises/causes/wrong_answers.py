@@ -196,7 +196,7 @@ def _cause(task: Task, wrongs: tuple[Wrong, ...], outcomes: list[Outcome], rans:
 
 
 def _evidence(wrong: int, tests: int) -> str:
-    what = "an answer with this mistake gives exactly your results"
+    what = "An answer with this mistake gives exactly your results"
     if wrong == tests:
         return f"{what}, in {'all ' + str(tests) + ' tests' if tests > 1 else 'the one test there is'}."
     return (
