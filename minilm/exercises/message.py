@@ -89,9 +89,9 @@ def _bugs(verdict: Verdict) -> list[str]:
     if not verdict.kills:
         return []
     found = [name for name, killed in verdict.kills.items() if killed]
-    missed = [name for name, killed in verdict.kills.items() if not killed]
+    alive = len(verdict.kills) - len(found)
     lines = _wrapped("  found:  " + ", ".join(found), "          ") if found else []
-    return lines + (_wrapped("  missed: " + ", ".join(missed), "          ") if missed else [])
+    return lines + [f"  missed: {alive} wrong version{'s' * (alive != 1)} of the function"] * bool(alive)
 
 
 def _call(verdict: Verdict, outcome: Outcome, rows: int) -> list[str]:
@@ -173,7 +173,7 @@ def trouble_line(trouble: Any) -> str:
 def _causes(verdict: Verdict, more: bool) -> list[str]:
     cause = verdict.cause
     if cause is None:
-        shown = _wrapped(f"{UNKNOWN} {WORK_OUT}")
+        shown = _wrapped(unknown(verdict))
         if seen := shows(verdict):
             shown = [*_wrapped(f"What the numbers show: {seen}", "  "), *shown]
     else:
@@ -184,6 +184,15 @@ def _causes(verdict: Verdict, more: bool) -> list[str]:
         for other in others:
             shown += _wrapped(f"  {other.says} {other.evidence} ({other.confidence:.0%})", "    ")
     return shown
+
+
+def unknown(verdict: Verdict) -> str:
+    """What is said where there is no cause."""
+    if verdict.task.kind != "write the test":
+        return f"{UNKNOWN} {WORK_OUT}"
+    if verdict.trouble is not None:
+        return "The test refuses the right function, so nothing that it refuses counts. Compute by hand what is right here."
+    return "Wrong versions live on: your test calls them and sees nothing. What have you not asked of the function yet?"
 
 
 def shows(verdict: Verdict) -> str:
@@ -301,7 +310,7 @@ def _failing_html(verdict: Verdict, outcome: Outcome) -> str:
 def _causes_html(verdict: Verdict, more: bool) -> str:
     cause = verdict.cause
     if cause is None:
-        shown = f'<div class="ml-cause"><p>{escape(UNKNOWN)} {escape(WORK_OUT)}</p></div>'
+        shown = f'<div class="ml-cause"><p>{escape(unknown(verdict))}</p></div>'
         if seen := shows(verdict):
             shown = f"<p><strong>What the numbers show:</strong> {escape(seen)}</p>{shown}"
     else:

@@ -124,3 +124,10 @@ def test_an_object_that_raises_when_compared_is_wrong() -> None:
 def test_leaves_are_the_numbers_in_pairs() -> None:
     found = list(leaves((1.0, {"a": np.ones(2)}), [2.0, {"a": np.zeros(2)}]))
     assert [part for part, _, _ in found] == ["[0]", "[1]['a']"]
+
+
+def test_what_stands_for_an_object_of_another_process_is_compared_by_what_it_shows() -> None:
+    other = type("Other", (), {})()
+    other.type, other.repr = "slice", "slice(0, 2, None)"
+    assert difference(TEST, slice(0, 2), other) is None
+    assert difference(TEST, slice(0, 3), other).kind == "type"
