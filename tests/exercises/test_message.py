@@ -123,3 +123,13 @@ def test_a_long_message_is_cut() -> None:
     lines = str(grade(task, Answer("def f(x, n):\n    return x**3 + 1\n"))).split("\n")
     assert len(lines) == 24
     assert lines[-1] == "..."
+
+
+def test_a_test_of_the_students_is_told_how_many_wrong_versions_live_on_and_not_which() -> None:
+    task = Task("9.2", "a test", "write the test", 10, 1, "", "", "", "test_f", wrong=TASK.wrong)
+    text = str(Result(task, kills={"sign": True, "wrong-axis": False, "sum-for-mean": False}))
+    assert "1 of 3 points" in text or f"1 of {task.points} points" in text
+    assert "found:  sign" in text
+    assert "missed: 2 wrong versions" in text
+    assert "wrong-axis" not in text
+    assert "I do not know" not in text
