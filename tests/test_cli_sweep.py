@@ -56,7 +56,7 @@ GRADE = ["{sent}", "--out", "{out}.csv", "--release", "{course}", "--due", "2026
 BASIS |= {"classroom release": ["classroom", "release", "{out}", "--tasks", "4.9", "--course", "c"],
           "classroom grade": ["classroom", "grade", *GRADE], "classroom regrade": ["classroom", "regrade", *GRADE, "--since", "{grades}"],
           "classroom report": ["classroom", "report", "{grades}", "--out", "{out}"],
-          "classroom comment": ["classroom", "comment", "{grades}", "--text", "x", "--cause", "TypeError"],
+          "classroom comment": ["classroom", "comment", "{grades}", "--text", "x", "--cause", "wrong signature"],
           "classroom export": ["classroom", "export", "{grades}", "--to", "canvas", "--out", "{out}"]}  # fmt: skip
 
 
