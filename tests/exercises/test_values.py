@@ -43,7 +43,7 @@ VALUES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", VALUES, ids=lambda v: f"{type(v).__name__}-{repr(v)[:20]}")
+@pytest.mark.parametrize("value", [pytest.param(v, id=f"{type(v).__name__}-{k}") for k, v in enumerate(VALUES)])
 def test_a_value_arrives_as_it_left(value):
     assert alike(there_and_back(value), value)
 
