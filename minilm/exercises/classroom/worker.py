@@ -52,7 +52,12 @@ def graded(question: dict[str, Any]) -> dict[str, Any]:
     result = grade(task, Answer(text=question["text"]), question["seed"], limits=limits, way=way)
     for trouble in [result.trouble, *(outcome.ran.trouble for outcome in result.outcomes)]:
         if trouble is not None and trouble.kind == "time":
-            trouble.line = only_loop(question["text"])
+            before, trouble.line = trouble.line, only_loop(question["text"])
+            for cause in result.causes:
+                if before is not None and cause.evidence.startswith(f"line {before[0]}"):
+                    cause.evidence = (
+                        "line {}: {}".format(*trouble.line) if trouble.line else "no result in the time allowed."
+                    )
     return record_of(result)
 
 
