@@ -5,6 +5,7 @@ It ends when its input does, so that none is left when the process that started 
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -48,7 +49,38 @@ def graded(question: dict[str, Any]) -> dict[str, Any]:
     way: Way | None = (
         "fork" if hasattr(os, "fork") and sys.platform != "darwin" else None
     )  # this process is clean, and has one thread
-    return record_of(grade(task, Answer(text=question["text"]), question["seed"], limits=limits, way=way))
+    result = grade(task, Answer(text=question["text"]), question["seed"], limits=limits, way=way)
+    for trouble in [result.trouble, *(outcome.ran.trouble for outcome in result.outcomes)]:
+        if trouble is not None and trouble.kind == "time":
+            before, trouble.line = trouble.line, only_loop(question["text"])
+            for cause in result.causes:
+                if before is not None and cause.evidence.startswith(f"line {before[0]}"):
+                    cause.evidence = (
+                        "line {}: {}".format(*trouble.line) if trouble.line else "no result in the time allowed."
+                    )
+    return record_of(result)
+
+
+def only_loop(text: str) -> tuple[int, str] | None:
+    """Number and text of the line that begins the answer's loop, where it has one that is in no other.
+
+    In which line a loop was when time ran out is chance; where it begins is not.
+    """
+    try:
+        within = list(ast.parse(text).body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    loops: list[ast.AST] = []
+    while within:
+        node: ast.AST = within.pop()
+        if isinstance(node, ast.For | ast.While):
+            loops.append(node)
+        else:
+            within += ast.iter_child_nodes(node)  # type: ignore[arg-type]
+    if len(loops) != 1:
+        return None
+    number = int(getattr(loops[0], "lineno", 0))
+    return number, text.splitlines()[number - 1].strip()
 
 
 def record_of(result: Result) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from minilm.cli import main
 from minilm.exercises.classroom import marking
 from minilm.exercises.classroom.course import Course, Student, load
 from minilm.exercises.classroom.journal import Journal
+from minilm.exercises.classroom.worker import only_loop, steady
 from tests.exercises.classroom.conftest import Graded
 from tests.exercises.classroom.synthetic import grade_arguments, make
 
@@ -167,3 +168,13 @@ def test_a_name_that_a_spreadsheet_would_compute_is_guarded(tmp_path: Path) -> N
     one = marking.Marked(Student("ada", "=HYPERLINK(0)"), {"4.9": record})
     marking.write(tmp_path / "g.csv", course, [one], [], "0")
     assert rows(tmp_path / "g.csv")["ada"]["name"] == "'=HYPERLINK(0)"
+
+
+def test_where_a_loop_was_when_time_ran_out_is_chance_and_where_it_begins_is_not() -> None:
+    assert only_loop("def f():\n    while True:\n        for i in x:\n            pass\n") == (2, "while True:")
+    assert only_loop("for i in x:\n    pass\nfor i in x:\n    pass\n") is None
+    assert only_loop("def f(:\n") is None
+
+
+def test_a_message_has_nothing_that_differs_from_run_to_run() -> None:
+    assert steady("<f at 0x7f001234abcd>: no result after 1.5 s") == "<f at 0x...>: no result in the time allowed"
