@@ -1222,6 +1222,35 @@ RUNNER = [
            "tests/test_cli_exercises.py::test_a_notebook_as_an_answer"),
 ]  # fmt: skip
 
+E = "tests/exercises/test_causes.py::"
+GRADER = [
+    Mutant("a factor need not hold in the tests that passed", "minilm/exercises/causes/relations.py",
+           "if not case.failing and law in CONDITIONAL:", "if not case.failing:",
+           E + "test_a_factor_must_hold_in_the_tests_that_passed_too"),
+    Mutant("a wrong answer that agrees in one test explains all", "minilm/exercises/causes/wrong_answers.py",
+           "        if not alike(outcome, ran):\n            return None\n", "",
+           E + "test_a_known_wrong_answer_that_agrees_in_some_tests_only_is_none"),
+    Mutant("a wrong answer without end is waited for", "minilm/exercises/causes/wrong_answers.py",
+           "        if time.perf_counter() > stop:", "        if time.perf_counter() > stop + 5:",
+           E + "test_a_known_wrong_answer_without_end_does_not_stop_the_grader"),
+    Mutant("the bug of a find-the-bug is told", "minilm/exercises/causes/wrong_answers.py",
+           'if task.kind == "find the bug" and', 'if task.kind == "find a bug" and',
+           E + "test_the_bug_of_a_find_the_bug_is_not_told"),
+    Mutant("float64 passes for float32", "minilm/exercises/compare.py",
+           "return bool(got.dtype.itemsize > expected.dtype.itemsize)", "return False",
+           E + "test_float64_out_of_float32"),
+    Mutant("NaN is not itself", "minilm/exercises/compare.py",
+           "equal_nan=True", "equal_nan=False",
+           "tests/exercises/test_compare.py::test_right"),
+    Mutant("a guess is shown as the cause", "minilm/exercises/verdict.py",
+           "self.causes[0].confidence >= SHOWN", "self.causes[0].confidence >= 0",
+           E + "test_where_it_is_wrong_is_told_but_is_not_called_a_cause"),
+    Mutant("what a student wrote stands in the page as it is", "minilm/exercises/arrays.py",
+           "return f\"<code>{escape(' '.join(text(x, wrong, star=star)))}</code>\"",
+           "return f\"<code>{' '.join(text(x, wrong, star=star))}</code>\"",
+           "tests/exercises/test_message.py::test_what_a_student_wrote_is_escaped"),
+]  # fmt: skip
+
 MUTANTS = [
     *ENGINE,
     *OPS,
@@ -1244,4 +1273,5 @@ MUTANTS = [
     *BOOK,
     *CLASSIC,
     *RUNNER,
+    *GRADER,
 ]

@@ -104,7 +104,7 @@ def _array(x: Any, wrong: Any, rows: int, digits: int, star: str) -> list[str]:
 
 def _lines(shown: Window, star: str) -> list[str]:
     cells = [
-        [c + (star if m else " ") for c, m in zip(*pair, strict=True)]
+        [c + (star if m else " " * len(star)) for c, m in zip(*pair, strict=True)]
         for pair in zip(shown.cells, shown.marked, strict=True)
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -120,23 +120,23 @@ def _lines(shown: Window, star: str) -> list[str]:
     return [*lines[:-1], lines[-1] + (f"  {shown.note}" if shown.note else "")]
 
 
-def html(x: Any, wrong: Any = None, label: str = "") -> str:
-    """An array as a small table, other values as code. What differs is bold, framed, and has a star: not color alone tells it."""
+def html(x: Any, wrong: Any = None, label: str = "", star: str = "*") -> str:
+    """An array as a small table, other values as code. What differs is bold and framed, and has a star: not color alone tells it."""
     if isinstance(x, Tensor):
         x = x.numpy()
     if not isinstance(x, np.ndarray) or x.size == 0 or x.ndim == 0:
-        return f"<code>{escape(' '.join(text(x, wrong)))}</code>"
+        return f"<code>{escape(' '.join(text(x, wrong, star=star)))}</code>"
     shown = window(x, wrong)
     rows = "".join(
-        f"<tr>{''.join(_cell(*cell) for cell in zip(*row, strict=True))}</tr>"
+        f"<tr>{''.join(_cell(*cell, star) for cell in zip(*row, strict=True))}</tr>"
         for row in zip(shown.cells, shown.marked, strict=True)
     )
     note = f'<span class="ml-note">{escape(shown.note)}</span>' if shown.note else ""
     return f'<table aria-label="{escape(label)}">{rows}</table>{note}'
 
 
-def _cell(content: str, marked: bool) -> str:
-    return f"<td class=ml-wrong>{escape(content)}*</td>" if marked else f"<td>{escape(content)}</td>"
+def _cell(content: str, marked: bool, star: str) -> str:
+    return f"<td class=ml-wrong>{escape(content)}{star}</td>" if marked else f"<td>{escape(content)}</td>"
 
 
 def brief(x: Any) -> str:

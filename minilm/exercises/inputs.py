@@ -41,7 +41,7 @@ def signature(task: Task, text: str | None = None) -> list[str]:
 def sizes(task: Task, test: Test, inputs: tuple[Any, ...]) -> dict[str, int]:
     """Sizes in the inputs, by name: those that the test names, then the axes of the arrays, then whole numbers."""
     labels = test.labels(*inputs) if callable(test.labels) else dict(test.labels or {})
-    found = {name: int(value) for name, value in labels.items()}
+    found = {name.removeprefix("the "): int(value) for name, value in labels.items()}
     for name, x in zip(names(task, test, len(inputs)), inputs, strict=True):
         found.update(_sizes(name, x))
     return found

@@ -173,9 +173,9 @@ def trouble_line(trouble: Any) -> str:
 def _causes(verdict: Verdict, more: bool) -> list[str]:
     cause = verdict.cause
     if cause is None:
-        shown = _wrapped(
-            UNKNOWN + " Work out the smallest input by hand, step by step, and print each step of yours beside it."
-        )
+        shown = _wrapped(f"{UNKNOWN} {WORK_OUT}")
+        if seen := shows(verdict):
+            shown = [*_wrapped(f"What the numbers show: {seen}", "  "), *shown]
     else:
         shown = _cause(cause)
     others = verdict.causes[1 if cause else 0 :]
@@ -226,13 +226,13 @@ def _tint(color: str, share: float) -> str:
 
 STYLE = f"""
 .ml-check{{font:14px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;color:inherit;max-width:46em;
-border-left:4px solid {VERMILLION};padding:.3em .9em;overflow-wrap:anywhere}}
+border-left:4px solid {VERMILLION};margin:.6em 0;padding:.3em .9em;overflow-wrap:anywhere}}
 .ml-check.ml-good{{border-color:{GREEN}}}
 .ml-check p{{margin:.4em 0}}
 .ml-check h4{{font:600 1em/1.4 inherit;margin:.8em 0 .2em}}
 .ml-check ul{{margin:.2em 0;padding-left:1.4em}}
 .ml-check code,.ml-check pre,.ml-check td{{font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,monospace;background:none;color:inherit}}
-.ml-check pre{{overflow-x:auto;margin:.3em 0;padding:.4em .6em;background:{_tint("#888888", 0.1)}}}
+.ml-check pre{{overflow-x:auto;white-space:pre-wrap;margin:.3em 0;padding:.4em .6em;background:{_tint("#888888", 0.1)}}}
 .ml-check .ml-scroll{{overflow-x:auto}}
 .ml-check table{{border-collapse:collapse;margin:.2em 0;display:inline-table;width:auto}}
 .ml-check tr,.ml-check td{{background:none;border:0}}
@@ -288,10 +288,10 @@ def _failing_html(verdict: Verdict, outcome: Outcome) -> str:
         rows.append(f'<div class="ml-scroll"><code>{escape(name)}</code> = {shown}</div>')
     found = outcome.difference
     if outcome.ran.trouble is not None or found is None or found.kind != "values":
-        return "".join(rows) + f"<pre>{escape(chr(10).join(_compared(outcome, 4)))}</pre>"
+        return "".join(rows) + f"<pre>{escape(textwrap.dedent(chr(10).join(_compared(outcome, 4))))}</pre>"
     where = f" {part_name(found.part)}" if found.part else ""
     for label, x in (("expected", found.expected), ("got", found.got)):
-        shown = arrays.html(x, found.wrong, label + where)
+        shown = arrays.html(x, found.wrong, label + where, star="" if label == "expected" else "*")
         rows.append(f'<div class="ml-scroll">{label}{escape(where)}: {shown}</div>')
     if found.wrong is not None and np.size(found.wrong) > 1:
         rows.append(f"<p>* differs: {escape(count_wrong(found.wrong))}</p>")

@@ -15,7 +15,7 @@ from minilm.tensor import Tensor
 
 
 def _cause(name: str, says: str, evidence: str, look: str, confidence: float) -> Cause:
-    return Cause(name, "relation", says, evidence, look, confidence)
+    return Cause(name, "relation", says, evidence[0].upper() + evidence[1:], look, confidence)
 
 
 def _named(task: Task, outcome: Outcome, positions: list[int]) -> str:

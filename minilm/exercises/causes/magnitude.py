@@ -78,9 +78,9 @@ def _factors(case: Case, r: float) -> Iterator[tuple[str, tuple[str, float, str,
 
 def _factor(case: Case, key: str, kind: tuple[str, float, str, Any], tells: float) -> Fit:
     what, r, name, value = kind
-    size = f"exactly {abs(r):.4g} times as large" if abs(r) > 1 else f"exactly {1 / abs(r):.4g} times too small"
-    if abs(r) > 1:
-        size = f"exactly {abs(r):.4g} times too large"
+    size = (
+        f"exactly {_times(abs(r))} times too large" if abs(r) > 1 else f"exactly {_times(1 / abs(r))} times too small"
+    )
     if what == "sign":
         return Fit(
             key,
@@ -188,6 +188,10 @@ def _factor(case: Case, key: str, kind: tuple[str, float, str, Any], tells: floa
     )
 
 
+def _times(r: float) -> str:
+    return f"{r:.3f}" if 0.1 < r < 1000 else f"{r:.6g}"
+
+
 def _size(case: Case, key: str, what: str, size: str, name: str, n: int, tells: float) -> Fit:
     sign = " and of the wrong sign" if what.startswith("-") else ""
     if what.endswith("1/n"):
@@ -281,6 +285,8 @@ def summand(case: Case) -> list[Fit] | None:
     if case.expected.size == 1 and not _near(abs(c), 1):
         tells = information(case)
     names = {f"the {name}": float(n) for name, n in case.sizes.items()} | case.scalars | {"1": 1.0}
+    if _near(abs(c), 1):
+        names = {"1": 1.0}
     found = []
     for name, v in names.items():
         for sign, word in ((1, "too large"), (-1, "too small")):
@@ -299,7 +305,7 @@ def summand(case: Case) -> list[Fit] | None:
                         says,
                         f"got minus expected is {c:+.6g} in every element ({_count(case)}).",
                         look,
-                        0.72 if off else 0.78,
+                        0.8 if off else 0.78,
                         tells,
                     )
                 )

@@ -10,17 +10,20 @@ import ast
 import copy
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from minilm.exercises import inputs
-from minilm.exercises.causes.wrong_answers import agreement, alike, performed
+from minilm.exercises.causes.wrong_answers import agreement, begins_alike, performed
 from minilm.exercises.perform import Ran
 from minilm.exercises.task import Task
 from minilm.exercises.verdict import Cause, Outcome
 
-IN_ALL = 0.7
+EVIDENCE = "With this one change the right answer"
+IN_ALL = 0.6
 """Seconds for all changes of a solution together."""
 
 
@@ -59,7 +62,7 @@ def changed(task: Task, outcomes: list[Outcome], seed: int | None = None) -> lis
     ):
         if time.perf_counter() > end:
             break
-        if not _begins_alike(task, outcomes, text, filename, seed, end):
+        if not begins_alike(task, outcomes, text, filename, seed, end):
             continue
         rans = performed(task, text, filename, seed, end)
         if rans is not None and (fit := agreement(outcomes, rans)) is not None:
@@ -69,14 +72,6 @@ def changed(task: Task, outcomes: list[Outcome], seed: int | None = None) -> lis
         for cause in found:
             cause.confidence *= 0.9
     return found
-
-
-def _begins_alike(task: Task, outcomes: list[Outcome], text: str, filename: str, seed: int | None, end: float) -> bool:
-    """Whether the change gives what the student gave in the first test that failed. Most do not, and are not asked further."""
-    first = next(i for i, o in enumerate(outcomes) if not o.passed)
-    one = replace(task, tests=task.tests[: first + 1])
-    rans = performed(one, text, filename, seed, end, only=first)
-    return rans is not None and alike(outcomes[first], rans[0])
 
 
 def _single(tree: ast.Module) -> Iterator[tuple[Change, str]]:
@@ -96,7 +91,7 @@ def everywhere(tree: ast.Module) -> Iterator[tuple[Change, str]]:
             for other, slug in NAMES.get(name, ()):
                 says = f"It is {_a(other)} where {_a(name)} is asked, everywhere."
                 yield from _rewritten(
-                    tree, Change(slug, says, f"The {name}: which function is asked.", _same), _Rename(name, other)
+                    tree, Change(slug, says, f"The {name}: which function is asked.", _same, 0.9), _Rename(name, other)
                 )
     keywords = [k.value for n in calls for k in n.keywords if k.arg == "axis"]
     axes = {_integer(value) for value in keywords}
@@ -127,18 +122,38 @@ def exchanged(tree: ast.Module) -> Iterator[tuple[Change, str]]:
             )
             if (text := _applied(tree, index, change)) is not None:
                 yield change, text
+    yield from wrong_names(tree)
+
+
+def wrong_names(tree: ast.Module) -> Iterator[tuple[Change, str]]:
+    """One argument where another belongs, at one place or in a whole line; in a return statement any name."""
+    numbers = {id(n): i for i, n in enumerate(ast.walk(tree))}
     for function in [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]:
         parameters = [a.arg for a in function.args.args if a.arg != "self"]
-        numbers = {id(n): i for i, n in enumerate(ast.walk(tree))}
-        for node in [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id in parameters]:
-            for other in parameters:
-                if other != node.id:
-                    says = f"{other} is used where {node.id} belongs."
-                    change = Change(
-                        "wrong variable", says, "Which of the arguments stands in each place.", _as_name(other), 0.88
-                    )
+        local = sorted({n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)})
+        for line in [
+            n for n in ast.walk(function) if isinstance(n, ast.Assign | ast.AugAssign | ast.Return | ast.Expr)
+        ]:
+            there = parameters + (local if isinstance(line, ast.Return) else [])
+            places = [
+                n for n in ast.walk(line) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n.id in there
+            ]
+            for node in places:
+                for other in [name for name in there if name != node.id]:
+                    change = _wrong_name(node.id, other, _as_name(other))
                     if (text := _applied(tree, numbers[id(node)], change)) is not None:
                         yield change, text
+            read = [n.id for n in places]
+            for name in [p for p in parameters if read.count(p) > 1]:
+                for other in [p for p in parameters if p != name]:
+                    change = _wrong_name(name, other, _Parameter(name, other).visit)
+                    if (text := _applied(tree, numbers[id(line)], change)) is not None:
+                        yield change, text
+
+
+def _wrong_name(name: str, other: str, new: Callable[[Any], ast.AST | None]) -> Change:
+    says = f"{other} is used where {name} belongs."
+    return Change("wrong variable", says, "Which of the names stands in each place.", new, 0.88)
 
 
 def without(tree: ast.Module, fractions: set[str]) -> Iterator[tuple[Change, str]]:
@@ -160,15 +175,19 @@ def without(tree: ast.Module, fractions: set[str]) -> Iterator[tuple[Change, str
                 continue
             says = f"1 - {name} is used where {name} belongs, and the other way round."
             yield from _rewritten(
-                tree, Change("complement of an input", says, look, _same, 0.9), _Parameter(name, "(1 - {0})")
+                tree, Change("complement of an input", says, look, _same, 0.87), _Parameter(name, "(1 - {0})")
             )
 
 
 def _fractions(task: Task, outcomes: list[Outcome]) -> set[str]:
-    """The inputs that are numbers between 0 and 1."""
+    """The inputs that are numbers from 0 to 1, such as probabilities."""
     first = outcomes[0]
     named = zip(inputs.names(task, first.test, len(first.inputs)), first.inputs, strict=True)
-    return {name for name, x in named if isinstance(x, float) and 0 < x < 1}
+    return {name for name, x in named if isinstance(x, float | np.ndarray) and _is_fraction(np.asarray(x))}
+
+
+def _is_fraction(x: Any) -> bool:
+    return bool(x.dtype.kind == "f" and x.size and x.min() >= 0 and x.max() <= 1)
 
 
 def _same(node: Any) -> Any:
@@ -249,12 +268,8 @@ def _as_name(name: str) -> Callable[[Any], ast.AST]:
 
 def _cause(change: Change, outcomes: list[Outcome], rans: list[Ran], fit: float) -> Cause:
     bad = sum(not o.passed for o in outcomes)
-    evidence = (
-        f"With this one change the right answer gives exactly your results, in all {len(outcomes)} tests "
-        f"({bad} of them wrong)."
-    )
-    if len(outcomes) == 1:
-        evidence = "With this one change the right answer gives exactly your results."
+    tests = f", in all {len(outcomes)} tests ({bad} of them wrong)" if len(outcomes) > 1 else ""
+    evidence = f"{EVIDENCE} gives exactly your results{tests}."
     return Cause(
         change.name, "relation", change.says, evidence, change.look, round(change.base * min(1.0, fit / 0.97), 4)
     )
@@ -299,7 +314,7 @@ NAMES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cumsum", "cumulative sum"),
     ),
     "mean": (("sum", "sum-for-mean"), ("median", "median for mean")),
-    "max": (("min", "min for max"), ("sum", "sum for max")),
+    "max": (("min", "min for max"), ("sum", "sum for max"), ("mean", "mean for max")),
     "min": (("max", "max for min"),),
     "argmax": (("argmin", "argmin for argmax"),),
     "argmin": (("argmax", "argmax for argmin"),),
@@ -386,6 +401,9 @@ def _calls(node: ast.Call) -> Iterator[Change]:
         yield from _keywords(keyword, i)
     if name == "range":
         yield from _ranges(node)
+    if name == "sorted" and all(keyword.arg != "reverse" for keyword in node.keywords):
+        says = "The order is reversed: from the largest to the smallest."
+        yield Change("reversed", says, "sorted, and reverse=.", _with_keyword("reverse", True), 0.9)
     if name in ("std", "var") and all(keyword.arg != "ddof" for keyword in node.keywords):
         says = "It is divided by n - 1 where n is asked (ddof=1)."
         yield Change(
@@ -659,17 +677,18 @@ def _compare(node: ast.Compare) -> Iterator[Change]:
         )
 
 
-def _condition(node: ast.If | ast.IfExp | ast.While) -> Iterator[Change]:
-    if isinstance(node, ast.While):
-        return
-    for value in (True, False):
-        yield Change(
-            "case forgotten",
-            f"The case {_short(node.test)} is not told apart.",
-            "The cases that differ from the rest.",
-            _test(value),
-            0.8,
-        )
+def _condition(node: ast.If | ast.IfExp) -> Iterator[Change]:
+    shown = _short(node.test)
+    for value, word in ((True, "always held"), (False, "never held")):
+        says = f"It works as if {shown} {word}."
+        look = "The condition, and whether what it compares changes as it should."
+        yield Change("case forgotten", says, look, _test(value), 0.8)
+
+
+def _expression(node: ast.Expr) -> Iterator[Change]:
+    if isinstance(node.value, ast.Call):
+        says = f"The step {_short(node.value)} is missing."
+        yield Change("step forgotten", says, "The steps of the method, in their order.", lambda n: None, 0.92)
 
 
 def _constant(node: ast.Constant) -> Iterator[Change]:
@@ -921,4 +940,5 @@ _MAKERS: dict[type[ast.AST], Callable[[Any], Iterator[Change]]] = {
     ast.AugAssign: _augmented,
     ast.Assign: _assigned,
     ast.Return: _return,
+    ast.Expr: _expression,
 }

@@ -280,7 +280,7 @@ def _unbound(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
 
 
 def _matmul(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    n, m = found[2], found[1]
+    n, m = found[1], found[2]
     return _cause(
         "shapes of a product",
         t,

@@ -20,11 +20,11 @@ import numpy as np
 from minilm.exercises import bugs
 from minilm.exercises.code import define
 from minilm.exercises.compare import difference, leaves
-from minilm.exercises.perform import Ran, call, perform
+from minilm.exercises.perform import Ran, Trouble, call, perform
 from minilm.exercises.task import Task, Wrong, with_bug
 from minilm.exercises.verdict import Cause, Outcome
 
-SECONDS = 0.3
+SECONDS = 0.5
 """One wrong answer may take so long; it may hold an endless loop."""
 IN_ALL = 0.8
 
@@ -36,15 +36,17 @@ class TooSlow(BaseException):
 def known(task: Task, outcomes: list[Outcome], seed: int | None = None) -> list[Cause]:
     """Causes from the wrong answers that are known, and from two of them at once."""
     end = time.perf_counter() + IN_ALL
-    runs = [(wrong, ran) for wrong in task.wrong if (ran := _run(task, wrong, seed, end)) is not None]
-    fits: list[tuple[tuple[Wrong, ...], list[Ran], float]] = [
-        ((wrong,), ran, fit) for wrong, ran in runs if (fit := agreement(outcomes, ran)) is not None
-    ]
-    if not fits:
-        for pair in combinations([wrong for wrong, _ in runs], 2):
-            ran = _run_both(task, pair, seed, end)
-            if ran is not None and (fit := agreement(outcomes, ran)) is not None:
-                fits.append((pair, ran, 0.95 * fit))
+    fits: list[tuple[tuple[Wrong, ...], list[Ran], float]] = []
+    singles = [((wrong,), text) for wrong in task.wrong if (text := _text(task, (wrong,))) is not None]
+    for wrongs, text in (*singles, *_pairs(task)):
+        if len(wrongs) == 2 and fits:
+            break
+        filename = f"<a wrong answer of {task.id}>"
+        if not begins_alike(task, outcomes, text, filename, seed, end):
+            continue
+        ran = performed(task, text, filename, seed, end)
+        if ran is not None and (fit := agreement(outcomes, ran)) is not None:
+            fits.append((wrongs, ran, fit if len(wrongs) == 1 else 0.95 * fit))
     fits.sort(key=lambda found: -found[2])
     causes = [_cause(task, wrongs, outcomes, ran, fit) for wrongs, ran, fit in fits]
     if len({cause.name for cause in causes}) > 1:  # the tests do not tell them apart
@@ -70,17 +72,21 @@ def alike(outcome: Outcome, wrong: Ran) -> bool:
     """Whether an answer did in a test what the wrong one does."""
     given = outcome.ran
     if given.trouble or wrong.trouble:
-        return bool(given.trouble and wrong.trouble and given.trouble.kind == wrong.trouble.kind)
+        return bool(given.trouble and wrong.trouble and _raised(given.trouble) == _raised(wrong.trouble))
     test = outcome.test
     if difference(test, wrong.value, given.value) is not None:
         return False
     return not (test.unchanged and given.changed != wrong.changed) and not (test.fresh and given.shares != wrong.shares)
 
 
+def _raised(trouble: Trouble) -> tuple[str, str]:
+    return trouble.kind, trouble.message
+
+
 def _weight(outcome: Outcome, wrong: Ran) -> float:
     """What agreement in this test tells: nothing where the wrong answer is right, else something per number that is wrong."""
     if wrong.trouble:
-        return 1.5
+        return 2.5
     found = difference(outcome.test, outcome.expected, wrong.value)
     if found is None:
         told = (outcome.test.unchanged and wrong.changed) or (outcome.test.fresh and wrong.shares)
@@ -100,20 +106,28 @@ def _simple(number: Any) -> bool:
     )
 
 
-def _run(task: Task, wrong: Wrong, seed: int | None, end: float) -> list[Ran] | None:
+def _text(task: Task, wrongs: tuple[Wrong, ...]) -> str | None:
+    """The solution with these mistakes; None where their fragments overlap."""
+    text = task.solution
     try:
-        text = with_bug(task.solution, wrong)
+        for wrong in wrongs:
+            text = with_bug(text, wrong)
     except ValueError:
         return None
-    return performed(task, text, f"<a wrong answer of {task.id}>", seed, end)
+    return text
 
 
-def _run_both(task: Task, pair: tuple[Wrong, Wrong], seed: int | None, end: float) -> list[Ran] | None:
-    try:
-        text = with_bug(with_bug(task.solution, pair[0]), pair[1])
-    except ValueError:  # the fragments overlap
-        return None
-    return performed(task, text, f"<two wrong answers of {task.id}>", seed, end)
+def _pairs(task: Task) -> Iterator[tuple[tuple[Wrong, ...], str]]:
+    for pair in combinations(task.wrong, 2):
+        if (text := _text(task, pair)) is not None:
+            yield pair, text
+
+
+def begins_alike(task: Task, outcomes: list[Outcome], text: str, filename: str, seed: int | None, end: float) -> bool:
+    """Whether an answer of ours gives what the student gave in the first test that failed. Most do not, and are not asked further."""
+    first = next(i for i, o in enumerate(outcomes) if not o.passed)
+    rans = performed(task, text, filename, seed, end, only=first)
+    return rans is not None and alike(outcomes[first], rans[0])
 
 
 def performed(
@@ -182,7 +196,7 @@ def _cause(task: Task, wrongs: tuple[Wrong, ...], outcomes: list[Outcome], rans:
 
 
 def _evidence(wrong: int, tests: int) -> str:
-    what = "an answer with this mistake gives exactly your results"
+    what = "An answer with this mistake gives exactly your results"
     if wrong == tests:
         return f"{what}, in {'all ' + str(tests) + ' tests' if tests > 1 else 'the one test there is'}."
     return (
