@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from minilm.exercises import message, run
+from minilm.exercises import kills, message, run
 from minilm.exercises.causes import diagnose
 from minilm.exercises.causes.running import unable
 from minilm.exercises.code import solution_of
@@ -45,6 +45,8 @@ def grade(task: Task, answer: run.Answer, seed: int | None = None, hidden: bool 
         seed: draws the numbers of the statement and the inputs of the tests; None for those who learn alone.
         hidden: whether the hidden tests are asked, too. Without them the result says that they wait.
     """
+    if task.kind == "write the test":
+        return _of_a_test(task, answer, seed)
     asked = task if hidden else replace(task, tests=tuple(test for test in task.tests if not test.hidden))
     rans = run.run(asked, answer, seed)
     if isinstance(rans, Trouble):
@@ -52,6 +54,20 @@ def grade(task: Task, answer: run.Answer, seed: int | None = None, hidden: bool 
     result = judge(asked, rans, seed, answer.text)
     result.task, result.waiting = task, task.points - asked.points
     return result
+
+
+def _of_a_test(task: Task, answer: run.Answer, seed: int | None) -> Result:
+    """For "write the test": by the wrong versions that it finds."""
+
+    def ask(text: str | None, texts: list[str]) -> list[Ran] | Trouble:
+        return run.kills(task, run.Answer(text, answer.value), texts, seed)
+
+    report = kills.find(task, answer.text, ask)
+    if report.trouble:
+        causes = unable(task, report.trouble, answer.text)
+        return Result(task, trouble=report.trouble, causes=causes, kills=report.kills)
+    name, says, evidence, look = report.says()
+    return Result(task, causes=[Cause(name, "running", says, evidence, look, 1.0)] if says else [], kills=report.kills)
 
 
 def judge(task: Task, rans: list[Ran], seed: int | None = None, text: str | None = None) -> Result:
