@@ -109,6 +109,7 @@ def test_another_error_on_the_right_function_is_no_refusal_but_a_mistake():
 
 def test_a_test_that_passes_at_one_time_only_is_noticed():
     text = "calls = []\ndef test_mean(mean):\n    calls.append(1)\n    assert len(calls) % 2\n"
+    assert not any(report(text).kills.values())
     _, what, _, look = report(text).says()
     assert what == "test_mean refuses the right mean at one time and passes it at another."
     assert "default_rng" in look
