@@ -48,8 +48,8 @@ class Parser(argparse.ArgumentParser):
         return options, unknown
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
-        """Python before 3.13 takes the value of ``--stop=--`` for the end of the options, and gives an empty list."""
-        if action.option_strings and arg_strings == ["--"]:
+        """Python before 3.13 takes ``--stop=--``, or the last ``--`` of ``check -- 4.9 --``, for the end of the options: an empty list."""
+        if arg_strings == ["--"] and (action.option_strings or action.nargs is None):
             return self._get_value(action, "--")
         return super()._get_values(action, arg_strings)
 

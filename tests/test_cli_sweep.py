@@ -178,8 +178,9 @@ def sweep(command, option, positional, places, values, bounded, tmp_path):
         value = template.format(**filled) if "{tmp}" in template else template
         basis = ["train"] if option == "--resume" else [word.format(**filled) for word in BASIS[command]]
         if positional:
-            basis = ["hint"] if command == "hint" else basis
             arguments = [*(word for word in basis if word != str(places["run"])), "--", value]
+            if option == "exercise":
+                arguments = [command, "--", value, *(["answer.py"] if command == "check" else [])]
         else:
             arguments = [*basis, f"{option}={value}"]
         bounded()

@@ -7,8 +7,8 @@ Three ways, behind one function:
   from its source, with the sources of the names it uses.
 - **here**: where there are no processes at all (Pyodide), it runs in this one, under a counter of lines that ends a loop.
 
-What "here" does not catch: a long call within C, a loop that catches every exception, memory, `os._exit`, a changed NumPy, files. What no way catches is said in
-`minilm.exercises.child`: this is a fence against mistakes, not a sandbox.
+What "here" does not catch: a long call within C, a loop that catches every exception, memory, `os._exit`, a changed NumPy, files.
+What no way catches is said in `minilm.exercises.child`: this is a fence against mistakes, not a sandbox.
 """
 
 from __future__ import annotations

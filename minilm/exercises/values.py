@@ -28,7 +28,9 @@ MOST_PARTS = 200_000
 MOST_BYTES = 1 << 25
 LONGEST_REPR = 1000
 MOST_DIGITS = 20_000  # hexadecimal
-_DTYPE = re.compile(r"[<>|=][biufcSUMmV][0-9]{1,9}(\[[0-9]{0,9}[a-zA-Z]{1,7}\])?")  # NumPy's own reader takes more, and parses it as code
+_DTYPE = re.compile(
+    r"[<>|=][biufcSUMmV][0-9]{1,9}(\[[0-9]{0,9}[a-zA-Z]{1,7}\])?"
+)  # NumPy's own reader takes more, and parses it as code
 _KINDS = frozenset("biufcSUMmV")
 # Bound here, before any answer has run: what it replaces in NumPy must not reach what looks at it.
 _array, _ascontiguous, _frombuffer, _dtype = np.asarray, np.ascontiguousarray, np.frombuffer, np.dtype

@@ -209,7 +209,7 @@ def test_what_is_no_harm_is_noted():
     ran = outcome(body(
         "print('ä', end='')", "sys.stdout.buffer.write(b'\\xff\\n')", "os.write(1, b'lost')",
         "with open('a.txt', 'w') as a: a.write('b')", "np.mean = abs", "import warnings; warnings.warn('so so')",
-        "threading.Thread(target=time.sleep, args=(9,)).start()", "if os.fork() == 0: time.sleep(100)", "x[0] = 1", "return x[1:]",
+        "if os.fork() == 0: time.sleep(100)", "threading.Thread(target=time.sleep, args=(9,)).start()", "x[0] = 1", "return x[1:]",
     ))  # fmt: skip
     assert ran.trouble is None
     assert ran.printed == "ä\\xff\n"

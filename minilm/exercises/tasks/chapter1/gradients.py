@@ -24,7 +24,9 @@ $0.01$?
 """,
     stub='''
 def three_ways(w, x, y, h):
-    """The derivative of (tanh(w x) - y)^2 by w: by hand, by the engine, by a central difference. All are floats."""
+    """The derivative of (tanh(w x) - y)^2 by w: by hand, by the engine, by a
+    central difference. All are floats.
+    """
     raise NotImplementedError
 ''',
     setup="import math\n\nimport numpy as np\n\nimport minilm as ml\n",
@@ -131,7 +133,8 @@ Where do the five lines of training with a rate of 1 lead on the poem?
 """,
     stub='''
 def forgetful(gradient, theta, lr, steps):
-    """The parameters after `steps` steps of gradient descent without zero_grad: (n,), a new array.
+    """The parameters after `steps` steps of gradient descent without zero_grad:
+    (n,), a new array.
 
     gradient: a function of (n,) that returns (n,). theta: (n,).
     """
@@ -305,9 +308,11 @@ Logits may be large: `exp(1000)` overflows.
 """,
     stub='''
 def bigram_loss(W, ids):
-    """The loss of a bigram language model, and its gradient: a float, and an array (V, V).
+    """The loss of a bigram language model, and its gradient: a float, and an array
+    (V, V).
 
-    W: (V, V), the logits; W[i, j] belongs to j after i. ids: (T + 1,), the text, so there are T predictions.
+    W: (V, V), the logits; W[i, j] belongs to j after i. ids: (T + 1,), the text, so
+    there are T predictions.
     """
     raise NotImplementedError
 ''',
@@ -385,7 +390,8 @@ Find the bug and mend it.
     setup="import numpy as np\n\nimport minilm as ml\n",
     solution='''
 def train(X, y, steps, lr):
-    """Fits y = X w. Returns the loss before each step, a list of floats, and w as an array (n,).
+    """Fits y = X w. Returns the loss before each step, a list of floats, and w as
+    an array (n,).
 
     X: (N, n). y: (N,).
     """

@@ -143,7 +143,8 @@ Then show that the gap is never negative. (Try 1,000 rows from `rng.dirichlet`, 
 def gap(counts, row):
     """How much log-likelihood is lost by predicting with `row`: a float, in nats.
 
-    counts: (V,), how often each token followed, some of them 0. row: (V,), positive, sums to one.
+    counts: (V,), how often each token followed, some of them 0. row: (V,),
+    positive, sums to one.
     """
     raise NotImplementedError
 ''',
@@ -214,7 +215,8 @@ row is $\frac14, \frac34$. No loop is needed.
 """,
     stub='''
 def smoothed(ids, V, alpha):
-    """The probabilities of a bigram with alpha added to each count: (V, V), rows sum to one.
+    """The probabilities of a bigram with alpha added to each count: (V, V), rows
+    sum to one.
 
     ids: (T,), integers below V, some of which may not occur. alpha: positive.
     """
@@ -286,7 +288,7 @@ def kneser_ney(ids, V, d):
 def kneser_ney(ids, V, d):
     trigrams = np.zeros((V, V, V))
     np.add.at(trigrams, (ids[:-2], ids[1:-1], ids[2:]), 1)
-    pairs = (trigrams > 0).sum(axis=0)  # before (b, c) stood so many different words
+    pairs = (trigrams > 0).sum(axis=0)  # so many words stood before (b, c)
     words = (pairs > 0).sum(axis=0)
     even = np.full(V, 1 / V)
     return level(trigrams, d, level(pairs, d, level(words, d, even)))
@@ -389,9 +391,11 @@ Find the bug and mend it.
 """,
     solution='''
 def generate(A, first, length, rng):
-    """A text: a list of `length` token ids, each drawn from the row of the one before.
+    """A text: a list of `length` token ids, each drawn from the row of the one
+    before.
 
-    A: (V, V), rows sum to one. first: the id before the text. rng: asked once for each token, by rng.random().
+    A: (V, V), rows sum to one. first: the id before the text. rng: asked once for
+    each token, by rng.random().
     """
     ids, last = [], first
     for _ in range(length):
@@ -460,14 +464,17 @@ was seen has an even row. What holds for this one: a few values that you can com
 def test_probability(probability):
     """Raises AssertionError if `probability` is wrong.
 
-    It is called as probability(counts, i, j, alpha), where counts, (V, V), holds how often j followed i, and returns a float.
+    It is called as probability(counts, i, j, alpha), where counts, (V, V), holds
+    how often j followed i, and returns a float.
     """
     counts = np.array([[0.0, 2.0], [1.0, 1.0]])
     assert False, "ask for something that a right function does"
 ''',
     subject='''
 def probability(counts, i, j, alpha):
-    """P(j | i): the share of j among what followed i, with alpha added to each count."""
+    """P(j | i): the share of j among what followed i, with alpha added to each
+    count.
+    """
     row = counts[i]
     return float((row[j] + alpha) / (row.sum() + alpha * len(row)))
 ''',

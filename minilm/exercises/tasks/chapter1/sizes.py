@@ -195,7 +195,8 @@ Two documents with 1,000 different 13-grams each share 500. What is their simila
 def similarity(a, b, hashes):
     """The Jaccard similarity of two sets and MinHash's estimate of it: two floats.
 
-    a, b: lists of ids, not empty, each id once. hashes: (K, U), the hashes of the ids 0 to U - 1 by K functions.
+    a, b: lists of ids, not empty, each id once. hashes: (K, U), the hashes of the
+    ids 0 to U - 1 by K functions.
     """
     raise NotImplementedError
 ''',

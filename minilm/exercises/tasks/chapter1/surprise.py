@@ -151,7 +151,8 @@ Why may the bits per character of two models with different tokens be compared, 
 def measures(log_p, characters):
     """Loss in nats per token, perplexity, bits per character: three floats.
 
-    log_p: (T,), the natural logarithms of the tokens' probabilities. characters: how many the tokens stand for.
+    log_p: (T,), the natural logarithms of the tokens' probabilities. characters:
+    how many the tokens stand for.
     """
     raise NotImplementedError
 ''',

@@ -1,6 +1,8 @@
 """The tasks of chapter 2, core concepts."""
 
 from minilm.exercises.task import Task
-from minilm.exercises.tasks.chapter2 import networks, optimizers
+from minilm.exercises.tasks.chapter2 import bugs, measures, networks, optimizers, rates, regularization, steps, training
 
-TASKS: tuple[Task, ...] = (*networks.TASKS, *optimizers.TASKS)
+FAMILIES = (networks, rates, optimizers, training, measures, regularization, steps, bugs)
+
+TASKS: tuple[Task, ...] = tuple(task for family in FAMILIES for task in family.TASKS)
