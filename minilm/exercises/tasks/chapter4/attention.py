@@ -270,7 +270,7 @@ $e^0 = 1$. Key 0 is always seen, so no row is empty.
         Wrong(
             "",
             "np.arange(T) < lengths[:, None, None]",
-            "(np.arange(T)[:, None] < lengths[:, None, None]) | (np.arange(T) < 1)",
+            "np.arange(T)[:, None] < lengths[:, None, None]",
             "The filling was masked among the queries and not among the keys.",
             "The last axis of the scores is the keys'. What does a query beyond the text still see?",
         ),
@@ -419,7 +419,8 @@ There are no biases. A change of the last token changes the last row of the outp
 def multi_head_attention(x, W_q, W_k, W_v, W_o, n_heads):
     """Causal self-attention with several heads.
 
-    x: (B, T, D); weights: (D, D), out by in; D a multiple of n_heads. Returns (B, T, D).
+    x: (B, T, D); weights: (D, D), out by in; D a multiple of n_heads.
+    Returns (B, T, D).
     Of float32 comes float32.
     """
     raise NotImplementedError

@@ -13,7 +13,7 @@ REST = "    e = np.exp(S - S.max(axis=1, keepdims=True))\n    P = e / e.sum(axis
 
 
 def its_own_key(rng: Generator) -> tuple[Any, ...]:
-    """Draws vectors of norm 4 as queries and as keys alike, for one batch and two heads, and the values."""
+    """Draws vectors of the norm 4 as queries and as keys alike, for one batch and two heads, and the values."""
     x = rng.standard_normal((1, 2, 3, 4))
     x = 4 * x / np.linalg.norm(x, axis=-1, keepdims=True)
     return x, x.copy(), rng.standard_normal((1, 2, 3, 4))
@@ -137,17 +137,17 @@ scores that hardly differ is nearly uniform. At $d = 1$ both are the same, and a
     after="Measure it: the entropy of the weights for widths 1, 4, 16, 64, 256, with both scales.",
 )
 
-STRANGERS = Task(
+OWN_KEY = Task(
     id="4.38",
-    title="Nobody recognizes himself",
+    title="A query that misses its own key",
     kind="find the bug",
     minutes=20,
     difficulty=2,
     practises="a transpose that is none",
     statement=r"""
-Heads as `(B, H, T, d)`. If the keys are the queries themselves, all of one length, each query must agree best with its own key: the largest
-number in each row of the scores stands on the diagonal. With $T = 1$ or $d = 1$ it does. With $T = 3$ and $d = 4$ it does not, nothing
-raises an error, and all shapes are right.
+Heads as `(B, H, T, d)`. If the keys are the queries themselves, all of the same norm, each query must agree best with its own key: the
+largest number in each row of the scores stands on the diagonal. With $T = 1$ or $d = 1$ it does. With $T = 3$ and $d = 4$ it does not,
+nothing raises an error, and all shapes are right.
 
 Find the bug and mend it. The function returns the attention's output, `(B, H, T, d)`, without a mask.
 """,
@@ -230,7 +230,7 @@ def causal_attention(Q, K, V):
     solution="""
 def test_causal_attention(causal_attention):
     rng = np.random.default_rng(0)
-    Q, K, V = rng.standard_normal((4, 3)), rng.standard_normal((4, 3)), rng.standard_normal((4, 2))
+    (Q, K), V = rng.standard_normal((2, 4, 3)), rng.standard_normal((4, 2))
     expected = np.zeros((4, 2))
     for i in range(4):
         weights = [np.exp(Q[i] @ K[j] / np.sqrt(3)) for j in range(i + 1)]
@@ -263,4 +263,4 @@ over ordinary numbers do not see is the overflow: scores of some thousands, for 
     after="A test by properties alone, without any value: change a later token, compare the rows before it. Which bugs does that miss?",
 )
 
-TASKS: tuple[Task, ...] = (SHORT_ROWS, FLAT_WEIGHTS, STRANGERS, TEST_CAUSAL)
+TASKS: tuple[Task, ...] = (SHORT_ROWS, FLAT_WEIGHTS, OWN_KEY, TEST_CAUSAL)

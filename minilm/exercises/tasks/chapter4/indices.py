@@ -296,7 +296,8 @@ summed there.
 def einsum_backward(spec, A, B, C_bar):
     """The gradients of both operands of np.einsum(spec, A, B).
 
-    spec: such as "ik,kj->ij"; C_bar: an array of the result's shape. Returns arrays of the shapes of A and B.
+    spec: such as "ik,kj->ij"; C_bar: an array of the result's shape.
+    Returns arrays of the shapes of A and B.
     """
     raise NotImplementedError
 ''',
@@ -346,10 +347,10 @@ changes nothing else.
             "The gradient that arrives is not used in the second operand's.",
         ),
         Wrong(
-            "mean-for-sum",
-            "np.ones(B.shape)",
-            "np.full(B.shape, 1 / max(len(C_bar), 1) if C_bar.ndim else 1.0)",
-            "The second operand's gradient is divided by the first size of the result; it is a sum over all letters.",
+            "transposed-result",
+            "{b}->{b}",
+            "{b}->{b[::-1]}",
+            "The axes of the second operand's gradient are in reverse order; a gradient has the shape of its operand.",
         ),
     ),
     after="Let a letter stand twice in one operand, as in a trace. What must the gradient be then?",
@@ -375,7 +376,8 @@ $(2, 1)$.
 def hessian_vector(gradient, x, v, h):
     """The product of a Hessian and a vector.
 
-    gradient: a function from (n,) to (n,); x, v: (n,); h: a small number. Returns (n,).
+    gradient: a function from (n,) to (n,); x, v: (n,); h: a small number.
+    Returns (n,).
     """
     raise NotImplementedError
 ''',
@@ -389,7 +391,7 @@ def hessian_vector(gradient, x, v, h):
     derivation=r"""
 Taylor: $\nabla f(x \pm h v) = \nabla f(x) \pm h\, H v + \frac{h^2}{2} f'''[v, v] + O(h^3)$. In the difference the terms with even powers of
 $h$ cancel: $\nabla f(x + hv) - \nabla f(x - hv) = 2 h\, H v + O(h^3)$, so after the division the error is $O(h^2)$; with one side
-alone it is $O(h)$. The matrix would need $n$ such products, one for each unit vector: $2n$ gradients. Its product with one vector needs two.
+alone it is $O(h)$. The matrix would need $n$ such products, one for each unit vector: $2n$ gradients. One product needs two.
 """,
     tests=(
         Test(
@@ -469,7 +471,8 @@ For `"i,i->"`, $(1, 2)$ and $(5, 3)$ it is $\max(6, 5) = 6$.
 def max_plus(spec, A, B):
     """An einsum with the maximum for the sum, and plus for times.
 
-    spec: such as "ik,kj->ij". Returns an array with an axis for each letter of the result, in their order.
+    spec: such as "ik,kj->ij".
+    Returns an array with an axis for each letter of the result, in their order.
     """
     raise NotImplementedError
 ''',
@@ -479,11 +482,11 @@ def max_plus(spec, A, B):
     a, b = operands.split(",")
     sizes = dict(zip(a + b, A.shape + B.shape))
     letters = list(sizes)
-    C = np.full([sizes[letter] for letter in out], -np.inf)
+    C = np.full([sizes[k] for k in out], -np.inf)
     for index in np.ndindex(*sizes.values()):
         at = dict(zip(letters, index))
-        here = tuple(at[letter] for letter in out)
-        term = A[tuple(at[letter] for letter in a)] + B[tuple(at[letter] for letter in b)]
+        here = tuple(at[k] for k in out)
+        term = A[tuple(at[k] for k in a)] + B[tuple(at[k] for k in b)]
         C[here] = max(C[here], term)
     return C
 """,
@@ -505,8 +508,8 @@ is $-\infty$, as the sum of nothing is 0: that is what $C$ begins with. With zer
     wrong=(
         Wrong(
             "",
-            "np.full([sizes[letter] for letter in out], -np.inf)",
-            "np.zeros([sizes[letter] for letter in out])",
+            "np.full([sizes[k] for k in out], -np.inf)",
+            "np.zeros([sizes[k] for k in out])",
             "The maximum begins with 0, so negative results come out as 0.",
             "What is the maximum of nothing?",
         ),
@@ -519,8 +522,8 @@ is $-\infty$, as the sum of nothing is 0: that is what $C$ begins with. With zer
         ),
         Wrong(
             "",
-            "for letter in a)] + B",
-            "for letter in a)] * B",
+            "for k in a)] + B",
+            "for k in a)] * B",
             "The elements are multiplied; they are to be added.",
             "Two operations are exchanged against an ordinary einsum. Which ones?",
         ),

@@ -64,7 +64,7 @@ second time.
         Test("one row", batch(1, 3), labels={"the width": 3}),
         Test("a batch", batch(4, 3), points=2, labels={"the batch": 4, "the width": 3}),
         Test("as many rows as columns", batch(4, 4), hidden=True),
-        Test("float32", batch(3, 5, "float32"), hidden=True),
+        Test("float32", batch(3, 5, "float32"), hidden=True, rtol=1e-3, atol=1e-5),
     ),
     wrong=(
         Wrong("mean-taken-for-a-constant", "g - g.mean(axis=1, keepdims=True) - x_hat", "g - x_hat"),
@@ -281,7 +281,7 @@ over rows, as in (4.42).
         Test("one row", batch(1, 3), labels={"the width": 3}),
         Test("a batch", batch(4, 3), points=2, labels={"the batch": 4, "the width": 3}),
         Test("a row of zeros", given([[0.0, 0.0, 0.0]], [1.0, 2.0, 3.0], [[1.0, -1.0, 0.5]], 1e-4), hidden=True),
-        Test("as many rows as columns, float32", batch(4, 4, "float32"), hidden=True),
+        Test("as many rows as columns, float32", batch(4, 4, "float32"), hidden=True, rtol=1e-3, atol=1e-5),
     ),
     wrong=(
         Wrong(

@@ -200,7 +200,8 @@ turned, depends on $t - s$ alone.
 def rotary(x, start):
     """Turns neighboring pairs of each row by angles that grow with the position.
 
-    x: (T, d), d even; start: the position of the first row. Returns (T, d), of the dtype of x.
+    x: (T, d), d even; start: the position of the first row.
+    Returns (T, d), of the dtype of x.
     """
     raise NotImplementedError
 ''',

@@ -213,7 +213,8 @@ to 1, for logits of any size: $(1000, 0)$ gives $(1, 0)$, and $(-1000, -1000)$ g
 def softmax(x, axis):
     """Probabilities along one axis.
 
-    x: an array of any shape; axis: a number. Returns an array of the shape and dtype of x.
+    x: an array of any shape; axis: a number.
+    Returns an array of the shape and dtype of x.
     """
     raise NotImplementedError
 ''',
