@@ -68,7 +68,7 @@ def test_what_asserts_nothing_earns_nothing(task):
 
 @pytest.mark.slow
 def test_code_is_formatted_and_clean(tmp_path):
-    """By ruff. A name may come from the set-up or the numbers drawn, a beginning leaves names unused, and O may be a matrix."""
+    """By ruff. Names may come from the set-up or the numbers drawn, a stub leaves some unused, O may be a matrix."""
     for task in TASKS:
         given = "".join(f"{name} = None\n" for name in task.values())
         for i, text in enumerate(t for t in (task.start, task.solution, task.subject) if t.strip()):
