@@ -203,7 +203,7 @@ OPS = [
            derivative("log_softmax-0")),
     of("mean-taken-for-a-constant", derivative("layer_norm-0", "layer_norm-1")),
     of("variance-taken-for-a-constant", derivative("layer_norm-0", "layer_norm-1")),
-    of("unbiased-variance", "tests/ops/test_normalize.py::test_layer_norm_forgets_shift_and_scale"),
+    of("unbiased-variance", "tests/ops/test_normalize.py::test_layer_norm_by_hand"),
     of("epsilon-outside-the-root", "tests/ops/test_normalize.py::test_eps_stands_inside_the_root"),
     Mutant("batch norm's statistics taken for constants", "minilm/backend/cpu.py",
            "        if of_batch:\n", "        if False:\n",
@@ -1176,7 +1176,8 @@ CLASSIC = [
     of("sampled-without-cumulative", "tests/models/test_generation.py::TestSampler::test_frequencies"),
     of("cancellation", "tests/ops/test_reduce.py::test_var_of_shifted_numbers_does_not_cancel"),
     of("validation-on-training-data", "tests/training/test_loop.py::test_evaluation_covers_the_text_once"),
-    of("loss-of-last-batch-only", "tests/training/test_loop.py::test_evaluation_covers_the_text_once"),
+    of("loss-of-last-batch-only",
+       "tests/training/test_loop.py::test_evaluation_in_several_batches_is_the_mean_over_all_of_them"),
     of("patience-not-reset", "tests/training/test_loop.py::test_early_stopping"),
     of("cross-entropy-sign", "tests/ops/test_loss.py::test_cross_entropy_by_hand"),
     of("dropout-rescaled-by-p", "tests/backend/test_reference.py::test_the_fast_version_is_the_plain_one"),
@@ -1276,6 +1277,26 @@ GRADER = [
            "tests/exercises/test_message.py::test_what_a_student_wrote_is_escaped"),
 ]  # fmt: skip
 
+K = "tests/exercises/test_kills.py::"
+KILLS = [
+    Mutant("a test that refuses the right function earns its kills", "minilm/exercises/kills.py",
+           "there = self.tests if self.refusal is None else []", "there = self.tests",
+           K + "test_a_test_that_refuses_the_right_function_earns_nothing "
+           + K + "test_a_test_that_passes_at_one_time_only_is_noticed"),
+    Mutant("the right function is asked once", "minilm/exercises/kills.py",
+           "refused = next((trouble for trouble in right if trouble), None)", "refused = right[0]",
+           K + "test_a_test_that_passes_at_one_time_only_is_noticed"),
+    Mutant("versions that were not asked count as found", "minilm/exercises/kills.py",
+           'return None if trouble and trouble.message.startswith("not asked") else trouble', "return trouble",
+           K + "test_versions_that_were_not_asked_any_more_are_not_found"),
+    Mutant("two versions of one bug share a name and a point", "minilm/exercises/kills.py",
+           'given.append(name if name not in given else f"{name}-{i + 1}")', "given.append(name)",
+           K + "test_names_are_different_where_a_bug_stands_twice"),
+    Mutant("a bug that lives on is named", "minilm/exercises/kills.py",
+           "            if not killed and not told:\n                continue\n", "",
+           K + "test_one_that_lives_on_is_hinted_at_not_named"),
+]  # fmt: skip
+
 MUTANTS = [
     *ENGINE,
     *OPS,
@@ -1300,4 +1321,5 @@ MUTANTS = [
     *RUNNER,
     *CLASSROOM,
     *GRADER,
+    *KILLS,
 ]

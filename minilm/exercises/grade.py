@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from minilm.exercises import message, run
+from minilm.exercises import kills, message, run
 from minilm.exercises.causes import diagnose
 from minilm.exercises.causes.running import unable
 from minilm.exercises.child import Limits
@@ -55,7 +55,7 @@ def grade(
         limits, way: what the answer may take, and how it is run, as in `minilm.exercises.run.run`.
     """
     if task.kind == "write the test":
-        return _kills(task, answer, seed, limits, way)
+        return _of_a_test(task, answer, seed, limits, way)
     asked = task if hidden else replace(task, tests=tuple(test for test in task.tests if not test.hidden))
     rans = run.run(asked, answer, seed, limits, way=way)
     if isinstance(rans, Trouble):
@@ -65,15 +65,18 @@ def grade(
     return result
 
 
-def _kills(task: Task, answer: run.Answer, seed: int | None, limits: Limits | None, way: run.Way | None) -> Result:
-    """For "write the test": which wrong versions the student's test finds; none counts where it blames the right one."""
-    rans = run.kills(task, answer, run.subjects_of(task), seed, limits, way=way)
-    if isinstance(rans, Trouble):
-        return Result(task, trouble=rans, causes=unable(task, rans, answer.text))
-    right, *wrong = rans
-    names = [w.bug or f"{w.old.strip()} -> {w.new.strip()}" for w in task.wrong]
-    found = {name: right.trouble is None and ran.trouble is not None for name, ran in zip(names, wrong, strict=True)}
-    return Result(task, trouble=right.trouble, kills=found)
+def _of_a_test(task: Task, answer: run.Answer, seed: int | None, limits: Limits | None, way: run.Way | None) -> Result:
+    """For "write the test": by the wrong versions that it finds."""
+
+    def ask(text: str | None, texts: list[str]) -> list[Ran] | Trouble:
+        return run.kills(task, run.Answer(text, answer.value), texts, seed, limits, way=way)
+
+    report = kills.find(task, answer.text, ask)
+    if report.trouble:
+        causes = unable(task, report.trouble, answer.text)
+        return Result(task, trouble=report.trouble, causes=causes, kills=report.kills)
+    name, says, evidence, look = report.says()
+    return Result(task, causes=[Cause(name, "running", says, evidence, look, 1.0)] if says else [], kills=report.kills)
 
 
 def judge(task: Task, rans: list[Ran], seed: int | None = None, text: str | None = None) -> Result:

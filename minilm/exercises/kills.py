@@ -83,24 +83,24 @@ class Report:
     @property
     def idle(self) -> list[str]:
         """The tests that find nothing."""
-        return [test.name for test in self.tests if not any(test.raised)]
+        return [test.name for test in self.tests if not test.refused and not any(test.raised)]
 
-    def says(self) -> tuple[str, str, str]:
-        """What is wrong, what shows it, and what to look at: one thing, the first that should be mended. Empty where nothing is."""
+    def says(self) -> tuple[str, str, str, str]:
+        """A word for statistics, what is wrong, what shows it, what to look at: of the first thing to mend; empty if there is none."""
         if refusing := self.refusal:
             return self._refused(refusing)
         alive = [i for i, killed in enumerate(self.kills.values()) if not killed]
         if not alive:
-            return "", "", ""
+            return "", "", "", ""
         wrong = self.task.wrong[alive[0]]
         subject = first_definition(self.task.subject)
         what = (
             f"{len(alive)} wrong version{'s live' if len(alive) > 1 else ' lives'} on: your test passes {subject} and"
         )
         shows = f"version {alive[0] + 1} of {len(self.task.wrong)} alike"
-        return f"{what} {shows}.", "", _hint(wrong)
+        return names(self.task)[alive[0]], f"{what} {shows}.", "", _hint(wrong)
 
-    def _refused(self, test: TestFound) -> tuple[str, str, str]:
+    def _refused(self, test: TestFound) -> tuple[str, str, str, str]:
         trouble = test.refused
         assert trouble is not None
         subject = first_definition(self.task.subject)
@@ -114,9 +114,10 @@ class Report:
             what = f"{test.name} fails on the right {subject}: {_kind(trouble)}."
             look = f"A test calls {subject}, compares, and returns if all is well."
         shows = [f"Line {trouble.line[0]}: {trouble.line[1]}."] if trouble.line else []
-        shows += [f"{trouble.kind}: {trouble.message}."] if trouble.message else []
+        said = trouble.message.rstrip(".").partition("\n")[0]
+        shows += [f"{trouble.kind}: {said}." if trouble.kind[0].isupper() else f"{said}."] if said else []
         shows += [f"The last call before it: {self.called}."] if self.called else []
-        return what, " ".join(shows), look
+        return "unsteady test" if test.unsteady else "right function refused", what, " ".join(shows), look
 
     def lines(self, told: bool = False) -> list[str]:
         """A line for each wrong version that was found, with the tests that found it, and one for those that live on.
@@ -207,7 +208,16 @@ def find(task: Task, text: str | None, ask: Ask) -> Report:
             gives one `Ran` per subject, or why it cannot be run.
     """
     there: Mapping[str, str | None] = {task.name: None} if text is None else tests_in(task, text)
-    report = judge(task, {name: ask(part, subjects(task)) for name, part in there.items()})
+    right, *rest = subjects(task)
+    rans: dict[str, Sequence[Ran] | Trouble] = {}
+    for name, part in there.items():
+        first = rans[name] = ask(part, [right])
+        if isinstance(first, Trouble):
+            continue
+        if not first[0].trouble:
+            others = ask(part, rest)
+            rans[name] = others if isinstance(others, Trouble) else [*first, *others]
+    report = judge(task, rans)
     if report.refusal:
         again = ask(there[report.refusal.name], [traced(task)])
         report.called = "" if isinstance(again, Trouble) else last_call(again[0].printed)
@@ -225,7 +235,8 @@ def judge(task: Task, rans: Mapping[str, Sequence[Ran] | Trouble]) -> Report:
     """The report, from what each test function did with the subjects.
 
     Args:
-        rans: name of the test function -> one `Ran` per subject, or why it could not be run.
+        rans: name of the test function -> one `Ran` per subject, or why it could not be run. Where it refuses the right function, the
+            first one is enough.
     """
     report = Report(task)
     for name, ran in rans.items():
@@ -233,7 +244,7 @@ def judge(task: Task, rans: Mapping[str, Sequence[Ran] | Trouble]) -> Report:
             report.trouble = report.trouble or ran
             continue
         right = [ran[0].trouble, *(r.trouble for r in ran[1 + len(task.wrong) :])]
-        raised = [_asked(r.trouble) for r in ran[1 : 1 + len(task.wrong)]]
+        raised = [_asked(r.trouble) for r in ran[1 : 1 + len(task.wrong)]] or [None] * len(task.wrong)
         refused = next((trouble for trouble in right if trouble), None)
         report.tests.append(TestFound(name, refused, refused is not None and None in right, raised))
     return report

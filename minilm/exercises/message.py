@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minilm.exercises import arrays
+from minilm.exercises import arrays, kills
 from minilm.exercises.inputs import names
 from minilm.exercises.verdict import Cause, Outcome, Verdict
 from minilm.style import GREEN, VERMILLION, rgb
@@ -88,10 +88,10 @@ def _bugs(verdict: Verdict) -> list[str]:
     """For "write the test": which wrong answers the student's test found."""
     if not verdict.kills:
         return []
-    found = [name for name, killed in verdict.kills.items() if killed]
-    alive = len(verdict.kills) - len(found)
-    lines = _wrapped("  found:  " + ", ".join(found), "          ") if found else []
-    return lines + [f"  missed: {alive} wrong version{'s' * (alive != 1)} of the function"] * bool(alive)
+    found = [kills.title(verdict.task, name) for name, killed in verdict.kills.items() if killed]
+    lines = _wrapped("  found:  " + "; ".join(found), "          ") if found else []
+    missed = len(verdict.kills) - len(found)
+    return [*lines, f"  missed: {missed} of {len(verdict.kills)} wrong versions"] if missed else lines
 
 
 def _call(verdict: Verdict, outcome: Outcome, rows: int) -> list[str]:

@@ -64,7 +64,7 @@ def report(text):
 def test_a_test_that_finds_all():
     found = report(GOOD)
     assert found.kills == {"sum-for-mean": True, "integer-division": True, "version-3": True}
-    assert found.says() == ("", "", "")
+    assert found.says() == ("", "", "", "")
     assert found.refusal is None
 
 
@@ -75,7 +75,8 @@ def test_what_is_raised_that_is_no_assertion_counts_and_is_said():
 def test_one_that_lives_on_is_hinted_at_not_named():
     found = report(HALF)
     assert list(found.kills.values()) == [True, False, True]
-    what, _, look = found.says()
+    name, what, _, look = found.says()
+    assert name == "integer-division"
     assert what == "1 wrong version lives on: your test passes mean and version 2 of 3 alike."
     assert look == "Are your means all whole?"
     shown = "\n".join(found.lines())
@@ -87,27 +88,29 @@ def test_one_that_lives_on_is_hinted_at_not_named():
 def test_a_test_that_asserts_nothing_earns_nothing():
     found = report(NONE)
     assert not any(found.kills.values())
-    assert found.says()[0].startswith("3 wrong versions live on")
+    assert found.says()[1].startswith("3 wrong versions live on")
 
 
 def test_a_test_that_refuses_the_right_function_earns_nothing():
     found = report(FALSE)
     assert not any(found.kills.values())
-    what, shows, look = found.says()
+    name, what, shows, look = found.says()
+    assert name == "right function refused"
     assert what == "test_mean refuses the right mean."
     assert shows == "Line 5: assert mean(x) == 2. The last call before it: mean([1, 4])."
     assert "by hand" in look
 
 
 def test_another_error_on_the_right_function_is_no_refusal_but_a_mistake():
-    what, shows, _ = report("def test_mean(mean):\n    mean(3)\n").says()
+    _, what, shows, _ = report("def test_mean(mean):\n    mean(3)\n").says()
     assert what == "test_mean fails on the right mean: it raised TypeError."
     assert "mean(3)" in shows
 
 
 def test_a_test_that_passes_at_one_time_only_is_noticed():
     text = "calls = []\ndef test_mean(mean):\n    calls.append(1)\n    assert len(calls) % 2\n"
-    what, _, look = report(text).says()
+    assert not any(report(text).kills.values())
+    _, what, _, look = report(text).says()
     assert what == "test_mean refuses the right mean at one time and passes it at another."
     assert "default_rng" in look
 

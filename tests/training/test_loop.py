@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -260,6 +261,15 @@ def test_evaluation_covers_the_text_once(tmp_path):
     for i in range(0, len(ids) - block, block):
         losses.append(training.model.loss(ids[None, i : i + block], ids[None, i + 1 : i + block + 1]).item())
     assert loss == pytest.approx(np.mean(losses), rel=1e-6)
+
+
+def test_evaluation_in_several_batches_is_the_mean_over_all_of_them(tmp_path):
+    run, text = tiny_run(tmp_path)
+    training = Training(run, text, "cpu")
+    once = np.resize(text.validation, 4096)  # as many tokens as one batch of an evaluation has
+    one, three = (replace(text, validation=np.append(np.tile(once, n), once[0])) for n in (1, 3))
+    losses = [training.task.evaluate(training.model.eval(), data, None) for data in (one, three)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
 def test_learning_rate():
