@@ -34,12 +34,14 @@ There are {len(there)} exercises, for about {round(minutes / 60)} hours. Each ca
 - `minilm exercises {chapter} --out mine` writes a notebook with a cell for each answer, and one that checks it.
 - `ml.check("{example.id}", {example.name})` says what is wrong, and why; `ml.hint("{example.id}")` opens the next of three
   steps: hint, derivation, code.
-- Without a notebook: `minilm check {example.id} answer.py`. What you have done: `minilm progress`."""
+- Without a notebook: `minilm check {example.id} answer.py`. What you have done: `minilm progress`.
+
+An answer leaves its inputs as they are, unless the exercise says otherwise."""
 
 
 def _list(there: tuple[Task, ...]) -> str:
-    rows = [f"| {t.id} | {t.title} | {t.kind} | {t.minutes} | {DIFFICULTY[t.difficulty]} |" for t in there]
-    return "\n".join(["| | Exercise | kind | minutes | |", "| --- | --- | --- | --- | --- |", *rows])
+    rows = [f"| Exercise {t.id} | {t.title} | {t.kind} | {t.minutes} | {DIFFICULTY[t.difficulty]} |" for t in there]
+    return "\n".join(["| | | kind | minutes | |", "| --- | --- | --- | --- | --- |", *rows])
 
 
 def _statement(task: Task) -> str:

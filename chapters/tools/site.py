@@ -125,11 +125,16 @@ def write_appendices(language: str, target: Path) -> list[str]:
     guide = ROOT / "chapters" / language / "teaching.md"
     text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", guide.read_text(encoding="utf-8"))
     made = {f"solutions-{c.number}": solutions(c.number, c.title) for c in book(language) if c.number in tasks.CHAPTERS}
-    made["bugs"] = bug_page.markdown()
     made["teaching"] = for_sphinx(text, guide.parent, target, language)
-    for name, markdown in made.items():
+    library = bug_page.pages(tasks.every())
+    families = [name.removeprefix("bugs/") for name in library if name != "bugs"]
+    library["bugs"] += "\n".join(
+        ["", "```{toctree}", ":hidden:", "", *(f"bugs/{family}" for family in families), "```", ""]
+    )
+    (target / "bugs").mkdir()
+    for name, markdown in {**made, **library}.items():
         (target / f"{name}.md").write_text(markdown, encoding="utf-8")
-    return list(made)
+    return [*made, "bugs"]
 
 
 def write_page(

@@ -1,4 +1,4 @@
-"""The library of bugs as a page of the book, and as text in a terminal."""
+"""The library of bugs as pages of the book, one a family, and as text in a terminal."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def practised(tasks: Iterable[Task]) -> dict[str, list[str]]:
     return there
 
 
-def markdown(tasks: Iterable[Task] = (), source: str = "") -> str:
-    """The page, in Markdown (MyST): the same text for the same records.
+def pages(tasks: Iterable[Task] = (), source: str = "") -> dict[str, str]:
+    """Name of a page -> its Markdown (MyST): "bugs" lists the families, "bugs/gradients" and the like hold them.
 
     Args:
         tasks: those of the book, for the line that says where a bug is practised.
@@ -34,11 +34,14 @@ def markdown(tasks: Iterable[Task] = (), source: str = "") -> str:
             alone.
     """
     where = practised(tasks)
-    parts = [HEAD.format(count=len(LIBRARY))]
+    made = {"bugs": HEAD.format(count=len(LIBRARY))}
     for family, bugs in FAMILIES.items():
-        parts.append(f"## {family[0].upper()}{family[1:]}\n")
-        parts += [_section(bug, where.get(bug.name, []), source) for bug in bugs]
-    return "\n".join(parts)
+        name = f"bugs/{family.replace(' ', '-')}"
+        title = f"{family[0].upper()}{family[1:]}"
+        listed = "".join(f"- [{_escaped(bug.title)}]({name}.md#bug-{bug.name})\n" for bug in bugs)
+        made["bugs"] += f"\n## {title}\n\n{listed}"
+        made[name] = "\n".join([f"# {title}\n", *(_section(bug, where.get(bug.name, []), source) for bug in bugs)])
+    return made
 
 
 def text(bug: Bug, tasks: Iterable[Task] = ()) -> str:
@@ -53,24 +56,15 @@ def text(bug: Bug, tasks: Iterable[Task] = ()) -> str:
 
 
 def _section(bug: Bug, ids: list[str], source: str) -> str:
-    code = "".join(
-        f"{mark} {line}\n" for mark, side in (("-", bug.wrong), ("+", bug.right)) for line in side.split("\n")
-    )
-    lines = [f"(bug-{bug.name})=", f"### {_escaped(bug.title)}", "", f"`{bug.name}`", "", f"```diff\n{code}```", ""]
-    lines += [
-        _escaped(bug.why),
-        "",
-        f"How it shows\n: {_escaped(bug.shows)}",
-        "",
-        f"What to look at\n: {_escaped(bug.look)}",
-        "",
-    ]
+    sides = (("-", bug.wrong), ("+", bug.right))
+    code = "".join(f"{mark} {line}\n" for mark, side in sides for line in side.split("\n"))
+    parts = [f"(bug-{bug.name})=\n## {_escaped(bug.title)}", f"`{bug.name}`", f"```diff\n{code}```", _escaped(bug.why)]
+    parts += [f"*How it shows.* {_escaped(bug.shows)}", f"*What to look at.* {_escaped(bug.look)}"]
     if ids:
-        lines += [f"Practised in\n: {', '.join(ids)}", ""]
+        parts.append(f"*Practised in* {', '.join(f'Exercise {id}' for id in ids)}.")
     if bug.file:
-        shown = f"[{bug.file}]({source}{bug.file})" if source else f"`{bug.file}`"
-        lines += [f"In the engine\n: {shown}", ""]
-    return "\n".join(lines)
+        parts.append("*In the engine:* " + (f"[{bug.file}]({source}{bug.file})" if source else f"`{bug.file}`") + ".")
+    return "\n\n".join(parts) + "\n"
 
 
 def _escaped(text: str) -> str:
