@@ -51,7 +51,7 @@ pre {{ background: var(--card); border-radius: .5rem; padding: .75rem; overflow-
 .task header {{ display: flex; gap: 1rem; justify-content: space-between; align-items: baseline; }}
 .good {{ color: var(--good); }} .bad {{ color: var(--bad); }}
 .comment {{ border-left: 4px solid var(--bar); padding: .1rem 0 .1rem .75rem; margin: .75rem 0; white-space: pre-line; }}
-summary {{ cursor: pointer; padding: .25rem 0; }}
+summary {{ cursor: pointer; padding: .25rem 0; }} td summary {{ padding: 0; white-space: nowrap; }}
 @media (max-width: 40rem) {{ pre {{ overflow-wrap: anywhere; font-size: .8rem; }} .figures li {{ flex: 1 1 40%; }}
   td {{ min-width: 8rem; }} td.n {{ min-width: 0; }} }}
 @media print {{ body {{ max-width: none; }} .task, tr {{ break-inside: avoid; }} details:not([open]) {{ display: none; }} }}
@@ -185,8 +185,7 @@ def _causes_table(students: Sequence[dict[str, Any]], comments: Comments) -> str
     how = '<p class="soft">A comment written once reaches all: <code>minilm classroom comment GRADES --cause NAME --text "..."</code></p>'
     shown = _scroll("Causes", head, rows[:OFTEN]) if rows else ""
     if seldom := rows[OFTEN:]:
-        summary = f"{len(seldom)} more, each with fewer answers" if len(seldom) > 1 else "1 more"
-        shown += f"<details><summary>{summary}</summary>{_scroll('Causes of fewer answers', head, seldom)}</details>"
+        shown += f"<details><summary>{len(seldom)} more</summary>{_scroll('More causes', head, seldom)}</details>"
     return f"<h2>Causes</h2>{shown}{rest}{how}"
 
 
@@ -219,17 +218,22 @@ def _tests(students: Sequence[dict[str, Any]], tasks: dict[str, Any]) -> str:
 
 def _students_table(students: Sequence[dict[str, Any]], of: int) -> str:
     rows = []
+    namesakes = Counter(s["name"] for s in students)
     for s in sorted(students, key=lambda s: (s["name"].casefold(), s["student"])):
         answered = sum(r["status"] not in ("missing",) for r in s["tasks"].values())
         late = f"{s['hours_late']:g} h late, {s['raw']:g} before the rule" if s["hours_late"] else ""
         notes = html.escape(" ".join(filter(None, [late, *s["notes"]])))
         share = bar(s["points"] / of if of else 0, f"{s['points']:g} of {of} points")
         rows.append(
-            f'<tr><td>{_link(s)}</td><td class="n">{answered} of {len(s["tasks"])}</td><td class="n">{s["points"]:g}</td>'
+            f'<tr><td>{_link(s)}{_id_of_namesake(s, namesakes)}</td><td class="n">{answered} of {len(s["tasks"])}</td><td class="n">{s["points"]:g}</td>'
             f"<td>{share}</td><td>{notes}</td></tr>"
         )
     head = '<tr><th>Name</th><th class="n">Answers</th><th class="n">Points</th><th>Share</th><th>Notes</th></tr>'
     return f"<h2>Students</h2>{_scroll('Students', head, rows)}"
+
+
+def _id_of_namesake(student: dict[str, Any], namesakes: Counter[str]) -> str:
+    return f' <span class="soft">{html.escape(student["student"])}</span>' if namesakes[student["name"]] > 1 else ""
 
 
 def _link(student: dict[str, Any]) -> str:
