@@ -225,7 +225,8 @@ def _students_table(students: Sequence[dict[str, Any]], of: int) -> str:
         notes = html.escape(" ".join(filter(None, [late, *s["notes"]])))
         share = bar(s["points"] / of if of else 0, f"{s['points']:g} of {of} points")
         rows.append(
-            f'<tr><td>{_link(s)}{_id_of_namesake(s, namesakes)}</td><td class="n">{answered} of {len(s["tasks"])}</td><td class="n">{s["points"]:g}</td>'
+            f'<tr><td>{_link(s)}{_id_of_namesake(s, namesakes)}</td><td class="n">{answered} of {len(s["tasks"])}</td>'
+            f'<td class="n">{s["points"]:g}</td>'
             f"<td>{share}</td><td>{notes}</td></tr>"
         )
     head = '<tr><th>Name</th><th class="n">Answers</th><th class="n">Points</th><th>Share</th><th>Notes</th></tr>'
