@@ -28,6 +28,12 @@ BEYOND = Path(
 QUICK = Limits(seconds=0.2, total=2.0, waiting=20.0)  # waiting: the machine may be busy with other tests
 
 
+@pytest.fixture(autouse=True)
+def beyond():
+    yield
+    BEYOND.unlink(missing_ok=True)
+
+
 def double(f, x):
     return f(x)
 
@@ -133,9 +139,7 @@ def test_harm_is_told_with_its_line(name):
         assert trouble.line[1] in line, trouble
         assert trouble.where in ("f", "__repr__")
     assert time.monotonic() - start < 30
-    there = BEYOND.exists()
-    BEYOND.unlink(missing_ok=True)
-    assert not there
+    assert not BEYOND.exists()
 
 
 @needs_fork
