@@ -1250,7 +1250,8 @@ CLASSROOM = [
            'if not late and any(student["points"] != student["raw"] for student in old.students):', "if False:",
            TESTS + "test_regrade.py::test_what_the_earlier_run_was_given_is_asked_for_again"),
     Mutant("an empty row of points is 0", ROOM + "marking.py",
-           '            empty.setdefault((row["student"], row["task"]), where)\n            continue\n', '            row["points"] = "0"\n',
+           '            empty.setdefault((row["student"], row["task"]), where)\n            continue\n',
+           '            row["points"] = "0"\n',
            TESTS + "test_marking.py::test_a_table_of_points_may_be_half_filled"),
 ]  # fmt: skip
 
