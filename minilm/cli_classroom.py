@@ -214,15 +214,18 @@ def run_grade(options: argparse.Namespace) -> int:
 
 def run_regrade(options: argparse.Namespace) -> int:
     """``minilm classroom regrade``"""
-    from minilm.exercises.classroom import marking, regrade
+    from minilm.exercises.classroom import comments, marking, regrade
     from minilm.exercises.classroom.tables import write_table
 
     _needed(options, "out", "since")
     with _named("--since"):
         old = marking.read_results(options.since)
+        if lost := regrade.forgotten(old, bool(options.late), bool(options.manual)):
+            raise ValueError(lost)
     status, course, marked = _mark(options, known={} if options.all else regrade.known(old))
     if status:
         return status
+    comments.carry(options.since, options.out)
     parts = regrade.changed_parts(old, course)
     for id, differ in parts.items():
         say(f"changed since: {id}: {', '.join(differ)}")
@@ -306,7 +309,9 @@ def _mark(options: argparse.Namespace, known: dict[str, Any]) -> tuple[int, Any,
     read = sum(record["status"] == "to read" for one in marked for record in one.records.values())
     say(f"{len(marked)} students, {missing} of whom handed in nothing: {out}")
     if read:
-        say(f"{read} answers wait for a teacher: fill in teacher/points.csv, and grade with --manual.")
+        say(
+            f"{read} answer{'s wait' if read > 1 else ' waits'} for a teacher: fill in teacher/points.csv, and grade with --manual."
+        )
     say(f"Look at them with:\n  minilm classroom report {out} --out report")
     return 0, course, marked
 
@@ -352,7 +357,9 @@ def run_comment(options: argparse.Namespace) -> int:
         results = marking.read_results(options.grades)
     with _named("--task" if options.task else "--cause"):
         reached = comments.add(options.grades, results, options.cause, options.text, options.task or "")
-    say(f"The comment on {options.cause} reaches {reached} students. `minilm classroom report` shows it.")
+    say(
+        f"The comment on {options.cause} reaches {reached} student{'s' * (reached != 1)}. `minilm classroom report` shows it."
+    )
     return 0
 
 

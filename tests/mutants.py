@@ -1246,6 +1246,13 @@ CLASSROOM = [
     Mutant("a hidden test goes to students of nbgrader", ROOM + "teach.py",
            "if not test.hidden\n", "if True\n",
            TESTS + "test_teach.py::test_a_notebook_for_nbgrader_has_a_cell_per_test_and_hides_the_hidden"),
+    Mutant("regrading forgets the late rule", ROOM + "regrade.py",
+           'if not late and any(student["points"] != student["raw"] for student in old.students):', "if False:",
+           TESTS + "test_regrade.py::test_what_the_earlier_run_was_given_is_asked_for_again"),
+    Mutant("an empty row of points is 0", ROOM + "marking.py",
+           '            empty.setdefault((row["student"], row["task"]), where)\n            continue\n',
+           '            row["points"] = "0"\n',
+           TESTS + "test_marking.py::test_a_table_of_points_may_be_half_filled"),
 ]  # fmt: skip
 
 E = "tests/exercises/test_causes.py::"

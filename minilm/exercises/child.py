@@ -54,7 +54,7 @@ class Limits:
         file: bytes of a file that is written.
     """
 
-    seconds: float = 1.0
+    seconds: float = 0.8
     total: float = 10.0
     waiting: float = 2.0
     memory: int = 1 << 30

@@ -76,7 +76,8 @@ def _of_a_test(task: Task, answer: run.Answer, seed: int | None, limits: Limits 
         causes = unable(task, report.trouble, answer.text)
         return Result(task, trouble=report.trouble, causes=causes, kills=report.kills)
     name, says, evidence, look = report.says()
-    return Result(task, causes=[Cause(name, "running", says, evidence, look, 1.0)] if says else [], kills=report.kills)
+    causes = [Cause(name, "running", says, evidence, look, 1.0)] if says else []
+    return Result(task, causes=causes, kills=report.kills, found_by=report.found_by)
 
 
 def judge(task: Task, rans: list[Ran], seed: int | None = None, text: str | None = None) -> Result:

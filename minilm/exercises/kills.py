@@ -81,6 +81,16 @@ class Report:
         return {name: any(test.raised[i] for test in there) for i, name in enumerate(names(self.task))}
 
     @property
+    def found_by(self) -> dict[str, list[str]]:
+        """The name of each test, and the names of the wrong versions that it finds; empty where it is one test, or one refuses."""
+        if self.refusal or len(self.tests) < 2:
+            return {}
+        given = names(self.task)
+        return {
+            test.name: [name for name, raised in zip(given, test.raised, strict=True) if raised] for test in self.tests
+        }
+
+    @property
     def idle(self) -> list[str]:
         """The tests that find nothing."""
         return [test.name for test in self.tests if not test.refused and not any(test.raised)]

@@ -88,10 +88,35 @@ def _bugs(verdict: Verdict) -> list[str]:
     """For "write the test": which wrong answers the student's test found."""
     if not verdict.kills:
         return []
-    found = [kills.title(verdict.task, name) for name, killed in verdict.kills.items() if killed]
+    found = [
+        f"{kills.title(verdict.task, name)}{_finders(verdict, name)}" for name, dead in verdict.kills.items() if dead
+    ]
     lines = _wrapped("  found:  " + "; ".join(found), "          ") if found else []
+    if idle := [name for name, bugs in verdict.found_by.items() if not bugs]:
+        lines += _wrapped("  find nothing: " + ", ".join(idle), "          ")
     missed = len(verdict.kills) - len(found)
     return [*lines, f"  missed: {missed} of {len(verdict.kills)} wrong versions"] if missed else lines
+
+
+def _finders(verdict: Verdict, bug: str) -> str:
+    finders = [name for name, bugs in verdict.found_by.items() if bug in bugs]
+    return f" ({', '.join(finders)})" if finders else ""
+
+
+def _bugs_html(verdict: Verdict) -> str:
+    """Which of several tests found which bug: a row per bug that was found, a column per test."""
+    if not verdict.found_by:
+        return ""
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in verdict.found_by)
+    rows = [
+        f'<tr><th scope="row">{escape(kills.title(verdict.task, bug))}</th>'
+        + "".join(f"<td>{'found' if bug in bugs else ''}</td>" for bugs in verdict.found_by.values())
+        + "</tr>"
+        for bug, dead in verdict.kills.items()
+        if dead
+    ]
+    table = f"<table><tr><th></th>{heads}</tr>{''.join(rows)}</table>"
+    return f'<details><summary>Which test found which bug</summary><div class="ml-scroll">{table}</div></details>'
 
 
 def _call(verdict: Verdict, outcome: Outcome, rows: int) -> list[str]:
@@ -238,13 +263,14 @@ STYLE = f"""
 border-left:4px solid {VERMILLION};margin:.6em 0;padding:.3em .9em;overflow-wrap:anywhere}}
 .ml-check.ml-good{{border-color:{GREEN}}}
 .ml-check p{{margin:.4em 0}}
-.ml-check h4{{font:600 1em/1.4 inherit;margin:.8em 0 .2em}}
+.ml-check h4{{font-size:1em;font-weight:600;line-height:1.4;margin:.8em 0 .2em}}
 .ml-check ul{{margin:.2em 0;padding-left:1.4em}}
 .ml-check code,.ml-check pre,.ml-check td{{font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,monospace;background:none;color:inherit}}
 .ml-check pre{{overflow-x:auto;white-space:pre-wrap;margin:.3em 0;padding:.4em .6em;background:{_tint("#888888", 0.1)}}}
 .ml-check .ml-scroll{{overflow-x:auto}}
 .ml-check table{{border-collapse:collapse;margin:.2em 0;display:inline-table;width:auto}}
 .ml-check tr,.ml-check td{{background:none;border:0}}
+.ml-check th{{font-weight:400;text-align:left;padding:0 .45em}}
 .ml-check td{{padding:0 .45em;text-align:right;border:1px solid {_tint("#888888", 0.35)};font-variant-numeric:tabular-nums}}
 .ml-check td.ml-wrong{{font-weight:700;border:2px solid {VERMILLION};background:{_tint(VERMILLION, 0.14)}}}
 .ml-check .ml-note{{font-size:.85em;opacity:.85;margin-left:.5em}}
@@ -273,7 +299,8 @@ def html(verdict: Verdict, more: bool = False) -> str:
 
 def _tests_html(verdict: Verdict) -> str:
     lines = [" ".join(line.split()) for line in _joined([*_tests(verdict), *_bugs(verdict)])]
-    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>" if lines else ""
+    shown = f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>" if lines else ""
+    return shown + _bugs_html(verdict)
 
 
 def _joined(lines: list[str]) -> list[str]:
@@ -374,6 +401,7 @@ def document(verdict: Verdict) -> dict[str, Any]:
         "cause": None if verdict.cause is None else vars(verdict.cause),
         "causes": [vars(cause) for cause in verdict.causes],
         "kills": dict(verdict.kills),
+        "found_by": {name: list(bugs) for name, bugs in verdict.found_by.items()},
         "message": text(verdict),
     }
 

@@ -72,6 +72,7 @@ class Verdict:
         trouble: why it could not be run.
         causes: the likeliest first; one is shown.
         kills: for "write the test": name of each bug -> whether the student's test found it.
+        found_by: where the answer has several test functions: name of each -> the bugs that it finds.
         waiting: points of hidden tests that were not asked yet.
     """
 
@@ -80,6 +81,7 @@ class Verdict:
     trouble: Trouble | None = None
     causes: list[Cause] = field(default_factory=list)
     kills: dict[str, bool] = field(default_factory=dict)
+    found_by: dict[str, list[str]] = field(default_factory=dict)
     waiting: int = 0
 
     @property

@@ -1,5 +1,7 @@
 """A student's test is graded in a process of its own, and the message says what to mend."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,22 @@ def test_a_live_function():
     result = grade(TASK, Answer(value=test_softmax))
     assert result.trouble is None
     assert not any(result.kills.values())
+
+
+def test_which_of_several_tests_found_which_bug():
+    idle = "def test_nothing(softmax):\n    softmax(np.zeros((1, 2)), 1)\n"
+    stable = text("assert np.isfinite(softmax(np.array([[1e4, 0.0]]), 1)).all()").replace("test_softmax", "test_large")
+    result = grade(TASK, Answer(idle + stable))
+    assert result.found_by["test_nothing"] == []
+    assert result.found_by["test_large"] == [name for name, found in result.kills.items() if found] != []
+    shown = " ".join(str(result).split())
+    assert "(test_large)" in shown
+    assert "find nothing: test_nothing" in shown
+    page = result._repr_html_()
+    assert '<th scope="col">test_large</th>' in page
+    assert page.count("<td>found</td>") == result.points
+    assert json.loads(result.to_json())["found_by"]["test_nothing"] == []
+
+
+def test_one_test_needs_no_table():
+    assert grade(TASK, Answer(TASK.solution)).found_by == {}

@@ -22,7 +22,16 @@ from minilm.exercises.values import Other
 
 pytestmark = pytest.mark.host
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+BEYOND = Path(
+    "/tmp", f"minilm-not-here-{os.getpid()}"
+)  # no other run of these tests meets what a broken fence let through
 QUICK = Limits(seconds=0.2, total=2.0, waiting=20.0)  # waiting: the machine may be busy with other tests
+
+
+@pytest.fixture(autouse=True)
+def beyond():
+    yield
+    BEYOND.unlink(missing_ok=True)
 
 
 def double(f, x):
@@ -99,8 +108,8 @@ HARM = {
     "input": (["return input('x? ')"], "input", {"return input('x? ')"}),
     "standard input": (["return sys.stdin.readline()"], "input", {"return sys.stdin.readline()"}),
     "printing for ever": (["while True: print('a' * 100000)"], "output", {"while True: print('a' * 100000)"}),
-    "removes a file": (["os.remove('/tmp/minilm-not-here')"], "PermissionError", {"os.remove('/tmp/minilm-not-here')"}),
-    "writes elsewhere": (["open('/tmp/minilm-not-here', 'w')"], "PermissionError", None),
+    "removes a file": ([f"os.remove('{BEYOND}')"], "PermissionError", {f"os.remove('{BEYOND}')"}),
+    "writes elsewhere": ([f"open('{BEYOND}', 'w')"], "PermissionError", None),
     "a socket": (["import socket; socket.create_connection(('localhost', 1))"], "PermissionError", None),
     "reads the solutions": (["import minilm.exercises.tasks as t; return open(os.path.dirname(t.__file__) + '/chapter4/norms.py').read()"],
                             "PermissionError", None),
@@ -130,7 +139,7 @@ def test_harm_is_told_with_its_line(name):
         assert trouble.line[1] in line, trouble
         assert trouble.where in ("f", "__repr__")
     assert time.monotonic() - start < 30
-    assert not Path("/tmp/minilm-not-here").exists()
+    assert not BEYOND.exists()
 
 
 @needs_fork

@@ -50,6 +50,14 @@ def add(grades: Path, results: Results, cause: str, text: str, task: str = "") -
     return len(reached)
 
 
+def carry(old: Path, new: Path) -> None:
+    """Takes the comments along from an earlier run's results, where the new ones have none."""
+    there = read(old)
+    if there and not path_of(new).exists():
+        rows = [(name, id, comment) for (name, id), comment in sorted(there.items())]
+        write_table(path_of(new), [("cause", "task", "comment"), *rows], guarded=False)
+
+
 def cause_of(record: dict[str, Any]) -> str:
     """The name of a record's cause, or of what stopped the run; "" where there is none."""
     if record["status"] != "graded" or record["points"] == record["of"]:

@@ -158,10 +158,14 @@ def _read_by_teacher(record: Record, lines: Sequence[Mapping[str, Any]] | None) 
 def read_manual(path: Path, course: Course) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """Points that a teacher gave: a CSV with the columns student, task, line (number of the rubric's line), points, and perhaps comment.
 
+    An answer whose rows have no points yet waits for the teacher.
+
     Raises:
-        ValueError: a row names no student, task or line that there is, or gives more points than the line has.
+        ValueError: a row names no student, task or line that there is, or gives more points than the line has; or an answer has
+            points in some of its rows and none in another.
     """
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    empty: dict[tuple[str, str], str] = {}
     by_id = {task.id: task for task in course.tasks if not task.graded}
     known = {student.id for student in course.students}
     for at, row in enumerate(read_table(path, ["student", "task", "line", "points"], "table of points"), start=2):
@@ -178,6 +182,9 @@ def read_manual(path: Path, course: Course) -> dict[tuple[str, str], list[dict[s
                 f"{where}: the rubric of {row['task']} has the lines 1 to {len(rubric)}, not {row['line']!r}."
             )
         text, most = rubric[int(row["line"]) - 1]
+        if not row["points"]:
+            empty.setdefault((row["student"], row["task"]), where)
+            continue
         try:
             points = float(row["points"])
         except ValueError:
@@ -188,6 +195,11 @@ def read_manual(path: Path, course: Course) -> dict[tuple[str, str], list[dict[s
         if any(line["line"] == text for line in lines):
             raise ValueError(f"{where}: line {row['line']} of {row['task']} was given points above.")
         lines.append({"line": text, "points": number(points), "of": most, "comment": row.get("comment", "")})
+    for (student, task), where in empty.items():
+        if (student, task) in found:
+            raise ValueError(
+                f"{where}: no points, though other lines of {task} of {student} have some. Nothing earned is 0."
+            )
     return found
 
 

@@ -57,6 +57,16 @@ def changed_parts(old: Results, course: Course) -> dict[str, list[str]]:
     return found
 
 
+def forgotten(old: Results, late: bool, manual: bool) -> str:
+    """What an earlier run was given and the new one is not, and what would be lost by that; "" if nothing."""
+    if not late and any(student["points"] != student["raw"] for student in old.students):
+        return "points were taken off for late work then: give --late, --due and --times as you did."
+    records = (record for student in old.students for record in student["tasks"].values())
+    if not manual and any(record["status"] == "read" for record in records):
+        return "a teacher's points counted then: give --manual as you did."
+    return ""
+
+
 def changes(old: Results, marked: Sequence[Marked], parts: Mapping[str, Sequence[str]]) -> list[Change]:
     """Who has other points, in the order of students and tasks."""
     before = {student["student"]: student["tasks"] for student in old.students}

@@ -17,6 +17,8 @@ from minilm.exercises.classroom.marking import Results
 from minilm.files import atomic_write
 
 HARDEST = 5
+OFTEN = 12  # causes that are shown at once
+STARTS = ("passed: ", "failed: ", "found: ", "Cause: ", "Likely cause: ", "Evidence: ", "Look at: ", "Try next: ")
 STYLE = f"""
 :root {{ color-scheme: light dark; --paper: #ffffff; --ink: {style.INK}; --soft: #595959; --line: {style.GRID}; --card: #f6f6f4;
   --bar: {style.BLUE}; --link: {style.NEGATIVE}; --good: #00694d; --bad: #a84300; }}
@@ -42,16 +44,16 @@ svg text {{ fill: var(--soft); font: 11px system-ui, sans-serif; }}
 .chart {{ width: 100%; max-width: 27rem; height: auto; }}
 .share {{ width: 6.5rem; height: .65rem; vertical-align: middle; }}
 .bar {{ fill: var(--bar); }} .rest {{ fill: var(--line); }} .axis {{ stroke: var(--soft); }}
-pre {{ background: var(--card); border-radius: .5rem; padding: .75rem; overflow-x: auto;
+pre {{ background: var(--card); border-radius: .5rem; padding: .75rem; overflow-x: auto; white-space: pre-wrap;
   font: .85rem/1.45 ui-monospace, Consolas, monospace; }}
 .task {{ border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem; margin: .75rem 0; }}
 .task header b {{ white-space: nowrap; }}
 .task header {{ display: flex; gap: 1rem; justify-content: space-between; align-items: baseline; }}
 .good {{ color: var(--good); }} .bad {{ color: var(--bad); }}
 .comment {{ border-left: 4px solid var(--bar); padding: .1rem 0 .1rem .75rem; margin: .75rem 0; white-space: pre-line; }}
-summary {{ cursor: pointer; padding: .25rem 0; }}
-@media (max-width: 40rem) {{ pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }} .figures li {{ flex: 1 1 40%; }}
-  td {{ min-width: 4rem; }} td.n {{ min-width: 0; }} }}
+summary {{ cursor: pointer; padding: .25rem 0; }} td summary {{ padding: 0; white-space: nowrap; }}
+@media (max-width: 40rem) {{ pre {{ overflow-wrap: anywhere; font-size: .8rem; }} .figures li {{ flex: 1 1 40%; }}
+  td {{ min-width: 8rem; }} td.n {{ min-width: 0; }} }}
 @media print {{ body {{ max-width: none; }} .task, tr {{ break-inside: avoid; }} details:not([open]) {{ display: none; }} }}
 """
 
@@ -94,7 +96,7 @@ def class_page(results: Results, comments: Comments) -> str:
     ]
     if len(points) > 1:
         low, _, high = statistics.quantiles(points, n=4)
-        figures.append((f"{low:g} to {high:g}", "the middle half"))
+        figures.append((f"{round(low, 1):g} to {round(high, 1):g}", "the middle half"))
     parts = [
         f"<h1>{name}</h1>",
         '<ul class="figures">' + "".join(f"<li><b>{a}</b>{b}</li>" for a, b in figures) + "</ul>",
@@ -173,7 +175,7 @@ def _causes_table(students: Sequence[dict[str, Any]], comments: Comments) -> str
         links = ", ".join(_link(s) for s in people.values())
         who = f"<details><summary>{len(people)} students</summary>{links}</details>" if len(people) > 3 else links
         rows.append(
-            f'<tr><td class="n">{len(cases)}</td><td>{html.escape(name)}</td><td>{html.escape(ids)}</td><td>{who}</td>'
+            f'<tr><td class="n">{len(cases)}</td><td>{html.escape(name)}{_sentence(cases)}</td><td>{html.escape(ids)}</td><td>{who}</td>'
             f"<td>{html.escape(said)}</td></tr>"
         )
     if not rows and not unknown:
@@ -181,7 +183,16 @@ def _causes_table(students: Sequence[dict[str, Any]], comments: Comments) -> str
     head = '<tr><th class="n">Answers</th><th>Cause</th><th>In</th><th>Whose</th><th>Your comment</th></tr>'
     rest = f'<p class="soft">{unknown} wrong answers have no cause that the evidence carries.</p>' if unknown else ""
     how = '<p class="soft">A comment written once reaches all: <code>minilm classroom comment GRADES --cause NAME --text "..."</code></p>'
-    return f"<h2>Causes</h2>{_scroll('Causes', head, rows) if rows else ''}{rest}{how}"
+    shown = _scroll("Causes", head, rows[:OFTEN]) if rows else ""
+    if seldom := rows[OFTEN:]:
+        shown += f"<details><summary>{len(seldom)} more</summary>{_scroll('More causes', head, seldom)}</details>"
+    return f"<h2>Causes</h2>{shown}{rest}{how}"
+
+
+def _sentence(cases: Sequence[tuple[dict[str, Any], str]]) -> str:
+    """What the students read of a cause, where all read the same."""
+    said = {(s["tasks"][id].get("cause") or {}).get("says", "") for s, id in cases}
+    return f'<div class="soft">{html.escape(said.pop())}</div>' if len(said) == 1 else ""
 
 
 def _tests(students: Sequence[dict[str, Any]], tasks: dict[str, Any]) -> str:
@@ -207,17 +218,23 @@ def _tests(students: Sequence[dict[str, Any]], tasks: dict[str, Any]) -> str:
 
 def _students_table(students: Sequence[dict[str, Any]], of: int) -> str:
     rows = []
+    namesakes = Counter(s["name"] for s in students)
     for s in sorted(students, key=lambda s: (s["name"].casefold(), s["student"])):
         answered = sum(r["status"] not in ("missing",) for r in s["tasks"].values())
         late = f"{s['hours_late']:g} h late, {s['raw']:g} before the rule" if s["hours_late"] else ""
         notes = html.escape(" ".join(filter(None, [late, *s["notes"]])))
         share = bar(s["points"] / of if of else 0, f"{s['points']:g} of {of} points")
         rows.append(
-            f'<tr><td>{_link(s)}</td><td class="n">{answered} of {len(s["tasks"])}</td><td class="n">{s["points"]:g}</td>'
+            f'<tr><td>{_link(s)}{_id_of_namesake(s, namesakes)}</td><td class="n">{answered} of {len(s["tasks"])}</td>'
+            f'<td class="n">{s["points"]:g}</td>'
             f"<td>{share}</td><td>{notes}</td></tr>"
         )
     head = '<tr><th>Name</th><th class="n">Answers</th><th class="n">Points</th><th>Share</th><th>Notes</th></tr>'
     return f"<h2>Students</h2>{_scroll('Students', head, rows)}"
+
+
+def _id_of_namesake(student: dict[str, Any], namesakes: Counter[str]) -> str:
+    return f' <span class="soft">{html.escape(student["student"])}</span>' if namesakes[student["name"]] > 1 else ""
 
 
 def _link(student: dict[str, Any]) -> str:
@@ -280,7 +297,9 @@ def _task(id: str, title: str, record: dict[str, Any], comments: Comments) -> st
     points = "to be read" if record["status"] == "to read" else f"{record['points']:g} of {record['of']}"
     body = []
     if text := record.get("message") or record.get("reason"):
-        body.append(_pre(text, f"Message on {id}") if record.get("message") else f"<p>{html.escape(text)}</p>")
+        body.append(
+            _pre(reflowed(text), f"Message on {id}") if record.get("message") else f"<p>{html.escape(text)}</p>"
+        )
     for line in record.get("rubric", []):
         said = f" {html.escape(line['comment'])}" if line["comment"] else ""
         body.append(f"<p>{html.escape(line['line'])}: {line['points']:g} of {line['of']}.{said}</p>")
@@ -292,6 +311,19 @@ def _task(id: str, title: str, record: dict[str, Any], comments: Comments) -> st
     title = f"{html.escape(id)} {html.escape(title)}"
     head = f'<header><h2 style="margin:0">{title}</h2><b class="{mark}">{points}</b></header>'
     return f'<section class="task">{head}{"".join(body)}</section>'
+
+
+def reflowed(message: str) -> str:
+    """A message whose sentences are one line each, so that a page breaks them where its own width asks for it."""
+    lines: list[str] = []
+    within = False
+    for line in message.splitlines():
+        if within and line.startswith("  ") and not line.lstrip().startswith(STARTS):
+            lines[-1] += " " + line.strip()
+            continue
+        within = line.lstrip().startswith(STARTS)
+        lines.append(line)
+    return "\n".join(lines)
 
 
 # --- the page ------------------------------------------------------------------------------------------------------------------------

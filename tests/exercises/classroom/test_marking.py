@@ -146,6 +146,15 @@ def test_points_given_by_hand_are_looked_at(tmp_path: Path, row: str, complaint:
         marking.read_manual(tmp_path / "points.csv", read_by_hand())
 
 
+def test_a_table_of_points_may_be_half_filled(tmp_path: Path) -> None:
+    table = tmp_path / "points.csv"
+    table.write_text("student,task,line,points\nada,4.4,1,\nada,4.4,2,\n")
+    assert marking.read_manual(table, read_by_hand()) == {}
+    table.write_text("student,task,line,points\nada,4.4,1,1\nada,4.4,2,\n")
+    with pytest.raises(ValueError, match="line 3: no points, though other lines of 4.4 of ada have some"):
+        marking.read_manual(table, read_by_hand())
+
+
 def test_points_given_by_hand_count(tmp_path: Path) -> None:
     out, sent = tmp_path / "course", tmp_path / "sent"
     assert main(["classroom", "release", str(out), "--tasks", "4.4", "--course", "Proofs"]) == 0

@@ -10,8 +10,11 @@ import pytest
 
 from minilm.cli import main
 from minilm.exercises import tasks
-from minilm.exercises.classroom import fingerprints, workers
+from minilm.exercises.classroom import comments, fingerprints, regrade, workers
+from minilm.exercises.classroom.marking import Results
 from minilm.exercises.task import Generator, Test
+from tests.exercises.classroom.conftest import Graded
+from tests.exercises.classroom.synthetic import grade_arguments
 from tests.exercises.classroom.test_release import SOLUTION, own
 
 
@@ -49,6 +52,38 @@ def test_a_mended_test_lists_who_has_other_points(tmp_path: Path, monkeypatch: p
     assert changes[0]["difference"] == "1"
     assert changes[0]["tests"] == "a number: 0 -> 1"
     assert changes[0]["why"] == "changed in the task: test: a number"
+
+
+def test_what_the_earlier_run_was_given_is_asked_for_again(
+    tmp_path: Path, graded: Graded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["classroom", "regrade", *grade_arguments(graded.folder, tmp_path / "new.csv")[1:]]
+    command += ["--since", str(graded.table)]
+    at = command.index("--late")
+    assert main([*command[:at], *command[at + 2 :]]) == 1
+    assert "points were taken off for late work then: give --late, --due and --times" in capsys.readouterr().err
+    assert main(command) == 0
+    assert "Nobody's points changed." in capsys.readouterr().out
+
+
+def test_points_given_by_hand_are_not_lost() -> None:
+    student = {"points": 2, "raw": 2, "tasks": {"4.4": {"status": "read"}}}
+    assert "give --manual" in regrade.forgotten(Results({}, [student], {}), late=False, manual=False)
+    assert regrade.forgotten(Results({}, [student], {}), late=False, manual=True) == ""
+
+
+def test_comments_come_along(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+    comments.carry(old, new)
+    assert comments.read(new) == {}
+    comments.path_of(old).write_text("cause,task,comment\nsum-for-mean,,Divide.\n")
+    comments.carry(old, new)
+    assert comments.read(new) == {("sum-for-mean", ""): "Divide."}
+    comments.path_of(old).write_text("cause,task,comment\nsum-for-mean,,Other.\n")
+    comments.carry(old, new)
+    assert comments.read(new) == {("sum-for-mean", ""): "Divide."}
 
 
 # --- fingerprints ----------------------------------------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ def test_a_students_page_names_nobody_else() -> None:
 def test_the_class_page_counts_tests_and_causes() -> None:
     page = report.class_page(results(4), {})
     assert "0 of 4 passed" in page
-    assert re.search(r'<td class="n">4</td><td>sum-for-mean</td>', page)
+    assert re.search(r'<td class="n">4</td><td>sum-for-mean<', page)
     assert "one &lt;row&gt; (hidden)" in page
 
 
@@ -148,3 +148,48 @@ def test_gradescope_gets_a_test_per_test(tmp_path: Path) -> None:
     assert document["tests"][0]["output"].endswith("Divide.")
     with pytest.raises(ValueError, match="is there already"):
         exports.write("gradescope", tmp_path / "g", results(), (), "c", {})
+
+
+def test_sentences_of_a_message_are_one_line_each() -> None:
+    message = """4.9 LayerNorm: 1 of 5 points
+  passed: one row (1), a batch of
+          rows (2)
+  failed: float32 (hidden, 1)
+
+The smallest input that fails: one row
+  f(x)
+    x = [[1. 2.]
+         [3. 4.]]
+
+Cause: log 0 is minus
+  infinity.
+Evidence: it is
+  nan.
+"""
+    assert report.reflowed(message).splitlines() == [
+        "4.9 LayerNorm: 1 of 5 points",
+        "  passed: one row (1), a batch of rows (2)",
+        "  failed: float32 (hidden, 1)",
+        "",
+        "The smallest input that fails: one row",
+        "  f(x)",
+        "    x = [[1. 2.]",
+        "         [3. 4.]]",
+        "",
+        "Cause: log 0 is minus infinity.",
+        "Evidence: it is nan.",
+    ]
+
+
+def test_rare_causes_are_folded(graded: Graded) -> None:
+    results = graded.results
+    for at, student in enumerate(results.students):
+        for id, record in student["tasks"].items():
+            record |= {
+                "status": "graded",
+                "points": 0,
+                "cause": {"name": f"cause-{at}-{id}", "says": f"Because of {at}."},
+            }
+    page = report.class_page(results, {})
+    assert f"<summary>{8 * 2 - report.OFTEN} more</summary>" in page
+    assert 'cause-0-1.1<div class="soft">Because of 0.</div>' in page

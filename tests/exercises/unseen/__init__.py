@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from minilm.exercises.grade import Result, grade
@@ -44,10 +45,11 @@ class Unseen:
 
 @dataclass
 class Judged:
-    """An unseen answer, and what the grader said."""
+    """An unseen answer, what the grader said, and how many seconds it took."""
 
     unseen: Unseen
     result: Result
+    seconds: float
 
     @property
     def verdict(self) -> str:
@@ -59,4 +61,9 @@ class Judged:
 
 
 def judged(unseen: list[Unseen]) -> list[Judged]:
-    return [Judged(u, grade(u.task, u.answer)) for u in unseen]
+    found = []
+    for one in unseen:
+        begin = time.perf_counter()
+        result = grade(one.task, one.answer)
+        found.append(Judged(one, result, time.perf_counter() - begin))
+    return found
