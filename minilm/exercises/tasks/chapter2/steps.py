@@ -208,7 +208,7 @@ batches, and with Transformers' attention, this part is the largest.
             why="The input batch was not counted. The first layer's backward pass needs it.",
         ),
         Wrong(
-            "",
+            "bias-not-counted",
             "n * m + m for",
             "n * m for",
             why="The biases were not counted; they have gradients and moments too.",
@@ -285,6 +285,13 @@ and costs $k$ times as much.
             "factor",
             why="The variance falls by this factor; the standard deviation by its root.",
             look="The standard deviation of a mean of m numbers.",
+        ),
+        Wrong(
+            "ratio-inverted",
+            "factor**0.5",
+            "1 / factor**0.5",
+            why="This is what is left of the noise. By what factor it falls is 1 over that, a number above 1.",
+            look="Old over new, not new over old.",
         ),
     ),
     data=a_run,

@@ -322,6 +322,13 @@ walk back then finds $\partial(x/y)/\partial y = x \cdot (-1)\, y^{-2}$ by itsel
             "math.tanh(self.value)",
             "(1 - math.exp(-2 * self.value)) / (1 + math.exp(-2 * self.value))",
         ),
+        Wrong(
+            "",
+            "self + other * -1.0",
+            "self * -1.0 + other",
+            why="This is y - x where x - y is asked.",
+            look="Which of the two gets the minus.",
+        ),
     ),
     after="Train the neuron: thirty steps of gradient descent on one example. Its grad must be 0 before each backward.",
 )

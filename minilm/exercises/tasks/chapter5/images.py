@@ -365,7 +365,7 @@ manual is full of phrases. (It starts without having read the training text, too
     wrong=(
         Wrong("bits-for-bytes", "bits / 8", "bits"),
         Wrong(
-            "",
+            "nats-for-bits",
             "np.log2",
             "np.log",
             why="The natural logarithm gives nats; a nat is 1.4427 bits.",
@@ -381,6 +381,13 @@ manual is full of phrases. (It starts without having read the training text, too
             look="`P[i, j]` is the probability of j after i.",
         ),
         Wrong("targets-not-shifted", "P[ids[:-1], ids[1:]]", "P[ids[:-1], ids[:-1]]"),
+        Wrong(
+            "negative-index-wraps",
+            "P[ids[:-1], ids[1:]]",
+            "P[np.roll(ids, 1), ids]",
+            why="The first character was charged too, as if the last one stood before it: for i = 0, `ids[i - 1]` is `ids[-1]`.",
+            look="Where the loop begins: the first character is known.",
+        ),
     ),
     after="How many bytes does the GPT of this chapter need?",
 )

@@ -55,14 +55,14 @@ $C$ and $L$ the blocks' share, which grows like $L C^2$, tends to all.
     ),
     wrong=(
         Wrong(
-            "",
+            "position-table-forgotten",
             " + T * C",
             "",
             why="The positions are missing: learned ones are a table of T rows.",
             look="What besides the tokens is embedded?",
         ),
         Wrong(
-            "",
+            "tied-weights-counted-twice",
             "V * C +",
             "2 * V * C +",
             why="The output layer was counted a second time; tied, it is the embedding itself.",
@@ -237,7 +237,7 @@ $T = 1024$, $C = 768$, $L = 12$ that is 124,439,808, which is GPT-2's smallest.
             look="A layer norm with scale and shift.",
         ),
         Wrong(
-            "",
+            "tied-weights-counted-twice",
             "V * C +",
             "2 * V * C +",
             why="The tied output layer was counted a second time.",
@@ -251,7 +251,11 @@ $T = 1024$, $C = 768$, $L = 12$ that is 124,439,808, which is GPT-2's smallest.
             look="What stands between the last block and the output layer?",
         ),
         Wrong(
-            "", " + T * C", "", why="The learned positions are missing.", look="What besides the tokens is embedded?"
+            "position-table-forgotten",
+            " + T * C",
+            "",
+            why="The learned positions are missing.",
+            look="What besides the tokens is embedded?",
         ),
     ),
     setup="",
@@ -388,14 +392,14 @@ $m$ that is carried on must stay uncorrected.
         Wrong("adam-without-correction", "m / (1 - beta**t)", "m"),
         Wrong("adam-correction-off-by-one", "beta**t)", "beta ** (t + 1))"),
         Wrong(
-            "",
+            "average-weights-swapped",
             "beta * m + (1 - beta) * loss",
             "(1 - beta) * m + beta * loss",
             why="The two weights are exchanged: beta belongs to the past.",
             look="Should a larger beta make the curve smoother or rougher?",
         ),
         Wrong(
-            "",
+            "corrected-mean-kept",
             "curve.append(m / (1 - beta**t))",
             "m = m / (1 - beta**t)\n        curve.append(m)",
             why="The corrected value was carried on to the next step, and is corrected again there.",
@@ -407,6 +411,20 @@ $m$ that is carried on must stay uncorrected.
             "m / (1 - beta**t))\n    return np.array(curve[-1])",
             why="Only the last value was returned.",
             look="The shape of the result.",
+        ),
+        Wrong(
+            "",
+            "m = beta * m + (1 - beta) * loss\n        curve.append(m / (1 - beta**t))",
+            "m = loss if t == 1 else beta * m + (1 - beta) * loss\n        curve.append(m)",
+            why="The average begins at the first loss, which then weighs far too much. It begins at 0, and 1 - beta^t corrects for that.",
+            look="The weight of the first loss in the second point.",
+        ),
+        Wrong(
+            "adam-correction-off-by-one",
+            "start=1",
+            "start=0",
+            why="t begins at 0, so the first point is divided by 1 - beta^0 = 0. The first loss is number 1.",
+            look="The number of the first loss.",
         ),
     ),
     after="The curve lags behind a falling loss: by about how many steps, for beta = 0.99?",
@@ -467,7 +485,7 @@ are over the text, so the quotient can be compared. The mean of the quotients $\
     ),
     wrong=(
         Wrong(
-            "",
+            "nats-for-bits",
             "np.sum(losses) / np.log(2)",
             "np.sum(losses)",
             why="These are nats per character; a nat is 1.4427 bits.",
@@ -493,7 +511,7 @@ are over the text, so the quotient can be compared. The mean of the quotients $\
             "np.mean([loss / len(token) for loss, token in zip(losses, tokens)]) / np.log(2)",
         ),
         Wrong(
-            "bits-for-bytes",
+            "characters-for-bytes",
             "len(token) for",
             'len(token.encode("utf-8")) for',
             why="Bytes were counted. That is a fair scale, too, bits per byte; asked for are characters.",
