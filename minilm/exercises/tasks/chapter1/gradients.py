@@ -313,6 +313,7 @@ def bigram_loss(W, ids):
 
     W: (V, V), the logits; W[i, j] belongs to j after i. ids: (T + 1,), the text, so
     there are T predictions.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',

@@ -170,6 +170,8 @@ For $W = (2, -1)$ as a matrix with one row, $\lambda_1 = 0.1$, $\lambda_2 = 1$: 
 def penalty(parameters, l1, l2):
     """The penalty, a float, and its gradients: a dict with the keys and shapes of
     `parameters`.
+
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',

@@ -180,7 +180,7 @@ where it is *added*, (3.9). For `x * x` both parents are the same scalar, and bo
         Wrong("local-derivative-only", "slope * node.grad", "slope"),
         Wrong("product-rule-half", "(other.value, self.value)", "(other.value, 0.0)"),
         Wrong(
-            "",
+            "recursion-too-deep",
             "order, seen, stack = [], set(), [(self, False)]"
             + SCALAR.partition("[(self, False)]")[2].partition("        self.grad = 1.0")[0],
             RECURSIVE_WALK,

@@ -194,6 +194,7 @@ def linear_backward(A, W, D):
     """The gradients of input, weight and bias; A: (B, n); W: (m, n); D: (B, m).
 
     Returns A_bar (B, n), W_bar (m, n), b_bar (m,).
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',

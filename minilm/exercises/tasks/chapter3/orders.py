@@ -140,7 +140,7 @@ node by a short path before it has come by the long one.
             "The output is the last of the list.",
         ),
         Wrong(
-            "",
+            "recursion-too-deep",
             ORDER.partition("\n    ")[2],
             RECURSIVE_ORDER,
             "The function calls itself once per step into the graph, and Python stops at a depth of 1000.",

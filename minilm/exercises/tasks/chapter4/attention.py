@@ -55,7 +55,7 @@ def causal_attention_backward(Q, K, V, Y_bar):
     """The gradients of causal attention's three inputs.
 
     Q, K, V, Y_bar: (T, d). Returns Q_bar, K_bar, V_bar, each (T, d).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -141,7 +141,7 @@ def attention(Q, K, V):
     """For each query, a mean of the values, and its weights.
 
     Q: (T, d); K: (S, d); V: (S, e). Returns Y (T, e) and P (T, S).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -445,7 +445,7 @@ def multi_head_attention(x, W_q, W_k, W_v, W_o, n_heads):
 
     x: (B, T, D); weights: (D, D), out by in; D a multiple of n_heads.
     Returns (B, T, D).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',

@@ -39,7 +39,7 @@ def layer_norm_backward(x, w, y_bar, eps):
     """The gradients of LayerNorm's input, weight and bias.
 
     x, y_bar: (N, n); w: (n,). Returns x_bar (N, n), w_bar (n,), b_bar (n,).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -206,7 +206,7 @@ def layer_norm(x, w, b, eps):
     """Each row with mean 0 and variance 1, scaled and shifted.
 
     x: (..., n); w, b: (n,). Returns (..., n).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -286,7 +286,7 @@ def rms_norm(x, w, y_bar, eps):
     """Output and gradients of RMSNorm.
 
     x, y_bar: (N, n); w: (n,). Returns y (N, n), x_bar (N, n), w_bar (n,).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',

@@ -320,7 +320,7 @@ def softmax_backward(p, p_bar):
     """The gradient at the logits.
 
     p, p_bar: (N, C). Returns (N, C).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',

@@ -117,6 +117,7 @@ def convolve(x, w, b, stride, padding):
     """A convolution layer.
 
     x: (N, C, H, W); w: (O, C, k, k); b: (O,). Returns (N, O, rows, columns).
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -317,6 +318,7 @@ def max_pool(x, y_bar, k):
 
     x: (N, C, H, W); y_bar: (N, C, H / k, W / k).
     Returns y, of the shape of y_bar, and x_bar, of the shape of x.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',

@@ -112,6 +112,7 @@ def top_k(logits, k):
     """All logits but the k largest of each row become -inf.
 
     logits: (N, V); k >= 1. Returns a new array (N, V).
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
