@@ -108,6 +108,13 @@ and as second of a pair; these are equal for all tokens if the text begins and e
             why="The sign of the mean logarithm was kept, so the result is one over the perplexity, below 1.",
         ),
         Wrong("sum-for-mean", "np.mean(np.log(p))", "np.sum(np.log(p))"),
+        Wrong(
+            "wrong-axis",
+            "N.sum(axis=0)[following]",
+            "np.maximum(N.sum(axis=1), 1)[following]",
+            why="The backward model divides by how often a token is followed by one. It must divide by how often it is preceded by one.",
+            look="Rows and columns of the counts: which one belongs to a token that comes after.",
+        ),
     ),
     after="Which of the two models would you use to complete a line whose last word is given?",
 )

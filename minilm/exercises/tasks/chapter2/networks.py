@@ -76,6 +76,13 @@ The input layer adds nothing.
             why="The neurons of the input layer were given biases. They compute nothing.",
             look="What the first of the sizes stands for.",
         ),
+        Wrong(
+            "",
+            "n * m + m",
+            "n * m + 1",
+            why="One bias per layer was counted. Each output has its own.",
+            look="The shape of b.",
+        ),
     ),
     after="How many hidden neurons may a network 64-h-10 have if it shall stay under 10,000 parameters?",
 )

@@ -312,6 +312,13 @@ batches, and with Transformers' attention, this part is the largest.
             why="The biases were not counted; they have gradients and moments too.",
             look="The number of parameters: 26 for 3, 4, 2.",
         ),
+        Wrong(
+            "",
+            "batch * sum(sizes)",
+            "batch * (sum(sizes) + sum(sizes[1:-1]))",
+            why="The hidden layers were counted before and after their ReLU. The output alone is kept: where it is 0, the slope is.",
+            look="What the statement says is kept of a hidden layer.",
+        ),
     ),
     after="From which batch on are the activations of 784-128-64-10 larger than all the rest?",
 )

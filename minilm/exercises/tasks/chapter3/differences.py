@@ -110,6 +110,13 @@ $h^* \approx 1.0 \cdot 10^{-3}$.
             why="The weights have changed places: the finer difference, with step h, counts four times.",
             look="Which of the two has the smaller error, and by what factor.",
         ),
+        Wrong(
+            "",
+            "(4 * central(h) - central(2 * h)) / 3",
+            "(central(h) + central(2 * h)) / 2",
+            why="This is the mean of both. The errors of both have the same sign, so they do not cancel in a mean.",
+            look="By what factor the error grows when h is doubled.",
+        ),
     ),
     after="Go one further: steps h, 2h and 4h, and an error of order six.",
 )

@@ -187,6 +187,13 @@ where it is *added*, (3.9). For `x * x` both parents are the same scalar, and bo
             "backward calls itself once per operation, and Python stops at a depth of 1000.",
             "Keep a list of what is still to be visited, and a loop.",
         ),
+        Wrong(
+            "leaf-not-reached",
+            "for node in reversed(order):",
+            "for node in order:",
+            why="The walk goes from the inputs to the output, so a node passes its gradient on before it has one.",
+            look="Where the walk begins.",
+        ),
     ),
     after="Read `plain_backward` in minilm/graph.py, the same walk on arrays. What does it keep that yours does not?",
 )

@@ -478,7 +478,13 @@ For the ReLU, $z > 0$ exactly where $a > 0$. By the chain rule the slope is mult
     wrong=(
         Wrong("derivative-at-a-not-z", "a * (1 - a)", "1 / (1 + np.exp(-a)) * (1 - 1 / (1 + np.exp(-a)))"),
         Wrong("tanh-derivative-without-square", "1 - a**2", "1 - a"),
-        Wrong("derivative-at-a-not-z", "1 - a**2", "1 - np.tanh(a) ** 2"),
+        Wrong(
+            "derivative-at-a-not-z",
+            "1 - a**2",
+            "1 - np.tanh(a) ** 2",
+            why="`a` is tanh(z) already, and its slope is 1 - a². Here tanh was taken of it once more.",
+            look="How often tanh is applied on the way from z to the slope.",
+        ),
         Wrong("relu-derivative-at-output-of-ones", "a > 0", "a >= 0"),
         Wrong("relu-masks-the-wrong-side", "slope = a > 0", "slope = a <= 0"),
         Wrong("local-derivative-only", "return g * slope", "return g * 0 + slope"),

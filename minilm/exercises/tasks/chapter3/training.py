@@ -273,6 +273,11 @@ probability.
             "W2, b2 = W2 - rate * (d @ A), b2 - rate * d.sum()",
             "W2 -= rate * (d @ A)\n        b2 -= rate * d.sum()",
         ),
+        Wrong(
+            "mean-over-the-batch",
+            "D.sum(axis=0)",
+            "D.mean(axis=0)",
+        ),
     ),
     after="How often of a hundred starts does it fail with two hidden neurons? And with eight?",
 )

@@ -386,8 +386,8 @@ class BatchNorm:
     def __call__(self, x, training):
         mean, var = self.mean, self.var
         if training:
-            mean, var = x.mean(axis=0), x.var(axis=0)
             m, N = self.momentum, len(x)
+            mean, var = x.mean(axis=0), x.var(axis=0)
             self.mean = (1 - m) * self.mean + m * mean
             self.var = (1 - m) * self.var + m * var * N / (N - 1)
         return (x - mean) / np.sqrt(var + self.eps)
@@ -449,9 +449,19 @@ values, 0 and 1, is $(1 - m)^k$.
         ),
         Wrong(
             "unbiased-variance",
-            "x.var(axis=0)\n            m, N = self.momentum, len(x)",
-            "x.var(axis=0, ddof=1)\n            m, N = self.momentum, len(x)",
+            "x.var(axis=0)\n",
+            "x.var(axis=0, ddof=1)\n",
             "The unbiased variance normalizes. It is for the running statistics alone.",
+        ),
+        Wrong(
+            "unbiased-variance",
+            "mean, var = x.mean(axis=0), x.var(axis=0)\n"
+            "            self.mean = (1 - m) * self.mean + m * mean\n"
+            "            self.var = (1 - m) * self.var + m * var * N / (N - 1)\n",
+            "mean, var = x.mean(axis=0), x.var(axis=0, ddof=1)\n"
+            "            self.mean = (1 - m) * self.mean + m * mean\n"
+            "            self.var = (1 - m) * self.var + m * var\n",
+            "One variance serves for both, the unbiased one. The batch itself is normalized with the variance divided by N.",
         ),
         Wrong(
             "average-weights-swapped",

@@ -366,6 +366,8 @@ many zeros, so ties are common.
             "max-gradient-to-all",
             "np.arange(k * k) == squares.argmax(axis=-1)[..., None]",
             "squares == squares.max(axis=-1, keepdims=True)",
+            why="Where several pixels are equally the largest, each of them got the whole gradient. The first alone gets it.",
+            look="A square of four equal pixels.",
         ),
         Wrong(
             "",

@@ -264,6 +264,11 @@ not zero: its loss is convex, and zero is as good a start as any.
             "z_bar = -p / len(y)",
             why="The gradient of the logits is p minus the target, not the target minus p.",
         ),
+        Wrong(
+            "mean-over-the-batch",
+            "h_bar.sum(axis=0), z_bar.T @ h",
+            "h_bar.mean(axis=0), z_bar.T @ h",
+        ),
     ),
     after="Give b_1 small random numbers and leave the rest at zero: which gradients are zero now, and which after one step?",
 )

@@ -89,6 +89,13 @@ $C$ and $L$ the blocks' share, which grows like $L C^2$, tends to all.
             why="The last layer norm is missing.",
             look="What stands between the last block and the output layer?",
         ),
+        Wrong(
+            "",
+            "mlp = C * 4 * C + 4 * C * C",
+            "mlp = C * C + C * C",
+            why="The MLP's inner width is 4 C: one matrix from C to 4 C, and one back.",
+            look="The two matrices of the MLP.",
+        ),
     ),
     after="Where does `num_parameters` of `ml.models.GPT` differ if `tie_weights=False`?",
 )
@@ -516,6 +523,13 @@ are over the text, so the quotient can be compared. The mean of the quotients $\
             'len(token.encode("utf-8")) for',
             why="Bytes were counted. That is a fair scale, too, bits per byte; asked for are characters.",
             look="A character that is not ASCII has two to four bytes.",
+        ),
+        Wrong(
+            "mean-for-sum",
+            "np.sum(losses) / np.log(2)",
+            "np.mean(losses) / np.log(2)",
+            why="The mean loss of a token was divided by all characters. The cost of the whole text is the sum.",
+            look="Cost of the text over length of the text.",
         ),
     ),
     after="Train a GPT of this chapter on characters and one on BPE tokens, and compare them on this scale.",

@@ -325,6 +325,13 @@ and where $p_i = 0$ the interval is empty. With $c_i < u$ instead, $u = 0$ would
             look="What happens where no cumulative sum exceeds u?",
         ),
         Wrong("wrong-axis", "np.cumsum(p, axis=1)", "np.cumsum(p, axis=0)"),
+        Wrong(
+            "",
+            "i = (c <= u[:, None]).sum(axis=1)",
+            "i = (c > u[:, None]).argmax(axis=1)",
+            why="Where no sum is above u, `argmax` of nothing but False is 0, the first token. The last one is asked for.",
+            look="A row whose sum is a little below 1.",
+        ),
     ),
     after="Draw 10,000 tokens from a bigram row and compare the shares with its probabilities: how large may the difference be?",
 )

@@ -358,6 +358,20 @@ becomes shorter, and the loss per character is one of another text.
             why="An unknown character got an id beyond the vocabulary; the embedding has no such row.",
             look='The id of "?".',
         ),
+        Wrong(
+            "",
+            "number.get(character, 0)",
+            "number.get(character, -1)",
+            why='Unknown characters got -1, which is no place in the vocabulary (or its last). They have the id of "?", 0.',
+            look="The id of an unknown character.",
+        ),
+        Wrong(
+            "",
+            '["?"] + sorted(set(training))',
+            'sorted(set(training)) + ["?"]',
+            why='The "?" stands at the end. It has the place 0, so that all other ids are one higher.',
+            look="The first entry of the vocabulary.",
+        ),
     ),
     after="How many different characters of the book's Chinese chapters are missing from the English ones?",
 )

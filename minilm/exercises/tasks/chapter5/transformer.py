@@ -218,6 +218,13 @@ loss depends on $E$ on two ways, and the gradients add. `E_bar[x] += ...` would 
         Wrong("set-not-accumulated", "np.add.at(E_bar, x, z_bar @ E)", "E_bar[x] = z_bar @ E"),
         Wrong("gradient-not-divided-by-batch", "p / len(x)", "p"),
         Wrong("softmax-not-stable", "z - z.max(axis=1, keepdims=True)", "z"),
+        Wrong(
+            "mean-for-sum",
+            "return E_bar",
+            "return E_bar / 2",
+            why="The gradients of the two uses were averaged. They add up.",
+            look="A matrix that is used twice.",
+        ),
     ),
     after="Compare with `ml`: one leaf, used twice. Who adds the two gradients there?",
 )
