@@ -282,6 +282,7 @@ $w_1 + w_2 + 2b > 0$, the outer two to $w_1 + w_2 + 2b \le 0$.
 def text_and_logits(V: int, length: int, scale: float = 1.0, dtype: str = "float64") -> Any:
     def inputs(rng: Generator) -> tuple[Any, ...]:
         W = (scale * rng.standard_normal((V, V))).astype(dtype)
+        W[0, V - 1] = -scale  # a pair that occurs, and that is next to impossible where the scale is large
         W[0, 0] = scale
         ids = rng.integers(V, size=length)
         ids[:2] = 0, V - 1
