@@ -267,4 +267,25 @@ BUGS = (
         shows="Right when the largest score comes first, wrong when a later block has a larger one.",
         look="Test with rising scores, one block each.",
     ),
+    bug(
+        name="mask-finite",
+        title="A moderate number for minus infinity",
+        why=(
+            "A masked score of -10 still gets a weight, and a large one against scores below it. Only minus "
+            "infinity gives exactly 0."
+        ),
+        right="np.where(seen, S, -np.inf)",
+        wrong="np.where(seen, S, -10.0)",
+        shows="Masked places have small weights; with very negative scores they have all.",
+        look="Try scores of -1000 at the places that may be seen.",
+    ),
+    bug(
+        name="output-projection-forgotten",
+        title="The heads' outputs are not mixed",
+        why="After the heads stand side by side they go through one more weight, W_o.",
+        right="return Y @ W_o.T",
+        wrong="return Y",
+        shows="Right for W_o = 1 only; W_o gets no gradient.",
+        look="Which weights does your code use?",
+    ),
 )

@@ -499,4 +499,28 @@ BUGS = (
         old=("        self.xp.add.at(out, index, values.astype(wide, copy=False))\n"),
         new=("        out[index] += values\n"),
     ),
+    bug(
+        name="inner-derivative-forgotten",
+        title="The inner derivative is missing",
+        why=(
+            "The chain rule multiplies by the derivative of what stands within: the slope of f(w x) in w is "
+            "f'(w x) times x."
+        ),
+        right="(1 - a**2) * x",
+        wrong="1 - a**2",
+        shows="Right where the inner factor is 1.",
+        look="Name the inner function, and write its derivative beside the outer one's.",
+    ),
+    bug(
+        name="reversed-breadth-first",
+        title="The order of the walk is a reversed breadth-first search",
+        why=(
+            "Breadth-first search finds a node on its shortest path from the output. A node that is also "
+            "reached by a longer path must come before all nodes on it."
+        ),
+        right="append a node after all its parents",
+        wrong="breadth_first(output)[::-1]",
+        shows="Right for chains and plain trees; wrong where a short and a long path lead to one node.",
+        look="y = u + x with u = f(x): x is found from y at once, and must still come before u.",
+    ),
 )

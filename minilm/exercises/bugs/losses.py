@@ -259,4 +259,25 @@ BUGS = (
         shows="All values too small by the same tiny factor.",
         look="Print the sums of the rows with all their digits.",
     ),
+    bug(
+        name="clip-in-the-log",
+        title="Probabilities are clipped before the logarithm",
+        why=(
+            "np.clip(p, eps, 1 - eps) hides log(0), but every loss above -log(eps) becomes the same number, "
+            "and tiny losses lose their digits."
+        ),
+        right="log_p = z - lse(z)",
+        wrong="np.log(np.clip(p, 1e-12, 1))",
+        shows="Right for moderate logits; the loss of a very wrong answer stops at 27.6 (1e-12) or 16.1 (1e-7).",
+        look="Compute the logarithm of the probability from the logits, without the probability.",
+    ),
+    bug(
+        name="gradient-divided-by-all",
+        title="The loss is a mean over some rows, its gradient over all",
+        why="Loss and gradient belong together: both are divided by the number of rows that count.",
+        right="loss / counted, g / counted",
+        wrong="loss / counted, g / N",
+        shows="The loss is right; the gradient is too small as soon as a row is ignored.",
+        look="A numeric gradient on a batch with one ignored row.",
+    ),
 )

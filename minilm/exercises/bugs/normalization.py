@@ -215,4 +215,13 @@ BUGS = (
             "        return g * cpu.dropout_mask(aux.shape, p, key ^ 1, aux.dtype)\n"
         ),
     ),
+    bug(
+        name="dropout-keeps-the-share-p",
+        title="The share p is kept, and not dropped",
+        why="p is the share that is set to 0, so an element is kept where its number is at least p.",
+        right="rng.random(x.shape) >= p",
+        wrong="rng.random(x.shape) >= 1 - p",
+        shows="Right for p = 0.5 on average; else too many or too few are dropped.",
+        look="p = 0: nothing may be dropped.",
+    ),
 )

@@ -334,4 +334,73 @@ BUGS = (
         old='p -= xp.multiply(direction, group["lr"], out=scratch)',
         new='p = p - xp.multiply(direction, group["lr"], out=scratch)',
     ),
+    bug(
+        name="clip-by-value",
+        title="Each element is clipped, where the norm is to be",
+        why=(
+            "Cutting every element to [-c, c] changes the gradient's direction. Clipping by the norm scales "
+            "all elements by one factor."
+        ),
+        right="g *= min(1, c / norm)",
+        wrong="np.clip(g, -c, c, out=g)",
+        shows="The elements' ratios change; the norm may still be above the limit.",
+        look="Divide the gradient before by the gradient after: one number, or several?",
+    ),
+    bug(
+        name="norms-summed",
+        title="The norms of the parts are added",
+        why=(
+            "The norm of all gradients as one vector is the root of the sum of their squared norms; norms "
+            "themselves do not add."
+        ),
+        right="np.sqrt(sum((g**2).sum() for g in gradients))",
+        wrong="sum(np.sqrt((g**2).sum()) for g in gradients)",
+        shows="Right for one array, too large for several.",
+        look="[3] and [4] have the common norm 5, not 7.",
+    ),
+    bug(
+        name="momentum-dampened",
+        title="The new gradient is weighed with 1 - momentum",
+        why=(
+            "Here the velocity is a sum, mu b + g. With (1 - mu) g it is a mean, and every step is shorter by "
+            "that factor."
+        ),
+        right="b = mu * b + g",
+        wrong="b = mu * b + (1 - mu) * g",
+        shows="With a momentum of 0.9 the first step is a tenth of what it should be.",
+        look="The first step must be the learning rate times the gradient.",
+    ),
+    bug(
+        name="average-weights-swapped",
+        title="The weights of old and new have changed places",
+        why=(
+            "A moving average keeps one share of the old value and takes the other of the new. Which is which "
+            "is a convention; here it is the other one."
+        ),
+        right="m = beta * m + (1 - beta) * x",
+        wrong="m = (1 - beta) * m + beta * x",
+        shows="The average follows much too fast, or hardly at all; right for a half.",
+        look="What remains for a share of 0, and for a share of 1?",
+    ),
+    bug(
+        name="corrected-mean-kept",
+        title="The corrected mean is fed back",
+        why=(
+            "The division by 1 - beta^t is for use only. The running mean goes on without it; else it is "
+            "corrected again in each step."
+        ),
+        right="m_hat = m / (1 - beta**t)",
+        wrong="m = m / (1 - beta**t)",
+        shows="The first step is right; from the second on the values grow.",
+        look="How many names are there: one for the mean that goes on, one for the corrected one.",
+    ),
+    bug(
+        name="uniform-bound-for-std",
+        title="The bound of an even distribution is taken for its standard deviation",
+        why="Numbers drawn evenly between -a and a have the standard deviation a / sqrt(3).",
+        right="a = std * np.sqrt(3)",
+        wrong="a = std",
+        shows="All weights are too small, by the root of 3.",
+        look="Print the standard deviation of a large draw.",
+    ),
 )

@@ -209,4 +209,43 @@ BUGS = (
         ),
         look="Print the dtype of the ids; use // for whole quotients and give np.zeros and np.array a dtype.",
     ),
+    bug(
+        name="negative-index-wraps",
+        title="An index of -1 is the last element",
+        why="x[i - 1] for i = 0 is x[-1], the last element; Python raises no error.",
+        right="for i in range(1, n): use(x[i - 1], x[i])",
+        wrong="for i in range(n): use(x[i - 1], x[i])",
+        shows="One pair too many: the last element beside the first.",
+        look="Print the index pairs of the first round.",
+    ),
+    bug(
+        name="replaced-once-only",
+        title="Only the first place is replaced",
+        why="The loop ends at the first match. All of them are to be replaced.",
+        right="while i < len(x) - 1: ...",
+        wrong="if match: replace; break",
+        shows="Right where the pattern occurs once.",
+        look="Try an input in which it occurs twice.",
+    ),
+    bug(
+        name="recursion-too-deep",
+        title="The recursion is as deep as the input",
+        why=(
+            "Python allows about 1,000 calls within each other. A chain of 2,000 nodes needs a loop with a "
+            "stack of its own."
+        ),
+        right="while stack: node = stack.pop()",
+        wrong="def visit(node): visit(parent)",
+        shows="RecursionError for deep graphs, right for small ones.",
+        look="How many calls are open at the deepest place?",
+    ),
+    bug(
+        name="order-reversed",
+        title="The result is in reversed order",
+        why="The elements are right and stand the other way round.",
+        right="return found[::-1]",
+        wrong="return found",
+        shows="Right for one element, and for lists that read the same both ways.",
+        look="In which order were they appended?",
+    ),
 )

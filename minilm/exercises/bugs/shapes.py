@@ -192,4 +192,25 @@ BUGS = (
         shows="Right for one channel.",
         look="Give two channels, the second filled with ones: the output must change by the sum of its weights.",
     ),
+    bug(
+        name="weight-not-transposed",
+        title="The weight is not transposed",
+        why=(
+            "Weights are stored (out, in), so a row x goes through a layer as x @ W.T. For square matrices x "
+            "@ W has the right shape too."
+        ),
+        right="x @ W.T",
+        wrong="x @ W",
+        shows="For square weights wrong values in the right shape; for others an error.",
+        look="Try a weight that is not square, or not symmetric.",
+    ),
+    bug(
+        name="bias-not-added",
+        title="The bias is not added",
+        why="A layer computes W x + b. Here the bias takes no part in the result.",
+        right="x @ W.T + b",
+        wrong="x @ W.T",
+        shows="Right while all biases are 0, as they are at first.",
+        look="Change b: does the output change?",
+    ),
 )

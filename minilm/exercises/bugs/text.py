@@ -356,4 +356,25 @@ BUGS = (
         shows="The training loss is too good; changing the last token changes the outputs before it.",
         look="Change the last token: the outputs before it may not change.",
     ),
+    bug(
+        name="characters-for-bytes",
+        title="Characters are taken for bytes, or bytes for characters",
+        why=(
+            "In UTF-8 a character is one to four bytes. ord(c) is its number in Unicode, len(s) the number of "
+            "characters."
+        ),
+        right='list(text.encode("utf-8"))',
+        wrong="[ord(c) for c in text]",
+        shows="Right for English text, wrong from the first accent on.",
+        look='Try "é": one character, two bytes.',
+    ),
+    bug(
+        name="decoded-token-by-token",
+        title="Each token is decoded on its own",
+        why="A token may end within a character. Its bytes are a text only together with its neighbors' bytes.",
+        right='b"".join(tokens).decode("utf-8", errors="replace")',
+        wrong='"".join(t.decode("utf-8", errors="replace") for t in tokens)',
+        shows="Replacement characters where a character lies across two tokens.",
+        look="Join the bytes first, then decode once.",
+    ),
 )

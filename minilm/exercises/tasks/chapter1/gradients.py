@@ -83,7 +83,7 @@ $J' + \frac{h^2}{6} J''' + \dots$ in (1.10), so a tenth of $h$ gives a hundredth
         Wrong("tanh-derivative-without-square", "(1 - a**2)", "(1 - a)"),
         Wrong("factor-two-missing", "by_hand = 2 * (a - y)", "by_hand = (a - y)"),
         Wrong(
-            "",
+            "inner-derivative-forgotten",
             "(1 - a**2) * x",
             "(1 - a**2)",
             why="The last link of the chain is missing: w x changes x times as fast as w.",
@@ -282,6 +282,7 @@ $w_1 + w_2 + 2b > 0$, the outer two to $w_1 + w_2 + 2b \le 0$.
 def text_and_logits(V: int, length: int, scale: float = 1.0, dtype: str = "float64") -> Any:
     def inputs(rng: Generator) -> tuple[Any, ...]:
         W = (scale * rng.standard_normal((V, V))).astype(dtype)
+        W[0, V - 1] = -scale  # a pair that occurs, and that is next to impossible where the scale is large
         W[0, 0] = scale
         ids = rng.integers(V, size=length)
         ids[:2] = 0, V - 1
@@ -313,6 +314,7 @@ def bigram_loss(W, ids):
 
     W: (V, V), the logits; W[i, j] belongs to j after i. ids: (T + 1,), the text, so
     there are T predictions.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -361,6 +363,23 @@ that occurs; `np.add.at` adds for each occurrence. The largest logit is subtract
         ),
         Wrong("sign-of-the-gradient", "delta / T", "-delta / T"),
         Wrong("sum-for-mean", "following].mean()", "following].sum()"),
+        Wrong(
+            "log-of-softmax-not-stable",
+            "-log_p[np.arange(T), following].mean()",
+            "-np.log(np.exp(log_p)[np.arange(T), following]).mean()",
+        ),
+        Wrong(
+            "epsilon-in-the-log",
+            "-log_p[np.arange(T), following].mean()",
+            "-np.log(np.exp(log_p)[np.arange(T), following] + 1e-9).mean()",
+        ),
+        Wrong(
+            "",
+            "np.add.at(dW, previous, delta / T)",
+            "np.add.at(dW, following, delta / T)",
+            why="The gradient was added to the rows of the tokens that follow. The row that was read is that of the token before.",
+            look="Which rows of W the forward pass looks up.",
+        ),
     ),
     after="Descend with it on the poem of exercise 1.1. What do the rows of softmax(W) approach?",
 )

@@ -108,6 +108,13 @@ and as second of a pair; these are equal for all tokens if the text begins and e
             why="The sign of the mean logarithm was kept, so the result is one over the perplexity, below 1.",
         ),
         Wrong("sum-for-mean", "np.mean(np.log(p))", "np.sum(np.log(p))"),
+        Wrong(
+            "wrong-axis",
+            "N.sum(axis=0)[following]",
+            "np.maximum(N.sum(axis=1), 1)[following]",
+            why="The backward model divides by how often a token is followed by one. It must divide by how often it is preceded by one.",
+            look="Rows and columns of the counts: which one belongs to a token that comes after.",
+        ),
     ),
     after="Which of the two models would you use to complete a line whose last word is given?",
 )
@@ -195,6 +202,13 @@ $\ln u \le u - 1$, $\sum_j p_j \ln (q_j / p_j) \le \sum_j (q_j - p_j) \le 0$, so
             why="The row was made to sum to one over the seen tokens. But a model that keeps probability for the others pays for it.",
             look="The tokens that never followed: `row` stays as it is.",
         ),
+        Wrong(
+            "",
+            "np.log(share / q)",
+            "np.log(q / share)",
+            why="The sign is turned: the counts' own shares are the better prediction, so the gap is not negative.",
+            look="Which of the two is subtracted.",
+        ),
     ),
     after="How large is the gap, per pair, for a row smoothed by adding one? With exercise 1.10 you can say it for the poem.",
 )
@@ -254,6 +268,25 @@ row, with weights $N_{i\cdot}$ and $\alpha V$.
             "alpha * (N > 0).sum(axis=1, keepdims=True))",
             why="The sum of a row was raised for the seen tokens only, but alpha went to all V of them.",
             look="How many numbers in a row grew by alpha.",
+        ),
+        Wrong(
+            "wrong-axis",
+            "N.sum(axis=1, keepdims=True)",
+            "N.sum(axis=0, keepdims=True)",
+            why="Columns were summed: how often a token follows, where it must be how often it stands first.",
+            look="Which axis of N is the first token.",
+        ),
+        Wrong(
+            "keepdims-forgotten",
+            "N.sum(axis=1, keepdims=True)",
+            "N.sum(axis=1)",
+        ),
+        Wrong(
+            "",
+            "(N.sum(axis=1, keepdims=True) + alpha * V)",
+            "(N.sum() + alpha * V**2)",
+            why="These are probabilities of pairs, P(i, j): all V² of them sum to one. Asked for is P(j | i), where each row does.",
+            look="What the rows of the result sum to.",
         ),
     ),
     after="For which alpha is the perplexity on lines that were not counted lowest? (Far below 1.)",
@@ -355,6 +388,23 @@ front.
             why="A context that never occurred got a row of zeros: there was nothing to take, so nothing came from beneath.",
             look="Rows whose counts are all zero.",
         ),
+        Wrong(
+            "kneser-ney-raw-counts-for-continuation",
+            "pairs = (trigrams > 0).sum(axis=0)  # so many words stood before (b, c)\n    words = (pairs > 0).sum(axis=0)",
+            "pairs = np.zeros((V, V))\n    np.add.at(pairs, (ids[:-1], ids[1:]), 1)\n    words = np.bincount(ids, minlength=V)",
+            why=(
+                "The lower levels count how often pairs and words occur in the text. They must count after how many "
+                "different words they do."
+            ),
+            look="Where `pairs` comes from: not from the ids, but from the trigrams that occur.",
+        ),
+        Wrong(
+            "kneser-ney-raw-counts-for-continuation",
+            "(pairs > 0).sum(axis=0)",
+            "pairs.sum(axis=0)",
+            why="A word was counted once for each pair of words before it. It counts after how many different single words it stands.",
+            look="The lowest level: which pairs bc are different.",
+        ),
     ),
     after="Give each level a discount of its own, chosen on lines that were not counted.",
 )
@@ -441,6 +491,27 @@ Compared with the probabilities themselves, $u$ is mostly larger than all of the
             "u = rng.random()",
             "u = np.random.default_rng(0).random()",
             why="Each token is drawn with the same random number, not with the next one of `rng`.",
+        ),
+        Wrong(
+            "wrong-axis",
+            "np.cumsum(A[last])",
+            "np.cumsum(A).reshape(A.shape)[last]",
+            why="`np.cumsum` without an axis runs on over all rows, so each row begins where the one before ended.",
+            look="The last number of each row of the sums: it must be 1.",
+        ),
+        Wrong(
+            "wrong-axis",
+            "np.cumsum(A[last])",
+            "np.cumsum(A[:, last])",
+            why="The column of the last token was taken: the probabilities of what comes before it.",
+            look="Which of A's two indices is the token that is there.",
+        ),
+        Wrong(
+            "",
+            "np.argmax(row > u)",
+            "np.argmax(row < u)",
+            why="This is the first place at which the sum is still below u. The token is the first at which it is above.",
+            look="The comparison with u.",
         ),
     ),
     after="Draw by `np.searchsorted` instead: which side must it take so that a token of probability 0 is never drawn?",

@@ -56,7 +56,7 @@ the paper.
     ),
     wrong=(
         Wrong(
-            "",
+            "bias-not-counted",
             "return m * n + n",
             "return m * n",
             why="The linear layers were counted without their biases.",
@@ -70,7 +70,7 @@ the paper.
             look="What stands between the last layer and the output.",
         ),
         Wrong(
-            "",
+            "tied-weights-counted-twice",
             "(vocabulary + positions) * d",
             "(2 * vocabulary + positions) * d",
             why="The tokens' table was counted twice. The output reuses it.",
@@ -89,6 +89,13 @@ the paper.
             "norms = 2 * d",
             why="A layer norm has a scale and a shift, and there are two in each layer: 4 d.",
             look="The layer norms.",
+        ),
+        Wrong(
+            "",
+            "(vocabulary + positions) * d",
+            "vocabulary * d",
+            why="The table of positions is missing: one row of width d for each.",
+            look="The tables before the first layer.",
         ),
     ),
     after="What share of the parameters stands in the tables, for the smallest and for the largest GPT-2?",

@@ -91,7 +91,7 @@ For "now is better than never" that makes six.
     ),
     wrong=(
         Wrong(
-            "",
+            "nats-for-bits",
             "[math.log2(1 / A[number[a], number[b]])",
             "[math.log(1 / A[number[a], number[b]])",
             why="The surprise came out in nats: ln 2 = 0.693 times as many as bits.",
@@ -117,6 +117,20 @@ For "now is better than never" that makes six.
             why="The counts were divided by the number of all pairs. That is the probability of the pair, not of its second token "
             "given the first.",
             look="Whether a row of A sums to one.",
+        ),
+        Wrong(
+            "",
+            "len(costs) * math.log2(V)",
+            "(len(costs) - 1) * math.log2(V)",
+            why="One token was not counted: the end of the line is predicted too.",
+            look="How many predictions the line takes.",
+        ),
+        Wrong(
+            "off-by-one-shift",
+            "1 + int(np.argmax(costs))",
+            "int(np.argmax(costs))",
+            why="This is the token before the dearest one: `costs[0]` is the price of the second token.",
+            look="Which token `costs[0]` belongs to.",
         ),
     ),
     data=line_of_the_poem,
@@ -187,7 +201,7 @@ ones.
             look="The base of the power: that of the logarithm.",
         ),
         Wrong(
-            "",
+            "nats-for-bits",
             "len(log_p) / np.log(2)",
             "len(log_p)",
             why="The cost per character is in nats: 1 bit is ln 2 = 0.693 nats.",
@@ -207,6 +221,13 @@ ones.
             "float(np.prod(np.exp(log_p)) ** (-1 / len(log_p)))",
             why="The product of many probabilities is rounded to 0 before the root is taken. The mean of the logarithms is not.",
             look="The long text: 0.1 to the power 3000 is no number in float64.",
+        ),
+        Wrong(
+            "ratio-inverted",
+            "float(bits / characters)",
+            "float(loss / np.log(2) * characters / len(log_p))",
+            why="The bits per token were multiplied by the characters per token. A token's bits are shared among its characters: divide.",
+            look="One token of 4 characters that costs 2 bits: half a bit each.",
         ),
     ),
     after="Measure English in bytes: what changes in bits per character where a letter takes two?",
@@ -271,7 +292,7 @@ the surprise says (1.6), against 8 bits for a byte, so the text shrinks to $\tex
             look="What the perplexity is per.",
         ),
         Wrong(
-            "",
+            "nats-for-bits",
             "np.log2(perplexity) / length",
             "np.log(perplexity) / length",
             why="This is in nats; bits were asked for.",
@@ -291,6 +312,20 @@ the surprise says (1.6), against 8 bits for a byte, so the text shrinks to $\tex
             "max(bits_a, bits_b)",
             why="The worse of the two was chosen: the better model needs fewer bits.",
             look="Which of the two is surprised less.",
+        ),
+        Wrong(
+            "nats-for-bits",
+            "nats / np.log(2)",
+            "nats",
+            why="These are nats per character. A nat is 1 / ln 2 = 1.44 bits.",
+            look="The unit of B's loss.",
+        ),
+        Wrong(
+            "ratio-inverted",
+            "np.log2(perplexity) / length",
+            "np.log2(perplexity) * length",
+            why="The bits of a token were multiplied by its length. They are shared among its characters: divide.",
+            look="Bits per token, or per character.",
         ),
     ),
     data=two_models,

@@ -152,7 +152,7 @@ beginning of each epoch, the first step of each is a plain one. With one batch p
             why="Now no step remembers anything: plain gradient descent.",
         ),
         Wrong(
-            "",
+            "momentum-dampened",
             "velocity = mu * velocity + gradient",
             "velocity = mu * velocity + (1 - mu) * gradient",
             why="The gradient was multiplied by 1 - mu. In (2.12) it counts fully.",
@@ -389,7 +389,7 @@ since the *arrays* are compared after the call, a function that makes new ones i
             look="The returned number, where something was clipped.",
         ),
         Wrong(
-            "",
+            "norms-summed",
             "sum(squares) ** 0.5",
             "sum(s**0.5 for s in squares)",
             why="The norms of the arrays are added.",
@@ -402,7 +402,13 @@ since the *arrays* are compared after the call, a function that makes new ones i
             why="The largest of the norms is taken for the common one.",
             look="Two arrays: 3 and 4 give 5.",
         ),
-        Wrong("", "sum(squares) ** 0.5", "sum(squares)", why="The root is missing.", look="The norm of 3 and 4."),
+        Wrong(
+            "root-forgotten",
+            "sum(squares) ** 0.5",
+            "sum(squares)",
+            why="The root is missing.",
+            look="The norm of 3 and 4.",
+        ),
         Wrong("mean-for-sum", "float((g * g).sum())", "float((g * g).mean())"),
     ),
     after="Write one more assertion that no example gives you: the direction stays, whatever the gradients.",
@@ -474,7 +480,7 @@ share of zeros near $p$, and the mean near that of $x$.
             "random-not-from-the-generator", "rng.random(x.shape) >= p", "np.random.default_rng(0).random(x.shape) >= p"
         ),
         Wrong(
-            "",
+            "dropout-keeps-the-share-p",
             ">= p",
             ">= 1 - p",
             why="p is taken for the share that is kept.",

@@ -107,6 +107,13 @@ No softmax is needed, for it keeps the order.
             why="Where several logits are the largest, each of them counts as right; a model that gives all the same is always right.",
             look="A row of equal logits.",
         ),
+        Wrong(
+            "wrong-axis",
+            "logits.argmax(axis=1)",
+            "logits.argmax()",
+            why="`argmax` without an axis gives one place in the whole batch, not one class per row.",
+            look="The shape of what argmax returns.",
+        ),
     ),
     after="A model that gives all rows the most frequent class: what is its accuracy on the digits? That is the number to beat.",
 )
@@ -200,6 +207,25 @@ the test set on its own they move it otherwise than the rows that the model know
         ),
         Wrong(
             "input-changed-in-place", "    seen = X[train]\n", "    X -= X[train].mean(axis=0)\n    seen = X[train]\n"
+        ),
+        Wrong(
+            "",
+            "test, train = order[:n_test], order[n_test:]",
+            "test, train = order[-n_test:], order[:-n_test]",
+            why="The test set was taken from the end of the order. Asked for are the first `n_test` of it.",
+            look="Which end of the order is the test set.",
+        ),
+        Wrong(
+            "n-minus-one-for-n",
+            "seen.std(axis=0)",
+            "seen.std(axis=0, ddof=1)",
+        ),
+        Wrong(
+            "",
+            "(X[test] - mean) / std",
+            "X[test]",
+            why="The test set was not standardized. The model sees it as it saw the training set: moved and scaled by the same numbers.",
+            look="What is done with the rows of the test set.",
         ),
     ),
     after="Leak on purpose: standardize 20 rows with and without the test set. How much better does a model look?",

@@ -49,7 +49,7 @@ The input layer adds nothing.
     ),
     wrong=(
         Wrong(
-            "",
+            "bias-not-counted",
             "n * m + m",
             "n * m",
             why="The biases are missing: one for each neuron of a layer.",
@@ -75,6 +75,13 @@ The input layer adds nothing.
             "n * m + m + n * (total == 0)",
             why="The neurons of the input layer were given biases. They compute nothing.",
             look="What the first of the sizes stands for.",
+        ),
+        Wrong(
+            "",
+            "n * m + m",
+            "n * m + 1",
+            why="One bias per layer was counted. Each output has its own.",
+            look="The shape of b.",
         ),
     ),
     after="How many hidden neurons may a network 64-h-10 have if it shall stay under 10,000 parameters?",
@@ -136,7 +143,7 @@ four times the sigmoid's, which is why deep networks with tanh trained where tho
             look="The argument of the sigmoid.",
         ),
         Wrong(
-            "",
+            "inner-derivative-forgotten",
             "4 * s * (1 - s)",
             "2 * s * (1 - s)",
             why="One factor 2 of the chain rule is missing: the one of the inner function 2z.",
@@ -153,6 +160,13 @@ four times the sigmoid's, which is why deep networks with tanh trained where tho
             look="The value at 0.",
         ),
         Wrong("derivative-at-z-not-a", "4 * s * (1 - s)", "4 * z * (1 - z)"),
+        Wrong(
+            "",
+            "4 * s * (1 - s)",
+            "s * (1 - s)",
+            why="Both twos are missing: the one before sigma, and the one within it, which the chain rule brings out.",
+            look="The derivative of sigma(2 z) by z.",
+        ),
     ),
     after="Write the slope of tanh by tanh alone. Which of the two forms is more exact far out?",
 )
@@ -395,7 +409,7 @@ Even on $[-a, a]$: $\operatorname{Var} = \frac{1}{2a} \int_{-a}^{a} w^2\, dw = a
         Wrong("init-gain-forgotten", "gain / np.sqrt(fan_in)", "1 / np.sqrt(fan_in)"),
         Wrong("transposed-result", "shape = (fan_out, fan_in)", "shape = (fan_in, fan_out)"),
         Wrong(
-            "",
+            "uniform-bound-for-std",
             "np.sqrt(6 / (fan_in + fan_out))",
             "np.sqrt(2 / (fan_in + fan_out))",
             why="The bound of the even distribution was set to the standard deviation. Numbers between -a and a deviate by a over the root "
@@ -406,6 +420,20 @@ Even on $[-a, a]$: $\operatorname{Var} = \frac{1}{2a} \int_{-a}^{a} w^2\, dw = a
             "random-not-from-the-generator",
             "std * rng.standard_normal(shape)",
             "std * np.random.default_rng(0).standard_normal(shape)",
+        ),
+        Wrong(
+            "argument-ignored",
+            "gain / np.sqrt(fan_in)",
+            "np.sqrt(2 / fan_in)",
+            why="The gain of a ReLU, the root of 2, is built in. It is the argument `gain`.",
+            look="A gain of 1.",
+        ),
+        Wrong(
+            "",
+            "rng.uniform(-limit, limit, shape)",
+            "limit / np.sqrt(3) * rng.standard_normal(shape)",
+            why='These numbers are normal. They have the right standard deviation, but the scheme "glorot" draws evenly between -a and a.',
+            look="Which method of `rng` the statement names.",
         ),
     ),
     after="Send a batch of ones through 20 layers of width 64 with ReLU, once with gain 1 and once with the root of 2.",

@@ -213,7 +213,7 @@ it would be the rate of the past, and a cut of the rate would take effect late (
         ),
         Wrong("nesterov-as-momentum", "return p - self.lr * self.b", "return p - self.lr * (g + self.mu * self.b)"),
         Wrong(
-            "",
+            "momentum-dampened",
             "self.mu * self.b + g",
             "self.mu * self.b + (1 - self.mu) * g",
             why="The gradient was multiplied by 1 - mu, as in Adam's mean. In (2.12) it counts fully.",
@@ -224,6 +224,13 @@ it would be the rate of the past, and a cut of the rate would take effect late (
             "        self.b = 0.0\n\n    def step(self, p, g):\n        self.b = self.mu * self.b + g",
             "\n    b = np.zeros(1)\n\n    def step(self, p, g):\n        Momentum.b = self.mu * self.b + g",
             why="The memory belongs to the class: all optimizers share it, and a new one begins with what the last one left.",
+        ),
+        Wrong(
+            "",
+            "self.mu * self.b + g",
+            "self.mu * (self.b + g)",
+            why="The new gradient was multiplied by mu too. Only the old sum is.",
+            look="The brackets: the first step must be the rate times g.",
         ),
     ),
     after="Write Nesterov's (2.16): one line changes.",
@@ -335,7 +342,7 @@ $\eta\, g_1 / (|g_1| + \epsilon)$.
         ),
         Wrong("adam-square-forgotten", "(1 - beta2) * g**2", "(1 - beta2) * np.abs(g)"),
         Wrong(
-            "",
+            "corrected-mean-kept",
             "        m_hat = self.m / (1 - beta1**self.t)\n",
             "        m_hat = self.m = self.m / (1 - beta1**self.t)\n",
             why="The corrected mean was kept in place of the mean itself, so it is corrected again and again.",
@@ -347,6 +354,28 @@ $\eta\, g_1 / (|g_1| + \epsilon)$.
             "(1 - beta1)",
             why="The correction is that of the first step in every step: beta is not taken to the power t.",
             look="The second step.",
+        ),
+        Wrong(
+            "adam-correction-off-by-one",
+            (
+                "        self.t += 1\n        self.m = beta1 * self.m + (1 - beta1) * g\n"
+                "        self.v = beta2 * self.v + (1 - beta2) * g**2\n        m_hat = self.m / (1 - beta1**self.t)\n"
+                "        v_hat = self.v / (1 - beta2**self.t)\n"
+            ),
+            (
+                "        self.m = beta1 * self.m + (1 - beta1) * g\n"
+                "        self.v = beta2 * self.v + (1 - beta2) * g**2\n        m_hat = self.m / (1 - beta1**self.t)\n"
+                "        v_hat = self.v / (1 - beta2**self.t)\n        self.t += 1\n"
+            ),
+            why="At the first step t is still 0, so it is divided by 1 - beta**0 = 0. The first step is number 1.",
+            look="Where t is counted up: before it is used.",
+        ),
+        Wrong(
+            "",
+            "beta1, beta2 = self.betas",
+            "beta2, beta1 = self.betas",
+            why="The two betas have changed places: the first is for the mean of gradients, the second for that of their squares.",
+            look="The order in which `betas` is unpacked.",
         ),
     ),
     after="Follow Adam on a gradient that is 1 in one step and -1 in the next. How far does it get?",
@@ -437,6 +466,18 @@ sign, so with $g = 1000$ the penalty changes next to nothing; AdamW shrinks the 
             "        p = p - lr * decay * np.sign(p)\n    else:",
             why="Each weight was moved by the same amount toward 0. That is an L1 penalty; here a weight shrinks in proportion.",
             look="By how much a weight of 2 shrinks, and one of 1.",
+        ),
+        Wrong(
+            "adam-correction-off-by-one",
+            "m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.999**t)",
+            "t -= 1\n    m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.999**t)",
+            why="The exponent is t - 1. At the first step, t = 1, that divides by 1 - 0.9**0 = 0.",
+            look="t counts from 1 already.",
+        ),
+        Wrong(
+            "adam-without-correction",
+            "m / (1 - 0.9**t), v / (1 - 0.999**t)",
+            "m, v",
         ),
     ),
     after="Which parameters of a Transformer would you not decay? (Biases and norms: see exercise 2.17.)",

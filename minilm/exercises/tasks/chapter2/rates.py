@@ -86,6 +86,13 @@ is $0.5528$; the best rate is $0.4$, with $\kappa = 2.618$ and $\rho = 0.4472 = 
             why="The diagonal was taken for the eigenvalues. That is so only where the matrix has nothing beside it.",
             look="An eigenvector: is (1, 0) one?",
         ),
+        Wrong(
+            "",
+            "2 / (smallest + largest)",
+            "1 / (smallest + largest)",
+            why="This is half of the best rate. At the best rate both ends shrink alike: 1 - eta a = -(1 - eta b).",
+            look="The factor at the smallest and at the largest eigenvalue.",
+        ),
     ),
     data=matrix,
     after="How many steps does the best rate need for a thousandth of the distance?",

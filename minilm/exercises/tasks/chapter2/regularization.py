@@ -114,7 +114,7 @@ large as those that the network was trained for.
             "        kept = self.rng.random(y_bar.shape) >= self.p\n        return y_bar * (kept / (1 - self.p)).astype(y_bar.dtype)",
         ),
         Wrong(
-            "",
+            "dropout-keeps-the-share-p",
             "self.rng.random(x.shape) >= self.p",
             "self.rng.random(x.shape) >= 1 - self.p",
             why="p was taken for the share that is kept; it is the share that is dropped.",
@@ -122,6 +122,26 @@ large as those that the network was trained for.
         ),
         Wrong("random-not-from-the-generator", "self.rng.random(x.shape)", "np.random.default_rng(0).random(x.shape)"),
         Wrong("local-derivative-only", "return y_bar * self.factor", "return self.factor"),
+        Wrong(
+            "dropout-mask-drawn-again-in-backward",
+            (
+                "            self.factor = (kept / (1 - self.p)).astype(x.dtype)\n        return x * self.factor\n\n"
+                "    def backward(self, y_bar):\n        return y_bar * self.factor"
+            ),
+            (
+                "            self.factor = (kept / (1 - self.p)).astype(x.dtype)\n        self.training = training\n"
+                "        return x * self.factor\n\n    def backward(self, y_bar):\n        if not self.training:\n"
+                "            return y_bar * self.factor\n        kept = self.rng.random(y_bar.shape) >= self.p\n"
+                "        return y_bar * (kept / (1 - self.p)).astype(y_bar.dtype)"
+            ),
+        ),
+        Wrong(
+            "dropout-not-rescaled",
+            "return y_bar * self.factor",
+            "return y_bar * (self.factor > 0)",
+            why="On the way back the factor 1 / (1 - p) is missing. What multiplies x in forward multiplies the gradient in backward.",
+            look="What backward multiplies by where an element was kept.",
+        ),
     ),
     after="Drop whole columns instead of single elements: one number of the mask per feature. Which shape is drawn then?",
 )
@@ -150,6 +170,8 @@ For $W = (2, -1)$ as a matrix with one row, $\lambda_1 = 0.1$, $\lambda_2 = 1$: 
 def penalty(parameters, l1, l2):
     """The penalty, a float, and its gradients: a dict with the keys and shapes of
     `parameters`.
+
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -216,6 +238,23 @@ and none becomes 0. A bias moves a threshold and makes the function no wilder; t
             look="The sign of 0.",
         ),
         Wrong("mean-for-sum", "float((w**2).sum())", "float((w**2).mean())"),
+        Wrong(
+            "factor-two-missing",
+            "0.5 * l2 * float((w**2).sum())\n            gradients[name] = l1 * np.sign(w) + l2 * w",
+            "l2 * float((w**2).sum())\n            gradients[name] = l1 * np.sign(w) + 2 * l2 * w",
+            why=(
+                "The penalty here is half of lambda times the squares, so that its gradient is lambda w. Value and "
+                "gradient are both twice that."
+            ),
+            look="The factor before the sum of squares in the statement.",
+        ),
+        Wrong(
+            "set-not-accumulated",
+            "value += l1",
+            "value = l1",
+            why="The value is that of the last matrix alone: each one overwrites it.",
+            look="Is the value set, or added to?",
+        ),
     ),
     after="Fit a line with twenty features, of which three matter, under either penalty. Count the weights that are exactly 0.",
 )

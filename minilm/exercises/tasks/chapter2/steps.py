@@ -22,16 +22,88 @@ def exclusive_or(rng: Generator) -> tuple[Any, ...]:
     return np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([0, 1, 1, 0]), 2, 0.05
 
 
+def contradiction(rng: Generator) -> tuple[Any, ...]:
+    """The same row twice, with two labels: no loss below ln 2 can be reached."""
+    return np.repeat(rng.standard_normal((1, 3)), 2, axis=0), np.array([0, 1]), 2, 0.05
+
+
+class Watched:
+    """Counts the calls of `backward` while it is entered, and looks whether each found its parameters' gradients empty."""
+
+    def __enter__(self) -> Watched:
+        from minilm.tensor import Tensor
+
+        self.steps, self.empty, self.backward = 0, True, Tensor.backward
+
+        def backward(loss: Any, *args: Any, **named: Any) -> None:
+            self.steps += 1
+            if self.steps > 60:  # told at once: thousands of steps would end as an answer that takes too long
+                raise ValueError("this is step 61; after 60 steps the answer gives up, with a RuntimeError.")
+            self.empty &= all(p.grad is None or not p.grad.numpy().any() for p in leaves(loss))
+            self.backward(loss, *args, **named)
+
+        Tensor.backward = backward  # type: ignore[assignment, method-assign]
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        from minilm.tensor import Tensor
+
+        Tensor.backward = self.backward  # type: ignore[method-assign]
+
+
+def leaves(loss: Any) -> list[Any]:
+    """The tensors without a history that a loss was computed from, and that get a gradient."""
+    found, seen, todo = [], set(), [loss._node]
+    while todo:
+        node = todo.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if hasattr(node, "parents"):
+            todo += [parent[0] for parent in node.parents if parent is not None]
+        else:
+            found.append(node)
+    return found
+
+
 def learned(answer: Any, X: Any, y: Any, classes: int, limit: float) -> Any:
-    """Whether the model's own loss is under the limit, and how many rows it gets right."""
+    """Whether the model's own loss is under the limit, how many rows it gets right, and how it came there."""
     from minilm.tensor import Tensor
 
-    logits = answer(X, y, classes, limit)(Tensor(X)).detach().numpy().astype(float)
+    with Watched() as watched:
+        model = answer(X, y, classes, limit)
+    logits = model(Tensor(X)).detach().numpy().astype(float)
     logits -= logits.max(axis=1, keepdims=True)
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    under = bool(-log_p[np.arange(len(y)), y].mean() < limit)
-    return {"under the limit": under, "right": int((logits.argmax(axis=1) == y).sum())}
+    return {
+        "under the limit": bool(-log_p[np.arange(len(y)), y].mean() < limit),
+        "right": int((logits.argmax(axis=1) == y).sum()),
+        "each backward() began with empty gradients": watched.empty,
+    }
 
+
+def given_up(answer: Any, X: Any, y: Any, classes: int, limit: float) -> Any:
+    """Whether it gives up where nothing can be learned, and when."""
+    with Watched() as watched:
+        try:
+            answer(X, y, classes, limit)
+            ended = "a network was returned"
+        except NotImplementedError:  # a RuntimeError too, and what the stub raises
+            raise
+        except RuntimeError:
+            ended = "RuntimeError"
+    return {"ended with": ended, "after steps": watched.steps > 0}
+
+
+UNTIL_LEARNED = """    for _ in range(60):
+        loss = F.cross_entropy(model(inputs), y)
+        if loss.item() < limit:
+            return model
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    raise RuntimeError(f"the loss is still {loss.item():.3f} after 60 steps.")
+"""
 
 OVERFIT = Task(
     id="2.22",
@@ -46,6 +118,7 @@ with one hidden layer and a nonlinearity, trained on all of `X` until its cross-
 is called as `model(ml.tensor(X))` and gives logits (N, classes).
 
 Give up after 60 steps with a RuntimeError: if one batch cannot be learned, something is wrong. (Adam with a rate of 0.1 needs 10 to 30.)
+The tests count calls of `backward()`, and look whether each of them begins with empty gradients.
 """,
     stub='''
 def overfit(X, y, classes, limit):
@@ -87,6 +160,12 @@ parameter that the optimizer does not know.
         Test("two rows", batch(2, 3, 2), use=learned, call="overfit(X, y, 2, 0.05) on its own batch"),
         Test("exclusive or", exclusive_or, use=learned, call="overfit(X, y, 2, 0.05) on its own batch", points=2),
         Test(
+            "a batch that cannot be learned",
+            contradiction,
+            use=given_up,
+            call="overfit(X, y, 2, 0.05), one row with two labels",
+        ),
+        Test(
             "eight rows, three classes",
             batch(8, 5, 3),
             use=learned,
@@ -121,6 +200,26 @@ parameter that the optimizer does not know.
             why="The gradient is emptied after `backward()`, so `step()` has none, and nothing is learned.",
         ),
         Wrong("shuffle-breaks-pairs", "F.cross_entropy(model(inputs), y)", "F.cross_entropy(model(inputs), y[::-1])"),
+        Wrong(
+            "gradient-not-zeroed",
+            "        optimizer.zero_grad()\n        loss.backward()\n",
+            "        loss.backward()\n",
+        ),
+        Wrong(
+            "",
+            'raise RuntimeError(f"the loss is still {loss.item():.3f} after 60 steps.")',
+            "return model",
+            why="A batch that cannot be learned gives a network all the same, and nobody is told. It is to be a RuntimeError.",
+            look="What happens after the last step.",
+        ),
+        Wrong(
+            "argument-ignored",
+            UNTIL_LEARNED,
+            "    for _ in range(2000):\n        loss = F.cross_entropy(model(inputs), y)\n"
+            "        optimizer.zero_grad()\n        loss.backward()\n        optimizer.step()\n    return model\n",
+            why="It trains for 2,000 steps, whatever the loss. It is to stop at the limit, and to give up after 60.",
+            look="Where the loss is compared with `limit`.",
+        ),
     ),
     after="Overfit 32 digits. How many steps, how many neurons are enough?",
 )
@@ -208,11 +307,18 @@ batches, and with Transformers' attention, this part is the largest.
             why="The input batch was not counted. The first layer's backward pass needs it.",
         ),
         Wrong(
-            "",
+            "bias-not-counted",
             "n * m + m for",
             "n * m for",
             why="The biases were not counted; they have gradients and moments too.",
             look="The number of parameters: 26 for 3, 4, 2.",
+        ),
+        Wrong(
+            "",
+            "batch * sum(sizes)",
+            "batch * (sum(sizes) + sum(sizes[1:-1]))",
+            why="The hidden layers were counted before and after their ReLU. The output alone is kept: where it is 0, the slope is.",
+            look="What the statement says is kept of a hidden layer.",
         ),
     ),
     after="From which batch on are the activations of 784-128-64-10 larger than all the rest?",
@@ -285,6 +391,13 @@ and costs $k$ times as much.
             "factor",
             why="The variance falls by this factor; the standard deviation by its root.",
             look="The standard deviation of a mean of m numbers.",
+        ),
+        Wrong(
+            "ratio-inverted",
+            "factor**0.5",
+            "1 / factor**0.5",
+            why="This is what is left of the noise. By what factor it falls is 1 over that, a number above 1.",
+            look="Old over new, not new over old.",
         ),
     ),
     data=a_run,

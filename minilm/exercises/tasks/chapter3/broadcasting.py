@@ -32,7 +32,10 @@ Examples: a bias `(3,)` added to a batch `(4, 3)` gets the sum over the batch. F
 """,
     stub='''
 def sum_to(g, shape):
-    """The gradient of an array of `shape` that was broadcast to g.shape."""
+    """The gradient of an array of `shape` that was broadcast to g.shape.
+
+    float32 gives float32.
+    """
     raise NotImplementedError
 ''',
     solution=BROADCAST,

@@ -71,6 +71,13 @@ J/\partial a = v^2 b + 2uv$. With $a = 2$, $b = 3$, $c = 4$: $u = v = 6$, $\part
         Wrong("derivative-of-the-other-input", "dJ_db = dJ_du * a", "dJ_db = dJ_du * b"),
         Wrong("factor-two-missing", "2 * u * v", "u * v"),
         Wrong("local-derivative-only", "dJ_dc = dJ_dv * 1", "dJ_dc = 1"),
+        Wrong(
+            "",
+            "2 * u * v",
+            "2 * v",
+            why="The u is missing: J is u times v², so dJ/dv is u times 2 v.",
+            look="The factor that v² is multiplied by.",
+        ),
     ),
     after="Let J be u v² + a. Which of your five numbers change?",
 )
@@ -293,6 +300,13 @@ formed from either end; from the output, it works as well when functions have se
             "local-derivative-only",
             "    for name in reversed(names):",
             "    g = np.ones_like(x)\n    for name in reversed(names):",
+        ),
+        Wrong(
+            "",
+            "for name in reversed(names):",
+            "for name in names:",
+            why="The way back begins at the last function. Here the slopes of the first function meet the inputs of the last.",
+            look="The order of the names on the way back.",
         ),
     ),
     after="How many numbers are kept for a chain of 1000 functions, and how few would do if every tenth were kept?",

@@ -79,6 +79,18 @@ bias gradients are the column sums of the $\Delta$.
         ),
         Wrong("softmax-not-stable", "np.exp(Z2 - Z2.max(axis=1, keepdims=True))", "np.exp(Z2)"),
         Wrong("softmax-over-wrong-axis", "P /= P.sum(axis=1, keepdims=True)", "P /= P.sum(axis=0, keepdims=True)"),
+        Wrong(
+            "mean-over-the-batch",
+            "D1.sum(axis=0), D2.T @ A1, D2.sum(axis=0)",
+            "D1.mean(axis=0), D2.T @ A1, D2.mean(axis=0)",
+            why="The gradients of the biases were divided by the batch twice: the 1/B of the mean stands in D2 already.",
+            look="Sum or mean, for the biases.",
+        ),
+        Wrong(
+            "transposed-result",
+            "D1.T @ X",
+            "X.T @ D1",
+        ),
     ),
     after="Put a second hidden layer between them. Which lines are new?",
 )
@@ -182,6 +194,7 @@ def linear_backward(A, W, D):
     """The gradients of input, weight and bias; A: (B, n); W: (m, n); D: (B, m).
 
     Returns A_bar (B, n), W_bar (m, n), b_bar (m,).
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -216,6 +229,13 @@ gradient is the sum over the rows. That is (3.15).
             "D @ W.T",
             "W is transposed once more on the way back: that fits only where the layer is square, and is wrong there too.",
             "By (3.11) the sum runs over the neurons, the first axis of W.",
+        ),
+        Wrong(
+            "",
+            "D.sum(axis=0)",
+            "D.sum(axis=0, keepdims=True)",
+            why="This has shape (1, m). The gradient of b has b's shape, (m,).",
+            look="keepdims: here the axis of the batch is to go.",
         ),
     ),
     after="For an input with more axes, (B, T, n): which axes does the bias' gradient sum over?",

@@ -76,11 +76,18 @@ values differ. The last layer's own gradient $\Delta^\top A$ is computed before 
             "Which activation did W[i] read?",
         ),
         Wrong(
-            "",
+            "order-reversed",
             "return found[::-1]",
             "return found",
             "The gradients are returned from the last layer to the first.",
             "In which order does the loop visit the layers?",
+        ),
+        Wrong(
+            "",
+            "* (1 - activations[i] ** 2)",
+            "* (1 - activations[-1] ** 2)",
+            why="The slope was always that of the last layer. Each layer has its own, at its own activations.",
+            look="Which activations stand in 1 - a².",
         ),
     ),
     after="Which shapes would you give the first test of a network that you write?",
@@ -179,6 +186,21 @@ only; `np.add.at` adds once per occurrence. Rows of tokens that do not occur sta
             "s_bar @ U",
             "The gradient went past the tanh without its slope.",
             "U reads a, and H writes z: between them stands the tanh, forward and backward.",
+        ),
+        Wrong(
+            "fancy-index-adds-once",
+            "np.add.at(C_bar, contexts, rows)",
+            "for t in range(contexts.shape[1]):\n        C_bar[contexts[:, t]] += rows[:, t]",
+            why=(
+                "Place by place helps only half: two contexts of the batch may have the same token at one place, and "
+                "`+=` with repeated ids adds once."
+            ),
+            look="A batch of two equal contexts.",
+        ),
+        Wrong(
+            "softmax-over-wrong-axis",
+            "p /= p.sum(axis=1, keepdims=True)",
+            "p /= p.sum(axis=0, keepdims=True)",
         ),
     ),
     after="Take ten steps of gradient descent on one batch of real text. Does the loss fall below the bigram's?",

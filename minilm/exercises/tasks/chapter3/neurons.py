@@ -280,6 +280,20 @@ back once.
             "The activation was nudged, not the pre-activation: this is dJ/da without the factor f'(z).",
             "The demon sits before the sigmoid: z goes through it first.",
         ),
+        Wrong(
+            "input-changed-in-place",
+            "        nudge = np.zeros_like(z)\n        nudge[i] = h\n        delta[i] = (rest(z + nudge) - rest(z - nudge)) / (2 * h)\n",
+            "        z[i] += h\n        above = rest(z)\n        z[i] -= 2 * h\n        delta[i] = (above - rest(z)) / (2 * h)\n",
+            why="Each nudge stays: z[i] ends at z[i] - h, the next neurons are measured beside it, and the caller's array is another.",
+            look="Put z[i] back, or nudge a copy.",
+        ),
+        Wrong(
+            "factor-two-missing",
+            "** 2).sum() / 2",
+            "** 2).sum()",
+            why="The half of the loss is missing, so each delta is twice as large.",
+            look="The factor before the sum of squares.",
+        ),
     ),
     after="Nudge a weight of W instead: 3.27 does so for any array.",
 )
@@ -376,6 +390,21 @@ leave none.
             "The two sides are exchanged: this is the sigmoid of -z.",
             "The sigmoid of a large positive number is near 1.",
         ),
+        Wrong(
+            "where-computes-both",
+            "e = np.exp(-np.abs(z))\n    return np.where(z >= 0, 1.0, e) / (1 + e)",
+            "p = np.exp(z)\n    return np.where(z >= 0, 1 / (1 + np.exp(-z)), p / (1 + p))",
+            why=(
+                "`np.where` computes both of its branches for every element, and only then chooses. So exp overflows "
+                "where its result is not used."
+            ),
+            look="An exponent that is never above 0, in both branches.",
+        ),
+        Wrong(
+            "float64-from-float32",
+            "np.where(z >= 0, 1.0, e) / (1 + e)",
+            "np.where(z >= 0, 1.0, e) / (1 + e.astype(float))",
+        ),
     ),
     after="ln sigmoid(z) has the same trouble once more. How does it read with -|z|?",
 )
@@ -449,7 +478,13 @@ For the ReLU, $z > 0$ exactly where $a > 0$. By the chain rule the slope is mult
     wrong=(
         Wrong("derivative-at-a-not-z", "a * (1 - a)", "1 / (1 + np.exp(-a)) * (1 - 1 / (1 + np.exp(-a)))"),
         Wrong("tanh-derivative-without-square", "1 - a**2", "1 - a"),
-        Wrong("derivative-at-a-not-z", "1 - a**2", "1 - np.tanh(a) ** 2"),
+        Wrong(
+            "derivative-at-a-not-z",
+            "1 - a**2",
+            "1 - np.tanh(a) ** 2",
+            why="`a` is tanh(z) already, and its slope is 1 - a². Here tanh was taken of it once more.",
+            look="How often tanh is applied on the way from z to the slope.",
+        ),
         Wrong("relu-derivative-at-output-of-ones", "a > 0", "a >= 0"),
         Wrong("relu-masks-the-wrong-side", "slope = a > 0", "slope = a <= 0"),
         Wrong("local-derivative-only", "return g * slope", "return g * 0 + slope"),

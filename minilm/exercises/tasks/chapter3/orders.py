@@ -133,14 +133,14 @@ node by a short path before it has come by the long one.
         Wrong("visited-depth-first", "stack.append((node, True))", "order.insert(0, node)"),
         Wrong("node-visited-twice", "elif node not in seen:", "else:"),
         Wrong(
-            "",
+            "order-reversed",
             "return order",
             "return order[::-1]",
             "The order is the other way round: each node stands before its parents.",
             "The output is the last of the list.",
         ),
         Wrong(
-            "",
+            "recursion-too-deep",
             ORDER.partition("\n    ")[2],
             RECURSIVE_ORDER,
             "The function calls itself once per step into the graph, and Python stops at a depth of 1000.",
@@ -152,6 +152,20 @@ node by a short path before it has come by the long one.
             "stack = [], set(), [(node, False) for node in parents]",
             "The list holds nodes that the output does not depend on.",
             "Start from the output alone.",
+        ),
+        Wrong(
+            "reversed-breadth-first",
+            (
+                "order, seen, stack = [], set(), [(output, False)]\n    while stack:\n"
+                "        node, done = stack.pop()\n        if done:\n            order.append(node)\n"
+                "        elif node not in seen:\n            seen.add(node)\n            stack.append((node, True))\n"
+                "            stack.extend((parent, False) for parent in parents[node])\n    return order\n"
+            ),
+            (
+                "order, seen = [output], {output}\n    for node in order:\n        for parent in parents[node]:\n"
+                "            if parent not in seen:\n                seen.add(parent)\n"
+                "                order.append(parent)\n    return order[::-1]\n"
+            ),
         ),
     ),
     after="What does your function do with a circle, a node that needs itself? Make it say so.",

@@ -65,6 +65,23 @@ $\operatorname{Var}(W) = \frac{2}{(1 + c^2)\, n_{\text{in}}}$. For $c = 0$ that 
             "What is (c z)²?",
         ),
         Wrong("init-gain-forgotten", "2 / ((1 + c**2) * n_in)", "1 / ((1 + c**2) * n_in)"),
+        Wrong(
+            "",
+            "(1 + c**2) * n_in",
+            "(1 + c) ** 2 * n_in",
+            why="(1 + c)² is not 1 + c²: half of the inputs count with 1, the other half with c².",
+            look="The mean square of a leaky ReLU's output.",
+        ),
+        Wrong(
+            "init-fan-out-for-fan-in",
+            "(1 + c**2) * n_in",
+            "(1 + c**2) * (n_in + n_out) / 2",
+            why=(
+                "This is the mean of both widths. What keeps the activations' mean square on the way forward is the "
+                "number of inputs alone."
+            ),
+            look="Over how many terms a neuron sums.",
+        ),
     ),
     after="For which slope is this Glorot's variance of a square layer?",
 )
@@ -160,6 +177,13 @@ mean of the $g_m$, (3.25); with a shorter last piece the plain mean gives its ro
         Wrong("batch-last-dropped", "range(0, len(X), size)", "range(0, len(X) - size + 1, size)"),
         Wrong("set-not-accumulated", "total += gradient", "total = gradient"),
         Wrong("gradient-not-divided-by-batch", "return total / len(X)", "return total"),
+        Wrong(
+            "mean-of-means",
+            "y[rows]) * len(X[rows])",
+            "y[rows]) * size",
+            why="The last piece was counted as if it were whole. It weighs as many rows as it has.",
+            look="The weight of the shorter piece.",
+        ),
     ),
     after="Dropout and BatchNorm: which of them gives the same result in pieces, and which cannot?",
 )
@@ -248,6 +272,11 @@ probability.
             "input-changed-in-place",
             "W2, b2 = W2 - rate * (d @ A), b2 - rate * d.sum()",
             "W2 -= rate * (d @ A)\n        b2 -= rate * d.sum()",
+        ),
+        Wrong(
+            "mean-over-the-batch",
+            "D.sum(axis=0)",
+            "D.mean(axis=0)",
         ),
     ),
     after="How often of a hundred starts does it fail with two hidden neurons? And with eight?",

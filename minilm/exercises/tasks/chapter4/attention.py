@@ -55,7 +55,7 @@ def causal_attention_backward(Q, K, V, Y_bar):
     """The gradients of causal attention's three inputs.
 
     Q, K, V, Y_bar: (T, d). Returns Q_bar, K_bar, V_bar, each (T, d).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -113,6 +113,11 @@ $\bar V_{Te} = \sum_i P_{iT} \bar Y_{ie}$ all $P_{iT}$ with $i < T$ are zero.
             "The gradients of queries and keys have changed places.",
         ),
         Wrong("transpose-missing-in-backward", "P.T @ Y_bar", "P @ Y_bar"),
+        Wrong(
+            "mean-for-sum",
+            "(Y_bar * (P @ V)).sum(axis=1, keepdims=True)",
+            "(Y_bar * (P @ V)).mean(axis=1, keepdims=True)",
+        ),
     ),
     after="Do it in two blocks of keys, without ever holding all of P. What must the forward pass keep for that?",
 )
@@ -136,7 +141,7 @@ def attention(Q, K, V):
     """For each query, a mean of the values, and its weights.
 
     Q: (T, d); K: (S, d); V: (S, e). Returns Y (T, e) and P (T, S).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -189,6 +194,13 @@ rows of $V$. The row's maximum is subtracted before the exponential, by (4.19).
             "Sum along the keys only.",
         ),
         Wrong("softmax-not-stable", "S - S.max(axis=1, keepdims=True)", "S"),
+        Wrong(
+            "scale-by-the-wrong-size",
+            "Q.shape[1] ** 0.5",
+            "len(Q) ** 0.5",
+            why="It was divided by the root of the number of queries. What is summed in a score is the width d.",
+            look="Which axis of Q is summed over.",
+        ),
     ),
     after="Change the order of the keys, and of the values with them. What happens to Y? What does a model need for that?",
 )
@@ -273,6 +285,18 @@ $e^0 = 1$. Key 0 is always seen, so no row is empty.
             "np.arange(T)[:, None] < lengths[:, None, None]",
             "The filling was masked among the queries and not among the keys.",
             "The last axis of the scores is the keys'. What does a query beyond the text still see?",
+        ),
+        Wrong(
+            "",
+            "return e / e.sum(axis=-1, keepdims=True)",
+            "P = e / e.sum(axis=-1, keepdims=True)\n    return np.where(np.arange(T)[:, None] < lengths[:, None, None], P, 0.0)",
+            why="The rows of queries beyond the text are 0. They are computed like all others, so their weights sum to 1.",
+            look="The last sentence of the task's first paragraph, and the sums of the rows.",
+        ),
+        Wrong(
+            "softmax-over-wrong-axis",
+            "e.sum(axis=-1, keepdims=True)",
+            "e.sum(axis=-2, keepdims=True)",
         ),
     ),
     after="What would a text of length 0 give, and how would you keep NaN out of its loss?",
@@ -421,7 +445,7 @@ def multi_head_attention(x, W_q, W_k, W_v, W_o, n_heads):
 
     x: (B, T, D); weights: (D, D), out by in; D a multiple of n_heads.
     Returns (B, T, D).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -476,20 +500,30 @@ without it they would never meet.
         ),
         Wrong("sees-the-future", "np.where(np.tri(T, dtype=bool), S, -np.inf)", "S"),
         Wrong(
-            "",
+            "output-projection-forgotten",
             "return Y @ W_o.T",
             "return Y",
             "The output projection is missing: the heads stand side by side and never meet.",
             "What is the fourth weight for?",
         ),
         Wrong(
-            "",
+            "weight-not-transposed",
             "split(x @ W_q.T)",
             "split(x @ W_q)",
             "The queries' weight is used as (in, out); it is stored as (out, in).",
             "x W^T: where is the transpose?",
         ),
         Wrong("reshape-for-transpose", "K.transpose(0, 1, 3, 2)", "K.reshape(B, n_heads, d, T)"),
+        Wrong(
+            "weight-not-transposed",
+            "split(x @ W_q.T), split(x @ W_k.T), split(x @ W_v.T)",
+            "split(x @ W_q), split(x @ W_k), split(x @ W_v)",
+        ),
+        Wrong(
+            "weight-not-transposed",
+            "return Y @ W_o.T",
+            "return Y @ W_o",
+        ),
     ),
     after="Compare with `ml.nn.MultiHeadAttention` on the same weights. Then give the keys fewer heads than the queries.",
 )

@@ -65,7 +65,7 @@ it then takes the terms out of the denominator too.
         ),
         Wrong("mask-zero-for-minus-infinity", "np.where(seen, S, -np.inf)", "np.where(seen, S, 0.0)"),
         Wrong(
-            "",
+            "mask-finite",
             "np.where(seen, S, -np.inf)",
             "np.where(seen, S, -10.0)",
             "The masked scores are small, not minus infinity: where other scores are small too, masked keys are seen.",

@@ -340,6 +340,23 @@ does not occur in the loss has gradient 0. A target of $-1$ is a valid index in 
             "losses.sum()",
             "The loss is the sum over the rows; asked is the mean.",
         ),
+        Wrong(
+            "gradient-divided-by-all",
+            "g / n\n",
+            "g / len(t)\n",
+            why="The loss was divided by the rows that count, its gradient by all rows. It must be the same number.",
+            look="The two divisions.",
+        ),
+        Wrong(
+            "epsilon-in-the-log",
+            "np.log(total[:, 0])[rows] - z[rows, t[rows]]",
+            "-np.log((e / total)[rows, t[rows]] + 1e-9)",
+        ),
+        Wrong(
+            "clip-in-the-log",
+            "np.log(total[:, 0])[rows] - z[rows, t[rows]]",
+            "-np.log(np.clip((e / total)[rows, t[rows]], 1e-12, 1))",
+        ),
     ),
     after="Compare with `ml.nn.functional.cross_entropy` and its argument `ignore_index`.",
 )
@@ -422,6 +439,22 @@ $\ell = \max(x, 0) - x y + \ln(1 + e^{-\lvert x \rvert})$. The exponent is never
         Wrong("gradient-not-divided-by-batch", "(sigma - y) / len(x)", "sigma - y"),
         Wrong("sum-for-mean", "losses.mean()", "losses.sum()"),
         Wrong("sign-of-the-gradient", "(sigma - y)", "(y - sigma)"),
+        Wrong(
+            "clip-in-the-log",
+            "losses = np.maximum(x, 0) - x * y + np.log1p(small)\n    sigma = np.where(x > 0, 1 / (1 + small), small / (1 + small))",
+            (
+                "sigma = np.where(x > 0, 1 / (1 + small), small / (1 + small))\n"
+                "    q = np.clip(sigma, 1e-12, 1 - 1e-12)\n    losses = -y * np.log(q) - (1 - y) * np.log(1 - q)"
+            ),
+        ),
+        Wrong(
+            "epsilon-in-the-log",
+            "losses = np.maximum(x, 0) - x * y + np.log1p(small)\n    sigma = np.where(x > 0, 1 / (1 + small), small / (1 + small))",
+            (
+                "sigma = np.where(x > 0, 1 / (1 + small), small / (1 + small))\n"
+                "    losses = -y * np.log(sigma + 1e-8) - (1 - y) * np.log(1 - sigma + 1e-8)"
+            ),
+        ),
     ),
     after="How large may x be in float32 before the loss of a right answer is 0 in spite of log1p?",
 )
@@ -508,6 +541,13 @@ divergence is 0 for a model that gives exactly $y$.
             "y[np.arange(N), t] = 1 - alpha",
             "The class's own share of the smoothing is overwritten: the targets of a row sum to less than 1.",
             "Add to what is there.",
+        ),
+        Wrong(
+            "",
+            "(y * (log_y - log_p)).sum() / N",
+            "(y * (log_y - log_p)).mean()",
+            why="The mean was taken over all N times C numbers. It is one over the rows; over the classes it is a sum.",
+            look="What is divided by N, and what by N C.",
         ),
     ),
     after="What are the logits of a model whose divergence is 0? Why do they stay finite, where one-hot targets drive them to infinity?",

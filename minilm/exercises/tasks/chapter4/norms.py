@@ -39,7 +39,7 @@ def layer_norm_backward(x, w, y_bar, eps):
     """The gradients of LayerNorm's input, weight and bias.
 
     x, y_bar: (N, n); w: (n,). Returns x_bar (N, n), w_bar (n,), b_bar (n,).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -91,6 +91,27 @@ second time.
             "epsilon-outside-the-root", ".mean(axis=1, keepdims=True) + eps)\n", ".mean(axis=1, keepdims=True)) + eps\n"
         ),
         Wrong("mean-over-the-batch", "(y_bar * x_hat).sum(axis=0)", "(y_bar * x_hat).mean(axis=0)"),
+        Wrong(
+            "sum-for-mean",
+            "(g * x_hat).mean(axis=1, keepdims=True)",
+            "(g * x_hat).sum(axis=1, keepdims=True)",
+            why="The component along x_hat is the mean of g x_hat, since the mean of x_hat² is 1. Here it is the sum, n times as much.",
+            look="The two means in (4.40).",
+        ),
+        Wrong(
+            "",
+            "(y_bar * x_hat).sum(axis=0)",
+            "(g * x_hat).sum(axis=0)",
+            why="w stands in its own gradient. y is w x_hat + b, so the slope in w is x_hat alone.",
+            look="What arrives at w: y_bar, or w y_bar.",
+        ),
+        Wrong(
+            "scale-forgotten",
+            " - x_hat * along) / s",
+            " - x_hat * along)",
+            why="The division by s is missing: x_hat is x over s, and so is the way back.",
+            look="The factor before the bracket of (4.40).",
+        ),
     ),
     after="Write RMSNorm's, 4.18: one of the two projections goes.",
 )
@@ -185,7 +206,7 @@ def layer_norm(x, w, b, eps):
     """Each row with mean 0 and variance 1, scaled and shifted.
 
     x: (..., n); w, b: (n,). Returns (..., n).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -235,6 +256,13 @@ The variance is the mean of the squares, divided by $n$: nothing is estimated he
             "The shift is scaled too: the weight multiplies the normalized row alone.",
             "(4.38): y is w times the normalized row, plus b.",
         ),
+        Wrong(
+            "argument-ignored",
+            "np.sqrt(var + eps)",
+            "np.sqrt(var + 1e-5)",
+            why="The epsilon is a number of its own, and not the argument `eps`.",
+            look="eps = 0.",
+        ),
     ),
     after="Multiply x by 10 and add 5. How much changes in the result, and why any at all?",
 )
@@ -258,7 +286,7 @@ def rms_norm(x, w, y_bar, eps):
     """Output and gradients of RMSNorm.
 
     x, y_bar: (N, n); w: (n,). Returns y (N, n), x_bar (N, n), w_bar (n,).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -309,6 +337,13 @@ over rows, as in (4.42).
             "The weight's gradient holds the weight itself.",
             "y is linear in w: what is the derivative by w of w times x hat?",
         ),
+        Wrong(
+            "sum-for-mean",
+            "(g * x_hat).mean(axis=1, keepdims=True)",
+            "(g * x_hat).sum(axis=1, keepdims=True)",
+            why="The component along x_hat is a mean over the row. Here it is the sum, n times as much.",
+            look="The mean within r, and its derivative.",
+        ),
     ),
     after="Check that x_bar is at a right angle to x for epsilon 0, and say why (4.8).",
 )
@@ -351,8 +386,8 @@ class BatchNorm:
     def __call__(self, x, training):
         mean, var = self.mean, self.var
         if training:
-            mean, var = x.mean(axis=0), x.var(axis=0)
             m, N = self.momentum, len(x)
+            mean, var = x.mean(axis=0), x.var(axis=0)
             self.mean = (1 - m) * self.mean + m * mean
             self.var = (1 - m) * self.var + m * var * N / (N - 1)
         return (x - mean) / np.sqrt(var + self.eps)
@@ -414,16 +449,41 @@ values, 0 and 1, is $(1 - m)^k$.
         ),
         Wrong(
             "unbiased-variance",
-            "x.var(axis=0)\n            m, N = self.momentum, len(x)",
-            "x.var(axis=0, ddof=1)\n            m, N = self.momentum, len(x)",
+            "x.var(axis=0)\n",
+            "x.var(axis=0, ddof=1)\n",
             "The unbiased variance normalizes. It is for the running statistics alone.",
         ),
         Wrong(
-            "",
+            "unbiased-variance",
+            "mean, var = x.mean(axis=0), x.var(axis=0)\n"
+            "            self.mean = (1 - m) * self.mean + m * mean\n"
+            "            self.var = (1 - m) * self.var + m * var * N / (N - 1)\n",
+            "mean, var = x.mean(axis=0), x.var(axis=0, ddof=1)\n"
+            "            self.mean = (1 - m) * self.mean + m * mean\n"
+            "            self.var = (1 - m) * self.var + m * var\n",
+            "One variance serves for both, the unbiased one. The batch itself is normalized with the variance divided by N.",
+        ),
+        Wrong(
+            "average-weights-swapped",
             "m, N = self.momentum, len(x)",
             "m, N = 1 - self.momentum, len(x)",
             "Old and new have exchanged their weights: the running statistics keep the share `momentum` of the old.",
             "Which of the two gets the small weight?",
+        ),
+        Wrong(
+            "epsilon-outside-the-root",
+            "np.sqrt(var + self.eps)",
+            "(np.sqrt(var) + self.eps)",
+        ),
+        Wrong(
+            "",
+            "np.zeros(n), np.ones(n)",
+            "np.zeros(n), np.zeros(n)",
+            why=(
+                "The running variance begins with 0, so before the first batch evaluation divides by the root of "
+                "epsilon. It begins with 1."
+            ),
+            look="The two first values.",
         ),
     ),
     after="What happens with a batch of one sample in training? What does PyTorch do?",

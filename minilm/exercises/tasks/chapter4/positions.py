@@ -97,6 +97,13 @@ columns, cosines to the odd ones.
             "The frequencies rise with the column, up to 10000 and beyond; the exponent is negative.",
             "The sign in the exponent.",
         ),
+        Wrong(
+            "",
+            "np.arange(T), w",
+            "np.arange(T) / T, w",
+            why="The positions were divided by T, so the table of a longer text is another one. Positions are 0, 1, 2 and so on.",
+            look="Row 1.",
+        ),
     ),
     after="Draw the table as a picture for T = 100 and d = 64. Which columns can tell neighbors apart, and which far positions?",
 )
@@ -261,6 +268,13 @@ computed, the odd one is made from a mixture of old and new.
             "Columns 0 and 1 are a pair, 2 and 3 the next.",
         ),
         Wrong("float64-from-float32", "np.empty_like(x)", "np.empty(x.shape)"),
+        Wrong(
+            "",
+            "start + np.arange(T)",
+            "start * np.arange(T)",
+            why="start was multiplied in. It is the position of the first row; the next has start + 1.",
+            look="The angle of row 0.",
+        ),
     ),
     after="Why are queries and keys turned, and values not?",
 )

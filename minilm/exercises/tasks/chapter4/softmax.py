@@ -101,6 +101,13 @@ $\tau \operatorname{lse}(x/\tau) = M + \tau \ln \sum_j e^{(x_j - M)/\tau}$.
             r"The gradient holds the inner derivative $1/\tau$, and lacks the factor $\tau$ outside that cancels it.",
             "Write the chain rule once in full, with the factor in front of the logarithm.",
         ),
+        Wrong(
+            "",
+            "M + tau * np.log(e.sum()), e",
+            "tau * (M + np.log(e.sum())), e",
+            why="The maximum was multiplied by tau. It was taken off x, before the division by tau, so it comes back whole.",
+            look="Two equal logits of 3 and tau = 2.",
+        ),
     ),
     after="Draw it for two logits, x and 0, at three temperatures: what function of the engine is that for 1?",
 )
@@ -193,6 +200,20 @@ not a number, so such a piece is passed over. FlashAttention walks over blocks o
             "The maximum was taken out of the exponentials and not added again.",
             "(4.22): what stands before the logarithm?",
         ),
+        Wrong(
+            "set-not-accumulated",
+            "total * np.exp(M - new) + np",
+            "np",
+            why="The sum is that of the last piece alone.",
+            look="What becomes of the earlier pieces.",
+        ),
+        Wrong(
+            "maximum-not-carried",
+            "np.exp(M - new)",
+            "np.exp(new - M)",
+            why="The old sum was made larger when the maximum grew. It has to shrink, by exp(old - new).",
+            look="The sign in the exponent.",
+        ),
     ),
     after="Keep a third thing, a sum of values weighted by the exponentials, and you have attention over blocks of keys.",
 )
@@ -264,6 +285,18 @@ and the sum meet their own slice.
             "The sum runs over all elements: the whole array sums to 1 instead of every slice.",
             "Sum along the axis only.",
         ),
+        Wrong(
+            "argument-ignored",
+            "x.max(axis=axis, keepdims=True))\n    return e / e.sum(axis=axis, keepdims=True)",
+            "x.max(axis=-1, keepdims=True))\n    return e / e.sum(axis=-1, keepdims=True)",
+            why="The last axis was taken, whatever `axis` says.",
+            look="Where `axis` occurs in your code.",
+        ),
+        Wrong(
+            "float64-from-float32",
+            "e = np.exp(x - x.max(axis=axis, keepdims=True))",
+            "e = np.exp(x.astype(float) - x.max(axis=axis, keepdims=True))",
+        ),
     ),
     after="Take the logarithm of the result for the logits (0, 1000). Then write log_softmax so that it is right, (4.30).",
 )
@@ -287,7 +320,7 @@ def softmax_backward(p, p_bar):
     """The gradient at the logits.
 
     p, p_bar: (N, C). Returns (N, C).
-    Of float32 comes float32.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',

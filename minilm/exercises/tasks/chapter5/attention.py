@@ -241,6 +241,13 @@ needed. A whole text costs $T$ products with the matrices instead of $1 + 2 + \d
         self.W_q, self.W_k, self.W_v = W_q, W_k, W_v
         self.keys, self.values = keys, values""",
         ),
+        Wrong(
+            "scale-by-the-wrong-size",
+            "np.sqrt(len(q))",
+            "np.sqrt(len(self.keys))",
+            why="It was divided by the root of the number of positions so far. What is summed in a score is the width d.",
+            look="The size under the root.",
+        ),
     ),
     after="Keep one array with room for T positions instead of lists. What has to be counted then?",
 )
@@ -354,7 +361,7 @@ factor is $e^{-\infty} = 0$. This is the core of FlashAttention (Dao et al. 2022
     wrong=(
         Wrong("maximum-not-carried", "total * shrink + p.sum()", "total + p.sum()"),
         Wrong(
-            "",
+            "maximum-not-carried",
             "y * shrink + p @ V",
             "y + p @ V",
             why="The sum of the values so far was not made smaller when a larger score came.",
@@ -379,6 +386,13 @@ factor is $e^{-\infty} = 0$. This is the core of FlashAttention (Dao et al. 2022
 """,
             why="Softmax was taken in each block for itself, and the blocks' outputs were averaged, whatever their scores.",
             look="The sum of the weights over all blocks, and how a block's share of it follows.",
+        ),
+        Wrong(
+            "view-returned",
+            "for K, V in blocks:",
+            "for K, V in list(blocks):",
+            why="The blocks were collected first. Each one is overwritten when the next is asked for, so all of them are the last.",
+            look="Use a block before you ask for the next one.",
         ),
     ),
     after="Take a block of queries `(M, d)` at once, with one maximum per query.",

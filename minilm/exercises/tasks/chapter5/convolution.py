@@ -117,6 +117,7 @@ def convolve(x, w, b, stride, padding):
     """A convolution layer.
 
     x: (N, C, H, W); w: (O, C, k, k); b: (O,). Returns (N, O, rows, columns).
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -178,7 +179,7 @@ to place 1. To reshape to `(N, O, rows, columns)` at once gives the right shape 
             "",
         ),
         Wrong(
-            "",
+            "bias-not-added",
             " + b\n",
             "\n",
             why="The bias is missing.",
@@ -196,6 +197,13 @@ to place 1. To reshape to `(N, O, rows, columns)` at once gives the right shape 
             "(padding, 0), (padding, 0))",
             why="Zeros were added above and on the left only.",
             look="The size of the result: how much does a padding of 1 add to H?",
+        ),
+        Wrong(
+            "reshape-for-transpose",
+            "w.reshape(O, -1).T",
+            "w.reshape(-1, O)",
+            why="The kernels were reshaped to (C k k, O). That has the right shape, and mixes numbers of different kernels.",
+            look="One kernel, laid flat, is one column.",
         ),
     ),
     setup="import numpy as np\n\nfrom minilm.exercises.tasks.chapter5.given import im2col\n",
@@ -310,6 +318,7 @@ def max_pool(x, y_bar, k):
 
     x: (N, C, H, W); y_bar: (N, C, H / k, W / k).
     Returns y, of the shape of y_bar, and x_bar, of the shape of x.
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -357,6 +366,8 @@ many zeros, so ties are common.
             "max-gradient-to-all",
             "np.arange(k * k) == squares.argmax(axis=-1)[..., None]",
             "squares == squares.max(axis=-1, keepdims=True)",
+            why="Where several pixels are equally the largest, each of them got the whole gradient. The first alone gets it.",
+            look="A square of four equal pixels.",
         ),
         Wrong(
             "",
@@ -382,6 +393,13 @@ many zeros, so ties are common.
             "local-derivative-only",
             "hit * y_bar[..., None]",
             "hit * np.ones_like(y_bar)[..., None]",
+        ),
+        Wrong(
+            "",
+            "hit = np.arange(k * k) == squares.argmax(axis=-1)[..., None]",
+            "hit = squares == squares.max(axis=-1, keepdims=True)\n    hit = hit / hit.sum(axis=-1, keepdims=True, dtype=x.dtype)",
+            why="Equal pixels share the gradient here. Asked for is that the first of them gets all.",
+            look="A square of four equal pixels.",
         ),
     ),
     after="With overlapping windows (k = 3, stride 2) a pixel can be the largest of several: use `np.add.at`.",

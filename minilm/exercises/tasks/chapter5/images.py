@@ -264,6 +264,11 @@ not zero: its loss is convex, and zero is as good a start as any.
             "z_bar = -p / len(y)",
             why="The gradient of the logits is p minus the target, not the target minus p.",
         ),
+        Wrong(
+            "mean-over-the-batch",
+            "h_bar.sum(axis=0), z_bar.T @ h",
+            "h_bar.mean(axis=0), z_bar.T @ h",
+        ),
     ),
     after="Give b_1 small random numbers and leave the rest at zero: which gradients are zero now, and which after one step?",
 )
@@ -365,7 +370,7 @@ manual is full of phrases. (It starts without having read the training text, too
     wrong=(
         Wrong("bits-for-bytes", "bits / 8", "bits"),
         Wrong(
-            "",
+            "nats-for-bits",
             "np.log2",
             "np.log",
             why="The natural logarithm gives nats; a nat is 1.4427 bits.",
@@ -381,6 +386,13 @@ manual is full of phrases. (It starts without having read the training text, too
             look="`P[i, j]` is the probability of j after i.",
         ),
         Wrong("targets-not-shifted", "P[ids[:-1], ids[1:]]", "P[ids[:-1], ids[:-1]]"),
+        Wrong(
+            "negative-index-wraps",
+            "P[ids[:-1], ids[1:]]",
+            "P[np.roll(ids, 1), ids]",
+            why="The first character was charged too, as if the last one stood before it: for i = 0, `ids[i - 1]` is `ids[-1]`.",
+            look="Where the loop begins: the first character is known.",
+        ),
     ),
     after="How many bytes does the GPT of this chapter need?",
 )

@@ -76,6 +76,20 @@ The formula itself cannot be used there: it divides by 0.
             why="Of equal logits the last one was taken.",
             look="Temperature 0 with two equal largest logits.",
         ),
+        Wrong(
+            "",
+            "    if tau == 0:\n        return np.eye(logits.shape[1], dtype=logits.dtype)[logits.argmax(axis=1)]\n",
+            "",
+            why="The temperature 0 needs a case of its own: x / 0 is no number.",
+            look="What is divided by tau.",
+        ),
+        Wrong(
+            "max-gradient-to-all",
+            "np.eye(logits.shape[1], dtype=logits.dtype)[logits.argmax(axis=1)]",
+            "(logits == logits.max(axis=1, keepdims=True)).astype(logits.dtype)",
+            why="Several equal logits get 1 each, so the row sums to more than 1. The first of them gets all.",
+            look="A row with two equal largest logits.",
+        ),
     ),
     after="Draw entropy against temperature for the character model's logits after 'the ' and after 'q'.",
 )
@@ -98,6 +112,7 @@ def top_k(logits, k):
     """All logits but the k largest of each row become -inf.
 
     logits: (N, V); k >= 1. Returns a new array (N, V).
+    float32 gives float32.
     """
     raise NotImplementedError
 ''',
@@ -233,6 +248,13 @@ token that crosses the bound, and leaves nothing at all where the first one has 
             why="The result stands in the order of the sort, and no longer in that of the vocabulary.",
             look="The place of each kept probability.",
         ),
+        Wrong(
+            "ties-to-the-larger-index",
+            'np.argsort(-p, kind="stable")',
+            'np.argsort(p, kind="stable")[::-1]',
+            why="A sort that is turned round turns the ties round too: of equal tokens the last index comes first.",
+            look="Sort -p, with a stable sort.",
+        ),
     ),
     after="Write it for a batch `(N, V)`: `np.take_along_axis` goes there, `np.put_along_axis` back.",
 )
@@ -303,6 +325,13 @@ and where $p_i = 0$ the interval is empty. With $c_i < u$ instead, $u = 0$ would
             look="What happens where no cumulative sum exceeds u?",
         ),
         Wrong("wrong-axis", "np.cumsum(p, axis=1)", "np.cumsum(p, axis=0)"),
+        Wrong(
+            "",
+            "i = (c <= u[:, None]).sum(axis=1)",
+            "i = (c > u[:, None]).argmax(axis=1)",
+            why="Where no sum is above u, `argmax` of nothing but False is 0, the first token. The last one is asked for.",
+            look="A row whose sum is a little below 1.",
+        ),
     ),
     after="Draw 10,000 tokens from a bigram row and compare the shares with its probabilities: how large may the difference be?",
 )
@@ -400,6 +429,13 @@ the list itself would lose the prompt from the result.
             "return ids[:-1]",
             why="The stop token is missing at the end of the result.",
             look="The statement: the stop stays.",
+        ),
+        Wrong(
+            "",
+            "range(n)",
+            "range(n - len(ids))",
+            why="n was taken for the whole length, prompt included. It counts the new tokens.",
+            look="How many tokens are to be written after a prompt of 3 with n = 5.",
         ),
     ),
     after="Let it write with the bigram of this chapter, at temperatures 0.5, 1 and 2.",

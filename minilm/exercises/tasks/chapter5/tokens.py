@@ -114,6 +114,18 @@ order of the words.
             why="Ties were broken by the second symbol of the pair first.",
             look="Tuples are compared from the left: ('a', 'z') comes before ('b', 'a').",
         ),
+        Wrong(
+            "",
+            "[list(word) for word in words], []",
+            "[list(word) for word in sorted(set(words))], []",
+            why="With `set` a word that occurs twice is counted once.",
+            look="The number of times that each word occurs.",
+        ),
+        Wrong(
+            "replaced-once-only",
+            "piece[i : i + 2] = [piece[i] + piece[i + 1]]\n",
+            "piece[i : i + 2] = [piece[i] + piece[i + 1]]\n                    break\n",
+        ),
     ),
     after="Change the counts only where a merge happened, and compare the time for 1,000 merges.",
 )
@@ -172,7 +184,7 @@ $i$ starts with the new id, which no pair of this merge holds, so the loop may g
         ),
         Wrong("bpe-overlapping-pairs", "ids[i : i + 2] = [new]", "ids[i] = new"),
         Wrong(
-            "",
+            "characters-for-bytes",
             'list(text.encode("utf-8"))',
             "[ord(character) for character in text]",
             why="`ord` gives the number of a character, not its bytes: they are the same only in ASCII.",
@@ -190,6 +202,11 @@ $i$ starts with the new id, which no pair of this merge holds, so the loop may g
             "start=257",
             why="The new ids begin one too late: the first merge makes 256, since the bytes take 0 to 255.",
             look="The number of the first merge, and where you add 256.",
+        ),
+        Wrong(
+            "replaced-once-only",
+            "ids[i : i + 2] = [new]\n",
+            "ids[i : i + 2] = [new]\n                break\n",
         ),
     ),
     after="Encode one chapter of this book with `ml.text.BPETokenizer`, and count characters per token.",
@@ -242,7 +259,7 @@ seams, while 195 alone is no character.
     ),
     wrong=(
         Wrong(
-            "",
+            "decoded-token-by-token",
             'data = b"".join(tokens[i] for i in ids)\n    return data.decode("utf-8", errors="replace")',
             'return "".join(tokens[i].decode("utf-8", errors="replace") for i in ids)',
             why="Each token was decoded alone, and half a character is no UTF-8.",
@@ -340,6 +357,20 @@ becomes shorter, and the loss per character is one of another text.
             "number.get(character, len(vocabulary))",
             why="An unknown character got an id beyond the vocabulary; the embedding has no such row.",
             look='The id of "?".',
+        ),
+        Wrong(
+            "",
+            "number.get(character, 0)",
+            "number.get(character, -1)",
+            why='Unknown characters got -1, which is no place in the vocabulary (or its last). They have the id of "?", 0.',
+            look="The id of an unknown character.",
+        ),
+        Wrong(
+            "",
+            '["?"] + sorted(set(training))',
+            'sorted(set(training)) + ["?"]',
+            why='The "?" stands at the end. It has the place 0, so that all other ids are one higher.',
+            look="The first entry of the vocabulary.",
         ),
     ),
     after="How many different characters of the book's Chinese chapters are missing from the English ones?",
