@@ -48,20 +48,32 @@ def known(task: Task, outcomes: list[Outcome], seed: int | None = None) -> list[
     return found
 
 
-def agreement(outcomes: list[Outcome], rans: list[Ran], least: float = 2.5) -> tuple[str, float] | None:
-    """What agrees, as evidence, and how sure it is; None where it is not enough, or where something speaks against it."""
-    fits = [fit for fit in (_tests(outcomes, rans, least), _parts(outcomes, rans, least)) if fit is not None]
+def agreement(
+    outcomes: list[Outcome], rans: list[Ran], least: float = 2.5, share: float = 0.5
+) -> tuple[str, float] | None:
+    """What agrees, as evidence, and how sure it is; None where it is not enough, or where something speaks against it.
+
+    Args:
+        least: what the numbers that agree must tell.
+        share: more of the failing tests than this must agree.
+    """
+    fits = [fit for fit in (_tests(outcomes, rans, least, share), _parts(outcomes, rans, least)) if fit is not None]
     return max(fits, key=lambda fit: fit[1]) if fits else None
 
 
-def _tests(outcomes: list[Outcome], rans: list[Ran], least: float) -> tuple[str, float] | None:
+def one_part(outcomes: list[Outcome], rans: list[Ran]) -> bool:
+    """Whether one of several values could be that of a wrong answer, as far as these tests tell."""
+    return _parts(outcomes, rans, 2.5, tests_needed=1) is not None
+
+
+def _tests(outcomes: list[Outcome], rans: list[Ran], least: float, share: float) -> tuple[str, float] | None:
     """The smallest failing test and most of the others agree, and the wrong answer is right wherever the student's is."""
     failing = [(o, ran) for o, ran in zip(outcomes, rans, strict=True) if not o.passed]
     if any(not alike(o, ran) for o, ran in zip(outcomes, rans, strict=True) if o.passed):
         return None
-    weights = [weight_of(o, ran) if alike(o, ran) and not ran.trouble else None for o, ran in failing]
+    weights = [_told(o, ran) if alike(o, ran) else None for o, ran in failing]
     hits = [weight for weight in weights if weight]
-    if not weights[0] or 2 * len(hits) <= len(failing) or len(hits) == len(failing) or sum(hits) < least:
+    if not weights[0] or len(hits) <= share * len(failing) or len(hits) == len(failing) or sum(hits) < least:
         return None
     evidence = (
         f"In {len(hits)} of the {len(failing)} failing tests your results are those of an answer with this mistake; "
@@ -70,7 +82,17 @@ def _tests(outcomes: list[Outcome], rans: list[Ran], least: float) -> tuple[str,
     return evidence, 0.8 * (1 - 0.5 ** sum(hits))
 
 
-def _parts(outcomes: list[Outcome], rans: list[Ran], least: float) -> tuple[str, float] | None:
+def _told(o: Outcome, ran: Ran) -> float:
+    """What agreement in a failing test tells here: only finite numbers that few mistakes could give count."""
+    if ran.trouble is not None:
+        return 0.0
+    bad = {x for _, e, g in leaves(o.expected, ran.value) for x in wrong_numbers(o, e, g)}
+    if not any(isinstance(x, float) and np.isfinite(x) and not simple_number(x) for x in bad):
+        return 0.0
+    return weight_of(o, ran) or 0.0
+
+
+def _parts(outcomes: list[Outcome], rans: list[Ran], least: float, tests_needed: int = 2) -> tuple[str, float] | None:
     """One of several values agrees in all tests, and is wrong there, in finite numbers."""
     if any(o.ran.trouble or ran.trouble for o, ran in zip(outcomes, rans, strict=True)):
         return None
@@ -87,10 +109,11 @@ def _parts(outcomes: list[Outcome], rans: list[Ran], least: float) -> tuple[str,
             if not _equal(o, their[i][2], g):
                 break
             bad = [x for x in wrong_numbers(o, e, g) if not isinstance(x, float) or np.isfinite(x)]
-            told += sum(0.5 if simple_number(x) else 3.0 for x in set(bad))
-            tests += bool(bad)
+            clear = [x for x in set(bad) if not simple_number(x)]
+            told += 0.5 * (len(set(bad)) - len(clear)) + 3.0 * len(clear)
+            tests += bool(clear)
         else:
-            if told >= least and tests > 1 and (best is None or told > best[1]):
+            if told >= least and tests >= tests_needed and (best is None or told > best[1]):
                 index = place[1:-1]
                 word = WORDS[int(index)] if index.isdecimal() and int(index) < len(WORDS) else place
                 evidence = (

@@ -505,6 +505,20 @@ def _recursion(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
     )
 
 
+def _may_not_end(text: str) -> bool:
+    """Whether there is a loop that need not come to an end: a while, or a for over a list that grows or an iterator without end."""
+    for node in ast.walk(_parsed(text)):
+        if isinstance(node, ast.While):
+            return True
+        if isinstance(node, ast.For):
+            over = node.iter
+            if isinstance(over, ast.Name) or (isinstance(over, ast.Call) and getattr(over.func, "attr", "") == "count"):
+                return True
+            if isinstance(over, ast.Call) and getattr(over.func, "id", "") in ("iter", "count", "cycle", "repeat"):
+                return True
+    return False
+
+
 def _comes_closer(task: Task, text: str | None, where: str) -> bool:
     """Whether the function that calls itself has an end, as far as its text tells: a condition around the call or a return before it,
     or a loop over what it calls itself with; and the call has not its own arguments again."""
@@ -529,6 +543,14 @@ def _time(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
             t,
             "A module takes so long to import that the time is over before the function is called.",
             "Whether the module is needed: what the exercise allows is imported already.",
+            0.9,
+        )
+    if text is not None and not _may_not_end(text):
+        return _cause(
+            "too slow",
+            t,
+            "It takes longer than a call may take.",
+            "How many rounds the loops make in all, and what each of them costs; what could be computed once, before the loop.",
             0.9,
         )
     return _cause(

@@ -158,7 +158,7 @@ def weight_of(outcome: Outcome, wrong: Ran) -> float | None:
 
 def wrong_numbers(outcome: Outcome, e: Any, g: Any) -> list[Any]:
     """The elements of a part that are not what was expected; none where the shapes differ."""
-    return g[~close(e, g, *tolerance(outcome.test, e, g))].tolist() if e.shape == g.shape else []  # type: ignore[no-any-return]
+    return g[~close(e, g, *tolerance(outcome.test, e, g))].tolist() if e.shape == g.shape else []
 
 
 def simple_number(number: Any) -> bool:
@@ -280,8 +280,20 @@ def name_of(task: Task, wrong: Wrong) -> str:
     if wrong.bug:
         return wrong.bug
     first = re.split(r"[.,:;(]", wrong.why.replace("`", "").strip(), maxsplit=1)[0].split()
-    words = " ".join(first[:5])
+    words = " ".join(first[:5] if len(first) <= 5 else _whole(first[:5]))
     return f"{task.id}: {words[:1].lower() + words[1:] if not words[1:2].isupper() else words}" if words else task.id
+
+
+_OPEN = re.compile(
+    "(an?|the|th(is|at)|its|of|in|on|at|to|by|from|after|before|with|for|and|or|is|are|was|as|over|each|every|per|than)$"
+)
+
+
+def _whole(words: list[str]) -> list[str]:
+    """Without words at the end that promise another: "the weight is missing", not "the weight is missing on"."""
+    while len(words) > 2 and _OPEN.match(words[-1].lower()):
+        words = words[:-1]
+    return words
 
 
 def explained(task: Task, wrong: Wrong) -> tuple[str, str]:
