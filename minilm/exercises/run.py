@@ -214,7 +214,7 @@ class _Run:
             ended.seconds = time.monotonic() - start
             if ended.whole:
                 return ended.defined or ended
-            trouble = ended.trouble or why(process, job, own, answer.text, ended.late)
+            trouble = ended.trouble or why(process, job, own, answer.text, ended.late, ended.at)
             if ended.at < begin and answer.text is not None and not ended.rans:
                 return trouble  # it did not even define its function
             ended.trouble = trouble

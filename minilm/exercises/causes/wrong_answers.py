@@ -254,7 +254,7 @@ def _cause(task: Task, wrongs: tuple[Wrong, ...], outcomes: list[Outcome], rans:
             "differs from yours.",
             fit,
         )
-    texts = [explained(task, wrong) for wrong in wrongs]
+    texts = list(dict.fromkeys(explained(task, wrong) for wrong in wrongs))  # one mistake at two places is said once
     return Cause(
         " + ".join(name_of(task, wrong) for wrong in wrongs),
         "wrong answer",
