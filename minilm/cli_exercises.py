@@ -80,8 +80,10 @@ def exercise_id(text: str) -> str:
     chapter = int(text.partition(".")[0])
     names = [task.id for task in (tasks.of_chapter(chapter) if chapter in tasks.CHAPTERS else tasks.every())]
     if text not in names:
-        listed = shortened(", ".join(names), 300)
-        raise UsageError(f"EXERCISE: there is no exercise {text}; there are {listed}.{did_you_mean(text, names)}")
+        there = f"chapter {chapter} has {names[0]} to {names[-1]}"
+        if chapter not in tasks.CHAPTERS:
+            there = f"the chapters {', '.join(map(str, tasks.CHAPTERS))} have some"
+        raise UsageError(f"EXERCISE: there is no exercise {text}: {there}.{did_you_mean(text, names)}")
     return text
 
 

@@ -1264,8 +1264,11 @@ GRADER = [
            "        if not alike(outcome, ran):\n            return None\n", "",
            E + "test_a_known_wrong_answer_that_agrees_in_some_tests_only_is_none"),
     Mutant("a wrong answer without end is waited for", "minilm/exercises/causes/wrong_answers.py",
-           "        if time.perf_counter() > stop:", "        if time.perf_counter() > stop + 5:",
+           "if left.ran > most or (", "if (",
            E + "test_a_known_wrong_answer_without_end_does_not_stop_the_grader"),
+    Mutant("NaN that equals NaN is evidence", "minilm/exercises/causes/wrong_answers.py",
+           "    if bad and not numbers:\n        return None\n", "",
+           E + "test_nan_that_equals_nan_is_no_evidence"),
     Mutant("the bug of a find-the-bug is told", "minilm/exercises/causes/wrong_answers.py",
            'if task.kind == "find the bug" and', 'if task.kind == "find a bug" and',
            E + "test_the_bug_of_a_find_the_bug_is_not_told"),
@@ -1279,8 +1282,8 @@ GRADER = [
            "self.causes[0].confidence >= SHOWN", "self.causes[0].confidence >= 0",
            E + "test_where_it_is_wrong_is_told_but_is_not_called_a_cause"),
     Mutant("what a student wrote stands in the page as it is", "minilm/exercises/arrays.py",
-           "return f\"<code>{escape(' '.join(text(x, wrong, star=star)))}</code>\"",
-           "return f\"<code>{' '.join(text(x, wrong, star=star))}</code>\"",
+           "return f\"<code>{escape(' '.join(text(x, wrong, digits=digits, star=star)))}</code>\"",
+           "return f\"<code>{' '.join(text(x, wrong, digits=digits, star=star))}</code>\"",
            "tests/exercises/test_message.py::test_what_a_student_wrote_is_escaped"),
 ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from minilm.tensor import Tensor
 from minilm.terminal import visible
 
+GENERATOR = "a generator (np.random.default_rng(...))"
 COLUMNS = 6
 WIDEST = 68
 
@@ -120,13 +122,13 @@ def _lines(shown: Window, star: str) -> list[str]:
     return [*lines[:-1], lines[-1] + (f"  {shown.note}" if shown.note else "")]
 
 
-def html(x: Any, wrong: Any = None, label: str = "", star: str = "*") -> str:
+def html(x: Any, wrong: Any = None, label: str = "", star: str = "*", digits: int = 4) -> str:
     """An array as a small table, other values as code. What differs is bold and framed, and has a star: not color alone tells it."""
     if isinstance(x, Tensor):
         x = x.numpy()
     if not isinstance(x, np.ndarray) or x.size == 0 or x.ndim == 0:
-        return f"<code>{escape(' '.join(text(x, wrong, star=star)))}</code>"
-    shown = window(x, wrong)
+        return f"<code>{escape(' '.join(text(x, wrong, digits=digits, star=star)))}</code>"
+    shown = window(x, wrong, digits=digits)
     rows = "".join(
         f"<tr>{''.join(_cell(*cell, star) for cell in zip(*row, strict=True))}</tr>"
         for row in zip(shown.cells, shown.marked, strict=True)
@@ -146,7 +148,7 @@ def brief(x: Any) -> str:
     if isinstance(x, Tensor):
         return f"Tensor {x.shape}"
     if isinstance(x, np.random.Generator):
-        return "a generator"
+        return GENERATOR
     return cut(_plain(x), 40)
 
 
@@ -164,6 +166,13 @@ def kind_of(x: Any) -> str:
     return name
 
 
+def a(words: str) -> str:
+    """With its article: "an int64 array", "a float". None has none."""
+    if words == "None":
+        return words
+    return f"{'an' if words[:1].lower() in 'aeio' else 'a'} {words}"
+
+
 def class_name(x: Any) -> str:
     """The name of its class; of what stands for an object that stayed in another process, that object's."""
     return x.type if type(x).__name__ == "Other" and hasattr(x, "type") else type(x).__name__
@@ -179,8 +188,12 @@ def _plain(x: Any) -> str:
     if isinstance(x, list | tuple):
         inside = ", ".join(brief(part) if isinstance(part, np.ndarray | Tensor) else _plain(part) for part in x)
         return f"[{inside}]" if isinstance(x, list) else f"({inside}{',' * (len(x) == 1)})"
+    if isinstance(x, np.random.Generator):
+        return GENERATOR
     try:
-        return visible(repr(x))
+        return re.sub(
+            r" at 0x[0-9A-Fa-f]+", "", visible(repr(x))
+        )  # an address says nothing, and is another one each time
     except Exception as error:
         return f"<{class_name(x)}, whose repr raises {type(error).__name__}>"
 

@@ -42,8 +42,9 @@ class Difference:
 def difference(test: Test, expected: Any, got: Any, part: str = "") -> Difference | None:
     """None where `got` is right. Sequences and dicts are gone through in order.
 
-    A tuple may be a list, and a list of plain numbers an array; where an array is expected, a list or a Tensor is of the wrong type.
-    Among numbers without axes int and float are one; in arrays they are not, and float32 may not become float64. NaN equals NaN.
+    A tuple may be a list, and a list of plain numbers an array, or the other way round; where an array is expected, a Tensor is of the
+    wrong type, and so is a list that is no array: of strings, or with rows of different lengths. Among numbers without axes int and
+    float are one; in arrays they are not, and float32 may not become float64. NaN equals NaN.
     """
     if isinstance(expected, Tensor):
         if not isinstance(got, Tensor):
@@ -85,12 +86,18 @@ def _mappings(test: Test, expected: dict[Any, Any], got: Any, part: str) -> Diff
 
 def _numbers(test: Test, expected: Any, got: Any, part: str) -> Difference | None:
     """Arrays and numbers, a number being an array without axes."""
+    listed = isinstance(expected, np.ndarray) and isinstance(got, list | tuple)
+    if listed:
+        got = as_array(got)
+        if isinstance(got, np.ndarray) and not got.size:
+            got = got.astype(expected.dtype)  # an empty list says nothing of its dtype
     if not is_number(got):
         return Difference("type", expected, got, part)
     e, g = np.asarray(expected), np.asarray(got)
     if e.shape != g.shape:
         return Difference("shape", e, g, part)
-    if _other_kind(e, g) or (isinstance(expected, np.ndarray | np.generic) and _too_wide(e, g, got)):
+    wide = isinstance(expected, np.ndarray | np.generic) and not listed and _too_wide(e, g, got)
+    if _other_kind(e, g) or wide:
         return Difference("dtype", e, g, part)
     wrong = ~close(e, g, *tolerance(test, e, g))
     return Difference("values", e, g, part, wrong) if wrong.any() else None
@@ -125,13 +132,30 @@ def leaves(expected: Any, got: Any, part: str = "") -> Iterator[tuple[str, Any, 
     elif isinstance(expected, dict) and isinstance(got, dict) and set(expected) == set(got):
         for key in expected:
             yield from leaves(expected[key], got[key], f"{part}[{key!r}]")
-    elif is_number(expected) and is_number(got):
+    elif is_number(expected) and is_number(got := as_array(got) if isinstance(expected, np.ndarray) else got):
         yield part, np.asarray(expected), np.asarray(got)
 
 
 def is_number(x: Any) -> bool:
     """Whether it is a number or an array."""
     return isinstance(x, int | float | complex | np.ndarray | np.generic) and not isinstance(x, np.str_ | np.bytes_)
+
+
+def as_array(x: Any) -> Any:
+    """A list or tuple of numbers, nested to any depth, as an array; what is none, such as strings or ragged rows, stays as it is."""
+    if not isinstance(x, list | tuple) or not _all_numbers(x):
+        return x
+    try:
+        found = np.asarray(x)
+    except (ValueError, TypeError, OverflowError):
+        return x
+    return found if found.dtype.kind in "iufcb" else x
+
+
+def _all_numbers(x: Any, depth: int = 0) -> bool:
+    if isinstance(x, list | tuple):
+        return depth < 10 and all(_all_numbers(element, depth + 1) for element in x)
+    return is_number(x)
 
 
 def _as_array(x: Any) -> Any:

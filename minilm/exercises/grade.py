@@ -102,12 +102,18 @@ def _outcome(test: Test, inputs: tuple[Any, ...], right: Ran, ran: Ran) -> Outco
     return Outcome(test, inputs, right.value, ran, found, fault)
 
 
+NOT_TOLD = ("time", "memory", "killed")
+"""What ended a second call from outside, and tells nothing of what it would have given."""
+
+
 def _fault(test: Test, right: Ran, ran: Ran) -> str:
     """What is wrong though the values are right."""
     if test.unchanged and ran.changed:
         return "an input was changed"
     if test.fresh and ran.shares:
         return "the result is a view of an input"
+    if ran.again_trouble is not None and ran.again_trouble.kind in NOT_TOLD:
+        return ""
     steady = difference(test, right.value, right.again) is None
     if steady and difference(test, right.value, ran.again) is not None:
         return "the same call gives something else the second time"

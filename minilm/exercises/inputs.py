@@ -18,6 +18,9 @@ AXES = {1: ("length of {0}",), 2: ("number of rows of {0}", "number of columns o
 def names(task: Task, test: Test, count: int) -> list[str]:
     """What the inputs are called: as in the function's signature, or in that of the test's `use`."""
     found = _parameters(test.use)[1:] if test.use is not None else signature(task)
+    if test.use is not None and _gathers(test.use):  # use(answer, *inputs): the names are those of what is called
+        own = signature(task)
+        found = own if len(own) == count else []
     if len(found) < count:
         found = [*found, *(f"input {i + 1}" for i in range(len(found), count))]
     return found[:count]
@@ -63,6 +66,14 @@ def _sizes(name: str, x: Any) -> dict[str, int]:
     if isinstance(x, int | np.integer) and not isinstance(x, bool):
         return {f"value of {name}": int(x)}
     return {}
+
+
+def _gathers(function: Callable[..., Any]) -> bool:
+    try:
+        kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
+    except (TypeError, ValueError):
+        return False
+    return inspect.Parameter.VAR_POSITIONAL in kinds
 
 
 def _arguments(node: ast.FunctionDef) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minilm.exercises import arrays, kills
+from minilm.exercises.compare import close, leaves, tolerance
 from minilm.exercises.inputs import names
 from minilm.exercises.verdict import Cause, Outcome, Verdict
 from minilm.style import GREEN, VERMILLION, rgb
@@ -31,7 +32,7 @@ MOST = 1000  # elements of an array in the JSON
 def text(verdict: Verdict, more: bool = False) -> str:
     """The message in lines of at most 80 characters; at most 24 of them, unless `more` is asked for."""
     lines: list[str] = []
-    for rows in (6,) if more else (4, 3, 2, 1):
+    for rows in (6,) if more else (4, 3, 2, 1, 0):
         lines = _compose(verdict, rows, more)
         if len(lines) <= LINES:
             break
@@ -39,10 +40,17 @@ def text(verdict: Verdict, more: bool = False) -> str:
 
 
 def _shortened(lines: list[str]) -> list[str]:
-    """Without empty lines if they are too many; then without the end of what is left."""
+    """Without empty lines if they are too many; then without lines before the cause, which itself is never cut."""
     if len(lines) > LINES:
         lines = [line for line in lines if line]
-    return lines if len(lines) <= LINES else [*lines[: LINES - 1], "..."]
+    if len(lines) <= LINES:
+        return lines
+    words = ("Cause:", "Likely cause:", "What the numbers show:", "I do not know", "How far")
+    cause = next((i for i, line in enumerate(lines) if line.startswith(words)), None)
+    if cause is None:
+        return [*lines[: LINES - 1], "..."]
+    kept = max(LINES - (len(lines) - cause) - 1, 1)
+    return [*lines[:kept], "  ...", *lines[cause:]]
 
 
 def _compose(verdict: Verdict, rows: int, more: bool) -> list[str]:
@@ -55,7 +63,7 @@ def _compose(verdict: Verdict, rows: int, more: bool) -> list[str]:
             "",
             f"The smallest input that fails: {outcome.test.name}",
             *_call(verdict, outcome, rows),
-            *_compared(outcome, rows),
+            *_compared(outcome, max(rows, 1)),
         ]
     elif verdict.trouble is not None:
         lines += ["", *_wrapped(trouble_line(verdict.trouble))]
@@ -123,7 +131,7 @@ def _call(verdict: Verdict, outcome: Outcome, rows: int) -> list[str]:
     """The call, and its arguments: arrays with their elements if they are small, else by their shape."""
     named = list(zip(names(verdict.task, outcome.test, len(outcome.inputs)), outcome.inputs, strict=True))
     lines = _wrapped("  " + call(verdict, outcome), "    ") if named or outcome.test.call else []
-    for name, x in named:
+    for name, x in named if rows else []:
         big = isinstance(x, np.ndarray | Tensor) and (math.prod(x.shape) > 24 or rows < 3)
         shown = [arrays.brief(x)] if big or rows < 2 else arrays.text(x, rows=rows)
         lines += _block(f"    {name} = ", shown)
@@ -152,7 +160,7 @@ def _compared(outcome: Outcome, rows: int) -> list[str]:
         return lines
     if found.kind in ("length", "keys"):
         lines = []
-        for label, x in ((f"expected{where}", found.expected), (f"got:     {' ' * len(where)}", found.got)):
+        for label, x in ((f"expected{where}", found.expected), (f"got     {' ' * len(where)}", found.got)):
             size = f"length {len(x)}" if found.kind == "length" else "keys"
             lines += _block(f"  {label}: {size}: ", arrays.text(list(x), rows=1))
         return lines
@@ -174,7 +182,7 @@ def part_name(part: str) -> str:
     """Where in the result: "the second of the returned values"."""
     words = ("first", "second", "third", "fourth", "fifth", "sixth")
     index = part[1:-1]
-    return f"({words[int(index)]} value)" if index.isdecimal() and int(index) < len(words) else part
+    return f"({words[int(index)]} value)" if index.isdecimal() and int(index) < len(words) else f"(value {part})"
 
 
 def digits_apart(expected: Any, got: Any, wrong: Any) -> int:
@@ -198,7 +206,7 @@ def trouble_line(trouble: Any) -> str:
 def _causes(verdict: Verdict, more: bool) -> list[str]:
     cause = verdict.cause
     if cause is None:
-        shown = _wrapped(unknown(verdict))
+        shown = [*_wrapped(unknown(verdict)), *(_wrapped(far, "  ") if (far := how_far(verdict)) else [])]
         if seen := shows(verdict):
             shown = [*_wrapped(f"What the numbers show: {seen}", "  "), *shown]
     else:
@@ -218,6 +226,35 @@ def unknown(verdict: Verdict) -> str:
     if verdict.trouble is not None:
         return "The test refuses the right function, so nothing that it refuses counts. Compute by hand what is right here."
     return "Wrong versions live on: your test calls them and sees nothing. What have you not asked of the function yet?"
+
+
+def how_far(verdict: Verdict) -> str:
+    """How much of an answer is right for which there is no cause: tests, values and elements; "" where nothing is."""
+    outcome = verdict.first_failing
+    if outcome is None or outcome.ran.trouble is not None:
+        return ""
+    told = []
+    passed = sum(o.passed for o in verdict.outcomes)
+    if passed:
+        told.append(f"{passed} of {len(verdict.outcomes)} tests pass")
+    parts = [
+        (part, None if e.shape != g.shape else ~close(e, g, *tolerance(outcome.test, e, g)))
+        for part, e, g in leaves(outcome.expected, outcome.ran.value)
+    ]
+    right = [part for part, wrong in parts if wrong is not None and not wrong.any()]
+    if len(parts) > 1 and right:
+        shown = [part_name(part).strip("()") for part in right[:3]] + ["..."] * (len(right) > 3)
+        words = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+        told.append(f"in the smallest that fails the {words} {'is' if len(right) == 1 else 'are'} right")
+    for part, wrong in parts:
+        if wrong is not None and wrong.any() and not wrong.all():
+            where = f"of the {part_name(part).strip('()')} " if len(parts) > 1 else ""
+            good = wrong.size - int(np.count_nonzero(wrong))
+            first = np.argwhere(wrong)[0].tolist()
+            place = first[0] if len(first) == 1 else tuple(first)
+            told.append(f"{where}{good} of {wrong.size} elements are right (the first wrong one has index {place})")
+            break
+    return f"How far it is right: {'; '.join(told)}." if told else ""
 
 
 def shows(verdict: Verdict) -> str:
@@ -247,8 +284,15 @@ def _wrapped(line: str, indent: str = "") -> list[str]:
 
 
 def _block(label: str, lines: list[str]) -> list[str]:
-    """A label, with lines that stand below each other."""
-    return [((label if not i else " " * len(label)) + line)[:WIDTH].rstrip() for i, line in enumerate(lines)]
+    """A label, with lines that stand below each other; one that is too long ends after a whole word."""
+    return [_fitted((label if not i else " " * len(label)) + line) for i, line in enumerate(lines)]
+
+
+def _fitted(line: str) -> str:
+    if len(line) <= WIDTH:
+        return line.rstrip()
+    room = line[: WIDTH - 3]
+    return (room[: room.rfind(" ")] if " " in room[WIDTH // 2 :] else room).rstrip(" ,") + "..."
 
 
 # --- HTML --------------------------------------------------------------------------------------------------------------------------
@@ -326,8 +370,9 @@ def _failing_html(verdict: Verdict, outcome: Outcome) -> str:
     if outcome.ran.trouble is not None or found is None or found.kind != "values":
         return "".join(rows) + f"<pre>{escape(textwrap.dedent(chr(10).join(_compared(outcome, 4))))}</pre>"
     where = f" {part_name(found.part)}" if found.part else ""
+    digits = digits_apart(found.expected, found.got, found.wrong)
     for label, x in (("expected", found.expected), ("got", found.got)):
-        shown = arrays.html(x, found.wrong, label + where, star="" if label == "expected" else "*")
+        shown = arrays.html(x, found.wrong, label + where, star="" if label == "expected" else "*", digits=digits)
         rows.append(f'<div class="ml-scroll">{label}{escape(where)}: {shown}</div>')
     if found.wrong is not None and np.size(found.wrong) > 1:
         rows.append(f"<p>* differs: {escape(count_wrong(found.wrong))}</p>")
@@ -337,7 +382,8 @@ def _failing_html(verdict: Verdict, outcome: Outcome) -> str:
 def _causes_html(verdict: Verdict, more: bool) -> str:
     cause = verdict.cause
     if cause is None:
-        shown = f'<div class="ml-cause"><p>{escape(unknown(verdict))}</p></div>'
+        far = f"<p>{escape(how_far(verdict))}</p>" if how_far(verdict) else ""
+        shown = f'<div class="ml-cause"><p>{escape(unknown(verdict))}</p>{far}</div>'
         if seen := shows(verdict):
             shown = f"<p><strong>What the numbers show:</strong> {escape(seen)}</p>{shown}"
     else:

@@ -150,12 +150,12 @@ def _trouble(note: Any) -> Trouble:
     return Trouble(note["kind"], note["message"], (line[0], line[1]) if line else None, note["where"])
 
 
-def why(process: Process, job: dict[str, Any], own: Own, text: str | None, late: bool) -> Trouble:
-    """What ended a process that did not come to its end."""
+def why(process: Process, job: dict[str, Any], own: Own, text: str | None, late: bool, at: int) -> Trouble:
+    """What ended a process that did not come to its end; `at` is the test that it was asked, below 0 while it defined the answer."""
     dump = _read_dump(job["dump"])
     line, where = _line_of(dump, own, text)
     status = process.status or 0
-    seconds = job["budgets"][-1]
+    seconds = job["budgets"][-1] if at < 0 else job["seconds"]
     out_of_time = [-int(getattr(signal, name, 0)) for name in ("SIGPROF", "SIGXCPU", "SIGVTALRM")]
     if late or status in out_of_time or "Timeout (" in dump:
         waited = "Timeout (" in dump or (late and status not in out_of_time)

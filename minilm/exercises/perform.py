@@ -178,7 +178,7 @@ def call(answer: Any, test: Test, inputs: tuple[Any, ...], own: Own = of_text, c
             error.__traceback__ = None  # and with it what its frames hold
     ran.seconds = perf_counter() - begin
     ran.printed = printed.text()
-    ran.warned = [_told(w) for w in caught[:100]]
+    ran.warned = [_told(w, own) for w in caught[:100]]
     if (left := threading.active_count() - threads) > 0:
         ran.warned.append(f"ThreadLeft: {left} thread{'s' * (left > 1)} still run{'s' * (left == 1)} after the call")
     ran.changed = [i for i, (old, new) in enumerate(zip(before, inputs, strict=True)) if not _same(old, new)]
@@ -195,9 +195,12 @@ def _asked(answer: Any, test: Test, inputs: tuple[Any, ...]) -> Any:
     return answer(*inputs) if callable(answer) or inputs else answer
 
 
-def _told(warning: warnings.WarningMessage) -> str:
+def _told(warning: warnings.WarningMessage, own: Own) -> str:
+    """Its category and message, and the line of the student's in which it arose."""
     try:
-        return f"{warning.category.__name__}: {str(warning.message)[:LONGEST_MESSAGE]}"
+        said = f"{warning.category.__name__}: {str(warning.message)[:LONGEST_MESSAGE]}"
+        line = linecache.getline(warning.filename, warning.lineno).strip() if own(warning.filename) else ""
+        return f"{said}, in line {warning.lineno}: {' '.join(line.split())[:90]}" if line else said
     except Exception:
         return warning.category.__name__
 

@@ -14,6 +14,7 @@ What no way catches is said in `minilm.exercises.child`: this is a fence against
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -187,9 +188,10 @@ class _Run:
 
     def _job(self, answer: Answer, begin: int, limits: Limits, folder: str) -> dict[str, Any]:
         budgets = [max(limits.seconds, 20 * seconds) for seconds in self.took]
+        defining = limits.seconds * (IMPORTING if _imports(answer.text) else 1)
         return {"task": self.task.id, "tests": [test.name for test in self.task.tests],
                 "seed": self.seed, "mode": self.mode, "subjects": self.subjects, "begin": begin,
-                "text": answer.text, "budgets": [*budgets, limits.seconds], "folder": os.path.join(folder, "work"),
+                "text": answer.text, "budgets": [*budgets, defining], "folder": os.path.join(folder, "work"),
                 "dump": os.path.join(folder, "dump"), **asdict(limits)}  # fmt: skip
 
     def _ask(self, answer: Answer, way: Way, begin: int, limits: Limits) -> Ended | Trouble:
@@ -212,7 +214,7 @@ class _Run:
             ended.seconds = time.monotonic() - start
             if ended.whole:
                 return ended.defined or ended
-            trouble = ended.trouble or why(process, job, own, answer.text, ended.late)
+            trouble = ended.trouble or why(process, job, own, answer.text, ended.late, ended.at)
             if ended.at < begin and answer.text is not None and not ended.rans:
                 return trouble  # it did not even define its function
             ended.trouble = trouble
@@ -240,6 +242,14 @@ class _Run:
                     call(alarm.counted(answer), Test("the student's test"), (s,), own, BaseException) for s in given
                 ]
             return perform(self.task, alarm.counted(answer), self.seed, own=own, catch=BaseException)
+
+
+IMPORTING = 5
+"""So many times longer than a call may the answer's definition take where it imports modules: that is no endless loop."""
+
+
+def _imports(text: str | None) -> bool:
+    return bool(re.search(r"^(import|from)\s+(?!numpy\b|math\b)", text or "", re.MULTILINE))
 
 
 def _is_entered(task: Task) -> bool:

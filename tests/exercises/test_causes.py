@@ -70,7 +70,7 @@ def cause(solution: str, answer: str, *tests: Test) -> str:
         ("np.sort(y.ravel()).reshape(y.shape)", "permuted"),
         ("np.concatenate([y[:1], 0 * y[1:]])", "loop-returns-early"),
         ("x", "returns its input"),
-        ("y.tolist()", "wrong type"),
+        ("y.tolist()[:-1] + [[0.5]]", "wrong type"),
         ("y.astype(int).astype(float) * 0 + 3", ""),
         ("np.sin(y) + 7 * np.cos(3 * y)", ""),
     ],
@@ -159,6 +159,111 @@ def test_a_known_wrong_answer_that_agrees_in_some_tests_only_is_none() -> None:
     exercise = task("def f(x):\n    return x.mean()\n", *tests, wrong=(wrong,))
     result = grade(exercise, Answer("def f(x):\n    return x.sum() if len(x) == 2 else x.sum() + 0.1\n"))
     assert result.cause is None
+
+
+def test_nan_that_equals_nan_is_no_evidence() -> None:
+    """Neither a known wrong answer nor a change of the solution may claim an answer that gives NaN everywhere."""
+    wrong = Wrong("sign", "x + 2", "x - 200")
+    tests = [Test("two", numbers(2)), Test("three", numbers(3))]
+    exercise = task("def f(x):\n    return np.sqrt(x + 2)\n", *tests, wrong=(wrong,))
+    result = grade(exercise, Answer("import numpy as np\ndef f(x):\n    return np.log(-np.abs(x))\n"))
+    assert "wrong answer" not in {cause.source for cause in result.causes}
+    assert result.cause is not None
+    assert result.cause.confidence < 0.9
+    assert "invalid value encountered in log" in result.cause.evidence
+    assert "line 3: return np.log(-np.abs(x))" in result.cause.evidence
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"), [("0 * x", "0"), ("np.zeros(len(x))", "0"), ("np.full(len(x), 2.5)", "2.5")]
+)
+def test_a_constant_is_told_as_such_and_matches_nothing_else(answer: str, says: str) -> None:
+    wrong = Wrong("sign", "x * np.tanh(x)", "x * 0")
+    tests = [Test("two", numbers(2)), Test("three", numbers(3))]
+    exercise = task("def f(x):\n    return x * np.tanh(x)\n", *tests, wrong=(wrong,))
+    result = grade(exercise, Answer(f"import numpy as np\ndef f(x):\n    return {answer}\n"))
+    assert result.cause.name == "constant result"
+    assert result.cause.says == f"It returns {says} whatever the input."
+
+
+def test_an_iterator_that_is_gone_through_twice() -> None:
+    use = lambda f, rows: f(iter(rows))  # noqa: E731
+    inputs = lambda rng: ([rng.standard_normal(3) for _ in range(4)],)  # noqa: E731
+    exercise = task(
+        "def f(rows):\n    return sum(r.max() for r in rows)\n",
+        Test("a", inputs, use=use, call="f(iter(rows))"),
+        Test("b", inputs, use=use),
+    )
+    result = grade(
+        exercise, Answer("def f(rows):\n    n = sum(len(r) for r in rows)\n    return sum(r.max() for r in rows) * n\n")
+    )
+    assert result.cause.name == "iterator read twice"
+    assert "line 2 and line 3" in result.cause.evidence
+
+
+def test_a_relation_must_hold_relative_to_the_size_of_the_numbers() -> None:
+    test = Test("tiny", lambda rng: (rng.random(3) * 1e-11,), atol=0.0, rtol=1e-6)
+    assert (
+        cause("def f(x):\n    return x * (1 + x)\n", "def f(x):\n    return x * 0 + 4e-24\n", test, test)
+        != "root forgotten"
+    )
+
+
+def test_an_import_that_takes_long_is_no_endless_loop() -> None:
+    found = unable(find("4.9"), Trouble("time", "", (1, "import torch")))
+    assert found[0].name == "slow import"
+
+
+def test_a_second_call_that_took_too_long_is_no_other_result() -> None:
+    exercise = task(IDENTITY, Test("one", numbers(2)))
+    rans = [Ran(o.expected, again_trouble=Trouble("time")) for o in _outcomes(exercise)]
+    assert judge(exercise, rans).passed
+
+
+LAYERS = "def f(x):\n    y = np.tanh(x)\n    z = y * x.mean()\n    return y, z\n"
+
+
+def test_a_known_wrong_answer_beside_another_slip_is_likely() -> None:
+    wrong = Wrong("mean-for-sum", "x.sum()", "x.mean()")
+    tests = [Test(str(n), numbers(n)) for n in (2, 3, 4, 5)]
+    exercise = task("def f(x):\n    return np.tanh(x) * x.sum()\n", *tests, wrong=(wrong,))
+    answer = "import numpy as np\ndef f(x):\n    return np.tanh(x) * x.mean() + (np.sin(x) if len(x) == 4 else 0)\n"
+    result = grade(exercise, Answer(answer))
+    assert result.cause.name == "mean-for-sum"
+    assert 0.6 <= result.cause.confidence < 0.9
+    assert "In 3 of the 4 failing tests" in result.cause.evidence
+
+
+def test_one_part_of_a_known_wrong_answer_is_likely() -> None:
+    wrong = Wrong("", "x.mean()", "x.max()", why="The largest was taken, not the mean.")
+    tests = [Test(str(n), numbers(n)) for n in (2, 3, 4)]
+    exercise = task(LAYERS, *tests, wrong=(wrong,))
+    answer = "import numpy as np\ndef f(x):\n    return np.sin(3 * x), np.tanh(x) * x.max()\n"
+    result = grade(exercise, Answer(answer))
+    assert result.cause.name == "9.1: the largest was taken"
+    assert "In all 3 tests your second value" in result.cause.evidence
+    assert result.cause.confidence < 0.9
+
+
+def test_a_part_that_is_right_where_the_wrong_answer_is_wrong_speaks_against_it() -> None:
+    wrong = Wrong("mean-for-sum", "x.sum()", "x.mean()")
+    tests = [Test(str(n), numbers(n)) for n in (2, 3, 4, 5)]
+    exercise = task("def f(x):\n    return np.tanh(x) * x.sum()\n", *tests, wrong=(wrong,))
+    answer = "import numpy as np\ndef f(x):\n    return np.tanh(x) * (x.sum() if len(x) == 3 else x.mean())\n"
+    result = grade(exercise, Answer(answer))
+    assert result.cause is None or result.cause.source != "wrong answer"
+
+
+def test_the_same_answer_gets_the_same_cause_however_slow_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from minilm.exercises.causes import wrong_answers
+
+    exercise = task("def f(x):\n    return np.tanh(x).mean() * x\n", Test("two", numbers(2)), Test("five", numbers(5)))
+    answer = Answer("import numpy as np\ndef f(x):\n    return np.tanh(x).mean() * x * 2 + x * 0\n")
+    left = wrong_answers.budget(exercise, None)
+    assert left.each == 10 * left.ran + wrong_answers.EACH
+    assert left.ran > 0
+    first = grade(exercise, answer).causes
+    assert [c.name for c in grade(exercise, answer).causes] == [c.name for c in first]
 
 
 def test_a_known_wrong_answer_without_end_does_not_stop_the_grader() -> None:

@@ -225,7 +225,8 @@ def test_what_is_no_harm_is_noted():
     assert ran.changed == [0]
     assert ran.shares == [0]
     assert ran.warned == [
-        "UserWarning: so so", "ThreadLeft: 1 thread still runs after the call", "FileWritten: a.txt", "NumPyChanged: np.mean was replaced",
+        "UserWarning: so so, in line 9: import warnings; warnings.warn('so so')",
+        "ThreadLeft: 1 thread still runs after the call", "FileWritten: a.txt", "NumPyChanged: np.mean was replaced",
         "ProcessLeft: a process that the answer started still runs",
     ]  # fmt: skip
     assert np.mean is not abs

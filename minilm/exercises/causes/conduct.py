@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
 from minilm.exercises import inputs
-from minilm.exercises.arrays import kind_of
+from minilm.exercises.arrays import a, kind_of
 from minilm.exercises.compare import close, difference, leaves
 from minilm.exercises.task import Task
 from minilm.exercises.verdict import Cause, Outcome
@@ -55,6 +56,9 @@ def view_returned(task: Task, outcomes: list[Outcome]) -> Cause | None:
     )
 
 
+KEPT = "from one call to the next"
+
+
 def state_kept(task: Task, outcomes: list[Outcome]) -> Cause | None:
     """The same call with the same inputs gives something else the second time."""
     ran = [o.ran.value for o in outcomes if o.ran.trouble is None]
@@ -83,8 +87,8 @@ def state_kept(task: Task, outcomes: list[Outcome]) -> Cause | None:
         evidence += f": {_first(numbers[0][1][bad])}, then {_first(numbers[0][2][bad])}"
     return _cause(
         "state-kept-between-calls",
-        "Something is kept from one call to the next.",
-        evidence + ".",
+        f"Something is kept {KEPT}.",
+        f"{evidence}{f' ({o.test.call})' if o.test.call else ''}.",
         "Global names, attributes, and default arguments such as [] or {}: they live on after the call.",
         0.92,
     )
@@ -169,11 +173,22 @@ def other_type(task: Task, outcomes: list[Outcome]) -> Cause | None:
     right = _values_right(failing[0], found.expected, found.got)
     return _cause(
         "wrong type",
-        f"The result is a {kind_of(found.got)}, and should be a {kind_of(found.expected)}.",
+        f"The result is {a(kind_of(found.got))}, and should be {a(kind_of(found.expected))}.",
         "its values are right." if right else f"in {len(failing)} of {len(outcomes)} tests.",
-        "np.array(...), .numpy(), or float(...) at the end.",
+        _made(found.expected),
         0.93 if right else 0.75,
     )
+
+
+def _made(expected: Any) -> str:
+    """How a value of the type that is expected is made."""
+    if isinstance(expected, tuple | list):
+        return f"A {type(expected).__name__}, also of one element: {'(x,)' if isinstance(expected, tuple) else '[x]'}."
+    if isinstance(expected, np.ndarray):
+        return "np.array(...) or .numpy() at the end; rows of one length, and numbers in them."
+    if isinstance(expected, int | float | np.generic):
+        return f"{'int' if isinstance(expected, int | np.integer) else 'float'}(...) at the end."
+    return f"What is asked for: {a(kind_of(expected))}."
 
 
 def _values_right(o: Outcome, expected: Any, got: Any) -> bool:
@@ -186,7 +201,9 @@ def _values_right(o: Outcome, expected: Any, got: Any) -> bool:
 
 
 def constant_result(task: Task, outcomes: list[Outcome]) -> Cause | None:
-    """All tests get one result, though they expect different ones."""
+    """All tests get one result, though they expect different ones; or all elements of all results are one number."""
+    if (found := _one_number(outcomes)) is not None:
+        return found
     ran = [o for o in outcomes if o.ran.trouble is None]
     if len(ran) < 2 or len(ran) < len(outcomes) or all(not o.inputs for o in ran):
         return None
@@ -204,6 +221,56 @@ def constant_result(task: Task, outcomes: list[Outcome]) -> Cause | None:
         "Numbers in the code that should be computed from the arguments.",
         0.9 if first else 0.8,
     )
+
+
+def _one_number(outcomes: list[Outcome]) -> Cause | None:
+    """All elements of all results are 0, or another number, or nan. Such an answer agrees with many mistakes, and tells nothing of them."""
+    if any(o.ran.trouble is not None or not o.inputs for o in outcomes) or all(o.passed for o in outcomes):
+        return None
+    elements, size = _elements([(o.expected, o.ran.value) for o in outcomes], got=True)
+    expected, _ = _elements([(o.expected, o.expected) for o in outcomes], got=True)
+    if size < 2 or len(elements) != 1 or len(expected) < 2:
+        return None
+    (only,) = elements
+    tests = f"in all {len(outcomes)} tests" if len(outcomes) > 1 else "in the one test there is"
+    if isinstance(only, float) and not np.isfinite(only):
+        return _cause(
+            "constant result",
+            f"It returns {only} whatever the input.",
+            f"{arose(outcomes) or f'every element of every result is {only}, {tests}'}.",
+            "That line, and the values that go into it: print them." if arose(outcomes) else "Where it first arises.",
+            0.82,
+        )
+    return _cause(
+        "constant result",
+        f"It returns {only + 0:.6g} whatever the input.",
+        f"every element of every result is {only + 0:.6g}, {tests}.",
+        "Whether what is computed is also what is returned, and whether the loops are entered at all.",
+        0.85,
+    )
+
+
+def _elements(pairs: list[tuple[Any, Any]], got: bool) -> tuple[set[Any], int]:
+    """The different numbers in all results (nan being one), and how many elements there are; none where a result holds other things."""
+    found: set[Any] = set()
+    size = 0
+    for e, value in pairs:
+        parts = [g for _, _, g in leaves(e, value)]
+        if not parts or any(g.dtype.kind not in "iuf" for g in parts):
+            return set(), 0
+        for g in parts:
+            size += g.size
+            found |= {"nan" if x != x else x for x in g.ravel()[:1000].tolist()}
+    return {float("nan") if x == "nan" else x for x in found}, size
+
+
+def arose(outcomes: list[Outcome]) -> str:
+    """Where the first nan or infinity came from, by NumPy's first warning in the smallest failing test."""
+    for o in outcomes:
+        for warned in () if o.passed else o.ran.warned:
+            if re.search("invalid value|divide by zero|overflow", warned):
+                return f"the first warning is {warned.partition(': ')[2]}"
+    return ""
 
 
 def returns_an_input(task: Task, outcomes: list[Outcome]) -> Cause | None:
@@ -291,15 +358,36 @@ def unstable(task: Task, outcomes: list[Outcome]) -> Cause | None:
             "negative stays.",
             0.92 if passing else 0.75,
         )
-    if any("divide" in w or "invalid" in w for w in warned):
-        return _cause(
-            "log-of-zero",
-            "A division by zero or a logarithm of zero on the way.",
-            f"the result is {what} ({warned[0].partition(': ')[2]}), in {len(failing)} of {len(outcomes)} tests.",
-            "What can be zero: a count, a sum, a probability; and what holds then.",
-            0.8,
-        )
+    if warned:
+        name, says, look = _not_finite(warned[0])
+        evidence = f"the result holds {what}, in {len(failing)} of {len(outcomes)} tests; {arose(outcomes)}."
+        return _cause(name, says, evidence, look, 0.8)
     return None
+
+
+def _not_finite(warned: str) -> tuple[str, str, str]:
+    """Name, sentence and advice for the warning with which nan or infinity begins."""
+    kind, _, function = warned.partition(": ")[2].partition(" encountered in ")
+    function = function.partition(",")[0]
+    if "divide" in kind:
+        if function.startswith("log"):
+            says = "A logarithm of zero on the way."
+        else:
+            says = "A division by zero on the way."
+        return "log-of-zero", says, "What can be zero: a count, a sum, a probability; and what holds then."
+    if function.startswith(("log", "sqrt", "power", "arc")):
+        says = f"A number that {function} is not defined for goes into it, and nan comes out."
+        return (
+            "nan on the way",
+            says,
+            f"What goes into {function}: whether it can be negative, and whether it is meant.",
+        )
+    says = f"A nan arises in {'an operation' if ' ' in function or not function else function} on the way."
+    return (
+        "nan on the way",
+        says,
+        "0 / 0, infinity / infinity, infinity - infinity and 0 * infinity are nan: which is it there?",
+    )
 
 
 def _overflowed(o: Outcome) -> bool:

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import ast
 import copy
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 
 from minilm.exercises import inputs
-from minilm.exercises.causes.wrong_answers import agreement, begins_alike, performed
+from minilm.exercises.causes import partly
+from minilm.exercises.causes.wrong_answers import agreement, alike, budget, performed
 from minilm.exercises.perform import Ran
 from minilm.exercises.task import Task
 from minilm.exercises.verdict import Cause, Outcome
 
 EVIDENCE = "With this one change the right answer"
-IN_ALL = 0.6
-"""Seconds for all changes of a solution together."""
+MOST = 800
+"""So many changes of a solution are tried."""
 
 
 @dataclass
@@ -54,23 +54,38 @@ def changed(task: Task, outcomes: list[Outcome], seed: int | None = None) -> lis
         tree = ast.parse(task.solution)
     except SyntaxError:
         return []
-    end = time.perf_counter() + IN_ALL
-    found = []
+    left = budget(task, seed)
+    found: list[Cause] = []
+    likely: list[Cause] = []
+    first = next(o for o in outcomes if not o.passed)
     filename = f"<a change of the solution of {task.id}>"
-    for change, text in chain(
-        _single(tree), everywhere(tree), exchanged(tree), without(tree, _fractions(task, outcomes))
-    ):
-        if time.perf_counter() > end:
+    one = without(tree, *_ranges_of_inputs(task, outcomes))
+    every = chain(_single(tree), everywhere(tree), exchanged(tree), from_the_other_end(tree), one)
+    for change, text in islice(every, MOST):
+        if left.spent:
             break
-        if not begins_alike(task, outcomes, text, filename, seed, end):
+        begun = performed(task, text, filename, seed, left, only=outcomes.index(first))
+        if begun is None or not (alike(first, begun[0]) or partly.one_part([first], begun)):
             continue
-        rans = performed(task, text, filename, seed, end)
-        if rans is not None and (fit := agreement(outcomes, rans)) is not None:
+        rans = performed(task, text, filename, seed, left)
+        if rans is None:
+            continue
+        if (fit := agreement(outcomes, rans)) is not None:
             found.append(_cause(change, outcomes, rans, fit))
+        elif (part := partly.agreement(outcomes, rans, least=6.0, share=0.75)) is not None:
+            evidence, sure = part
+            says = evidence.replace("an answer with this mistake", "the right answer with this one change")
+            confidence = round(change.base * sure, 4)
+            likely.append(Cause(change.name, "relation", change.says, says, change.look, confidence))
     found.sort(key=lambda cause: -cause.confidence)
     if len({cause.name for cause in found}) > 1:
         for cause in found:
             cause.confidence *= 0.9
+    if not found:
+        found = sorted(likely, key=lambda cause: -cause.confidence)
+        if len({cause.says for cause in found}) > 1:  # a part alone does not tell them apart
+            for cause in found:
+                cause.confidence *= 0.7
     return found
 
 
@@ -105,6 +120,33 @@ def everywhere(tree: ast.Module) -> Iterator[tuple[Change, str]]:
                     "wrong-axis", says, "Which axis counts what; the shape before and after.", lambda n: n, 0.92
                 )
                 yield from _rewritten(tree, change, _Axis(axis, over))
+
+
+class _OtherEnd(ast.NodeTransformer):
+    """x[:n] becomes x[-n:], and x[n:] becomes x[:-n]: the same number of elements, from the other end."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def visit_Slice(self, node: ast.Slice) -> ast.AST:
+        minus = ast.UnaryOp(ast.USub(), ast.Name(self.name, ast.Load()))
+        if node.step is None and node.lower is None and getattr(node.upper, "id", "") == self.name:
+            return ast.Slice(minus, None, None)
+        if node.step is None and node.upper is None and getattr(node.lower, "id", "") == self.name:
+            return ast.Slice(None, minus, None)
+        return node
+
+
+def from_the_other_end(tree: ast.Module) -> Iterator[tuple[Change, str]]:
+    """What is cut off at the beginning is cut off at the end, wherever it is."""
+    bounds = [
+        b for n in ast.walk(tree) if isinstance(n, ast.Slice) for b in (n.lower, n.upper) if isinstance(b, ast.Name)
+    ]
+    for name in sorted({bound.id for bound in bounds}):
+        says = f"The {name} elements are taken from the end, and should be taken from the beginning."
+        yield from _rewritten(
+            tree, Change("from the other end", says, f"x[:{name}] and x[-{name}:].", _same, 0.9), _OtherEnd(name)
+        )
 
 
 def exchanged(tree: ast.Module) -> Iterator[tuple[Change, str]]:
@@ -156,8 +198,8 @@ def _wrong_name(name: str, other: str, new: Callable[[Any], ast.AST | None]) -> 
     return Change("wrong variable", says, "Which of the names stands in each place.", new, 0.88)
 
 
-def without(tree: ast.Module, fractions: set[str]) -> Iterator[tuple[Change, str]]:
-    """One parameter is 0, 1 or one minus itself, wherever it is used."""
+def without(tree: ast.Module, fractions: set[str], counts: set[str]) -> Iterator[tuple[Change, str]]:
+    """One parameter is 0, 1 or one minus itself, or a small constant that is written in, wherever it is used."""
     for function in [n for n in tree.body if isinstance(n, ast.FunctionDef)]:
         for name in [a.arg for a in function.args.args]:
             look = f"Each place in which {name} enters."
@@ -171,6 +213,14 @@ def without(tree: ast.Module, fractions: set[str]) -> Iterator[tuple[Change, str
             yield from _rewritten(
                 tree, Change("argument-ignored", f"{says} None.", look, _same, 0.86), _Parameter(name, "None")
             )
+            for number in ("1e-5", "1e-6", "1e-8", "1e-10", "1e-12") if name in ("eps", "epsilon") else ():
+                says = f"The argument {name} has no effect: {number} is written into the code in its place."
+                yield from _rewritten(
+                    tree, Change("constant for an argument", says, look, _same, 0.9), _Parameter(name, number)
+                )
+            for form, word in (("({0} - 1)", "less"), ("({0} + 1)", "more")) if name in counts else ():
+                says = f"It counts with one {word} than {name}, everywhere."
+                yield from _rewritten(tree, Change("off by one", says, look, _same, 0.84), _Parameter(name, form))
             if name not in fractions:
                 continue
             says = f"1 - {name} is used where {name} belongs, and the other way round."
@@ -179,11 +229,12 @@ def without(tree: ast.Module, fractions: set[str]) -> Iterator[tuple[Change, str
             )
 
 
-def _fractions(task: Task, outcomes: list[Outcome]) -> set[str]:
-    """The inputs that are numbers from 0 to 1, such as probabilities."""
+def _ranges_of_inputs(task: Task, outcomes: list[Outcome]) -> tuple[set[str], set[str]]:
+    """The inputs that are numbers from 0 to 1, such as probabilities; and those that are whole numbers."""
     first = outcomes[0]
-    named = zip(inputs.names(task, first.test, len(first.inputs)), first.inputs, strict=True)
-    return {name for name, x in named if isinstance(x, float | np.ndarray) and _is_fraction(np.asarray(x))}
+    named = list(zip(inputs.names(task, first.test, len(first.inputs)), first.inputs, strict=True))
+    fractions = {name for name, x in named if isinstance(x, float | np.ndarray) and _is_fraction(np.asarray(x))}
+    return fractions, {name for name, x in named if isinstance(x, int) and not isinstance(x, bool)}
 
 
 def _is_fraction(x: Any) -> bool:
@@ -382,6 +433,8 @@ def _calls(node: ast.Call) -> Iterator[Change]:
         else ""
     )
     for other, slug in NAMES.get(name, ()):
+        if name in ("log", "log2") and all(isinstance(x, ast.Constant) for x in node.args):
+            continue  # log2(2) is 1: that is a factor that is missing, and no other base
         if (
             isinstance(node.func, ast.Name)
             and name in ("sum", "max", "min", "any", "all")
@@ -686,6 +739,10 @@ def _condition(node: ast.If | ast.IfExp) -> Iterator[Change]:
 
 
 def _expression(node: ast.Expr) -> Iterator[Change]:
+    if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "np.add.at" and len(node.value.args) == 3:
+        says = f"An index that occurs twice in {_short(node.value.args[1])} is added to once only."
+        look = "x[ids] += y stores one result per index; np.add.at(x, ids, y) adds each time."
+        yield Change("fancy-index-adds-once", says, look, _added_once, 0.92)
     if isinstance(node.value, ast.Call):
         says = f"The step {_short(node.value)} is missing."
         yield Change("step forgotten", says, "The steps of the method, in their order.", lambda n: None, 0.92)
@@ -736,6 +793,28 @@ def _slice(node: ast.Slice) -> Iterator[Change]:
             _bounds(upper=False),
             0.84,
         )
+
+
+def _subscript(node: ast.Subscript) -> Iterator[Change]:
+    """The first or the last element where each in its turn is asked."""
+    if not isinstance(node.ctx, ast.Load) or not isinstance(node.slice, ast.Name | ast.BinOp):
+        return
+    for at, word in ((-1, "last"), (0, "first")):
+        says = f"The {word} element is taken each time where {_short(node)} is asked."
+        yield Change("index forgotten", says, "Which index changes from round to round.", _index(at), 0.88)
+
+
+def _index(at: int) -> Callable[[Any], ast.AST]:
+    def new(node: Any) -> ast.AST:
+        node.slice = ast.Constant(at)
+        return node
+
+    return new
+
+
+def _added_once(node: Any) -> ast.AST:
+    target, index, value = node.value.args
+    return ast.AugAssign(ast.Subscript(target, index, ast.Store()), ast.Add(), value)
 
 
 def _augmented(node: ast.AugAssign) -> Iterator[Change]:
@@ -937,6 +1016,7 @@ _MAKERS: dict[type[ast.AST], Callable[[Any], Iterator[Change]]] = {
     ast.Constant: _constant,
     ast.Attribute: _attribute,
     ast.Slice: _slice,
+    ast.Subscript: _subscript,
     ast.AugAssign: _augmented,
     ast.Assign: _assigned,
     ast.Return: _return,

@@ -51,6 +51,10 @@ CONDITIONAL = {
 """Those that need not hold in tests that passed."""
 
 
+EVERYWHERE = {magnitude.forgotten, magnitude.rounded}
+"""Those that must show in each failing test: a step that is missing is missing in all of them."""
+
+
 def related(task: Task, outcomes: list[Outcome]) -> list[Cause]:
     """Causes from general relations, the surest first."""
     found = [cause for relation in CONDUCT if (cause := relation(task, outcomes)) is not None]
@@ -101,6 +105,8 @@ def holds(law: Law, cases: list[Case]) -> list[tuple[Fit, float]]:
     if left is None:
         return []
     able = sum(case.failing for case in cases)
+    if law in EVERYWHERE and shown < able:
+        return []
     return [(fit, weight * shown / able) for fit, weight in left.values()]
 
 

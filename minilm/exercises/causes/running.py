@@ -35,14 +35,15 @@ def ran_into(task: Task, outcomes: list[Outcome], text: str | None = None) -> li
         cause = explain(task, first.ran.trouble, text)
         return [_with_tests(cause, outcomes)]
     again = getattr(first.ran, "again_trouble", None)
-    if again is not None and first.difference is None:
+    if again is not None and first.difference is None and first.fault:
+        where = lives_on(text)
         return [
             Cause(
                 "state-kept-between-calls",
                 "running",
-                "The second of two equal calls fails: something is kept from one call to the next.",
-                f"the first call was right, and the second raised {_said(again)}.",
-                "Global names, attributes, default arguments, generators that are used up.",
+                f"Something is kept from one run of the test to the next{f': {where[0]}' if where else ''}.",
+                f"the first run of {first.test.call or 'the call'} was right, and the second, with equal inputs, raised {_said(again)}.",
+                where[1] if where else "Global names, attributes, default arguments, generators that are used up.",
                 0.92,
             )
         ]
@@ -53,6 +54,64 @@ def ran_into(task: Task, outcomes: list[Outcome], text: str | None = None) -> li
         name, says, look = _OBJECTS[kind]
         return [Cause(name, "running", says, f"the result is a {kind}.", look, 0.95)]
     return []
+
+
+def lives_on(text: str | None) -> tuple[str, str] | None:
+    """What of an answer lives on after a call, and what to do: a list that belongs to a class, or a default argument that can change."""
+    tree = _parsed(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            for line in node.body:
+                if isinstance(line, ast.Assign | ast.AnnAssign) and _changes(line.value):
+                    target = line.targets[0] if isinstance(line, ast.Assign) else line.target
+                    name = ast.unparse(target)
+                    return (
+                        f"{name} belongs to the class {node.name}, so all its objects share it",
+                        f"Line {line.lineno}: make it in __init__, as self.{name} = {cut(ast.unparse(line.value or target), 20)}.",
+                    )
+        if isinstance(node, ast.FunctionDef):
+            for default in (*node.args.defaults, *node.args.kw_defaults):
+                if default is not None and _changes(default):
+                    return (
+                        f"the default argument {cut(ast.unparse(default), 20)} of {node.name} is made once, for all calls",
+                        f"Line {default.lineno}: None as the default, and a new one made inside.",
+                    )
+    return None
+
+
+def _changes(value: ast.expr | None) -> bool:
+    """Whether it makes an object that can be changed."""
+    if isinstance(value, ast.Call):
+        return isinstance(value.func, ast.Name) and value.func.id in ("list", "dict", "set", "defaultdict", "Counter")
+    return isinstance(value, ast.List | ast.Dict | ast.Set)
+
+
+def read_twice(task: Task, outcomes: list[Outcome], text: str | None = None) -> Cause | None:
+    """An iterator is empty the second time: two loops of the answer go through one argument, and nothing is passed on as a list."""
+    first = next(o for o in outcomes if not o.passed)
+    body = _function(task, text)
+    if body is None or ("iter(" not in first.test.call and not any(hasattr(x, "__next__") for x in first.inputs)):
+        return None
+    parameters = [a.arg for a in body.args.args]
+    for name in parameters:
+        if any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in ast.walk(body)):
+            continue  # batches = list(batches)
+        lines = [
+            n.iter.lineno
+            for n in ast.walk(body)
+            if isinstance(n, ast.For | ast.comprehension) and isinstance(n.iter, ast.Name) and n.iter.id == name
+        ]
+        if len(lines) > 1:
+            where = " and ".join(f"line {line}" for line in sorted(set(lines)))
+            return Cause(
+                "iterator read twice",
+                "running",
+                f"{name} can be gone through once, and it is gone through {len(lines)} times: after the first time it is empty.",
+                f"{where} go through {name}, which is an iterator.",
+                f"One loop in which all is counted; or {name} = list({name}) first, if there is room for it.",
+                0.9,
+            )
+    return None
 
 
 CALLED = "The parentheses after its name: x.sum() in place of x.sum."
@@ -429,6 +488,14 @@ def _syntax_line(text: str | None) -> str:
 
 
 def _recursion(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
+    if _comes_closer(task, text, t.where):
+        return _cause(
+            "recursion too deep",
+            t,
+            "A function calls itself deeper than Python's limit of about 1000 calls.",
+            "A loop with a list of what is still to do needs no such depth: an input may be a chain of thousands.",
+            0.9,
+        )
     return _cause(
         "recursion-without-end",
         t,
@@ -438,7 +505,54 @@ def _recursion(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
     )
 
 
+def _may_not_end(text: str) -> bool:
+    """Whether there is a loop that need not come to an end: a while, or a for over a list that grows or an iterator without end."""
+    for node in ast.walk(_parsed(text)):
+        if isinstance(node, ast.While):
+            return True
+        if isinstance(node, ast.For):
+            over = node.iter
+            if isinstance(over, ast.Name) or (isinstance(over, ast.Call) and getattr(over.func, "attr", "") == "count"):
+                return True
+            if isinstance(over, ast.Call) and getattr(over.func, "id", "") in ("iter", "count", "cycle", "repeat"):
+                return True
+    return False
+
+
+def _comes_closer(task: Task, text: str | None, where: str) -> bool:
+    """Whether the function that calls itself has an end, as far as its text tells: a condition around the call or a return before it,
+    or a loop over what it calls itself with; and the call has not its own arguments again."""
+    for node in ast.walk(_parsed(text)):
+        if isinstance(node, ast.FunctionDef) and node.name == where:
+            own = [a.arg for a in node.args.args]
+            calls = [
+                n
+                for n in ast.walk(node)
+                if isinstance(n, ast.Call) and where in (getattr(n.func, "id", ""), getattr(n.func, "attr", ""))
+            ]
+            again = any([getattr(a, "id", "") for a in n.args] == own and own for n in calls)
+            ends = any(isinstance(n, ast.If | ast.For | ast.IfExp | ast.comprehension) for n in ast.walk(node))
+            return bool(calls) and ends and not again
+    return False
+
+
 def _time(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
+    if t.line is not None and re.match(r"(import|from)\s", t.line[1]):
+        return _cause(
+            "slow import",
+            t,
+            "A module takes so long to import that the time is over before the function is called.",
+            "Whether the module is needed: what the exercise allows is imported already.",
+            0.9,
+        )
+    if text is not None and not _may_not_end(text):
+        return _cause(
+            "too slow",
+            t,
+            "It takes longer than a call may take.",
+            "How many rounds the loops make in all, and what each of them costs; what could be computed once, before the loop.",
+            0.9,
+        )
     return _cause(
         "endless loop",
         t,

@@ -43,5 +43,9 @@ def find(id: str) -> Task:
     for task in there:
         if task.id == str(id):
             return task
-    names = [task.id for task in there]
-    raise KeyError(f"there is no exercise {id!r}{did_you_mean(str(id), names)}; there are {', '.join(names)}.")
+    numbers = [task.number for task in there]
+    if chapter.isdecimal() and int(chapter) in CHAPTERS:
+        known = f"chapter {chapter} has {chapter}.{min(numbers)} to {chapter}.{max(numbers)}"
+    else:
+        known = f"the chapters {', '.join(map(str, CHAPTERS))} have some, such as {there[0].id}"
+    raise KeyError(f"there is no exercise {id!r}: {known}.{did_you_mean(str(id), [task.id for task in there])}")

@@ -68,7 +68,6 @@ ENTRIES: tuple[Entry, ...] = (
     ("5.14", "the sum over the batch", AXIS, (("e / e.sum(axis=1, keepdims=True)", "e / e.sum(axis=0, keepdims=True)"),)),
     ("5.23", "six axes", ("other shape",), (("return windows.reshape(N * rows * columns, C * k * "
     "k)", "return windows"),)),
-    ("5.28", "a list", ("wrong type",), (("return np.array(curve)", "return curve"),)),
     ("5.29", "a decimal logarithm", ("log base", "constant factor"), (("np.log(2)", "np.log(10)"),)),
     ("5.17", "nothing returned", ("none-returned",),
      "def draw(p, u):\n    c = np.cumsum(p, axis=1)\n    i = (c <= u[:, None]).sum(axis=1)\n    np.minimum(i, "
@@ -98,7 +97,7 @@ LATER: tuple[Entry, ...] = (
      "len(x)\n"),
     ("5.12", "sorted from the end", ("not sorted", "permuted", "reversed"), (('["?"] + sorted(set(training))',
      '["?"] + sorted(set(training), reverse=True)'),)),
-    ("5.15", "the others are 0 and the best too", ("mask-zero-for-minus-infinity", "constant added", "step forgotten"),
+    ("5.15", "the others are 0 and the best too", ("constant result", "constant added", "step forgotten"),
      (("    np.put_along_axis(kept, best, np.take_along_axis(logits, best, axis=1), axis=1)\n", ""),)),
     ("5.19", "keys for values", ("values-of-the-queries", "wrong variable", "name-shadowed"), (("p @ np.array(self.values)",
      "p @ np.array(self.keys)"),)),

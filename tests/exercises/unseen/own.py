@@ -223,7 +223,7 @@ FIRST = [
            "def distances(a, b):\n    return np.array([[np.linalg.norm(p - q) for p in a] for q in b])\n"),
     Unseen(DISTANCES, "broadcast without new axes", ("shapes do not broadcast",),
      "def distances(a, b):\n    return np.sqrt(((a - b) ** 2).sum(axis=1))\n"),
-    Unseen(COUNTS, "one", ("set-not-accumulated", "off by one", "summand forgotten"),
+    Unseen(COUNTS, "one", ("set-not-accumulated", "off by one", "summand forgotten", "constant result"),
      "def counts(words):\n    found = {}\n    for w in words:\n        found[w] = 1\n    return found\n"),
     Unseen(COUNTS, "a default argument", ("state-kept-between-calls",),
            "def counts(words, found={}):\n    for w in words:\n        found[w] = found.get(w, 0) + 1\n    "
