@@ -48,6 +48,13 @@ def ids(text: str) -> list[str]:
     return found
 
 
+def comment(text: str) -> str:
+    """A text of at most 10,000 characters: it stands in a cell of a table."""
+    if len(text) > 10_000:
+        raise argparse.ArgumentTypeError(f"expected at most 10,000 characters, got {len(text):,}")
+    return str(kinds.any_text(text))
+
+
 def _release_parser(classroom: Any) -> None:
     p = classroom.add_parser(
         "release",
@@ -140,9 +147,7 @@ def _report_parsers(classroom: Any) -> None:
     p = classroom.add_parser("comment", help="write a comment once, for all who made the same mistake")
     p.set_defaults(command=run_comment)
     p.add_argument("grades", type=kinds.path, metavar="GRADES", help="the table that `grade` wrote")
-    p.add_argument(
-        "--text", type=kinds.any_text, metavar="TEXT", help="the comment; it takes the place of an earlier one"
-    )
+    p.add_argument("--text", type=comment, metavar="TEXT", help="the comment; it takes the place of an earlier one")
     p.add_argument("--cause", type=kinds.any_text, metavar="NAME", help="as in the report: sum-for-mean")
     p.add_argument("--task", type=kinds.any_text, metavar="ID", help="only in this task")
     p = classroom.add_parser("export", help="files for Canvas, Moodle or Gradescope")
@@ -188,7 +193,9 @@ def run_release(options: argparse.Namespace) -> int:
     if own:
         with _named("--own"):
             course.own_tasks(own)
-    with _named("--tasks" if options.tasks else "--chapters"):
+    with _named("--chapters"):
+        course.choose(options.chapters, [], own)
+    with _named("--tasks"):
         chosen = course.choose(options.chapters, options.tasks, own)
     students: tuple[course.Student, ...] = ()
     if options.students:

@@ -15,7 +15,7 @@ def read_table(path: Path, needed: Sequence[str], what: str) -> list[dict[str, s
     """The rows of a CSV file, with the names of its first line in lower case; commas, semicolons or tabs.
 
     Raises:
-        ValueError: there is no such file, it is not UTF-8, or a needed column is missing.
+        ValueError: there is no such file, it is not UTF-8 or no CSV file, or a needed column is missing.
     """
     with open_regular(path, ValueError, what) as file:
         content = file.read()
@@ -25,10 +25,14 @@ def read_table(path: Path, needed: Sequence[str], what: str) -> list[dict[str, s
         raise ValueError(f"{path} is not UTF-8 text (byte {error.start}): save it as CSV UTF-8.") from None
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    rows = [
-        {str(key).strip().lower(): (value or "").strip() for key, value in row.items() if isinstance(value, str | None)}
-        for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    ]
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        rows = [
+            {str(k).strip().lower(): (value or "").strip() for k, value in row.items() if isinstance(value, str | None)}
+            for row in reader
+        ]
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num + 1}: it is no CSV file: {error}.") from None
     there = [name.strip().lower() for name in first.strip().split(delimiter)]
     if missing := [name for name in needed if name not in there]:
         raise ValueError(

@@ -11,6 +11,7 @@ import pytest
 from minilm.exercises.classroom import submissions
 from minilm.exercises.classroom.course import Course, Student, read_roster
 from minilm.exercises.classroom.seeds import seed_of
+from minilm.exercises.classroom.tables import read_table
 
 ADA = Student("ada", "Ada Lovelace", "ada@example.org", canvas="1815")
 ANN = Student("ann", "Ann Lee")
@@ -168,3 +169,10 @@ def test_seeds_are_the_same_on_every_machine_and_differ_by_each_part() -> None:
     others = {seed_of("NN 2026", "ada", "4.8"), seed_of("NN 2026", "ann", "4.9"), seed_of("NN 2027", "ada", "4.9")}
     assert len({*others, seed_of("NN 2026", "ada", "4.9")}) == 4
     assert seed_of("ab", "c", "d") != seed_of("a", "bc", "d")
+
+
+def test_a_field_without_end_names_the_line(tmp_path):
+    path = tmp_path / "roster.csv"
+    path.write_text("id,name\na,A\nb," + "B" * 200_000 + "\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"roster.csv, line 3: it is no CSV file"):
+        read_table(path, ["id"], "roster")
