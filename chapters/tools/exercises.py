@@ -41,7 +41,7 @@ An answer leaves its inputs as they are, unless the exercise says otherwise."""
 
 def _list(there: tuple[Task, ...]) -> str:
     rows = [f"| Exercise {t.id} | {t.title} | {t.kind} | {t.minutes} | {DIFFICULTY[t.difficulty]} |" for t in there]
-    return "\n".join(["| | | kind | minutes | |", "| --- | --- | --- | --- | --- |", *rows])
+    return "\n".join(["| exercise | title | kind | minutes | difficulty |", "| --- | --- | --- | --- | --- |", *rows])
 
 
 def _statement(task: Task) -> str:
