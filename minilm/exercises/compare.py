@@ -125,7 +125,7 @@ def leaves(expected: Any, got: Any, part: str = "") -> Iterator[tuple[str, Any, 
     if isinstance(expected, Tensor) and isinstance(got, Tensor):
         expected, got = expected.numpy(), got.numpy()
     if isinstance(expected, list) and expected and _plain(expected):
-        expected, got = _as_array(expected), _as_array(got)
+        expected, got = as_array(expected), as_array(got)
     if isinstance(expected, list | tuple) and isinstance(got, list | tuple) and len(expected) == len(got):
         for i, (e, g) in enumerate(zip(expected, got, strict=True)):
             yield from leaves(e, g, f"{part}[{i}]")
@@ -156,11 +156,6 @@ def _all_numbers(x: Any, depth: int = 0) -> bool:
     if isinstance(x, list | tuple):
         return depth < 10 and all(_all_numbers(element, depth + 1) for element in x)
     return is_number(x)
-
-
-def _as_array(x: Any) -> Any:
-    """Nested lists of numbers as an array; what is none, or is ragged, stays as it is."""
-    return np.array(x) if _plain(x) else x
 
 
 def _plain(x: Any) -> bool:

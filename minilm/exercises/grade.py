@@ -9,9 +9,8 @@ from minilm.exercises import kills, message, run
 from minilm.exercises.causes import diagnose
 from minilm.exercises.causes.running import unable
 from minilm.exercises.child import Limits
-from minilm.exercises.code import solution_of
 from minilm.exercises.compare import difference
-from minilm.exercises.perform import Ran, Trouble, perform
+from minilm.exercises.perform import Ran, Trouble
 from minilm.exercises.task import Task, Test
 from minilm.exercises.verdict import Cause, Outcome, Verdict
 
@@ -86,7 +85,7 @@ def judge(task: Task, rans: list[Ran], seed: int | None = None, text: str | None
     Args:
         text: the answer, where it is text: names in it can be told.
     """
-    right = perform(task, solution_of(task, seed), seed)
+    right = run.expected(task, seed)
     outcomes = [
         _outcome(test, inputs, expected, ran)
         for (test, inputs), expected, ran in zip(task.cases(seed), right, rans, strict=True)

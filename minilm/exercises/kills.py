@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from minilm.exercises import bugs
+from minilm.exercises import bugs, run
 from minilm.exercises.code import first_definition, run_text
 from minilm.exercises.perform import Ran, Trouble, call
-from minilm.exercises.task import Task, Test, Wrong, with_bug
+from minilm.exercises.task import Task, Test, Wrong
 
 AGAIN = 2
 Ask = Callable[[str | None, list[str]], "list[Ran] | Trouble"]
@@ -175,8 +175,8 @@ def title(task: Task, name: str) -> str:
 
 def subjects(task: Task) -> list[str]:
     """Texts of what the test is given, each with the set-up."""
-    right = task.setup + task.subject
-    return [right, *(task.setup + with_bug(task.subject, wrong) for wrong in task.wrong), *[right] * AGAIN]
+    right, *wrong = run.subjects_of(task)
+    return [right, *wrong, *[right] * AGAIN]
 
 
 def traced(task: Task) -> str:
