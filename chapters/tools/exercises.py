@@ -7,7 +7,7 @@ made here, so that the book cannot say something else than the grader.
 from __future__ import annotations
 
 from minilm.exercises import tasks
-from minilm.exercises.bugs import find
+from minilm.exercises.causes.wrong_answers import explained
 from minilm.exercises.task import Task
 
 DIFFICULTY = ("", "easy", "medium", "hard")
@@ -67,12 +67,7 @@ def _answer(task: Task) -> str:
 
 
 def _wrong(task: Task) -> list[str]:
-    found = []
-    for wrong in task.wrong:
-        bug = find(wrong.bug)
-        says = wrong.why or (bug.why if bug else "")
-        found.append(f"- `{_line(wrong.new)}` for `{_line(wrong.old)}`: {says}")
-    return found
+    return [f"- `{_line(w.new)}` for `{_line(w.old)}`: {explained(task, w)[0]}" for w in task.wrong]
 
 
 def _line(code: str) -> str:
