@@ -385,17 +385,6 @@ def _index(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
     )
 
 
-def _none(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    return _cause(
-        "None used as a value",
-        t,
-        "Something is None there that should hold a value.",
-        "Where it comes from: a function without return, or a method that changes its object and returns None "
-        "(sort, append, shuffle).",
-        0.93,
-    )
-
-
 def _key(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
     return _cause(
         "KeyError",
@@ -403,16 +392,6 @@ def _key(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
         f"A dict has no key {cut(t.message, 40)}.",
         "Whether it was put in before; dict.get(key, 0) and defaultdict do without.",
         0.94,
-    )
-
-
-def _zero(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    return _cause(
-        "ZeroDivisionError",
-        t,
-        "It divides by zero.",
-        "When that can be zero (an empty input, a count of none), and what holds then.",
-        0.95,
     )
 
 
@@ -434,26 +413,6 @@ def _arguments(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
         f"A function is called with the wrong arguments: {cut(t.message, 120)}.",
         "Its signature, at that line.",
         0.92,
-    )
-
-
-def _overflow(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    return _cause(
-        "softmax-not-stable",
-        t,
-        "A number on the way is too large for a float.",
-        "exp of large numbers: subtract the maximum first, or keep to logarithms.",
-        0.88,
-    )
-
-
-def _truth(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    return _cause(
-        "truth of an array",
-        t,
-        "An array stands where one True or False is needed.",
-        "if, and, or, while with an array: np.any, np.all, np.where or & and | are for arrays.",
-        0.95,
     )
 
 
@@ -562,40 +521,6 @@ def _time(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
     )
 
 
-def _memory(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    return _cause(
-        "memory",
-        t,
-        "It needs more memory than there is.",
-        "The sizes of what is made: a broadcast of two long axes, a list that grows in an endless loop.",
-        0.9,
-    )
-
-
-def _exit(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    return _cause("exit", t, "It calls exit() or quit(), which ends Python.", "return ends a function.", 0.97)
-
-
-def _input(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    return _cause(
-        "input",
-        t,
-        "It asks for input, and nobody is there to type.",
-        "The arguments of the function hold all that is given.",
-        0.97,
-    )
-
-
-def _output(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    return _cause("output", t, "It prints without end.", "A print in a loop that does not end.", 0.92)
-
-
-def _killed(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    return _cause(
-        "killed", t, "The process that ran it was ended from outside, or crashed.", "Memory, os.kill, ctypes.", 0.85
-    )
-
-
 def _import(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
     return _cause(
         "ImportError",
@@ -603,26 +528,6 @@ def _import(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
         f"A module or name cannot be imported: {cut(t.message, 80)}.",
         "What the exercise allows is imported already: see its first lines.",
         0.95,
-    )
-
-
-def _assertion(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    return _cause(
-        "AssertionError",
-        t,
-        "An assert of yours does not hold.",
-        "What it claims, with the numbers of the smallest input.",
-        0.9,
-    )
-
-
-def _float_index(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    return _cause(
-        "float as index",
-        t,
-        "A float stands where a whole number is needed.",
-        "/ gives a float even when it divides evenly; // gives an integer.",
-        0.94,
     )
 
 
@@ -646,26 +551,6 @@ def _not_callable(task: Task, t: Trouble, found: Any, text: str | None) -> Cause
     )
 
 
-def _readonly(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    return _cause(
-        "input-changed-in-place",
-        t,
-        "It writes into an array that may only be read.",
-        "Work on a copy: x = x.copy().",
-        0.9,
-    )
-
-
-def _integer_cast(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
-    return _cause(
-        "wrong dtype",
-        t,
-        "Floats are added in place to an array of integers.",
-        "The dtype of the array that is written into: floats need one of floats.",
-        0.93,
-    )
-
-
 def _unpack(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
     return _cause(
         "unpacking",
@@ -677,6 +562,92 @@ def _unpack(task: Task, t: Trouble, found: Any, text: str | None) -> Cause:
 
 
 Explain = Callable[[Task, Trouble, Any, "str | None"], Cause]
+
+
+def _always(name: str, says: str, look: str, confidence: float) -> Explain:
+    """For what has one explanation, whatever the message and wherever it happens."""
+    return lambda task, t, found, text: _cause(name, t, says, look, confidence)
+
+
+_none = _always(
+    "None used as a value",
+    "Something is None there that should hold a value.",
+    "Where it comes from: a function without return, or a method that changes its object and returns None "
+    "(sort, append, shuffle).",
+    0.93,
+)
+_zero = _always(
+    "ZeroDivisionError",
+    "It divides by zero.",
+    "When that can be zero (an empty input, a count of none), and what holds then.",
+    0.95,
+)
+_overflow = _always(
+    "softmax-not-stable",
+    "A number on the way is too large for a float.",
+    "exp of large numbers: subtract the maximum first, or keep to logarithms.",
+    0.88,
+)
+_truth = _always(
+    "truth of an array",
+    "An array stands where one True or False is needed.",
+    "if, and, or, while with an array: np.any, np.all, np.where or & and | are for arrays.",
+    0.95,
+)
+_memory = _always(
+    "memory",
+    "It needs more memory than there is.",
+    "The sizes of what is made: a broadcast of two long axes, a list that grows in an endless loop.",
+    0.9,
+)
+_exit = _always(
+    "exit",
+    "It calls exit() or quit(), which ends Python.",
+    "return ends a function.",
+    0.97,
+)
+_input = _always(
+    "input",
+    "It asks for input, and nobody is there to type.",
+    "The arguments of the function hold all that is given.",
+    0.97,
+)
+_output = _always(
+    "output",
+    "It prints without end.",
+    "A print in a loop that does not end.",
+    0.92,
+)
+_killed = _always(
+    "killed",
+    "The process that ran it was ended from outside, or crashed.",
+    "Memory, os.kill, ctypes.",
+    0.85,
+)
+_assertion = _always(
+    "AssertionError",
+    "An assert of yours does not hold.",
+    "What it claims, with the numbers of the smallest input.",
+    0.9,
+)
+_float_index = _always(
+    "float as index",
+    "A float stands where a whole number is needed.",
+    "/ gives a float even when it divides evenly; // gives an integer.",
+    0.94,
+)
+_readonly = _always(
+    "input-changed-in-place",
+    "It writes into an array that may only be read.",
+    "Work on a copy: x = x.copy().",
+    0.9,
+)
+_integer_cast = _always(
+    "wrong dtype",
+    "Floats are added in place to an array of integers.",
+    "The dtype of the array that is written into: floats need one of floats.",
+    0.93,
+)
 _OWN = {"no name", "no function", "time", "memory", "recursion", "exit", "killed", "input", "output", "stream", "numpy"}
 _EXPLAINED: tuple[tuple[str, str, Explain], ...] = (
     ("", "NotImplementedError", _not_implemented),
