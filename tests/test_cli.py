@@ -421,6 +421,7 @@ def in_shell(line, places, cwd, **environment):
     )
 
 
+@pytest.mark.slow
 @SHELL
 @pytest.mark.parametrize(("shape", "status", "message"), [
     ("minilm {} > /dev/full", 1, "minilm: the output cannot be written: No space left on device.\n"),

@@ -34,6 +34,7 @@ def test_from_the_list_to_full_points(place, capsys):
     assert f"{TASK.points} of {TASK.points}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_check_for_a_program(place, capsys):
     (place / "answer.py").write_text("def layer_norm_backward(x, w, y_bar, eps):\n    return x, w, w\n")
     assert main(["check", "4.9", "answer.py", "--json"]) == 1

@@ -54,7 +54,16 @@ def run(tests, folder, module="minilm"):
     """The exit status of pytest on a copy of the sources, and what it printed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(folder)}
-    options = ["-x", "-rfE", "--tb=no", "-p", "no:cacheprovider", *tests]
+    options = [
+        "-x",
+        "-rfE",
+        "--tb=no",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not book and not browser",
+        *tests,
+    ]  # slow ones, too
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, module, *options],
         cwd=folder, env=environment, timeout=180, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

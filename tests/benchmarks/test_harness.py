@@ -95,6 +95,7 @@ def test_a_turn_lasts_as_long_as_asked():
     assert worker.turn(Step(run), seconds=5.5, least=1, clock=clock) == {"median": 1.0, "steps": 6}
 
 
+@pytest.mark.slow
 def test_memory_counts_what_steps_take_and_not_what_was_there():
     before = np.ones(20_000_000)
     np.ones(20_000_000).sum()  # a higher peak, but an earlier one

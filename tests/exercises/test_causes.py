@@ -35,6 +35,7 @@ def cause(solution: str, answer: str, *tests: Test) -> str:
     return result.cause.name if result.cause else ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "name"),
     [
@@ -138,6 +139,7 @@ def test_float64_out_of_float32() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", find("4.9").wrong, ids=lambda wrong: wrong.bug)
 def test_each_known_wrong_answer_is_recognized(wrong: Wrong) -> None:
     known = find("4.9")

@@ -16,6 +16,7 @@ TASK = find("4.9")
 WRONG = [Answer(with_bug(TASK.solution, wrong)) for wrong in TASK.wrong]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", WRONG)
 def test_what_is_said_is_said_in_order_on_one_screen(answer: Answer) -> None:
     lines = str(grade(TASK, answer)).split("\n")

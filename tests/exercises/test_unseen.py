@@ -15,6 +15,7 @@ def rates(found: list[Judged]) -> tuple[float, float, list[str]]:
     return counts["right"] / len(found), counts["wrong"] / len(found), wrong
 
 
+@pytest.mark.slow
 def test_none_of_them_is_right() -> None:
     assert [one.unseen.what for one in judged(own.FIRST[:6]) if one.result.passed] == []
 

@@ -28,6 +28,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 @pytest.mark.parametrize("doing", ["idle", "computing", "sending"])
 def test_processes_end_silently_with_a_parent_that_was_killed(doing):

@@ -37,6 +37,7 @@ class TestSave:
         assert data["ops"][0]["flops"] == 4_000_000
         assert [row["name"] for row in data["modules"]] == ["Sequential", "0", "(outside modules)"]
 
+    @pytest.mark.slow
     def test_page_and_pictures(self, tmp_path):
         p = example()
         for name in ("p.html", "p.png", "p.svg", "again.svg"):

@@ -78,6 +78,7 @@ class TestPicture:
             ("sigmoid", "backward"),
         ]
 
+    @pytest.mark.slow
     def test_roofs_are_the_ceilings(self):
         (memory, cache, peak) = example().roofline(CEILINGS).axes[0].lines
         for line, rate in ((memory, 20.0), (cache, 60.0)):
@@ -86,9 +87,11 @@ class TestPicture:
             assert y[1] == pytest.approx(100.0)
         assert list(peak.get_ydata()) == pytest.approx([100.0, 100.0])
 
+    @pytest.mark.slow
     def test_without_a_cache_there_is_one_slope(self):
         assert len(example().roofline(Ceilings("cuda", 1e12, 1e11)).axes[0].lines) == 2
 
+    @pytest.mark.slow
     def test_names_cover_neither_each_other_nor_points(self):
         figure = example().roofline(CEILINGS)
         figure.draw_without_rendering()
@@ -106,6 +109,7 @@ class TestPicture:
         spots = axes.transData.transform([(r.intensity, r.flop_rate / 1e9) for r in drawn(example().results)])
         assert not any(box.contains(x, y) for box in boxes for x, y in spots)
 
+    @pytest.mark.slow
     def test_as_many_names_as_asked_for(self):
         assert names(example().roofline(CEILINGS, labels=2)) == ["matmul", "matmul"]
 
@@ -115,6 +119,7 @@ class TestPicture:
         with pytest.raises(ValueError, match="nothing to draw"):
             draw(p.results, CEILINGS, 3)
 
+    @pytest.mark.slow
     def test_the_readers_style_is_left_alone(self):
         import matplotlib as mpl
 

@@ -143,6 +143,7 @@ def test_pieces_of_a_sentence():
     assert pieces("") == []
 
 
+@pytest.mark.slow
 def test_every_character_that_exists_falls_into_one_piece():
     everything = "".join(map(chr, [*range(0xD800), *range(0xE000, sys.maxunicode + 1)]))
     for text in (everything, " ".join(everything), everything[::-1]):
@@ -250,6 +251,7 @@ def test_a_custom_pattern_is_used_and_must_cover_the_text():
         letters.encode("a1b")
 
 
+@pytest.mark.slow
 def test_one_endless_piece_takes_no_endless_time():
     letters = random.Random(0).choices(string.ascii_lowercase, k=50_000)
     text = "".join(letters) + "a" * 50_000

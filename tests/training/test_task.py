@@ -68,6 +68,7 @@ def test_a_run_of_any_task_has_what_a_run_has(finished):
     assert outcome.measures.get("accuracy", 1.0) > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [0, 6, 13])
 def test_resumed_after_a_stop_at_any_step_is_exact(finished, tmp_path, step):
     task, undisturbed, outcome = finished

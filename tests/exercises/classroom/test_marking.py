@@ -52,6 +52,7 @@ def test_nothing_is_written_over(graded: Graded, capsys: pytest.CaptureFixture[s
     assert "is there already, and nothing is written over" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_same_bytes_with_another_number_of_processes(graded: Graded, tmp_path: Path) -> None:
     assert main(["classroom", *grade_arguments(graded.folder, tmp_path / "grades.csv", jobs=1)]) == 0
     assert contents(tmp_path) == contents(graded.folder)

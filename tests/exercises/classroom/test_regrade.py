@@ -18,6 +18,7 @@ from tests.exercises.classroom.synthetic import grade_arguments
 from tests.exercises.classroom.test_release import SOLUTION, own
 
 
+@pytest.mark.slow
 def test_a_mended_test_lists_who_has_other_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, out, sent = own(tmp_path / "own"), tmp_path / "out", tmp_path / "sent"
     assert main(["classroom", "release", str(out), "--own", str(mine), "--tasks", "4.9,4.99", "--course", "c"]) == 0

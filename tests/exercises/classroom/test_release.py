@@ -75,6 +75,7 @@ def test_nothing_is_written_over_what_is_there(tmp_path: Path, capsys: pytest.Ca
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stub", "solution", "complaint"),
     [

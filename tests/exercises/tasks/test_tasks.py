@@ -129,6 +129,7 @@ def test_the_solution_passes_and_the_stub_fails(task):
         assert len(failed) == len(task.tests), "a test that an empty answer passes is worth no points"
 
 
+@pytest.mark.slow
 @of("code", "find the bug", "number")
 def test_each_wrong_answer_fails_and_is_told_apart_from_the_right_one(task):
     for wrong in task.wrong:

@@ -64,6 +64,7 @@ def compiled():
     return compile_by_nvcc
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [75, 80, 90])
 @pytest.mark.parametrize("real", C_NAMES.values())
 def test_the_kernels_compile(real, architecture, compiled):
