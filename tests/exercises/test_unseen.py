@@ -37,5 +37,5 @@ def test_the_books_exercises() -> None:
     right, wrong, which = rates(found)
     assert right >= 0.88
     assert wrong <= 0.02, which
-    slow = [one.unseen for one in found if one.seconds > 2]  # on a busy machine once more: the least of three
+    slow = [one.unseen for one in found if one.seconds > 3]  # once more: a shared core computes more slowly
     assert [one.task.id for one in slow if min(judged([one])[0].seconds for _ in range(2)) > 3] == []
