@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import super_blocks
 from .errors import FormatError
 
 Floats = NDArray[np.float32]
@@ -121,7 +122,8 @@ def _plain_nibbles(q: Any) -> list[int]:
 
 def _fifth_bits(h: NDArray[Any]) -> Bytes:
     """(n,) of 32 bits -> (n, 32) of 0 or 16: bit i, counted from the lowest, belongs to weight i."""
-    return np.unpackbits(h.astype("<u4")[:, None].view(np.uint8), axis=1, bitorder="little") << 4
+    bits: Bytes = np.unpackbits(h.astype("<u4")[:, None].view(np.uint8), axis=1, bitorder="little")
+    return bits * np.uint8(16)
 
 
 def _plain_five(b: Any) -> list[int]:
@@ -270,7 +272,7 @@ def _layout(*fields: tuple[Any, ...]) -> np.dtype[Any]:
     return np.dtype(list(fields))
 
 
-_D, _M, _H, _Q4 = ("d", "<f2"), ("m", "<f2"), ("h", "<u4"), ("q", "u1", 16)
+_D, _E, _M, _H, _Q4 = ("d", "<f2"), ("e", "<f2"), ("m", "<f2"), ("h", "<u4"), ("q", "u1", 16)
 
 TYPES: dict[str, BlockType] = {
     record.name: record
@@ -304,8 +306,28 @@ TYPES: dict[str, BlockType] = {
             ("d", "m"),
         ),
         BlockType("Q8_0", 8, 32, _layout(_D, ("q", "i1", 32)), "d q", _read_q8_0, _plain_q8_0, _write_q8_0, ("d",)),
+        BlockType(
+            "Q2_K", 10, 256, _layout(("s", "u1", 16), ("q", "u1", 64), _D, _E), "d s q - e m",
+            super_blocks.read_q2_k, super_blocks.plain_q2_k, None, ("d", "e"),
+        ),
+        BlockType(
+            "Q3_K", 11, 256, _layout(("h", "u1", 32), ("q", "u1", 64), ("s", "u1", 12), _D), "d (s - 32) (q + 4 h - 4)",
+            super_blocks.read_q3_k, super_blocks.plain_q3_k, None, ("d",),
+        ),
+        BlockType(
+            "Q4_K", 12, 256, _layout(_D, _E, ("s", "u1", 12), ("q", "u1", 128)), "d s q - e m",
+            super_blocks.read_q4_k, super_blocks.plain_q4_k, None, ("d", "e"),
+        ),
+        BlockType(
+            "Q5_K", 13, 256, _layout(_D, _E, ("s", "u1", 12), ("h", "u1", 32), ("q", "u1", 128)), "d s (q + 16 h) - e m",
+            super_blocks.read_q5_k, super_blocks.plain_q5_k, None, ("d", "e"),
+        ),
+        BlockType(
+            "Q6_K", 14, 256, _layout(("q", "u1", 128), ("h", "u1", 64), ("s", "i1", 16), _D), "d s (q + 16 h - 32)",
+            super_blocks.read_q6_k, super_blocks.plain_q6_k, None, ("d",),
+        ),
     )
-}
+}  # fmt: skip
 """The block types by name."""
 
 

@@ -439,9 +439,8 @@ def _code_of(value: Value, key: str, signed: bool = False) -> int:
     elif type(value) is float:
         return 6
     elif type(value) is int:
-        ranges = ((4, 0, 1 << 32), (5, -(1 << 31), 0), (11, -(1 << 63), 1 << 63), (10, 0, 1 << 64))
-        if signed:
-            ranges = ((5, -(1 << 31), 1 << 31), (11, -(1 << 63), 1 << 63), (10, 0, 1 << 64))
+        first = (5, -(1 << 31), 1 << 31) if signed else (4, 0, 1 << 32)
+        ranges = (first, (5, -(1 << 31), 1 << 31), (11, -(1 << 63), 1 << 63), (10, 0, 1 << 64))
         for code, low, end in ranges:
             if low <= value < end:
                 return code
