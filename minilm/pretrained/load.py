@@ -113,9 +113,7 @@ def _open(path: Path, storage: str, source: str) -> Pretrained:
     with open_regular(path, FormatError, "model") as file:
         head = file.read(4)
     hint = f" Give its folder, {shown(path.parent)}." if (path.parent / CONFIG).is_file() else ""
-    raise FormatError(
-        f"{shown(path)} is no GGUF file (it begins with {head!r}), and no folder with a {CONFIG}.{hint}"
-    )
+    raise FormatError(f"{shown(path)} is no GGUF file (it begins with {head!r}), and no folder with a {CONFIG}.{hint}")
 
 
 def _open_folder(folder: Path, source: str) -> Pretrained:
