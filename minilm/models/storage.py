@@ -208,9 +208,7 @@ class Blocks(Stored):
         numbers, self.bits = self.LAYOUT[kind]
         length = 2 * numbers + BLOCK * self.bits // 8
         if raw.ndim != 3 or raw.shape[2] != length:
-            raise ValueError(
-                f"{kind} has {length} bytes per block: expected (rows, blocks, {length}), got {raw.shape}."
-            )
+            raise ValueError(f"{kind} has {length} bytes per block: expected (rows, blocks, {length}), got {raw.shape}.")
         super().__init__((raw.shape[0], BLOCK * raw.shape[1]))
         self.kind, self.codes, self.scales, self.minima = kind, [], [], []
         code = np.int8 if self.bits == 8 else np.uint8
@@ -370,9 +368,7 @@ def compress(model: nn.Module, kind: str) -> nn.Module:
                 continue
             weight = child.weight
             if weight.device is not cpu or weight.dtype != np.float32:
-                raise ValueError(
-                    f"compress takes float32 on the CPU; {name} is {weight.dtype} on {weight.device.name}."
-                )
+                raise ValueError(f"compress takes float32 on the CPU; {name} is {weight.dtype} on {weight.device.name}.")
             if id(weight) not in done:
                 done[id(weight)] = weight, KINDS[kind](weight.data)
             replace(module, name, done[id(weight)][1])
