@@ -1,0 +1,1 @@
+"""Published weights: the names and layouts that they have elsewhere, and the models of this engine that they fit."""
