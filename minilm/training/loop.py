@@ -259,9 +259,7 @@ def _train(run: Run[Any], data: Any, device: str, progress: bool) -> Outcome:
     measures = training.measures(loss_of_best)
     told = any("final_validation_loss" in line and line["step"] == training.step for line in run.metrics())
     reason = "finished" if training.step >= config.steps else "early stop"
-    if (
-        not told or not (run.folder / CARD).exists()
-    ):  # before the line that tells: whoever finds the line finds the card
+    if not told or not (run.folder / CARD).exists():  # before the line: where the line is, the card is
         write_card(run, data, training.model, training.step, reason, Result(loss_of_best, parts, measures))
     if not told:
         run.log(step=training.step, final_validation_loss=loss_of_best, **measures)
