@@ -104,8 +104,11 @@ def from_huggingface(config: Mapping[str, Any], arrays: Mapping[str, Any]) -> Ll
         raise FormatError(f"the weights have arrays that differ only in {PREFIX!r} before the name.")
     named = {name: array for name, array in named.items() if not name.endswith("rotary_emb.inv_freq")}
     if shape.tie_word_embeddings and "lm_head.weight" in named and "embed_tokens.weight" in named:
-        if not np.array_equal(named.pop("lm_head.weight"), named["embed_tokens.weight"]):
-            raise FormatError("config.json says that lm_head and embed_tokens are one matrix; in the weights they differ.")
+        head, embedding = named.pop("lm_head.weight"), named["embed_tokens.weight"]
+        if not np.array_equal(head, embedding):
+            raise FormatError(
+                "config.json says that lm_head and embed_tokens are one matrix; in the weights they differ."
+            )
     expect_layers(named, "layers.", shape.num_hidden_layers, "num_hidden_layers")
     expect_shapes(named, shapes_of(shape))
     with without_drawing():
@@ -187,18 +190,26 @@ def config_from_gguf(metadata: Mapping[str, Any], shapes: Mapping[str, Shape]) -
     if kind != "llama":
         raise FormatError(f"the file holds a model of the kind {short(kind)}; expected 'llama'.")
     if "rope_freqs.weight" in shapes or metadata.get("llama.rope.scaling.type", "none") != "none":
-        raise FormatError("the model's rotations are scaled for long contexts (llama.rope.scaling); this Llama has plain ones.")
+        raise FormatError(
+            "the model's rotations are scaled for long contexts (llama.rope.scaling); this Llama has plain ones."
+        )
     if metadata.get("llama.expert_count"):
-        raise FormatError("the model is a mixture of experts (llama.expert_count); this Llama has one feed-forward network a layer.")
+        raise FormatError(
+            "the model is a mixture of experts (llama.expert_count); this Llama has one feed-forward network a layer."
+        )
     embedding = shapes.get("token_embd.weight", ())
     if len(embedding) != 2:
-        raise FormatError(f"token_embd.weight should be a matrix (vocabulary, width); its shape is {embedding or 'missing'}.")
+        raise FormatError(
+            f"token_embd.weight should be a matrix (vocabulary, width); its shape is {embedding or 'missing'}."
+        )
     heads = _setting(metadata, "attention.head_count")
     width = _setting(metadata, "embedding_length")
     head_dim = _setting(metadata, "attention.key_length", width // heads)
     for name in ("attention.value_length", "rope.dimension_count"):
         if _setting(metadata, name, head_dim) != head_dim:
-            raise FormatError(f"llama.{name} is {metadata[f'llama.{name}']}; in this Llama it is the width of a head, {head_dim}.")
+            raise FormatError(
+                f"llama.{name} is {metadata[f'llama.{name}']}; in this Llama it is the width of a head, {head_dim}."
+            )
     return _config(
         "the file",
         vocab_size=embedding[0],
@@ -338,7 +349,9 @@ def _number(metadata: Mapping[str, Any], name: str, default: float) -> float:
 def _expect_tensors(found: Mapping[str, Shape], expected: Mapping[str, Shape]) -> None:
     """Refuses tensors whose names and shapes are not those that the settings ask for, before memory is taken for them."""
     problems = [f"{name} {shape} is missing" for name, shape in expected.items() if name not in found]
-    problems += [f"{short(name)} {shape} is none of the model's" for name, shape in found.items() if name not in expected]
+    problems += [
+        f"{short(name)} {shape} is none of the model's" for name, shape in found.items() if name not in expected
+    ]
     problems += [
         f"{name} has the shape {found[name]}, the settings ask for {shape}"
         for name, shape in expected.items()
