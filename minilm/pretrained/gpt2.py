@@ -28,6 +28,7 @@ import numpy as np
 
 from minilm.formats import FormatError
 from minilm.models.gpt import GPT, GPTConfig
+from minilm.nn.init import without_drawing
 from minilm.pretrained.fields import Fields, expect_layers, expect_shapes
 from minilm.types import Arrays, Shape
 
@@ -55,7 +56,8 @@ def from_huggingface(config: Mapping[str, Any], arrays: Mapping[str, Any]) -> GP
             raise FormatError("config.json says that lm_head and wte are one matrix; in the weights they differ.")
     expect_layers(named, "h.", shape.n_layer, "n_layer")
     expect_shapes(named, shapes_of(shape))
-    model = GPT(shape)
+    with without_drawing():
+        model = GPT(shape)
     state = {f"blocks.{name[2:]}" if name.startswith("h.") else name: _turn(name, a) for name, a in named.items()}
     model.load_state_dict(state)
     return model

@@ -200,7 +200,8 @@ def test_learns_a_sequence_by_heart():
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"n_head": 3}, "does not divide"), ({"vocab_size": 0}, "vocab_size must be a positive"), ({"dropout": 1.0}, "dropout"),
-     ({"position": "x"}, "position must be"), ({"norm": "x"}, "norm must be"), ({"activation": "relu"}, "activation must be"), ({"n_layer": True}, "n_layer"),
+     ({"position": "x"}, "position must be"), ({"norm": "x"}, "norm must be"), ({"n_layer": True}, "n_layer"),
+     ({"activation": "relu"}, "activation must be"),
      ({"n_embd": 6, "n_head": 2, "position": "rotary"}, "pairs")],
 )  # fmt: skip
 def test_wrong_configs_are_named(options, message):
