@@ -80,8 +80,9 @@ def _write_f32(x: Floats, b: NDArray[Any]) -> None:
 
 
 def _write_f16(x: Floats, b: NDArray[Any]) -> None:
-    _check_range(x, 1.0, "F16")
-    b["y"] = x[:, 0]
+    with np.errstate(over="ignore"):
+        b["y"] = x[:, 0]
+    _check_finite(x[:, 0], np.isinf(b["y"]), "F16")
 
 
 def _read_bf16(b: NDArray[Any], y: Floats) -> None:
@@ -101,6 +102,12 @@ def _write_bf16(x: Floats, b: NDArray[Any]) -> None:
     bits = np.ascontiguousarray(x[:, 0]).view(np.uint32)
     rounded = (bits + (0x7FFF + (bits >> 16 & 1))) >> 16
     b["y"] = np.where(np.isnan(x[:, 0]), bits >> 16 | 0x40, rounded)  # a NaN must not be rounded to an infinity
+    _check_finite(x[:, 0], b["y"] & 0x7FFF == 0x7F80, "BF16")
+
+
+def _check_finite(x: ArrayLike, stored_as_infinite: NDArray[np.bool_], kind: str) -> None:
+    if (beyond := stored_as_infinite & np.isfinite(x)).any():
+        raise FormatError(f"{kind} cannot hold {np.asarray(x)[beyond][0]}, which is beyond its range")
 
 
 # -- 32 weights per block ---------------------------------------------------------------------------------------------
@@ -400,8 +407,7 @@ def quantize(kind: str, array: ArrayLike) -> Bytes:
         )
     if record.scales and not np.isfinite(array).all():
         raise FormatError(f"{kind} cannot hold NaN or infinity, as the whole block would become NaN: use F32")
-    if (beyond := np.isinf(x) & np.isfinite(array)).any():
-        raise FormatError(f"{kind} cannot hold {np.asarray(array)[beyond][0]}, which is beyond float32")
+    _check_finite(array, np.isinf(x), "a float32")
     rows = np.ascontiguousarray(x).reshape(-1, record.size)
     blocks = np.zeros(len(rows), record.layout)
     if len(rows):

@@ -272,8 +272,9 @@ def _kind_of(name: str, array: HostArray, wanted: str | None) -> str:
 
 def _stored(name: str, array: HostArray, kind: str) -> HostArray:
     """The array as it lies in the file."""
-    if kind == "BF16":
+    if array.dtype.newbyteorder("<") == DTYPES[kind]:
+        return np.ascontiguousarray(array, DTYPES[kind])
+    try:
         return blocks.quantize(kind, array.reshape(-1))
-    if _beyond(array, np.dtype(DTYPES[kind])):
-        raise FormatError(f"{short(name)} has a number beyond {kind}: write it as F32 or BF16")
-    return np.ascontiguousarray(array, DTYPES[kind])
+    except FormatError as error:
+        raise FormatError(f"{short(name)}: {error}") from None

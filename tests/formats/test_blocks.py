@@ -165,9 +165,9 @@ def test_a_scale_that_is_no_number_is_damage(kind, value):
             dequantize(kind, raw)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in WRITABLE if kind not in ("F32", "BF16")])
+@pytest.mark.parametrize("kind", [kind for kind in WRITABLE if TYPES[kind].scales])
 def test_what_does_not_fit_the_scale_is_refused(kind):
-    largest = {"F16": 65504, "Q8_0": 127 * 65504, "Q4_0": 8 * 65504, "Q5_0": 16 * 65504}.get(kind, 65504)
+    largest = {"Q8_0": 127 * 65504, "Q4_0": 8 * 65504, "Q5_0": 16 * 65504}.get(kind, 65504)
     quantize(kind, np.full((1, 32), largest))
     with pytest.raises(FormatError, match=f"{kind} holds numbers up to .* a block needs .*use F32 or BF16"):
         quantize(kind, np.full((1, 32), -largest * 1.01))
@@ -182,9 +182,20 @@ def test_no_number_cannot_be_quantized(kind):
             quantize(kind, x)
 
 
+@pytest.mark.parametrize(
+    ("kind", "largest", "beyond"), [("F16", 65504, 65520), ("BF16", 2.0**128 - 2.0**120, 2.0**128 - 2.0**119)]
+)
+def test_a_number_does_not_become_infinite(kind, largest, beyond):
+    np.testing.assert_array_equal(
+        dequantize(kind, quantize(kind, [largest, -largest, np.inf])), [largest, -largest, np.inf]
+    )
+    with pytest.raises(FormatError, match=f"{kind} cannot hold -.*, which is beyond its range"):
+        quantize(kind, [1.0, -beyond])
+
+
 @pytest.mark.parametrize("kind", WRITABLE)
 def test_what_is_beyond_float32_is_refused(kind):
-    with pytest.raises(FormatError, match=rf"{kind} cannot hold -1e\+300, which is beyond float32"):
+    with pytest.raises(FormatError, match=r"a float32 cannot hold -1e\+300, which is beyond its range"):
         quantize(kind, np.full(32, -1e300))
 
 
