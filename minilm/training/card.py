@@ -29,11 +29,11 @@ Z = 1.96  # of the normal distribution: 95 % of it lie within 1.96 deviations
 
 
 class Interval(NamedTuple):
-    """Between which bounds a mean lies, by the scatter of the `count` parts that it is the mean of."""
+    """Between which bounds a mean lies, by the scatter of the `parts` that it is the mean of."""
 
     low: float
     high: float
-    count: int
+    parts: int
 
 
 class Result(NamedTuple):
@@ -145,7 +145,7 @@ def _measured(run: Run[Any], data: Any, step: int, result: Result | None) -> lis
         notes.append("The validation loss is over all of the validation data, of the weights in model.safetensors.")
         if interval is not None:
             notes.append(
-                f"The interval is the mean of {interval.count:,} parts of the validation data and 1.96 standard errors to each side. It "
+                f"The interval is the mean of {interval.parts:,} parts of the validation data and 1.96 standard errors to each side. It "
                 "takes the parts for independent; neighbors in one text are not quite, and then it is too narrow. It says how "
                 "much the number depends on which text was held out, and nothing of another seed."
             )

@@ -83,7 +83,7 @@ def command_of(settings: Mapping[str, Any], options: Mapping[str, str]) -> str |
     Returns:
         The command; None where a setting has no option, and no recipe has its value.
     """
-    found = []
+    found: list[list[str]] = []
     for name, recipe in RECIPES.items():
         model = GPTConfig(settings["vocab_size"], **recipe.model)  # its tokens follow from the tokenizer
         standard = {**asdict(model), **asdict(TrainConfig(**recipe.training))}
@@ -92,7 +92,7 @@ def command_of(settings: Mapping[str, Any], options: Mapping[str, str]) -> str |
         if not changed.keys() & NO_OPTION:
             words = [f"--{options.get(key, key).replace('_', '-')} {quoted(value)}" for key, value in changed.items()]
             found.append(["minilm train", *([] if name == "default" else [f"--recipe {name}"]), *words])
-    return " ".join(min(found, key=len)) if found else None
+    return " ".join(min(found, key=lambda words: len(words))) if found else None
 
 
 def quoted(value: str | float | Path) -> str:
