@@ -51,16 +51,14 @@ def to_torch(module: Module) -> Arrays:
         FormatError: PyTorch has no such module.
     """
     arrays: Arrays = {}
-    parts: dict[str, list[HostArray]] = {}
+    parts: dict[str, dict[int, HostArray]] = {}
     for name, value in _tensors(module).items():
         theirs, part = torch_name(module, name)
         if part is None:
             arrays[theirs] = value.copy()
         else:
-            parts.setdefault(theirs, []).append(value)
-            if len(parts[theirs]) == len(PACKED):
-                arrays[theirs] = np.concatenate(parts[theirs])
-    return arrays
+            parts.setdefault(theirs, {})[part] = value
+    return arrays | {name: np.concatenate([thirds[i] for i in range(len(PACKED))]) for name, thirds in parts.items()}
 
 
 def from_torch(module: Module, state: Mapping[str, Any]) -> Arrays:
@@ -74,7 +72,10 @@ def from_torch(module: Module, state: Mapping[str, Any]) -> Arrays:
         FormatError: one error that lists what is missing, has another shape, or is none of the module's.
     """
     wanted = {name: (*torch_name(module, name), value.shape) for name, value in _tensors(module).items()}
-    shapes = {theirs: shape if part is None else (3 * shape[0], *shape[1:]) for theirs, part, shape in wanted.values()}
+    shapes = {
+        theirs: shape if part is None else (len(PACKED) * shape[0], *shape[1:])
+        for theirs, part, shape in wanted.values()
+    }
     given = {name: _array(name, value) for name, value in state.items()}
     problems = list(_problems(shapes, given))
     if problems:
