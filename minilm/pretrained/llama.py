@@ -70,8 +70,9 @@ def from_gguf(gguf: GGUF, storage: str = "float32") -> Llama:
         raise ValueError(f"storage must be one of {', '.join(STORAGES)}; got {storage!r}.")
     shapes = {name: info.shape for name, info in gguf.tensors.items()}
     config = config_from_gguf(gguf.metadata, shapes)
-    names = {_gguf_name(name): name for name in shapes_of(config)}
-    _expect_tensors(shapes, {theirs: shapes_of(config)[ours] for theirs, ours in names.items()})
+    expected = shapes_of(config)
+    names = {_gguf_name(name): name for name in expected}
+    _expect_tensors(shapes, {theirs: expected[ours] for theirs, ours in names.items()})
     with without_drawing():
         model = Llama(config)
     for theirs, ours in names.items():
