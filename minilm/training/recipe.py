@@ -1,23 +1,24 @@
-"""Recipes: named settings for a text, a tokenizer, a language model and its training."""
+"""Recipes: named settings for a text, a tokenizer, a model and its training."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-from minilm.models.gpt import GPTConfig
 from minilm.training.settings import TrainConfig
 
-NO_OPTION = {"bias", "tie_weights", "position", "norm", "activation", "beta1", "beta2"}
-"""The settings that ``minilm train`` takes from a recipe, and has no option for."""
+NO_OPTION = {"bias", "tie_weights", "position", "norm", "activation", "vocab_size", "beta1", "beta2"}
+"""The settings that ``minilm train`` takes from a recipe, or from the tokenizer, and has no option for."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings under one name. `model` and `training` hold what differs from `GPTConfig`'s and `TrainConfig`'s defaults."""
+    """Settings under one name. `model` and `training` hold what differs from `GPTConfig`'s and `TrainConfig`'s defaults.
+
+    `task` is the name of what is trained, one of `minilm.training.recipes.TASKS`.
+    """
 
     about: str
     data: str
@@ -25,6 +26,7 @@ class Recipe:
     model: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     vocab_size: int = 1024
+    task: str = "language model"
 
 
 _SMALL = {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "bias": False}
@@ -59,6 +61,15 @@ RECIPES: dict[str, Recipe] = {
         model=_SMALL,
         training=_BRIEF,
     ),
+    "masked": Recipe(
+        "a small BERT that says what stood at the hidden places of the text, in about three minutes; it does not write",
+        data="python-docs",
+        tokenizer="wordpiece",
+        model={"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "dropout": 0.0},
+        training={"steps": 2000, "batch_size": 16, "learning_rate": 2e-3, "min_learning_rate": 2e-4, "warmup": 200},
+        vocab_size=2048,
+        task="masked language model",
+    ),
 }
 
 
@@ -73,11 +84,15 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def command_of(settings: Mapping[str, Any], options: Mapping[str, str]) -> str | None:
+def command_of(
+    task: str, settings: Mapping[str, Any], shape_of: Callable[[Recipe], Mapping[str, Any]], options: Mapping[str, str]
+) -> str | None:
     """The ``minilm train`` that has these settings, by the recipe that needs the fewest options beside it.
 
     Args:
-        settings: all of `GPTConfig` and `TrainConfig`, "data" and "tokenizer".
+        task: the name of what is trained.
+        settings: of the model's shape and of `TrainConfig`, with "data" and "tokenizer".
+        shape_of: the settings of the shape that a recipe gives.
         options: those whose option has another name.
 
     Returns:
@@ -85,17 +100,21 @@ def command_of(settings: Mapping[str, Any], options: Mapping[str, str]) -> str |
     """
     found: list[list[str]] = []
     for name, recipe in RECIPES.items():
-        model = GPTConfig(settings["vocab_size"], **recipe.model)  # its tokens follow from the tokenizer
-        standard = {**asdict(model), **asdict(TrainConfig(**recipe.training))}
-        standard |= {"data": recipe.data, "tokenizer": recipe.tokenizer}
-        changed = {key: value for key, value in settings.items() if standard[key] != value}
-        if not changed.keys() & NO_OPTION:
-            words = [f"--{options.get(key, key).replace('_', '-')} {quoted(value)}" for key, value in changed.items()]
-            found.append(["minilm train", *([] if name == "default" else [f"--recipe {name}"]), *words])
-    return " ".join(min(found, key=lambda words: len(words))) if found else None
+        if recipe.task == task:
+            standard = {**shape_of(recipe), **asdict(TrainConfig(**recipe.training))}
+            standard |= {"data": recipe.data, "tokenizer": recipe.tokenizer}
+            names = [key for key in {**settings, **standard} if settings.get(key) != standard.get(key)]
+            if not NO_OPTION.intersection(names):
+                words = [f"--{options.get(key, key).replace('_', '-')} {quoted(settings[key])}" for key in names]
+                found.append(["minilm train", *([] if name == "default" else [f"--recipe {name}"]), *words])
+    return " ".join(sorted(found, key=_length)[0]) if found else None
 
 
-def quoted(value: str | float | Path) -> str:
+def _length(words: list[str]) -> int:
+    return len(words)
+
+
+def quoted(value: Any) -> str:
     """A value as a shell takes it."""
     return shlex.quote(str(value))
 
