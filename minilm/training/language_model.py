@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 
 from minilm.backend.detect import memory
-from minilm.data import random_blocks
+from minilm.data import DataError, iter_text, random_blocks
 from minilm.models.gpt import GPT, GPTConfig
 from minilm.models.size import parameter_count, training_bytes
 from minilm.nn import functional as F
 from minilm.tensor import Tensor
-from minilm.text import TextStream, Tokenizer, TokenizerError, load_tokenizer
+from minilm.text import CharTokenizer, TextStream, Tokenizer, TokenizerError, load_tokenizer
+from minilm.training.recipe import quoted
 from minilm.training.text_task import TextSource, TextTask, TokenizedText, expect_fields, sha256_of, text_fields
 from minilm.types import HostArray, Shape
 
+READ_AGAIN = 20_000_000  # characters: the longest text that is read once more to see where its tokenizer came from
 PROMPT = "\n"  # what a text is written after where nothing else is said
 
 
@@ -43,7 +45,7 @@ class LanguageModel(TextTask):
 
     @classmethod
     def settings_of(cls, config: GPTConfig) -> dict[str, Any]:
-        return config.to_dict()
+        return dataclasses.asdict(config)
 
     @classmethod
     def sizes(cls, config: GPTConfig, batch_size: int) -> tuple[int, int]:
@@ -64,16 +66,34 @@ class LanguageModel(TextTask):
         rows = np.arange(count) * block
         if most is not None and count > most // block:
             rows = rows[np.linspace(0, count - 1, max(1, most // block)).astype(int)]
-        total, batch = 0.0, max(1, 4096 // block)
+        total = sum(F.cross_entropy(*pair, reduction="sum").item() for pair in self._predictions(model, ids, rows))
+        return total / (len(rows) * block)
+
+    def evaluate_parts(self, model: GPT, data: TokenizedText) -> tuple[float, HostArray]:
+        """The mean loss over the validation text, and that of each of its contexts."""
+        block, ids = self.config.block_size, data.validation
+        rows = np.arange((len(ids) - 1) // block) * block
+        total, parts = 0.0, []
+        for logits, targets in self._predictions(model, ids, rows):
+            total += F.cross_entropy(logits, targets, reduction="sum").item()
+            parts.append(F.cross_entropy(logits, targets, reduction="none").numpy().reshape(-1, block).mean(axis=1))
+        return total / (len(rows) * block), np.concatenate(parts)
+
+    def _predictions(self, model: GPT, ids: HostArray, rows: HostArray) -> Iterator[tuple[Tensor, Tensor]]:
+        """The logits and the targets of the contexts that begin at `rows`, some thousand tokens at a time."""
+        block = self.config.block_size
+        batch = max(1, 4096 // block)
         for i in range(0, len(rows), batch):
             offsets = rows[i : i + batch, None] + np.arange(block)
             logits = model(ids[offsets].astype(np.int64))
             targets = Tensor(ids[offsets + 1].astype(np.int64).reshape(-1), device=logits.device)
-            total += F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets, reduction="sum").item()
-        return total / (len(rows) * block)
+            yield logits.reshape(-1, logits.shape[-1]), targets
 
     def measures(self, model: GPT, data: TokenizedText, loss: float) -> dict[str, float]:
         return {"bits_per_character": data.bits_per_character(loss)}
+
+    def bounds(self, data: TokenizedText, low: float, high: float) -> dict[str, tuple[float, float]]:
+        return {"bits_per_character": (data.bits_per_character(low), data.bits_per_character(high))}
 
     @property
     def context(self) -> int:
@@ -109,6 +129,35 @@ class LanguageModel(TextTask):
     def more(self, folder: str) -> str:
         return f'Write more with:\n  minilm generate {folder} --prompt "The "'
 
+    @property
+    def architecture(self) -> str:
+        c = self.config
+        return (
+            f"GPT, {c.n_layer} layers, {c.n_head} heads, {c.n_embd} wide, {c.position} positions, {c.norm} norms, "
+            f"{'with' if c.bias else 'without'} biases, dropout {c.dropout:g}"
+        )
+
+    def use(self, folder: Path) -> str:
+        return f"It goes on with a text: `minilm generate {quoted(folder)} --prompt 'The '`"
+
+    def limits(self, tokenizer: Tokenizer) -> list[str]:
+        if isinstance(tokenizer, CharTokenizer):
+            return ["A character that the text does not have has no token: a prompt with one is refused."]
+        return []
+
+    def tokenizer_option(self, folder: Path) -> str:
+        """The tokenizer comes from the run's own file, unless it is the one that the text gives anyway."""
+        return "char" if self._has_the_characters_of_its_text(folder) else super().tokenizer_option(folder)
+
+    def _has_the_characters_of_its_text(self, folder: Path) -> bool:
+        """Whether the tokenizer is what ``--tokenizer char`` would make of the text."""
+        if self.text.characters > READ_AGAIN or not isinstance(self.tokenizer(folder), CharTokenizer):
+            return False
+        try:
+            return sha256_of(CharTokenizer.train(iter_text(self.text.source))) == self.tokenizer_sha256
+        except (DataError, TokenizerError):
+            return False
+
     # -- what a run remembers of it -----------------------------------------------------------------------------------
 
     @classmethod
@@ -119,7 +168,9 @@ class LanguageModel(TextTask):
             CheckpointError: a field is missing, unknown, of another type, or out of range.
             TokenizerError: the tokenizer of a run of version 1 is missing or damaged.
         """
-        if isinstance(shape := fields.get("model"), dict):  # the activation stands there only where it is not GPTConfig's own
+        if isinstance(
+            shape := fields.get("model"), dict
+        ):  # the activation stands there only where it is not GPTConfig's own
             fields = {**fields, "model": {"activation": GPTConfig.activation, **shape}}
         if version > 1:
             expect_fields(fields, {"model", "text", "tokenizer_sha256", "token_files"}, path)

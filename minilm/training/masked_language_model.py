@@ -22,6 +22,7 @@ from minilm.graph import no_grad
 from minilm.models.bert import NO_TARGET, BertConfig, BertForMaskedLM
 from minilm.models.masking import mask_tokens
 from minilm.models.size import bert_parameter_count, bert_training_bytes
+from minilm.nn import functional as F
 from minilm.text import Tokenizer, TokenizerError
 from minilm.training.checkpoint import CheckpointError
 from minilm.training.run import Run
@@ -150,6 +151,16 @@ class MaskedLanguageModel(TextTask):
                 count += asked
         return total / count if count else float("nan")
 
+    def evaluate_parts(self, model: BertForMaskedLM, data: TokenizedText) -> tuple[float, HostArray]:
+        """The mean loss over the hidden tokens of the validation text, and that of each passage."""
+        parts = []
+        for ids, targets in self.questions(data, None):
+            logits, wanted = model.asked(ids, targets)
+            losses = F.cross_entropy(logits, wanted, reduction="none").numpy()
+            counts = (targets != NO_TARGET).sum(axis=1)
+            parts += [each.mean() for each in np.split(losses, np.cumsum(counts)[:-1]) if each.size]
+        return self.evaluate(model, data, None), np.array(parts)
+
     def measures(self, model: BertForMaskedLM, data: TokenizedText, loss: float) -> dict[str, float]:
         right = count = 0
         for ids, targets in self.questions(data, None):
@@ -193,6 +204,27 @@ class MaskedLanguageModel(TextTask):
             "Ask it what stands at [MASK], in Python:\n"
             f"  from minilm.training.masked_language_model import fill\n  fill({folder!r}, 'the [MASK] of a list')"
         )
+
+    @property
+    def architecture(self) -> str:
+        c = self.config
+        return (
+            f"BERT, {c.num_hidden_layers} layers, {c.num_attention_heads} heads, {c.hidden_size} wide, {c.intermediate_size} inside, "
+            f"{c.hidden_act}, dropout {c.hidden_dropout_prob:g}"
+        )
+
+    def use(self, folder: Path) -> str:
+        return (
+            "It says what stands at a hidden place of a text, from both sides: in Python, "
+            f"`minilm.training.masked_language_model.fill({str(folder)!r}, 'the [MASK] of a list')`"
+        )
+
+    def limits(self, tokenizer: Tokenizer) -> list[str]:
+        return [
+            "It does not write: it was never asked for what comes next.",
+            "Which 15 % of the tokens were hidden when it was measured was drawn once, and is the same in every evaluation: with others "
+            "hidden the numbers differ a little.",
+        ]
 
     # -- what a run remembers of it -----------------------------------------------------------------------------------
 

@@ -1,11 +1,11 @@
-"""Recipes: named settings for a text, a tokenizer, a language model and its training, and how a run is made from one."""
+"""Runs of the tasks on a text, made from a recipe and opened again: the text is read, and cut into tokens."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,84 +17,15 @@ from minilm.training.checkpoint import CheckpointError
 from minilm.training.config import task_named_in
 from minilm.training.language_model import LanguageModel
 from minilm.training.masked_language_model import MaskedLanguageModel
+from minilm.training.recipe import RECIPES, Recipe, find_recipe
 from minilm.training.run import Run
 from minilm.training.settings import TrainConfig, check_changes
-from minilm.training.text_task import TextSource, TextTask, TokenizedText
+from minilm.training.text_task import TRAIN_SHARE, TextSource, TextTask, TokenizedText
 
-TRAIN_SHARE = 0.9  # of the text's characters; the rest is for validation
 IN_MEMORY = 200_000_000  # characters; a longer text goes to token files on the disk
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Settings under one name. `model` and `training` hold what differs from `GPTConfig`'s and `TrainConfig`'s defaults.
-
-    `task` is the name of what is trained, one of `TASKS`.
-    """
-
-    about: str
-    data: str
-    tokenizer: str
-    model: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-    vocab_size: int = 1024
-    task: str = LanguageModel.name
-
-
-_SMALL = {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "bias": False}
-_BRIEF = {"steps": 2000, "batch_size": 12, "learning_rate": 2e-3, "min_learning_rate": 2e-4}
-
-RECIPES: dict[str, Recipe] = {
-    "default": Recipe(
-        "a small GPT on the text that every Python carries, in about two minutes on two cores",
-        data="python-docs",
-        tokenizer="char",
-        model=_SMALL,
-        training={**_BRIEF, "steps": 1600},
-    ),
-    "nanogpt-cpu": Recipe(
-        "nanoGPT's CPU recipe: 4 layers, 4 heads, 128 wide, 64 characters, 2,000 steps of 12 sequences; learning rate twice its 1e-3",
-        data="python-docs",
-        tokenizer="char",
-        model=_SMALL,
-        training=_BRIEF,
-    ),
-    "nanogpt-gpu": Recipe(
-        "nanoGPT's GPU recipe: 6 layers, 6 heads, 384 wide, 256 characters, 5,000 steps of 64 sequences, dropout 0.2",
-        data="python-docs",
-        tokenizer="char",
-        model={"n_layer": 6, "n_head": 6, "n_embd": 384, "block_size": 256, "bias": False, "dropout": 0.2},
-        training={"steps": 5000, "batch_size": 64},
-    ),
-    "bpe": Recipe(
-        "the default with byte-pair encoding: 1,024 tokens instead of characters",
-        data="python-docs",
-        tokenizer="bpe",
-        model=_SMALL,
-        training=_BRIEF,
-    ),
-    "masked": Recipe(
-        "a small BERT that says what stood at the hidden places of the text, in about three minutes; it does not write",
-        data="python-docs",
-        tokenizer="wordpiece",
-        model={"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "dropout": 0.0},
-        training={"steps": 2000, "batch_size": 16, "learning_rate": 2e-3, "min_learning_rate": 2e-4, "warmup": 200},
-        vocab_size=2048,
-        task=MaskedLanguageModel.name,
-    ),
-}
 TASKS: dict[str, type[TextTask]] = {task.name: task for task in (LanguageModel, MaskedLanguageModel)}
-
-
-def find_recipe(name: str) -> Recipe:
-    """The recipe of that name.
-
-    Raises:
-        ValueError: there is none; the message lists them.
-    """
-    if name not in RECIPES:
-        raise ValueError(f"there is no recipe {name!r}; there are {', '.join(RECIPES)}.")
-    return RECIPES[name]
 
 
 def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Run[Any], TokenizedText]:
@@ -287,3 +218,20 @@ def _part(text: TextSource, validation: bool) -> Iterator[str]:
         seen += len(piece)
         if part := piece[here:] if validation else piece[:here]:
             yield part
+
+
+__all__ = [
+    "IN_MEMORY",
+    "RECIPES",
+    "TASKS",
+    "Recipe",
+    "find_recipe",
+    "make_tokenizer",
+    "open_run",
+    "open_text_run",
+    "resume_run",
+    "start_run",
+    "tokenize",
+    "tokenize_to_disk",
+    "write_tokens_of",
+]

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from minilm.data import TABLE
+from minilm.files import shown
 from minilm.text import Tokenizer, load_tokenizer
 from minilm.training.checkpoint import CheckpointError, canonical
-from minilm.training.settings import from_json
-from minilm.training.task import RunFile, Task
+from minilm.training.recipe import RECIPES, command_of
+from minilm.training.settings import TrainConfig, from_json
+from minilm.training.task import Facts, RunFile, Task
 from minilm.types import HostArray
 
+TRAIN_SHARE = 0.9  # of the text's characters; the rest is for validation
 EVAL_TOKENS = 32_768  # for the evaluations on the way; the last one reads all
 
 
@@ -125,6 +129,73 @@ class TextTask(Task):
     def more(self, folder: str) -> str:
         """How a user goes on with the trained model: a sentence and a command, whose run is `folder`."""
 
+    # -- what its model card says -------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def architecture(self) -> str:
+        """The model's shape in full."""
+
+    @abstractmethod
+    def use(self, folder: Path) -> str:
+        """What the model is for, with a command."""
+
+    def limits(self, tokenizer: Tokenizer) -> list[str]:
+        """What models of this task are not good for, a sentence each."""
+        return []
+
+    def facts(self, data: TokenizedText, folder: Path, examples: int) -> Facts:
+        text, known, tokenizer = self.text, TABLE.get(self.text.source), self.tokenizer(folder)
+        passes = examples * self.context / len(data.train)
+        characters = self.context * data.validation_characters / len(data.validation)
+        limits = [
+            f"It sees {self.context} tokens at once, about {characters:.0f} characters of this text; what stood before, it forgets.",
+            "Which language the text is in is not recorded. Of other languages, and of other kinds of text, it knows nothing.",
+            *self.limits(tokenizer),
+        ]
+        if passes > 1:
+            limits.append(
+                f"It has seen its training text {passes:.1f} times: it can repeat passages of it word for word, private ones too."
+            )
+        if known is None:
+            limits.append(
+                "Under which licence the text stands is not known here, and so, what may be done with the weights."
+            )
+        return Facts(
+            model={
+                "architecture": self.architecture,
+                "context": f"{self.context} tokens",
+                "tokens": f"{self.config.vocab_size:,}, {tokenizer.type_name}, SHA-256 `{self.tokenizer_sha256}`",
+            },
+            data={
+                "text": f"`{shown(text.source)}`" + (f": {known.title}" if known else ", a file or folder"),
+                "licence": known.licence if known else "not known: it is none of the table of data sets",
+                "SHA-256": f"`{text.sha256}`, of its UTF-8",
+                "length": f"{text.characters:,} characters; {len(data.train):,} tokens to learn from, "
+                f"{len(data.validation):,} to validate on",
+                "split": f"the first {TRAIN_SHARE:.0%} of the characters to learn from, the rest to validate on; nothing was shuffled, "
+                "and passages that stand in both parts were not removed",
+            },
+            use=(self.use(folder),),
+            limits=tuple(limits),
+        )
+
+    def command(self, training: TrainConfig, folder: Path) -> str | None:
+        """``minilm train`` with the recipe that needs the fewest options beside it; None: no recipe has such a model."""
+        vocab_size = self.config.vocab_size
+        settings = {**self.settings_of(self.config), **dataclasses.asdict(training)}
+        settings |= {"data": self.text.source, "tokenizer": self.tokenizer_option(folder)}
+        shapes = {
+            name: self.settings_of(self.make_config(vocab_size, recipe.model))  # the tokens follow from the tokenizer
+            for name, recipe in RECIPES.items()
+            if recipe.task == self.name
+        }
+        return command_of(settings, shapes, self.options)
+
+    def tokenizer_option(self, folder: Path) -> str:
+        """What ``--tokenizer`` is given so that a run in another folder has the tokenizer of this one: its file."""
+        return str(folder / "tokenizer.json")
+
     # -- what a run remembers of it -----------------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
@@ -188,4 +259,13 @@ def sha256_of(tokenizer: Tokenizer) -> str:
     return hashlib.sha256(canonical(tokenizer.to_dict())).hexdigest()
 
 
-__all__ = ["EVAL_TOKENS", "TextSource", "TextTask", "TokenizedText", "expect_fields", "sha256_of", "text_fields"]
+__all__ = [
+    "EVAL_TOKENS",
+    "TRAIN_SHARE",
+    "TextSource",
+    "TextTask",
+    "TokenizedText",
+    "expect_fields",
+    "sha256_of",
+    "text_fields",
+]
