@@ -89,7 +89,7 @@ def card_of(run: Run[Any], data: Any, model: Any, step: int, reason: str, result
                     "parameters": f"{model.num_parameters():,}"}  # fmt: skip
     sections = {
         "Model": _listed(architecture),
-        "What it is for": ["To learn how such a model is made; it was made for nothing else.", *facts.use],
+        "What it is for": _told([*facts.use, "To learn how such a model is made. It was made for nothing else."]),
         "Data": _listed(facts.data) or ["Not recorded by this task."],
         "Training": _listed(_training(run, step, device)),
         "Measured": _measured(run, data, step, result),

@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 
 from minilm.backend.detect import memory
-from minilm.data import random_blocks
+from minilm.data import DataError, iter_text, random_blocks
 from minilm.models.gpt import GPT, GPTConfig
 from minilm.models.size import parameter_count, training_bytes
 from minilm.nn import functional as F
 from minilm.tensor import Tensor
-from minilm.text import TextStream, Tokenizer, TokenizerError, load_tokenizer
+from minilm.text import CharTokenizer, TextStream, Tokenizer, TokenizerError, load_tokenizer
+from minilm.training.recipe import quoted
 from minilm.training.text_task import TextSource, TextTask, TokenizedText, expect_fields, sha256_of, text_fields
 from minilm.types import HostArray, Shape
 
+READ_AGAIN = 20_000_000  # characters: the longest text that is read once more to see where its tokenizer came from
 PROMPT = "\n"  # what a text is written after where nothing else is said
 
 
@@ -43,7 +45,7 @@ class LanguageModel(TextTask):
 
     @classmethod
     def settings_of(cls, config: GPTConfig) -> dict[str, Any]:
-        return config.to_dict()
+        return dataclasses.asdict(config)
 
     @classmethod
     def sizes(cls, config: GPTConfig, batch_size: int) -> tuple[int, int]:
@@ -126,6 +128,35 @@ class LanguageModel(TextTask):
 
     def more(self, folder: str) -> str:
         return f'Write more with:\n  minilm generate {folder} --prompt "The "'
+
+    @property
+    def architecture(self) -> str:
+        c = self.config
+        return (
+            f"GPT, {c.n_layer} layers, {c.n_head} heads, {c.n_embd} wide, {c.position} positions, {c.norm} norms, "
+            f"{'with' if c.bias else 'without'} biases, dropout {c.dropout:g}"
+        )
+
+    def use(self, folder: Path) -> str:
+        return f"It goes on with a text: `minilm generate {quoted(folder)} --prompt 'The '`"
+
+    def limits(self, tokenizer: Tokenizer) -> list[str]:
+        if isinstance(tokenizer, CharTokenizer):
+            return ["A character that the text does not have has no token: a prompt with one is refused."]
+        return []
+
+    def tokenizer_option(self, folder: Path) -> str:
+        """The tokenizer comes from the run's own file, unless it is the one that the text gives anyway."""
+        return "char" if self._has_the_characters_of_its_text(folder) else super().tokenizer_option(folder)
+
+    def _has_the_characters_of_its_text(self, folder: Path) -> bool:
+        """Whether the tokenizer is what ``--tokenizer char`` would make of the text."""
+        if self.text.characters > READ_AGAIN or not isinstance(self.tokenizer(folder), CharTokenizer):
+            return False
+        try:
+            return sha256_of(CharTokenizer.train(iter_text(self.text.source))) == self.tokenizer_sha256
+        except (DataError, TokenizerError):
+            return False
 
     # -- what a run remembers of it -----------------------------------------------------------------------------------
 

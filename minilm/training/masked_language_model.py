@@ -214,6 +214,27 @@ class MaskedLanguageModel(TextTask):
             f"  from minilm.training.masked_language_model import fill\n  fill({folder!r}, 'the [MASK] of a list')"
         )
 
+    @property
+    def architecture(self) -> str:
+        c = self.config
+        return (
+            f"BERT, {c.num_hidden_layers} layers, {c.num_attention_heads} heads, {c.hidden_size} wide, {c.intermediate_size} inside, "
+            f"{c.hidden_act}, dropout {c.hidden_dropout_prob:g}"
+        )
+
+    def use(self, folder: Path) -> str:
+        return (
+            "It says what stands at a hidden place of a text, from both sides: in Python, "
+            f"`minilm.training.masked_language_model.fill({str(folder)!r}, 'the [MASK] of a list')`"
+        )
+
+    def limits(self, tokenizer: Tokenizer) -> list[str]:
+        return [
+            "It does not write: it was never asked for what comes next.",
+            "Which 15 % of the tokens were hidden when it was measured was drawn once, and is the same in every evaluation: with others "
+            "hidden the numbers differ a little.",
+        ]
+
     # -- what a run remembers of it -----------------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:

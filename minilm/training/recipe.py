@@ -1,23 +1,29 @@
-"""Recipes: named settings for a text, a tokenizer, a model and its training."""
+"""Recipes: named settings for a text, a tokenizer, a language model and its training."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from minilm.training.settings import TrainConfig
 
-NO_OPTION = {"bias", "tie_weights", "position", "norm", "activation", "vocab_size", "beta1", "beta2"}
-"""The settings that ``minilm train`` takes from a recipe, or from the tokenizer, and has no option for."""
+NO_OPTION = {"bias", "tie_weights", "position", "norm", "activation", "beta1", "beta2"}
+"""The settings that ``minilm train`` takes from a recipe, and has no option for."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings under one name. `model` and `training` hold what differs from `GPTConfig`'s and `TrainConfig`'s defaults.
+    """Settings under one name.
 
-    `task` is the name of what is trained, one of `minilm.training.recipes.TASKS`.
+    Attributes:
+        about: what it is, in a line.
+        data, tokenizer, vocab_size: the text, and the kind of its tokens.
+        model: the settings from which the task makes the model's shape (`TextTask.make_config`), and `training`: those that differ from
+            the defaults of `TrainConfig`.
+        task: the name of what is trained.
     """
 
     about: str
@@ -85,28 +91,31 @@ def find_recipe(name: str) -> Recipe:
 
 
 def command_of(
-    task: str, settings: Mapping[str, Any], shape_of: Callable[[Recipe], Mapping[str, Any]], options: Mapping[str, str]
+    settings: Mapping[str, Any], shapes: Mapping[str, Mapping[str, Any]], options: Mapping[str, str]
 ) -> str | None:
     """The ``minilm train`` that has these settings, by the recipe that needs the fewest options beside it.
 
     Args:
-        task: the name of what is trained.
-        settings: of the model's shape and of `TrainConfig`, with "data" and "tokenizer".
-        shape_of: the settings of the shape that a recipe gives.
+        settings: all of the model and of `TrainConfig`, "data" and "tokenizer".
+        shapes: the recipes that there are for the task, each with all of its model's settings.
         options: those whose option has another name.
 
     Returns:
         The command; None where a setting has no option, and no recipe has its value.
     """
     found: list[list[str]] = []
-    for name, recipe in RECIPES.items():
-        if recipe.task == task:
-            standard = {**shape_of(recipe), **asdict(TrainConfig(**recipe.training))}
-            standard |= {"data": recipe.data, "tokenizer": recipe.tokenizer}
-            names = [key for key in {**settings, **standard} if settings.get(key) != standard.get(key)]
-            if not NO_OPTION.intersection(names):
-                words = [f"--{options.get(key, key).replace('_', '-')} {quoted(settings[key])}" for key in names]
-                found.append(["minilm train", *([] if name == "default" else [f"--recipe {name}"]), *words])
+    for name, shape in shapes.items():
+        recipe = RECIPES[name]
+        standard = {
+            **shape,
+            **asdict(TrainConfig(**recipe.training)),
+            "data": recipe.data,
+            "tokenizer": recipe.tokenizer,
+        }
+        changed = {key: value for key, value in settings.items() if standard[key] != value}
+        if not changed.keys() & NO_OPTION:
+            words = [f"--{options.get(key, key).replace('_', '-')} {quoted(value)}" for key, value in changed.items()]
+            found.append(["minilm train", *([] if name == "default" else [f"--recipe {name}"]), *words])
     return " ".join(sorted(found, key=_length)[0]) if found else None
 
 
@@ -114,7 +123,7 @@ def _length(words: list[str]) -> int:
     return len(words)
 
 
-def quoted(value: Any) -> str:
+def quoted(value: str | float | Path) -> str:
     """A value as a shell takes it."""
     return shlex.quote(str(value))
 

@@ -1,4 +1,4 @@
-"""Runs on a text, made from a recipe and opened again: the text is read, and cut into tokens."""
+"""Runs of the tasks on a text, made from a recipe and opened again: the text is read, and cut into tokens."""
 
 from __future__ import annotations
 
@@ -228,6 +228,7 @@ __all__ = [
     "find_recipe",
     "make_tokenizer",
     "open_run",
+    "open_text_run",
     "resume_run",
     "start_run",
     "tokenize",

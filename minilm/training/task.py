@@ -41,7 +41,7 @@ class Facts:
 
     Attributes:
         model, data: what is trained on what: the facts by their labels.
-        use: how the trained model is used, in paragraphs.
+        use: how the trained model is used.
         limits: what it is not good for, or was not looked at, each a sentence that follows from the facts.
     """
 

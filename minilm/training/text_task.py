@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from minilm.data import TABLE, DataError, iter_text
+from minilm.data import TABLE
 from minilm.files import shown
-from minilm.text import CharTokenizer, Tokenizer, TokenizerError, load_tokenizer
+from minilm.text import Tokenizer, load_tokenizer
 from minilm.training.checkpoint import CheckpointError, canonical
-from minilm.training.recipe import Recipe, command_of, quoted
+from minilm.training.recipe import RECIPES, command_of
 from minilm.training.settings import TrainConfig, from_json
 from minilm.training.task import Facts, RunFile, Task
 from minilm.types import HostArray
 
-EVAL_TOKENS = 32_768  # for the evaluations on the way; the last one reads all
 TRAIN_SHARE = 0.9  # of the text's characters; the rest is for validation
-READ_AGAIN = 20_000_000  # characters: the longest text that is read once more to see where its tokenizer came from
+EVAL_TOKENS = 32_768  # for the evaluations on the way; the last one reads all
 
 
 @dataclass
@@ -132,16 +131,28 @@ class TextTask(Task):
 
     # -- what its model card says -------------------------------------------------------------------------------------
 
+    @property
+    @abstractmethod
+    def architecture(self) -> str:
+        """The model's shape in full."""
+
+    @abstractmethod
+    def use(self, folder: Path) -> str:
+        """What the model is for, with a command."""
+
+    def limits(self, tokenizer: Tokenizer) -> list[str]:
+        """What models of this task are not good for, a sentence each."""
+        return []
+
     def facts(self, data: TokenizedText, folder: Path, examples: int) -> Facts:
         text, known, tokenizer = self.text, TABLE.get(self.text.source), self.tokenizer(folder)
         passes = examples * self.context / len(data.train)
         characters = self.context * data.validation_characters / len(data.validation)
         limits = [
-            f"It sees {self.context} tokens at once, about {characters:.0f} characters of this text, and nothing beyond them.",
+            f"It sees {self.context} tokens at once, about {characters:.0f} characters of this text; what stood before, it forgets.",
             "Which language the text is in is not recorded. Of other languages, and of other kinds of text, it knows nothing.",
+            *self.limits(tokenizer),
         ]
-        if isinstance(tokenizer, CharTokenizer):
-            limits.append("A character that the text does not have has no token, and cannot be asked about.")
         if passes > 1:
             limits.append(
                 f"It has seen its training text {passes:.1f} times: it can repeat passages of it word for word, private ones too."
@@ -150,15 +161,14 @@ class TextTask(Task):
             limits.append(
                 "Under which licence the text stands is not known here, and so, what may be done with the weights."
             )
-        sentence, *command = self.more(quoted(folder)).splitlines()
         return Facts(
             model={
-                "architecture": self.shape,
-                "its settings": ", ".join(f"{name} {value}" for name, value in self.settings_of(self.config).items()),
-                "tokens": f"{self.config.vocab_size:,}, by a tokenizer of type {tokenizer.type_name}, SHA-256 `{self.tokenizer_sha256}`",
+                "architecture": self.architecture,
+                "context": f"{self.context} tokens",
+                "tokens": f"{self.config.vocab_size:,}, {tokenizer.type_name}, SHA-256 `{self.tokenizer_sha256}`",
             },
             data={
-                "text": f"`{shown(text.source)}`, {known.title if known else 'a file or folder'}",
+                "text": f"`{shown(text.source)}`" + (f": {known.title}" if known else ", a file or folder"),
                 "licence": known.licence if known else "not known: it is none of the table of data sets",
                 "SHA-256": f"`{text.sha256}`, of its UTF-8",
                 "length": f"{text.characters:,} characters; {len(data.train):,} tokens to learn from, "
@@ -166,32 +176,25 @@ class TextTask(Task):
                 "split": f"the first {TRAIN_SHARE:.0%} of the characters to learn from, the rest to validate on; nothing was shuffled, "
                 "and passages that stand in both parts were not removed",
             },
-            use=(sentence, "\n".join(["```", *(line.strip() for line in command), "```"])),
+            use=(self.use(folder),),
             limits=tuple(limits),
         )
 
     def command(self, training: TrainConfig, folder: Path) -> str | None:
-        """``minilm train`` with the recipe that needs the fewest options beside it; None: no recipe has such a model.
-
-        The tokenizer comes from the run's own file, unless it is the one that the text gives anyway.
-        """
-
-        def shape_of(recipe: Recipe) -> dict[str, Any]:
-            return self.settings_of(self.make_config(self.config.vocab_size, recipe.model))
-
-        tokenizer = "char" if self._has_the_characters_of_its_text(folder) else str(folder / "tokenizer.json")
+        """``minilm train`` with the recipe that needs the fewest options beside it; None: no recipe has such a model."""
+        vocab_size = self.config.vocab_size
         settings = {**self.settings_of(self.config), **dataclasses.asdict(training)}
-        settings |= {"data": self.text.source, "tokenizer": tokenizer}
-        return command_of(self.name, settings, shape_of, self.options)
+        settings |= {"data": self.text.source, "tokenizer": self.tokenizer_option(folder)}
+        shapes = {
+            name: self.settings_of(self.make_config(vocab_size, recipe.model))  # the tokens follow from the tokenizer
+            for name, recipe in RECIPES.items()
+            if recipe.task == self.name
+        }
+        return command_of(settings, shapes, self.options)
 
-    def _has_the_characters_of_its_text(self, folder: Path) -> bool:
-        """Whether the tokenizer is what ``--tokenizer char`` would make of the text."""
-        if self.text.characters > READ_AGAIN or not isinstance(self.tokenizer(folder), CharTokenizer):
-            return False
-        try:
-            return sha256_of(CharTokenizer.train(iter_text(self.text.source))) == self.tokenizer_sha256
-        except (DataError, TokenizerError):
-            return False
+    def tokenizer_option(self, folder: Path) -> str:
+        """What ``--tokenizer`` is given so that a run in another folder has the tokenizer of this one: its file."""
+        return str(folder / "tokenizer.json")
 
     # -- what a run remembers of it -----------------------------------------------------------------------------------
 
