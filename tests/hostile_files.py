@@ -7,7 +7,8 @@ import json
 import struct
 import sys
 import tempfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -204,20 +205,25 @@ FORMS: dict[str, Callable[[], Form]] = {
 }
 
 
-def report(n: int) -> str:
-    """Tries `n` damages of each kind of file: a table of what came of them, and the faults."""
-    lines, faults = [f"{'file':<28}{'tried':>8}{'refused':>10}{'the same':>10}{'another value':>15}{'faults':>8}"], []
-    total = 0
+def report(n: int) -> Iterator[str]:
+    """Tries `n` damages of each kind of file: the lines of a table of what came of them, and the faults."""
+    yield f"{'file':<28}{'tried':>8}{'refused':>10}{'the same':>10}{'another value':>15}{'faults':>8}"
+    total: Counter[str] = Counter()
     for name, form in FORMS.items():
         with tempfile.TemporaryDirectory() as folder:
             counts = tried(form(), range(n), Path(folder))
-        bad = {answer: times for answer, times in counts.items() if answer.startswith("FAULT")}
-        faults += [f"{name}: {answer}" for answer in list(bad)[:5]]
-        total += sum(counts.values())
-        cells = (counts["refused"], counts["the same"], counts["another value"], sum(bad.values()))
-        lines.append(f"{name:<28}{n:>8}{cells[0]:>10}{cells[1]:>10}{cells[2]:>15}{cells[3]:>8}")
-    return "\n".join([*lines, f"{'all':<28}{total:>8}", *faults])
+        faults = [answer for answer in counts if answer.startswith("FAULT")]
+        counts["faults"] = sum(counts[answer] for answer in faults)
+        total += counts
+        yield row(name, n, counts)
+        yield from (f"    {answer}" for answer in faults[:5])
+    yield row("all", n * len(FORMS), total)
+
+
+def row(name: str, n: int, counts: Counter[str]) -> str:
+    return f"{name:<28}{n:>8}{counts['refused']:>10}{counts['the same']:>10}{counts['another value']:>15}{counts['faults']:>8}"
 
 
 if __name__ == "__main__":
-    print(report(int(sys.argv[1]) if len(sys.argv) > 1 else 5000))
+    for line in report(int(sys.argv[1]) if len(sys.argv) > 1 else 5000):
+        print(line, flush=True)
