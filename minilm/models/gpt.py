@@ -29,7 +29,7 @@ from minilm.models.gpt_numpy import Decoder, is_plain, only_numbers_wanted
 from minilm.nn import functional as F
 from minilm.optim import decay_groups
 from minilm.tensor import Tensor
-from minilm.types import Ids
+from minilm.types import Array, Ids
 
 
 @dataclass(frozen=True)
@@ -242,13 +242,25 @@ class KVCache:
         config = model.config
         shape = (batch, config.n_head, config.block_size, config.n_embd // config.n_head)
         self.layers = [LayerCache(shape, model.wte.weight) for _ in model.blocks]
-        plain = is_plain(model, {GPT, Block, CausalSelfAttention, MLP})
-        self.decoder = Decoder(model, self.layers, batch) if plain else None
+        self._model, self._batch = model, batch
+        self.decoder = self._make_decoder()
 
     @property
     def length(self) -> int:
         """The number of tokens seen."""
         return self.layers[0].length
+
+    def reorder(self, rows: Array) -> None:
+        """Row i becomes what row rows[i] was: see `LayerCache.reorder`."""
+        for layer in self.layers:
+            layer.reorder(rows)
+        if len(rows) != self._batch:
+            self._batch = len(rows)
+            self.decoder = self._make_decoder()
+
+    def _make_decoder(self) -> Decoder | None:
+        plain = is_plain(self._model, {GPT, Block, CausalSelfAttention, MLP})
+        return Decoder(self._model, self.layers, self._batch) if plain else None
 
 
 def _norm(config: GPTConfig) -> nn.Module:

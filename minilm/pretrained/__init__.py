@@ -1,0 +1,1 @@
+"""Published weights: other libraries' names and layouts, and ours."""
