@@ -10,9 +10,9 @@ without the division by :math:`\sqrt d`, and instead of position embeddings a le
         g' = v + \operatorname{FFN}(N(v)) \\
     p(y_t \mid y_{<t}, x) &= \operatorname{softmax}(E\, N(g^L_t) / \sqrt d)
 
-From the bottom up: the shape, distances, attention, feed-forward, a block of each half, the two halves, the head that copies, the model,
-and what it keeps while it writes. What is written with it is searched for in `minilm.models.beam` or drawn in
-`minilm.models.generation`.
+From the bottom up: the shape, distances, attention, feed-forward, a block of each half, the two halves, the model, and what it keeps
+while it writes. The head that copies is in `minilm.models.pointer`; what is written is searched for in `minilm.models.beam`, or drawn
+in `minilm.models.generation`.
 In the shape comments B is the batch, S the length of the source and T that of the target in tokens, C the width, H the number of heads,
 D the width of one, V the size of the vocabulary.
 """
@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -32,15 +32,11 @@ from minilm import nn
 from minilm.models.beam import Hypothesis, Rules, beam_search, predicting
 from minilm.models.cache import LayerCache
 from minilm.models.generation import _sequences, generate
+from minilm.models.pointer import CopyHead, Copying
 from minilm.nn import functional as F
-from minilm.ops.arithmetic import exp, where
-from minilm.ops.index import gather, masked_fill
-from minilm.ops.logic import any
+from minilm.ops.arithmetic import where
 from minilm.ops.normalize import log_softmax
-from minilm.ops.rectifier import logsigmoid
-from minilm.ops.reduce import logsumexp
-from minilm.ops.scatter import scatter
-from minilm.ops.shape import concat, stack
+from minilm.ops.shape import concat
 from minilm.optim import decay_groups
 from minilm.tensor import Tensor
 from minilm.types import Array, HostArray, Ids
@@ -69,7 +65,7 @@ class Seq2SeqConfig:
         pad_token_id: fills up sources and targets, and counts nothing.
         eos_token_id: ends a text.
         decoder_start_token_id: what the decoder reads first.
-        copy_head: whether the model may copy tokens of the source (`CopyHead`).
+        copy_head: whether the model may copy tokens of the source (`minilm.models.pointer`).
         unk_token_id: what an id beyond the vocabulary is read as; only with the copy head.
 
     Raises:
@@ -339,117 +335,6 @@ class Encoded(NamedTuple):
         return Encoded(*(x[rows] for x in self))
 
 
-class Copying(NamedTuple):
-    """What the copy head says, all as logarithms.
-
-    Attributes:
-        generate: of p_gen, (B, T, 1).
-        copy: of 1 - p_gen, (B, T, 1).
-        attention: of the attention to each position of the source, (B, T, S).
-    """
-
-    generate: Tensor
-    copy: Tensor
-    attention: Tensor
-
-
-class CopyHead(nn.Module):
-    r"""Tokens of the source as answers: the pointer-generator of See, Liu and Manning 2017, *Get To The Point*, eqs. 8 and 9.
-
-    .. math::
-        p(w) &= p_{gen}\, P_{vocab}(w) + (1 - p_{gen}) \sum_{s :\, x_s = w} a_s \\
-        p_{gen} &= \sigma(w_h^\top h^* + w_g^\top g + w_x^\top e + b), \qquad h^* = \sum_s a_s h_s
-
-    where h are the encoder's states, g is the decoder's, e the embedding of the token that it reads, and a an attention of one head
-    to the source. (The paper's attention is a small network; here it is a scaled product, as everywhere in a Transformer.)
-
-    A word that the vocabulary lacks can be copied: it has an id beyond the vocabulary, which is its own in that example only
-    (`ids_with_unknown`). Where a source is nothing but padding there is nothing to copy, and p_gen is 1.
-
-    All is computed from logarithms, so that a token that only one part can give, as improbable as it may be, has a gradient.
-    """
-
-    def __init__(self, config: Seq2SeqConfig) -> None:
-        super().__init__()
-        self.query = nn.Linear(config.d_model, config.d_model, bias=False)
-        self.key = nn.Linear(config.d_model, config.d_model, bias=False)
-        self.gate = nn.Linear(3 * config.d_model, 1)
-
-    def forward(self, states: Tensor, inputs: Tensor, source: Encoded) -> Copying:
-        """For the decoder's states and the embeddings of what it read, both (B, T, C)."""
-        scores = self.query(states) @ self.key(source.states).swapaxes(1, 2) * states.shape[-1] ** -0.5  # (B, T, S)
-        attention = log_softmax(
-            masked_fill(scores, ~source.mask.reshape(len(source.mask), 1, -1), value=-math.inf), axis=-1
-        )
-        z = self.gate(concat(exp(attention) @ source.states, states, inputs, axis=-1))  # (B, T, 1)
-        something = any(source.mask, axis=1).reshape(-1, 1, 1)
-        return Copying(where(something, logsigmoid(z), 0.0), where(something, logsigmoid(-z), -math.inf), attention)
-
-
-def target_log_probabilities(log_vocab: Tensor, copying: Copying, source: Encoded, targets: Tensor) -> Tensor:
-    r"""The logarithms of p(w) for the targets alone, (B, T): a log-sum-exp of both parts, each of which may be :math:`-\infty`."""
-    vocab_size = log_vocab.shape[-1]
-    known = targets < vocab_size
-    generated = gather(log_vocab, where(known, targets, 0)[..., None], axis=-1)
-    there = targets[..., None] == source.ids[:, None, :]  # (B, T, S)
-    copied = logsumexp(where(there, copying.attention, -math.inf), axis=-1, keepdims=True)
-    return logsumexp(
-        concat(where(known[..., None], copying.generate + generated, -math.inf), copying.copy + copied, axis=-1),
-        axis=-1,
-    )
-
-
-def all_log_probabilities(log_vocab: Tensor, copying: Copying, source: Encoded, size: int) -> Tensor:
-    r"""The logarithms of p(w) for all `size` tokens, those of the vocabulary and the sources': (B, T, size).
-
-    Each position of a source gets the mass of all positions with the same token, and the first of them brings it to its place.
-    `all_probabilities_naive` is the plain form.
-    """
-    B, T, S = copying.attention.shape
-    ids, xp = source.ids, log_vocab.device.xp
-    same = (ids[:, :, None] == ids[:, None, :]) & source.mask[:, None, :]  # (B, S, S)
-    mass = logsumexp(where(same[:, None], copying.attention[:, :, None, :], -math.inf), axis=-1)  # (B, T, S)
-    again = any(same & Tensor(xp.tri(S, S, -1, dtype=bool)), axis=-1) | ~source.mask
-    places = where(again, size, ids)  # what comes again goes to a place beyond, which is cut off
-    nothing = Tensor(xp.full((B, T, size + 1), -math.inf, log_vocab.dtype))
-    copied = scatter(nothing, Tensor(xp.broadcast_to(places.data[:, None], (B, T, S))), mass, axis=-1)[..., :size]
-    generated = F.pad(copying.generate + log_vocab, (0, size - log_vocab.shape[-1]), value=-math.inf)
-    return logsumexp(stack(generated, copying.copy + copied, axis=0), axis=0)
-
-
-def all_probabilities_naive(vocab: Tensor, p_gen: Tensor, attention: Tensor, ids: Ids, size: int) -> Tensor:
-    r"""Equation 9 as it is printed, the specification of `all_log_probabilities`: (B, T, size).
-
-    Args:
-        vocab: :math:`P_{vocab}`, (B, T, V).
-        p_gen: (B, T, 1).
-        attention: a, (B, T, S), 0 where a source is padded.
-        ids: the source, (B, S).
-    """
-    copied = attention @ F.one_hot(ids, size, vocab.dtype)
-    return p_gen * F.pad(vocab, (0, size - vocab.shape[-1])) + (1.0 - p_gen) * copied
-
-
-def ids_with_unknown(
-    words: Sequence[str], vocabulary: Mapping[str, int], config: Seq2SeqConfig, unknown: Sequence[str] | None = None
-) -> tuple[list[int], list[str]]:
-    """The ids of words, where those that the vocabulary lacks get ids beyond it, in the order in which they come.
-
-    A source is numbered first; its target, with the `unknown` of the source, may name those words too. Any other is unk_token_id. An
-    id that is written stands for ``unknown[id - vocab_size]`` where it is not below vocab_size.
-
-    Args:
-        unknown: the words beyond the vocabulary that have numbers; None: those that are found get them.
-
-    Returns:
-        the ids, and the words beyond the vocabulary.
-    """
-    lacking = dict.fromkeys(w for w in words if w not in vocabulary) if unknown is None else unknown
-    beyond = {word: config.vocab_size + i for i, word in enumerate(lacking)}
-    ids = [vocabulary[word] if word in vocabulary else beyond.get(word, config.unk_token_id) for word in words]
-    return ids, list(beyond)
-
-
 class Seq2Seq(nn.Module):
     """An encoder-decoder with T5's initialization: each matrix normal with the deviation that keeps a stream of unit variance.
 
@@ -468,7 +353,7 @@ class Seq2Seq(nn.Module):
         self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         if config.tie_word_embeddings:
             self.lm_head.weight = self.shared.weight
-        self.copy = CopyHead(config) if config.copy_head else None
+        self.copy = CopyHead(config.d_model) if config.copy_head else None
         _initialize(self, rng)
 
     def forward(self, source: Ids, inputs: Ids, mask: Ids | None = None) -> Tensor:
@@ -506,7 +391,7 @@ class Seq2Seq(nn.Module):
         log_vocab, copying = self._decode(self._ids("inputs", inputs, source), source, cache)
         if copying is None:
             return log_vocab
-        return all_log_probabilities(log_vocab, copying, source, self._size(source))
+        return copying.of_all(self._size(source), log_vocab)
 
     def loss(self, source: Ids, targets: Ids, mask: Ids | None = None, label_smoothing: float = 0.0) -> Tensor:
         """The mean cross-entropy of the targets, in nats, each predicted from the source and the targets before it.
@@ -530,17 +415,17 @@ class Seq2Seq(nn.Module):
         if not 0.0 <= label_smoothing <= 1.0:
             raise ValueError(f"Seq2Seq: label_smoothing is a share, from 0 to 1, got {label_smoothing}.")
         self._expect_copies(wanted, encoded)
-        losses = -target_log_probabilities(logits, copying, encoded, wanted)
+        losses = -copying.of(wanted, logits)
         if label_smoothing:
-            every = all_log_probabilities(logits, copying, encoded, self._size(encoded))[..., : self.config.vocab_size]
+            every = copying.of_all(self._size(encoded), logits)[..., : self.config.vocab_size]
             losses = losses * (1.0 - label_smoothing) - every.mean(axis=-1) * label_smoothing
         counts = wanted != self.config.pad_token_id
-        number = int(counts.data.sum())
-        return where(counts, losses, 0.0).sum() / number if number else where(counts, losses, 0.0).sum() * math.nan
+        total, number = where(counts, losses, 0.0).sum(), int(counts.data.sum())
+        return total / number if number else total * 0.0 + math.nan  # the mean of nothing, as of `cross_entropy`
 
     def shift_right(self, targets: Ids) -> Tensor:
         """What the decoder reads to predict `targets` (B, T): the start token, then all targets but the last."""
-        ids = self._ids("targets", targets)
+        ids = targets if isinstance(targets, Tensor) else Tensor(np.asarray(targets), device=self.shared.weight.device)
         start = Tensor(ids.device.xp.full((len(ids), 1), self.config.decoder_start_token_id, ids.dtype))
         return concat(start, ids[:, :-1], axis=1)
 
@@ -606,7 +491,7 @@ class Seq2Seq(nn.Module):
         logits = self.lm_head(states * self.config.d_model**-0.5 if self.config.scale_decoder_outputs else states)
         if self.copy is None:
             return logits, None
-        return log_softmax(logits, axis=-1), self.copy(states, x, source)
+        return log_softmax(logits, axis=-1), self.copy(states, x, *source)
 
     def _embed(self, ids: Tensor) -> Tensor:
         if self.copy is not None:
@@ -757,8 +642,6 @@ def _initialize(model: Seq2Seq, rng: np.random.Generator | None) -> None:
 
 __all__ = [
     "Attention",
-    "CopyHead",
-    "Copying",
     "Decoder",
     "DecoderBlock",
     "DecoderCache",
@@ -769,9 +652,5 @@ __all__ = [
     "RelativePositions",
     "Seq2Seq",
     "Seq2SeqConfig",
-    "all_log_probabilities",
-    "all_probabilities_naive",
-    "ids_with_unknown",
     "relative_buckets",
-    "target_log_probabilities",
 ]
