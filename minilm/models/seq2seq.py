@@ -20,6 +20,7 @@ D the width of one, V the size of the vocabulary.
 from __future__ import annotations
 
 import math
+import sys
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -39,9 +40,7 @@ from minilm.ops.normalize import log_softmax
 from minilm.ops.shape import concat
 from minilm.optim import decay_groups
 from minilm.tensor import Tensor
-from minilm.types import Array, HostArray, Ids
-
-ROOM = 64  # tokens that there is room for in a cache at first
+from minilm.types import HostArray, Ids
 
 
 @dataclass(frozen=True)
@@ -548,7 +547,7 @@ class DecoderCache:
 
     def __init__(self, model: Seq2Seq, source: Encoded) -> None:
         config, batch = model.config, len(source.ids)
-        shape = (batch, config.num_heads, ROOM, config.d_kv)
+        shape = (batch, config.num_heads, sys.maxsize, config.d_kv)
         self.layers = [LayerCache(shape, model.shared.weight) for _ in model.decoder.blocks]
         self.memory = [block.cross.keys_values(source.states) for block in model.decoder.blocks]
 
@@ -557,12 +556,12 @@ class DecoderCache:
         """The number of tokens seen."""
         return self.layers[0].length
 
-    def reorder(self, rows: Array) -> None:
+    def reorder(self, rows: HostArray) -> None:
         """Row i becomes what row rows[i] was."""
         for layer in self.layers:
             layer.reorder(rows)
 
-    def reorder_memory(self, rows: Array) -> None:
+    def reorder_memory(self, rows: HostArray) -> None:
         """The same for the sources: only where hypotheses came or went, since those of one source share it."""
         self.memory = [(keys[rows], values[rows]) for keys, values in self.memory]
 
