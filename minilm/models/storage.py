@@ -168,7 +168,9 @@ class Int8(Stored):
             if not np.isfinite(largest).all():
                 raise ValueError("int8 storage takes finite weights; one is NaN or infinite.")
             self.scale[cut] = largest / 127
-            least = 127 * np.finfo(np.float32).tiny  # below it a step could not be divided by: such a row is kept as zeros
+            least = (
+                127 * np.finfo(np.float32).tiny
+            )  # below it a step could not be divided by: such a row is kept as zeros
             steps = np.where(largest > least, 127 / np.maximum(largest, least), 0.0)
             self.codes[cut] = np.rint(part * steps[:, None])
 
