@@ -116,7 +116,8 @@ def command_of(
         if not changed.keys() & NO_OPTION:
             words = [f"--{options.get(key, key).replace('_', '-')} {quoted(value)}" for key, value in changed.items()]
             found.append(["minilm train", *([] if name == "default" else [f"--recipe {name}"]), *words])
-    return " ".join(min(found, key=len)) if found else None
+    shortest = min(found, key=len, default=None)
+    return None if shortest is None else " ".join(shortest)
 
 
 def quoted(value: str | float | Path) -> str:
