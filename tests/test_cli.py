@@ -139,7 +139,7 @@ def test_a_command_line_that_cannot_be_understood_ends_with_two(arguments, messa
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--vocab-size", "300"], "--vocab-size is for a new bpe tokenizer (--tokenizer bpe), and the tokenizer is char."),
+    [(["--vocab-size", "300"], "--vocab-size is for a new bpe or wordpiece tokenizer (as with --tokenizer bpe), and the tokenizer is char."),
      (["--min-learning-rate", "1"], "--min-learning-rate 1.0 is above --learning-rate 0.002 (the default)"),
      (["--learning-rate", "1e-5"], "--min-learning-rate 0.0002 (the default) is above --learning-rate 1e-05"),
      (["--processes", "13"], "--processes 13 is more than --batch-size 12 (the default)"),
@@ -163,7 +163,7 @@ def test_settings_that_do_not_fit_are_refused_before_anything_is_made(
 
 def test_settings_are_looked_at_before_the_text(capsys):
     assert main(["train", "--data", "not-there.txt", "--vocab-size", "300"]) == 1
-    assert "--vocab-size is for a new bpe tokenizer" in capsys.readouterr().err
+    assert "--vocab-size is for a new bpe or wordpiece tokenizer" in capsys.readouterr().err
 
 
 def test_every_setting_has_its_option_and_errors_are_told_in_options():

@@ -197,11 +197,12 @@ class MaskedLanguageModel(TextTask):
         return f"validation loss {loss:.4f} nats a masked token, {measures['accuracy']:.1%} of them right"
 
     def sample(self, model: BertForMaskedLM, tokenizer: Tokenizer, data: TokenizedText, seed: int) -> str:
-        """Some passages of the validation text: each hidden token as [what stood there: the model's guess]."""
+        """Some passages of the validation text, with what was hidden and the model's guess."""
         ids, targets = next(self.questions(data, SHOWN * self.context))
         with no_grad():
             guesses = model(ids).numpy().argmax(axis=-1)
-        return "\n".join(_shown(tokenizer, *rows) for rows in zip(ids[:SHOWN], targets, guesses, strict=False))
+        passages = [_shown(tokenizer, *rows) for rows in zip(ids[:SHOWN], targets, guesses, strict=False)]
+        return "\n\n".join(["Each hidden token as [what stood there: the guess].", *passages])
 
     def more(self, folder: str) -> str:
         return (
