@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from minilm.backend.detect import memory
 from minilm.data import TABLE, DataError, iter_text, random_blocks
 from minilm.files import shown
+from minilm.metrics import bits_per_character
 from minilm.models.gpt import GPT, GPTConfig
 from minilm.models.size import training_bytes
 from minilm.nn import functional as F
@@ -40,8 +40,8 @@ class TokenizedText:
     validation_characters: int
 
     def bits_per_character(self, loss: float) -> float:
-        r""":math:`\text{loss} \cdot \frac{\text{tokens}}{\text{characters}} \cdot \frac{1}{\ln 2}`."""
-        return loss * len(self.validation) / self.validation_characters / math.log(2)
+        """As `minilm.metrics` has it; a loss of all tokens, though the first one of the text had no prediction."""
+        return bits_per_character(loss * len(self.validation), self.validation_characters)
 
 
 @dataclass(frozen=True)
