@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from minilm import options as kinds
 from minilm import terminal
+from minilm.options import UsageError
 from minilm.terminal import say
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def add_parser(commands: Any) -> None:
     p.set_defaults(command=run_evaluate)
     p.add_argument("models", nargs="+", type=model, metavar="MODEL",
                    help="the folder of a run, a name of `minilm models list`, a folder or GGUF file of a model")  # fmt: skip
-    p.add_argument("--data", type=kinds.text_source, required=True, metavar="TEXT",
+    p.add_argument("--data", type=kinds.text_source, metavar="TEXT",
                    help="a .txt file (one document), a .jsonl file (one per line), a folder, or a name of `minilm data list`")  # fmt: skip
     p.add_argument("--documents", type=kinds.name_of("way to split", SPLITS), default="files", metavar="KIND",
                    help="files: as they are (default); paragraphs: cut at blank lines, too")  # fmt: skip
@@ -58,6 +59,8 @@ def run_evaluate(options: argparse.Namespace) -> int:
     """``minilm evaluate``"""
     from minilm.evaluation import compare
 
+    if options.data is None:  # not argparse's to say: it would say it before it names a misspelt option
+        raise UsageError("--data says which text: a file, a folder, or a name of `minilm data list`.")
     opened = [_open(name, options.device) for name in options.models]
     documents = _documents(options)
     found = [_evaluated(each, documents, options) for each in opened]
