@@ -31,7 +31,7 @@ def add_parser(commands: Any) -> None:
         "with the context before it in its document.",
     )
     p.set_defaults(command=run_evaluate)
-    p.add_argument("models", nargs="+", type=model, metavar="MODEL",
+    p.add_argument("model", nargs="+", type=model, metavar="MODEL",
                    help="the folder of a run, a name of `minilm models list`, a folder or GGUF file of a model")  # fmt: skip
     p.add_argument("--data", type=kinds.text_source, metavar="TEXT",
                    help="a .txt file (one document), a .jsonl file (one per line), a folder, or a name of `minilm data list`")  # fmt: skip
@@ -61,7 +61,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
     if options.data is None:  # not argparse's to say: it would say it before it names a misspelt option
         raise UsageError("--data says which text: a file, a folder, or a name of `minilm data list`.")
-    opened = [_open(name, options.device) for name in options.models]
+    opened = [_open(name, options.device) for name in options.model]
     documents = _documents(options)
     found = [_evaluated(each, documents, options) for each in opened]
     differences = [

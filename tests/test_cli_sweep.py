@@ -192,7 +192,7 @@ def sweep(command, option, positional, places, values, bounded, tmp_path):
         value = template.format(**filled) if "{tmp}" in template else template
         basis = ["train"] if option == "--resume" else [word.format(**filled) for word in BASIS[command]]
         if positional:
-            own = {"run": "run", "models": "run", "submissions": "sent", "grades": "grades", "out": "out"}.get(option)
+            own = {"run": "run", "model": "run", "submissions": "sent", "grades": "grades", "out": "out"}.get(option)
             arguments = [*(word for word in basis if own is None or word != str(filled[own])), "--", value]
             if option == "exercise":
                 arguments = [command, "--", value, *(["answer.py"] if command == "check" else [])]
