@@ -23,8 +23,8 @@ from minilm.cli import in_options, main, option_names
 from minilm.data import TABLE, DataError
 from minilm.models import GPTConfig, generate
 from minilm.parallel import WorkerError
-from minilm.text import TokenizerError, WordPieceTokenizer
 from minilm.pretrained.table import TABLE as MODELS
+from minilm.text import TokenizerError, WordPieceTokenizer
 from minilm.training.checkpoint import CheckpointError
 from minilm.training.language_model import LanguageModel
 from minilm.training.run import Run, TrainConfig
@@ -119,7 +119,8 @@ def test_errors_are_one_line_and_exit_with_one(trained, tmp_path, capsys, monkey
      (["generate", "x", "y"], "'y' is one argument too many"), (["generate", "x", "--stop", ""], "--stop: expected some text"),
      (["train", "--recipe", "x"], "--recipe: there is no recipe 'x'; there are default,"),
      (["train", "--recipe", "nanogpt-cqu"], "Did you mean nanogpt-cpu?"), (["train", "--tokenizer", "bpee"], "Did you mean bpe?"),
-     (["trian"], "there is no COMMAND 'trian': train, generate, data, book, exercises, check, hint, progress, bugs, classroom, doctor. "
+     (["trian"], "there is no COMMAND 'trian': train, generate, evaluate, data, book, exercises, check, hint, progress, bugs, "
+                "classroom, doctor. "
                 "Did you mean train?"),
      (["data", "lst"], "Did you mean list?"), (["train", "--heeds", "2"], "there is no option --heeds. Did you mean --heads?"),
      (["train", "--lr=1"], "there is no option --lr."), (["doctor", "--verbose"], "there is no option --verbose."),
