@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from minilm.formats.gguf import GGUF
 from minilm.models import GPT, GPTConfig
 from minilm.models.bert import Bert, BertConfig
 from minilm.models.llama import Llama, LlamaConfig
-from minilm.pretrained import load, save
+from minilm.models.seq2seq import Seq2Seq, Seq2SeqConfig
+from minilm.pretrained import load, save, t5
 from minilm.pretrained.llama import GGUF_NAMES
+from minilm.pretrained.load import read_json
 from minilm.text import BPETokenizer, TokenizerError, WordPieceTokenizer
 from minilm.text.huggingface import read_tokenizer_json, write_tokenizer_json
 from tests.formats.gguf_bytes import make
@@ -191,6 +194,28 @@ def llama_gguf_form() -> Form:
     return Form(good, opened, (FormatError, TokenizerError), few, name="x.gguf")
 
 
+def t5_form() -> Form:
+    """config.json of a T5, which `load` does not open: an encoder-decoder is no model to talk with."""
+    config, arrays = t5.to_huggingface(
+        Seq2Seq(Seq2SeqConfig(20, 8, 4, 12, 2, num_heads=2, relative_attention_num_buckets=4))
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        safetensors.write(Path(folder) / "x", arrays)
+        weights = (Path(folder) / "x").read_bytes()
+
+    def read(path: Path) -> Any:
+        try:
+            model = t5.from_huggingface(read_json(path), safetensors.read(path.with_name("model.safetensors")))
+        except FormatError as error:
+            raise FormatError(f"{path.parent}: {error}") from None
+        return asdict(model.config), {name: value.numpy() for name, value in model.state_dict().items()}
+
+    document = (config, lambda text: text)
+    return Form(
+        json.dumps(config).encode(), read, FormatError, [], document, "config.json", {"model.safetensors": weights}
+    )
+
+
 FORMS: dict[str, Callable[[], Form]] = {
     "GGUF": gguf_form,
     "GGUF of a Llama": llama_gguf_form,
@@ -201,6 +226,7 @@ FORMS: dict[str, Callable[[], Form]] = {
     "config.json of a GPT-2": lambda: folder_form(gpt, "config.json"),
     "config.json of a BERT": lambda: folder_form(bert, "config.json", wordpiece),
     "config.json of a Llama": lambda: folder_form(llama, "config.json", bpe),
+    "config.json of a T5": t5_form,
     "tokenizer_config.json": lambda: folder_form(llama, "tokenizer_config.json", bpe),
 }
 
