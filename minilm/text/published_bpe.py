@@ -42,6 +42,8 @@ def spelled(token: bytes) -> str:
 
 def bytes_of(token: str, where: str) -> bytes:
     """What `spelled` was given. Raises TokenizerError, beginning with `where`, for a character that stands for no byte."""
+    if not token:
+        raise TokenizerError(f"{where} is empty, and a token has at least one byte")
     try:
         return bytes(map(_BYTE.__getitem__, token))
     except KeyError as error:
