@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 
@@ -29,17 +29,21 @@ class AddedToken(NamedTuple):
 Part = tuple[int, int, int | None]
 
 
-def cut_at(text: str, tokens: Iterable[AddedToken]) -> Iterator[Part]:
-    """Cut text at the tokens: (start, end, the token's id or None), in order; nothing is empty and nothing left out."""
+def cut_at(text: str, tokens: Sequence[AddedToken], allowed: Collection[str] | None = None) -> Iterator[Part]:
+    """Cut text at the tokens: (start, end, the token's id or None), in order; nothing is empty and nothing left out.
+
+    allowed: the special tokens that count; None for all. One that does not is ordinary text from its first character to its
+        last, as in `tokenizers`: no other token begins inside it.
+    """
     by_pass = ([token for token in tokens if not token.normalized], [token for token in tokens if token.normalized])
     parts: Iterable[Part] = [(0, len(text), None)] if text else []
     for found_together in by_pass:
         if found_together:
-            parts = [smaller for part in parts for smaller in _cut_part(text, part, found_together)]
+            parts = [smaller for part in parts for smaller in _cut_part(text, part, found_together, allowed)]
     yield from parts
 
 
-def _cut_part(text: str, part: Part, tokens: list[AddedToken]) -> Iterator[Part]:
+def _cut_part(text: str, part: Part, tokens: list[AddedToken], allowed: Collection[str] | None) -> Iterator[Part]:
     begin, last, id = part
     if id is not None:
         yield part
@@ -51,6 +55,8 @@ def _cut_part(text: str, part: Part, tokens: list[AddedToken]) -> Iterator[Part]
     for match in re.compile(pattern).finditer(text, begin, last):
         token, (start, end) = by_name[match.group()], match.span()
         inside = _is_word(text[start - 1 : start][: start - begin]) or _is_word(text[end : min(end + 1, last)])
+        if token.special and allowed is not None and token.name not in allowed:
+            continue
         if start < first or (token.single_word and inside):
             continue
         if token.lstrip:

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
-from minilm.text.added import AddedToken, cut_at
+from minilm.text.added import WHITE_SPACE, AddedToken, cut_at
 from minilm.text.base import AllowedSpecial, Span, check_special_tokens
 from minilm.text.bpe import N_BYTES, ByteLevelTokenizer
 from minilm.text.pairs import Pair
@@ -172,8 +172,14 @@ class PublishedBPETokenizer(ByteLevelTokenizer):
         )
 
     def _split_special(self, text: str, allowed: AllowedSpecial) -> Iterator[tuple[int, int, int | None]]:
-        names = self._allowed_names(allowed)
-        return cut_at(text, [token for token in self.added_tokens if not token.special or token.name in names])
+        return cut_at(text, self.added_tokens, self._allowed_names(allowed))
+
+    def _special_span(self, text: str, start: int, end: int) -> Span:
+        if self.trim_offsets:
+            found = text[start:end]
+            start += len(found) - len(found.lstrip(WHITE_SPACE))
+            end = max(start, end - len(found) + len(found.rstrip(WHITE_SPACE)))
+        return start, end
 
     def _pieces(self, text: str) -> Iterable[str]:
         if self.normalize:

@@ -33,6 +33,12 @@ def test_text_is_cut_at_added_tokens(tokens, text, parts):
     assert cut(text, *tokens) == parts
 
 
+def test_a_token_that_is_not_allowed_is_ordinary_text_as_a_whole():
+    tokens = [PLAIN, AddedToken("a", 2, special=False)]
+    assert list(cut_at("a<a>", tokens, {"<a>"})) == [(0, 1, 2), (1, 4, 1)]
+    assert list(cut_at("a<a>", tokens, set())) == [(0, 1, 2), (1, 4, None)]
+
+
 flags = st.booleans()
 tokens = st.lists(
     st.builds(

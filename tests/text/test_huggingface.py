@@ -92,9 +92,11 @@ def test_an_added_token_that_is_not_special_is_a_word_of_any_text(tmp_path):
     assert tokenizer.special_tokens == {"<|end|>": 0, "<|user|>": 1}
     ids, spans = tokenizer.encode_with_offsets("low  <tool>x")
     assert ids == [*tokenizer.encode("low"), 302, *tokenizer.encode("x")]
-    assert spans[-2:] == [(3, 11), (11, 12)]
+    assert spans[-2:] == [(5, 11), (11, 12)]  # the spaces are its own, and trimmed
     assert tokenizer.encode_bytes(b"<tool>") == [302]
     assert tokenizer.token_to_id("<tool>") == 302
+    fields["added_tokens"].append(added(303, "end", special=False))
+    assert 303 not in read(fields, tmp_path).encode("<|end|>")  # ordinary text from its first character to its last
 
 
 @pytest.mark.parametrize("name", [name for name, split in SPLITS.items() if split.published])
