@@ -12,8 +12,10 @@ device, and in float32 those of float64.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -25,15 +27,33 @@ from minilm.tensor import Tensor
 from minilm.types import HostArray
 
 Rng = np.random.Generator | None
+_drawing: ContextVar[bool] = ContextVar("drawing", default=True)
+
+
+@contextlib.contextmanager
+def without_drawing() -> Iterator[None]:
+    """Within it, layers and models are made with zeros for all that would be drawn: for weights that are read from a file.
+
+    Drawing them takes longer than reading them, and moves the generator on. The zeros take no memory until something is written there.
+    """
+    token = _drawing.set(False)
+    try:
+        yield
+    finally:
+        _drawing.reset(token)
 
 
 def uniform_(tensor: Tensor, low: float = 0.0, high: float = 1.0, rng: Rng = None) -> Tensor:
     """Uniform in [low, high)."""
+    if not _drawing.get():
+        return tensor
     return _fill(tensor, _generator(rng).uniform(low, high, tensor.shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, rng: Rng = None) -> Tensor:
     """Normal with this mean and standard deviation."""
+    if not _drawing.get():
+        return tensor
     return _fill(tensor, _generator(rng).normal(mean, std, tensor.shape))
 
 
@@ -91,6 +111,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, rng: Rng = None) -> Tensor:
     Saxe et al., Exact solutions to the nonlinear dynamics of learning in deep linear neural networks, ICLR 2014.
     """
     fans(tensor)
+    if not _drawing.get():
+        return tensor
     rows = tensor.shape[0]
     columns = tensor.size // rows
     q, r = np.linalg.qr(_generator(rng).standard_normal((max(rows, columns), min(rows, columns))))
@@ -198,6 +220,7 @@ __all__ = [
     "normal_",
     "orthogonal_",
     "uniform_",
+    "without_drawing",
     "xavier_normal_",
     "xavier_uniform_",
 ]
