@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
-from minilm.text.added import WHITE_SPACE, AddedToken, cut_at
+from minilm.text.added import WHITE_SPACE, AddedToken, AddedTokens
 from minilm.text.base import AllowedSpecial, Span, check_special_tokens
 from minilm.text.bpe import N_BYTES, ByteLevelTokenizer
 from minilm.text.pairs import Pair
@@ -105,7 +105,7 @@ class PublishedBPETokenizer(ByteLevelTokenizer):
         rank, made = _ranks(self._merges, as_bytes, self._tokens, named)
         special = {token.name: token.id for token in added_tokens if token.special}
         super().__init__(as_bytes, named, special, rank, made)
-        self._splitter = Splitter(splits)
+        self._splitter, self._cutter = Splitter(splits), AddedTokens(added_tokens)
         self.normalize, self.prefix_space, self.ignore_merges = normalize, prefix_space, ignore_merges
         self.trim_offsets, self.add_bos = trim_offsets, add_bos
         roles = dict(roles or {})
@@ -172,7 +172,7 @@ class PublishedBPETokenizer(ByteLevelTokenizer):
         )
 
     def _split_special(self, text: str, allowed: AllowedSpecial) -> Iterator[tuple[int, int, int | None]]:
-        return cut_at(text, self.added_tokens, self._allowed_names(allowed))
+        return self._cutter.cut(text, self._allowed_names(allowed))
 
     def _special_span(self, text: str, start: int, end: int) -> Span:
         if self.trim_offsets:

@@ -4,13 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minilm.text.added import AddedToken, cut_at
+from minilm.text.added import AddedToken, AddedTokens
 
 PLAIN = AddedToken("<a>", 1)
 
 
+def everywhere(text, tokens):
+    return AddedTokens(tokens).cut(text, {token.name for token in tokens})
+
+
 def cut(text, *tokens):
-    return [(text[start:end], id) for start, end, id in cut_at(text, tokens)]
+    return [(text[start:end], id) for start, end, id in everywhere(text, tokens)]
 
 
 @pytest.mark.parametrize(
@@ -35,8 +39,9 @@ def test_text_is_cut_at_added_tokens(tokens, text, parts):
 
 def test_a_token_that_is_not_allowed_is_ordinary_text_as_a_whole():
     tokens = [PLAIN, AddedToken("a", 2, special=False)]
-    assert list(cut_at("a<a>", tokens, {"<a>"})) == [(0, 1, 2), (1, 4, 1)]
-    assert list(cut_at("a<a>", tokens, set())) == [(0, 1, 2), (1, 4, None)]
+    assert list(AddedTokens(tokens).cut("a<a>", {"<a>"})) == [(0, 1, 2), (1, 4, 1)]
+    assert list(AddedTokens(tokens).cut("a<a>", set())) == [(0, 1, 2), (1, 4, None)]
+    assert list(AddedTokens([PLAIN]).cut("a<a>", set())) == [(0, 4, None)]
 
 
 flags = st.booleans()
@@ -51,7 +56,7 @@ tokens = st.lists(
 
 @given(st.text("ab \n"), tokens)
 def test_nothing_is_left_out_or_empty(text, tokens):
-    parts = list(cut_at(text, tokens))
+    parts = list(everywhere(text, tokens))
     assert all(start < end for start, end, _ in parts)
     assert [0, *(end for _, end, _ in parts)] == [*(start for start, _, _ in parts), len(text)]
     assert not any(a[2] is None and b[2] is None for a, b in pairwise(parts))
