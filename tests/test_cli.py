@@ -46,7 +46,8 @@ def test_train_ends_with_what_a_user_wants_to_know(tmp_path, capsys, monkeypatch
     assert main(["train", "--data", str(text_file(tmp_path)), "--quiet", *FLAGS]) == 0
     out = capsys.readouterr().out
     for pattern in (r"\d,\d{3} characters", r"validation loss \d\.\d{4} nats a token, \d\.\d{3} bits per character",
-                    r"loss curve: runs/default-1/loss\.png", r"model card: runs/default-1/card\.md", "A sample:", r"minilm generate runs/default-1 --prompt"):  # fmt: skip
+                    r"loss curve: runs/default-1/loss\.png", r"model card: runs/default-1/card\.md",
+                    "A sample:", r"minilm generate runs/default-1 --prompt"):  # fmt: skip
         assert re.search(pattern, out), pattern
     assert (
         main(
@@ -489,7 +490,8 @@ def test_environments(trained, tmp_path, environment, command):
 @pytest.mark.parametrize("columns", [80, 60])
 @pytest.mark.parametrize("command", [
     "", "--help", "train --help", "generate --help", "data", "data --help", "data list", "data list --help", "data show --help",
-    "data get --help", "models", "models --help", "models list", "models show --help", "models get --help", "book --help", "doctor", "doctor --help", "exercises", "exercises --help", "check --help",
+    "data get --help", "models", "models --help", "models list",
+    "models show --help", "models get --help", "book --help", "doctor", "doctor --help", "exercises", "exercises --help", "check --help",
     "hint --help", "progress --help", "train", "resume", *(f"data show {name}" for name in TABLE),
     *(f"models show {name}" for name in MODELS)])  # fmt: skip
 def test_no_line_is_wider_than_the_terminal(trained, tmp_path, capsys, monkeypatch, command, columns):
