@@ -1519,7 +1519,8 @@ LLAMA = [
 LOAD, CARD, FETCH = "tests/pretrained/test_load.py::", "tests/training/test_card.py::", "tests/data/test_package.py::"
 PUBLISHED_MODELS = [
     Mutant("only the first file of a package is verified", "minilm/data/package.py",
-           "            _verify(data, file, package)\n", "            if file is package.files[0]:\n                _verify(data, file, package)\n",
+           "            _verify(data, file, package)\n",
+           "            if file is package.files[0]:\n                _verify(data, file, package)\n",
            FETCH + "test_a_file_of_the_archive_with_another_hash_is_refused"),
     Mutant("an installed copy is believed for its first file", "minilm/data/package.py",
            "            if _has_all(folder, package):\n                return folder", "            return folder",
