@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minilm import cli_bugs, cli_classroom, cli_exercises, terminal
+from minilm import cli_bugs, cli_classroom, cli_exercises, cli_models, terminal
 from minilm import options as kinds
 from minilm.options import Parser, UsageError
 from minilm.terminal import did_you_mean, say
@@ -120,6 +120,7 @@ def parser() -> Parser:
     _train_parser(commands)
     _generate_parser(commands)
     _data_parser(commands)
+    cli_models.add_parser(commands)
     _book_parser(commands)
     cli_exercises.add_parsers(commands)
     cli_bugs.add_parser(commands)
@@ -354,6 +355,7 @@ def run_train(options: argparse.Namespace) -> int:
     say(f"{outcome.reason} after step {outcome.step}, {outcome.seconds:.0f} s")
     say(run.task.result(outcome.validation_loss, outcome.measures))
     say(f"loss curve: {run.folder / 'loss.png'}")
+    say(f"model card: {run.folder / 'card.md'}")
     terminal.write(f"\nA sample:\n{terminal.visible(_sample(run, text, device))}\n\n")
     say(run.task.more(_typed(run.folder)))
     return 0

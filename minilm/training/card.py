@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import platform
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -29,11 +30,11 @@ Z = 1.96  # of the normal distribution: 95 % of it lie within 1.96 deviations
 
 
 class Interval(NamedTuple):
-    """Between which bounds a mean lies, by the scatter of the `count` parts that it is the mean of."""
+    """Between which bounds a mean lies, by the scatter of the `parts` that it is the mean of."""
 
     low: float
     high: float
-    count: int
+    parts: int
 
 
 class Result(NamedTuple):
@@ -112,8 +113,6 @@ def examples_of(run: Run[Any], step: int) -> int:
 
 
 def _training(run: Run[Any], step: int, device: str) -> dict[str, str]:
-    import minilm
-
     settings = asdict(run.config.settings(0))
     facts = {"settings": ", ".join(f"{name} {value:g}" for name, value in settings.items())}
     for number, phase in enumerate(run.phases):
@@ -121,7 +120,8 @@ def _training(run: Run[Any], step: int, device: str) -> dict[str, str]:
             f"{name} {value:g}" for name, value in phase.changes.items()
         )
     counted = f"{examples_of(run, step) * run.task.units:,} {run.task.counted}, counted as often as they were seen"
-    versions = f"minilm {minilm.__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
+    own = sys.modules["minilm"].__version__  # the package that this room is in: it imports from none above
+    versions = f"minilm {own}, NumPy {np.__version__}, Python {platform.python_version()}"
     return {
         **facts,
         "learned from": counted,
@@ -145,7 +145,7 @@ def _measured(run: Run[Any], data: Any, step: int, result: Result | None) -> lis
         notes.append("The validation loss is over all of the validation data, of the weights in model.safetensors.")
         if interval is not None:
             notes.append(
-                f"The interval is the mean of {interval.count:,} parts of the validation data and 1.96 standard errors to each side. It "
+                f"The interval is the mean of {interval.parts:,} parts of the validation data and 1.96 standard errors to each side. It "
                 "takes the parts for independent; neighbors in one text are not quite, and then it is too narrow. It says how "
                 "much the number depends on which text was held out, and nothing of another seed."
             )
