@@ -144,31 +144,31 @@ class MaskedLanguageModel(TextTask):
 
     def evaluate(self, model: BertForMaskedLM, data: TokenizedText, most: int | None) -> float:
         """The mean loss over the hidden tokens of the validation text."""
-        total, count = 0.0, 0
-        for ids, targets in self.questions(data, most):
-            if asked := int((targets != NO_TARGET).sum()):
-                total += model.loss(ids, targets).item() * asked
-                count += asked
-        return total / count if count else float("nan")
+        totals, counts = self._by_passage(model, data, most)
+        return float(totals.sum() / counts.sum()) if counts.any() else float("nan")
 
     def evaluate_parts(self, model: BertForMaskedLM, data: TokenizedText) -> tuple[float, HostArray | None]:
         r"""The mean loss over the hidden tokens, and what each passage has to do with it.
 
-        Passages have different numbers c of hidden tokens. The mean R of all losses is a ratio, and that of equal parts
+        Passages may have different numbers c of hidden tokens. The mean R of all losses is a ratio, and that of equal parts
         :math:`R + (\ell_i - R c_i) / \bar c`, where l is the sum of a passage's losses: their scatter is the ratio's (Cochran, Sampling
         Techniques, 1977, 2.11).
         """
+        totals, counts = self._by_passage(model, data, None)
+        if not counts.any():
+            return float("nan"), None
+        mean = totals.sum() / counts.sum()
+        return float(mean), mean + (totals - mean * counts) / counts.mean()
+
+    def _by_passage(self, model: BertForMaskedLM, data: TokenizedText, most: int | None) -> tuple[HostArray, HostArray]:
+        """The sum of the losses of each passage's hidden tokens, and their number."""
         sums, counts = [], []
-        for ids, targets in self.questions(data, None):
+        for ids, targets in self.questions(data, most):
             hidden = targets != NO_TARGET
             losses = F.cross_entropy(*model.asked(ids, targets), reduction="none").numpy()
             sums.append(np.bincount(np.nonzero(hidden)[0], losses, len(ids)))
             counts.append(hidden.sum(axis=1))
-        total, count = np.concatenate(sums), np.concatenate(counts)
-        if not count.any():
-            return float("nan"), None
-        mean = total.sum() / count.sum()
-        return float(mean), mean + (total - mean * count) / count.mean()
+        return np.concatenate(sums), np.concatenate(counts)
 
     def measures(self, model: BertForMaskedLM, data: TokenizedText, loss: float) -> dict[str, float]:
         right = count = 0
