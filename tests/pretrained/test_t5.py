@@ -61,6 +61,13 @@ def test_the_names_are_t5s():
     assert len(arrays) == len(list(small(**KINDS[1]).parameters()))
 
 
+def test_the_gate_is_wi_0():
+    model = small(**KINDS[1])
+    _, arrays = to_huggingface(model)
+    gate = model.encoder.blocks[0].mlp.gate.weight.numpy()
+    np.testing.assert_array_equal(arrays["encoder.block.0.layer.1.DenseReluDense.wi_0.weight"], gate)
+
+
 def test_names_that_say_nothing_new_are_passed_over():
     config, arrays = to_huggingface(small())
     more = dict.fromkeys(
