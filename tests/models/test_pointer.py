@@ -93,7 +93,7 @@ def test_gradients_of_the_head_to_second_order():
         c = head(states, inputs, source, ml.Tensor(mask), ml.Tensor(np.array([[1, 6, 0], [0, 0, 0]])))
         return c.of(
             ml.Tensor(np.array([[6, 2], [1, 1]])),
-            ml.log_softmax(source[:, :2] @ np.ones((4, 5)) + states.sum(), axis=-1),
+            ml.log_softmax(source[:, :2] @ ml.Tensor(np.ones((4, 5))) + states.sum(), axis=-1),
         )
 
     gradcheck(f, states, inputs, source, *head.parameters())
