@@ -6,6 +6,7 @@ import pytest
 import minilm as ml
 from minilm.formats import FormatError
 from minilm.models import Seq2Seq, Seq2SeqConfig
+from minilm.pretrained import load, save
 from minilm.pretrained.t5 import from_huggingface, to_huggingface
 
 pytestmark = pytest.mark.host
@@ -39,6 +40,15 @@ def test_there_and_back(options, dtype):
     for name, value in ours.items():
         assert theirs[name].dtype == ("float32" if dtype == "float16" else dtype)
         np.testing.assert_array_equal(theirs[name].numpy(), value.numpy())
+
+
+@pytest.mark.parametrize("options", KINDS, ids=str)
+def test_saved_and_loaded_as_a_folder(options, tmp_path):
+    model = small(**options).eval()
+    save(model, None, tmp_path / "t5")
+    opened = load(tmp_path / "t5").model
+    assert opened.generate([[3, 4, 1], [5, 1]], 6) == model.generate([[3, 4, 1], [5, 1]], 6)
+    np.testing.assert_array_equal(opened([[3, 4]], [[0, 5]]).numpy(), model([[3, 4]], [[0, 5]]).numpy())
 
 
 def test_arrays_are_copies():
