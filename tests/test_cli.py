@@ -141,8 +141,8 @@ def test_a_command_line_that_cannot_be_understood_ends_with_two(arguments, messa
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--vocab-size", "300"],
-      "--vocab-size is for a new bpe or wordpiece tokenizer (as with --tokenizer bpe), and the tokenizer is char."),
+    [(["--vocab-size", "300"], "--vocab-size is for a new bpe or wordpiece tokenizer (as with --tokenizer bpe), and the "
+      "tokenizer is char."),
      (["--min-learning-rate", "1"], "--min-learning-rate 1.0 is above --learning-rate 0.002 (the default)"),
      (["--learning-rate", "1e-5"], "--min-learning-rate 0.0002 (the default) is above --learning-rate 1e-05"),
      (["--processes", "13"], "--processes 13 is more than --batch-size 12 (the default)"),
