@@ -26,6 +26,10 @@ class LayerCache:
         self.keys[:, :, start : self.length] = k
         self.values[:, :, start : self.length] = v
 
+    def cut(self, length: int) -> None:
+        """Keeps the first `length` tokens: what follows them is written over."""
+        self.length = min(self.length, length)
+
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Appends the newest keys and values, and returns all."""
         self.append(k.data, v.data)

@@ -250,6 +250,11 @@ class KVCache:
         """The number of tokens seen."""
         return self.layers[0].length
 
+    def cut(self, length: int) -> None:
+        """Keeps the first `length` tokens, as if the others had not been seen."""
+        for layer in self.layers:
+            layer.cut(length)
+
 
 def _norm(config: GPTConfig) -> nn.Module:
     if config.norm == "rms":
