@@ -1,28 +1,75 @@
-"""What an attention layer keeps of the tokens that it has seen, so that a new token costs one position instead of all."""
+"""What attention layers keep of the tokens that they have seen, so that a new token costs one position instead of all.
+
+It is the same for every decoder-only model: `KVCache` holds one `LayerCache` per layer, and `next_logits` decides what has to be
+computed for the next token, and by whom.
+"""
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from minilm.models.plain import only_numbers_wanted
 from minilm.tensor import Tensor
-from minilm.types import Array, Shape
+from minilm.types import Array, Ids, Shape
+
+ROOM = 256  # tokens that there is room for at first
+
+
+class CacheSize(NamedTuple):
+    """What a model's attention layers keep.
+
+    Attributes:
+        layers: their number.
+        heads: those of keys and values, in each.
+        longest: the longest context, in tokens.
+        width: that of a head.
+    """
+
+    layers: int
+    heads: int
+    longest: int
+    width: int
+
+
+class Writer(Protocol):
+    """What a cache and `next_logits` ask of a model."""
+
+    @property
+    def cache_size(self) -> CacheSize: ...
+
+    def decoder(self, caches: list[LayerCache], batch: int) -> Any: ...
+
+    def parameters(self) -> Any: ...
+
+    def __call__(self, ids: Any, cache: Any = None, last_only: bool = False) -> Tensor: ...
 
 
 class LayerCache:
     """The keys and values of one attention layer: (B, H, T, D) of `length` tokens so far, in arrays that have room for more.
 
+    Where the room is used up it is doubled: memory grows with what is written, and all copies together cost as much as the last.
+
     Args:
-        shape: the batch B, the heads H, the most tokens that there is room for, and the width D of a head.
+        shape: the batch B, the heads H (of keys and values, where there are more of queries), the most tokens, the width D of a head.
         like: keys and values have the device and dtype of this Tensor.
     """
 
     def __init__(self, shape: Shape, like: Tensor) -> None:
-        xp = like.device.xp
-        self.keys, self.values = xp.empty(shape, like.dtype), xp.empty(shape, like.dtype)
-        self.keys_transposed = self.keys.swapaxes(2, 3)
-        self.length = 0
+        self.most, self.length, self.xp = shape[2], 0, like.device.xp
+        room = (*shape[:2], min(ROOM, self.most), shape[3])
+        self._keep(self.xp.empty(room, like.dtype), self.xp.empty(room, like.dtype))
 
     def append(self, k: Array, v: Array) -> None:
-        """Appends the newest keys and values, arrays (B, H, T, D)."""
+        """Appends the newest keys and values, arrays (B, H, T, D).
+
+        Raises:
+            ValueError: there would be more tokens than there may be.
+        """
         start, self.length = self.length, self.length + k.shape[2]
+        if self.length > self.keys.shape[2]:
+            self._make_room(start)
         self.keys[:, :, start : self.length] = k
         self.values[:, :, start : self.length] = v
 
@@ -35,5 +82,78 @@ class LayerCache:
         self.append(k.data, v.data)
         return Tensor(self.keys[:, :, : self.length]), Tensor(self.values[:, :, : self.length])
 
+    def _keep(self, keys: Array, values: Array) -> None:
+        self.keys, self.values = keys, values
+        self.keys_transposed = keys.swapaxes(2, 3)
 
-__all__ = ["LayerCache"]
+    def _make_room(self, held: int) -> None:
+        if self.length > self.most:
+            asked, self.length = self.length - held, held
+            raise ValueError(f"a cache for {self.most} tokens holds {held} already; {asked} more do not fit.")
+        batch, heads, room, width = self.keys.shape
+        shape = (batch, heads, min(max(2 * room, self.length), self.most), width)
+        larger = [self.xp.empty(shape, self.keys.dtype) for _ in range(2)]
+        for new, old in zip(larger, (self.keys, self.values), strict=True):
+            new[:, :, :held] = old[:, :, :held]
+        self._keep(*larger)
+
+
+class KVCache:
+    """One `LayerCache` per layer: with it a model computes only the newest tokens.
+
+    Args:
+        model: whose keys and values are kept.
+        batch: the number of sequences.
+
+    Attributes:
+        decoder: computes one more token on plain arrays; None where the model is not of the kind that it can compute.
+    """
+
+    def __init__(self, model: Writer, batch: int) -> None:
+        size = model.cache_size
+        like, shape = next(iter(model.parameters())), (batch, size.heads, size.longest, size.width)
+        self.layers = [LayerCache(shape, like) for _ in range(size.layers)]
+        self.decoder = model.decoder(self.layers, batch)
+
+    @property
+    def length(self) -> int:
+        """The number of tokens seen."""
+        return self.layers[0].length
+
+
+def next_logits(model: Any, contexts: Ids, cache: KVCache | None) -> tuple[Tensor, KVCache | None]:
+    """The logits (B, vocab_size) of the token after `contexts` (B, T), computing only what `cache` does not hold.
+
+    Returns:
+        the logits, and the cache for the next call: None where the context outgrew the longest that the model takes, since then each
+        token's position changes with every step and nothing kept remains valid.
+
+    Raises:
+        TypeError: an id is no integer.
+        IndexError: an id is not in the vocabulary.
+    """
+    ids, longest = np.asarray(contexts), model.cache_size.longest
+    length = ids.shape[1]
+    if length > longest:
+        return model(ids[:, -longest:], last_only=True)[:, -1], None
+    cache = KVCache(model, len(ids)) if cache is None else cache
+    if cache.decoder is not None and length == cache.length + 1 and only_numbers_wanted(model):
+        newest = ids[:, -1].tolist()
+        if ids.dtype.kind in "iu" and min(newest) >= 0 and max(newest) < model.config.vocab_size:
+            return Tensor(cache.decoder(newest)), cache
+    return model(ids[:, cache.length :], cache, last_only=True)[:, -1], cache
+
+
+def as_ids(ids: Ids, like: Tensor) -> Tensor:
+    """Integer ids as a Tensor on the model's device.
+
+    Raises:
+        TypeError: they are no integers.
+    """
+    out = ids if isinstance(ids, Tensor) else Tensor(np.asarray(ids), device=like.device)
+    if out.dtype.kind not in "iu":
+        raise TypeError(f"token ids must be integers, got {out.dtype}.")
+    return out
+
+
+__all__ = ["CacheSize", "KVCache", "LayerCache", "Writer", "as_ids", "next_logits"]

@@ -9,8 +9,9 @@ layer norm before each sublayer, learned positions, GELU, and one matrix for the
     h^\ell = u^\ell + W_2\,\operatorname{GELU}(W_1 \operatorname{LN}(u^\ell)) \\
     p(x_{t+1} \mid x_{\le t}) &= \operatorname{softmax}(E \operatorname{LN}(h^L_t))
 
-From the bottom up: the shape, attention, the MLP, a block of both, the model, and what it keeps while it writes. The same forward pass
-on plain arrays, for one more token on a CPU, is in `minilm.models.gpt_numpy`; what is written with it, in `minilm.models.generation`.
+From the bottom up: the shape, attention, the MLP, a block of both, and the model. What it keeps while it writes is in
+`minilm.models.cache`; the same forward pass on plain arrays, for one more token on a CPU, in `minilm.models.gpt_numpy`; what is
+written with it, in `minilm.models.generation`.
 In the shape comments B is the batch, T the length in tokens, C the width, H the number of heads, D = C / H.
 """
 
@@ -23,9 +24,10 @@ from typing import Any
 import numpy as np
 
 from minilm import nn
-from minilm.models.cache import LayerCache
+from minilm.models.cache import CacheSize, KVCache, LayerCache, as_ids, next_logits
 from minilm.models.generation import generate
-from minilm.models.gpt_numpy import Decoder, is_plain, only_numbers_wanted
+from minilm.models.gpt_numpy import LAYERS, Decoder
+from minilm.models.plain import is_plain
 from minilm.nn import functional as F
 from minilm.optim import decay_groups
 from minilm.tensor import Tensor
@@ -159,17 +161,18 @@ class GPT(nn.Module):
             self.lm_head.weight = self.wte.weight
         nn.init.gpt2_(self, config.n_layer, residual=("c_proj",), rng=rng)
 
-    def forward(self, ids: Ids, cache: KVCache | None = None) -> Tensor:
+    def forward(self, ids: Ids, cache: KVCache | None = None, last_only: bool = False) -> Tensor:
         """The logits of the token after each position: (B, T) -> (B, T, vocab_size).
 
-        With a `cache`, `ids` are the tokens that follow those already in it.
+        With a `cache`, `ids` are the tokens that follow those already in it. With `last_only`, the logits are those after the last
+        position alone: (B, 1, vocab_size).
 
         Raises:
             ValueError: the ids have not two axes, or the context would be longer than `block_size`.
             TypeError: an id is no integer.
             IndexError: an id is not in the vocabulary.
         """
-        ids = _as_ids(ids, self.wte.weight)
+        ids = as_ids(ids, self.wte.weight)
         start = cache.length if cache else 0
         if ids.ndim != 2 or not 1 <= ids.shape[1] <= self.config.block_size - start:
             seen = f" after {start} in the cache" if start else ""
@@ -183,7 +186,7 @@ class GPT(nn.Module):
         x = self.drop(x)
         for i, block in enumerate(self.blocks):
             x = block(x, cache.layers[i] if cache else None)
-        return self.lm_head(self.ln_f(x))
+        return self.lm_head(self.ln_f(x[:, -1:] if last_only else x))
 
     def loss(self, ids: Ids, targets: Ids) -> Tensor:
         """The mean cross-entropy of the next tokens, in nats: ids and targets are (B, T).
@@ -193,7 +196,7 @@ class GPT(nn.Module):
             TypeError: an id is no integer.
             IndexError: an id is not in the vocabulary.
         """
-        logits, targets = self(ids), _as_ids(targets, self.wte.weight)
+        logits, targets = self(ids), as_ids(targets, self.wte.weight)
         return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
 
     def decay_groups(self, weight_decay: float) -> list[dict[str, Any]]:
@@ -205,50 +208,19 @@ class GPT(nn.Module):
         return generate(self, prompts, max_new_tokens, **options)
 
     def next_logits(self, contexts: Ids, cache: KVCache | None) -> tuple[Tensor, KVCache | None]:
-        """The logits (B, vocab_size) of the token after `contexts` (B, T), computing only what `cache` does not hold.
-
-        Returns:
-            the logits, and the cache for the next call: None where the context outgrew `block_size`, since then each token's
-            position changes with every step and nothing kept remains valid.
-
-        Raises:
-            TypeError: an id is no integer.
-            IndexError: an id is not in the vocabulary.
-        """
-        ids = np.asarray(contexts)
-        length = ids.shape[1]
-        if length > self.config.block_size:
-            return self(ids[:, -self.config.block_size :])[:, -1], None
-        cache = KVCache(self, len(ids)) if cache is None else cache
-        if cache.decoder is not None and length == cache.length + 1 and only_numbers_wanted(self):
-            newest = ids[:, -1].tolist()
-            if ids.dtype.kind in "iu" and min(newest) >= 0 and max(newest) < self.config.vocab_size:
-                return Tensor(cache.decoder(newest)), cache
-        return self(ids[:, cache.length :], cache)[:, -1], cache
-
-
-class KVCache:
-    """One `LayerCache` per layer: with it a model computes only the newest tokens.
-
-    Args:
-        model: whose keys and values are kept.
-        batch: the number of sequences.
-
-    Attributes:
-        decoder: computes one more token on plain arrays; None where the model is not of the kind that it can compute.
-    """
-
-    def __init__(self, model: GPT, batch: int) -> None:
-        config = model.config
-        shape = (batch, config.n_head, config.block_size, config.n_embd // config.n_head)
-        self.layers = [LayerCache(shape, model.wte.weight) for _ in model.blocks]
-        plain = is_plain(model, {GPT, Block, CausalSelfAttention, MLP})
-        self.decoder = Decoder(model, self.layers, batch) if plain else None
+        """The logits (B, vocab_size) of the token after `contexts`, and what to keep; see `minilm.models.cache.next_logits`."""
+        return next_logits(self, contexts, cache)
 
     @property
-    def length(self) -> int:
-        """The number of tokens seen."""
-        return self.layers[0].length
+    def cache_size(self) -> CacheSize:
+        """What a `KVCache` has to hold."""
+        config = self.config
+        return CacheSize(config.n_layer, config.n_head, config.block_size, config.n_embd // config.n_head)
+
+    def decoder(self, caches: list[LayerCache], batch: int) -> Decoder | None:
+        """What computes one more token on plain arrays; None where a module of this model is not repeated there."""
+        plain = is_plain(self, {GPT, Block, CausalSelfAttention, MLP} | LAYERS)
+        return Decoder(self, caches, batch) if plain else None
 
     def cut(self, length: int) -> None:
         """Keeps the first `length` tokens, as if the others had not been seen."""
@@ -267,14 +239,6 @@ def _positions(config: GPTConfig) -> nn.Module | None:
     if config.position == "learned":
         return nn.LearnedPositions(config.block_size, config.n_embd)
     return nn.SinusoidalPositions(config.block_size, config.n_embd) if config.position == "sinusoidal" else None
-
-
-def _as_ids(ids: Ids, like: Tensor) -> Tensor:
-    """Integer ids as a Tensor on the model's device."""
-    out = ids if isinstance(ids, Tensor) else Tensor(np.asarray(ids), device=like.device)
-    if out.dtype.kind not in "iu":
-        raise TypeError(f"token ids must be integers, got {out.dtype}.")
-    return out
 
 
 __all__ = ["GPT", "MLP", "Block", "CausalSelfAttention", "GPTConfig", "KVCache"]

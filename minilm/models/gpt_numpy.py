@@ -6,7 +6,7 @@ calls of NumPy per layer, each of about a microsecond; what is left is the time 
 
 The modules are its specification, and `tests/models/test_gpt_numpy.py` holds its logits against theirs. It is used where
 
-- the model is one that it can compute (`is_plain`): float32 on the CPU, of exactly the modules that are repeated here, without hooks;
+- the model is one that it can compute (`minilm.models.plain.is_plain`): float32 on the CPU, of exactly the modules that are repeated here, without hooks;
 - nobody wants more than numbers (`only_numbers_wanted`): it keeps no graph, drops nothing out, and is seen by no observer;
 - one token follows those in the cache. A prompt, many positions at once, is left to the modules.
 
@@ -16,37 +16,18 @@ This file knows the layers of `minilm.nn`, and a GPT by the names of its parts, 
 from __future__ import annotations
 
 import math
-from collections.abc import Set
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minilm import nn
-from minilm.backend import cpu, special
-from minilm.graph import modes
+from minilm.backend import special
+from minilm.models import plain
 from minilm.models.cache import LayerCache
-from minilm.ops.op import is_fused
 from minilm.types import HostArray
 
 LAYERS = {nn.ModuleList, nn.Embedding, nn.LearnedPositions, nn.SinusoidalPositions, nn.LayerNorm, nn.Linear, nn.Dropout}
 """The layers whose forward pass is repeated here: no RMSNorm, no rotary positions."""
-
-
-def is_plain(model: Any, own: Set[type]) -> bool:
-    """Whether a `Decoder` computes what a GPT does, where `own` are the classes of `gpt.py`, whose forward pass is repeated here.
-
-    A class derived from one of them may compute something else, and a hook may change what a module returns. On a GPU each call of
-    the decoder would start a kernel; the modules' are fused.
-    """
-    weight = model.wte.weight
-    if weight.device is not cpu or weight.dtype != np.float32:
-        return False
-    return all(type(m) in own | LAYERS and not (m._hooks or m._pre_hooks) for m in model.modules())
-
-
-def only_numbers_wanted(model: nn.Module) -> bool:
-    """Whether nobody asks for a graph, a trace, dropout or the composed ops: what only the modules can give."""
-    return is_fused() and not (modes.grad or modes.observers or model.training)
 
 
 class Norm(NamedTuple):
@@ -83,7 +64,7 @@ class Decoder:
     are arrays too: to convert a Python number takes NumPy longer than to add it.
 
     Args:
-        model: a GPT that `is_plain`.
+        model: a GPT of plain modules.
         caches: the cache of each layer.
         batch: the number of sequences.
     """
@@ -140,13 +121,9 @@ class Decoder:
         return y
 
     def attention(self, q: HostArray, cache: LayerCache) -> HostArray:
-        """Of queries (batch, heads, 1, D) to all keys in the cache: (batch, heads * D). The D sums are divided, not the weights."""
+        """Of queries (batch, heads, 1, D) to all keys in the cache: (batch, heads * D)."""
         q *= self.scale
-        p = np.matmul(q, cache.keys_transposed[..., : cache.length])
-        p -= np.maximum.reduce(p, axis=-1, keepdims=True)
-        np.exp(p, out=p)
-        y = np.matmul(p, cache.values[:, :, : cache.length])
-        y /= np.add.reduce(p, axis=-1, keepdims=True)
+        y = plain.attention(q, cache.keys_transposed[..., : cache.length], cache.values[:, :, : cache.length])
         return y.reshape(len(y), -1)
 
     def gelu(self, x: HostArray) -> HostArray:
@@ -188,4 +165,4 @@ def _position_table(module: nn.LearnedPositions | nn.SinusoidalPositions | None)
     return (module.weight if isinstance(module, nn.LearnedPositions) else module.table).data
 
 
-__all__ = ["Decoder", "is_plain", "only_numbers_wanted"]
+__all__ = ["LAYERS", "Decoder"]

@@ -11,25 +11,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import os
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from minilm.files import atomic_write, counted, open_regular, packed_as, read_regular, shown
+from minilm.files import atomic_write, read_regular, shown
+from minilm.formats import FormatError, safetensors
 from minilm.strict_json import JSONFault, object_from, short
 from minilm.types import Arrays, Pathish
 
 MAX_JSON_BYTES = 1 << 24
 MAX_ARRAY_BYTES = 1 << 32
-_MAX_HEADER_BYTES = 100_000_000  # safetensors' own limit
-_DTYPES = {
-    "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4", "U64": "<u8", "I64": "<i8",
-    "F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8",
-}  # fmt: skip
 
 
 class CheckpointError(ValueError):
@@ -67,21 +60,12 @@ def load_json(path: Pathish) -> dict[str, Any]:
 
 def save_arrays(path: Pathish, arrays: Mapping[str, np.ndarray[Any, Any]], about: Mapping[str, Any]) -> None:
     """Writes arrays, and JSON values about them, into one safetensors file, atomically."""
-    from safetensors.numpy import save
-
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     metadata = {key: json.dumps(value, allow_nan=True) for key, value in about.items()}
-    content = save(contiguous, metadata)
-    with atomic_write(path) as file:
-        file.write(content)
+    safetensors.write(path, arrays, metadata=metadata)
 
 
 def load_arrays(path: Pathish, *, max_bytes: int | None = MAX_ARRAY_BYTES) -> tuple[Arrays, dict[str, Any]]:
     """The arrays of a safetensors file, and the values about them.
-
-    Format: Hugging Face, safetensors, "Format": 8 bytes with the length of a header of JSON, the header (name -> dtype, shape,
-    offsets; strings about all of them under "__metadata__"), the arrays, little-endian. All of it is checked against the
-    size of the file before memory is taken for the arrays.
 
     Args:
         path: the file. BF16 comes as float32, which holds each of its values exactly; F16 as float16.
@@ -97,107 +81,11 @@ def load_arrays(path: Pathish, *, max_bytes: int | None = MAX_ARRAY_BYTES) -> tu
     """
     if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 1):
         raise CheckpointError(f"max_bytes = {max_bytes!r} must be a whole number of at least 1, or None.")
-    name = shown(path)
-    with open_regular(path, CheckpointError) as file:
-        size = os.fstat(file.fileno()).st_size
-        try:
-            header, start = _read_header(file, size)
-            arrays = _array_table(header, size - start, name)
-        except JSONFault as fault:
-            raise CheckpointError(
-                f"{name} is not a whole safetensors file: it {fault}. It was not written by minilm, or was damaged on the way: "
-                "copy it again, or train again."
-            ) from None
-        if max_bytes is not None and size > max_bytes:
-            raise CheckpointError(
-                f"{name} is larger than {counted(max_bytes)}: pass a larger max_bytes to load_arrays, and mind the memory."
-            )
-        try:
-            loaded = {key: _read_array(file, *about) for key, about in arrays.items()}
-        except MemoryError:
-            raise CheckpointError(f"{name} holds {size:,} bytes, more than there is memory for.") from None
-        except JSONFault as fault:
-            raise CheckpointError(f"{name} {fault}: it was damaged on the way, copy it again.") from None
-        except EOFError:
-            raise CheckpointError(f"{name} was shortened while it was read: read it again.") from None
-    return loaded, {key: _value(text, f"{name}: {key}") for key, text in header.get("__metadata__", {}).items()}
-
-
-def _read_header(file: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
-    """The header, and where the arrays begin."""
-    head = file.read(8)
-    if (packing := packed_as(head)) is not None:
-        hint = (
-            ", as torch.save and numpy.savez write: save it as safetensors there"
-            if packing == "zip"
-            else ": unpack it first"
-        )
-        raise JSONFault(f"is a {packing} file{hint}")
-    length = int.from_bytes(head, "little")
-    if size < 8 + length or length < 2:
-        raise JSONFault(f"has {size:,} bytes and promises a header of {length:,}")
-    if length > _MAX_HEADER_BYTES:
-        raise JSONFault(f"has a header of {length:,} bytes, more than the format allows")
     try:
-        header = object_from(file.read(length))
-    except JSONFault as fault:
-        raise JSONFault(f"has a header that {fault}") from None
-    metadata = header.get("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise JSONFault(f"has a __metadata__ of {short(metadata)}, where strings by name were expected")
-    return header, 8 + length
-
-
-def _array_table(header: dict[str, Any], n_bytes: int, file_name: str) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Name -> type and shape of the arrays, in the order in which they lie in the file without a gap."""
-    found = []
-    for name, about in header.items():
-        if name == "__metadata__":
-            continue
-        if not isinstance(about, dict) or set(about) != {"dtype", "shape", "data_offsets"}:
-            raise JSONFault(f"describes tensor {short(name)} by {short(about)}, expected dtype, shape and data_offsets")
-        dtype, shape, offsets = about["dtype"], about["shape"], about["data_offsets"]
-        if not _are_counts(shape) or len(shape) > 64:
-            raise JSONFault(f"has the shape {short(shape)} for tensor {short(name)}, expected up to 64 whole numbers")
-        if not _are_counts(offsets) or len(offsets) != 2:
-            raise JSONFault(f"has the offsets {short(offsets)} for tensor {short(name)}, expected begin and end")
-        if not isinstance(dtype, str) or dtype not in _DTYPES:
-            raise CheckpointError(
-                f"{file_name}: dtype {dtype if isinstance(dtype, str) else short(dtype)} of tensor {short(name)} is not "
-                f"supported: expected one of {', '.join(_DTYPES)}; convert the file with the program that wrote it."
-            )
-        found.append((*offsets, name, dtype, tuple(shape)))
-    end = 0
-    for first, last, name, dtype, shape in sorted(found):
-        needed = math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize
-        if first != end or last - first != needed:
-            raise JSONFault(
-                f"says that tensor {short(name)}, {dtype} of shape {shape}, lies at {first} to {last}; it needs {needed:,} bytes "
-                f"from {end} on"
-            )
-        end = last
-    if end != n_bytes:
-        raise JSONFault(f"has {n_bytes:,} bytes for its arrays, which need {end:,}")
-    return {name: (dtype, shape) for _, _, name, dtype, shape in sorted(found)}
-
-
-def _are_counts(values: Any) -> bool:
-    return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
-
-
-def _read_array(file: BinaryIO, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    try:
-        array = np.empty(shape, _DTYPES[dtype])
-    except ValueError:  # sizes whose product does not fit 64 bits, with a 0 among them
-        raise JSONFault(f"has an array of shape {shape}, which NumPy cannot hold") from None
-    view = array.reshape(-1).view(np.uint8)
-    if view.nbytes and file.readinto(view) != view.nbytes:  # type: ignore[attr-defined]
-        raise EOFError
-    if dtype == "BOOL" and array.view(np.uint8).max(initial=0) > 1:  # NumPy takes any byte, and then 1 & 2 is false
-        raise JSONFault("has a byte other than 0 and 1 in an array of BOOL")
-    if dtype == "BF16":  # the upper half of a float32
-        array = (array.astype(np.uint32) << 16).view(np.float32)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+        arrays, metadata = safetensors.read_all(path, max_bytes=max_bytes)
+    except FormatError as error:
+        raise CheckpointError(str(error)) from None
+    return arrays, {key: _value(text, f"{shown(path)}: {key}") for key, text in metadata.items()}
 
 
 def _value(text: str, where: str) -> Any:

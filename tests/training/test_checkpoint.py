@@ -211,7 +211,7 @@ def test_other_programs_files_are_called_by_their_names(tmp_path, content, words
 
 def test_arrays_have_a_limit_with_its_option(tmp_path):
     save_arrays(tmp_path / "x", {"a": np.zeros(1000, np.float32)}, {})
-    with pytest.raises(CheckpointError, match=r"x is larger than 4,000 bytes: pass a larger max_bytes to load_arrays"):
+    with pytest.raises(CheckpointError, match=r"x is larger than 4,000 bytes: pass a larger max_bytes"):
         load_arrays(tmp_path / "x", max_bytes=4000)
     assert load_arrays(tmp_path / "x", max_bytes=5000)[0]["a"].shape == (1000,)
 
