@@ -38,8 +38,7 @@ class Reading:
     @property
     def context(self) -> int:
         """The most tokens that the model can see at once."""
-        config = self.model.config
-        return int(getattr(config, "max_position_embeddings", 0) or config.block_size)
+        return int(self.model.cache_size.longest)
 
     def forget(self) -> None:
         """Drops all keys and values."""

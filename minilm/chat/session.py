@@ -120,7 +120,7 @@ class Session:
             terminal.write(f"[{status(last)}]\n\n")
 
     def _save(self, name: str) -> None:
-        if not name.endswith(".json"):
+        if not (name.endswith(".json") and name.isprintable()):
             raise ConversationError(f"/save takes the name of a file that ends in .json, got {shortened(name, 60)!r}.")
         conversation = self.conversation
         messages = [{"role": role, "content": text} for role, text in conversation.messages()]

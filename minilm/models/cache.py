@@ -120,6 +120,11 @@ class KVCache:
         """The number of tokens seen."""
         return self.layers[0].length
 
+    def cut(self, length: int) -> None:
+        """Keeps the first `length` tokens, as if the others had not been seen."""
+        for layer in self.layers:
+            layer.cut(length)
+
 
 def next_logits(model: Any, contexts: Ids, cache: KVCache | None) -> tuple[Tensor, KVCache | None]:
     """The logits (B, vocab_size) of the token after `contexts` (B, T), computing only what `cache` does not hold.

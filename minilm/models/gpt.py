@@ -222,11 +222,6 @@ class GPT(nn.Module):
         plain = is_plain(self, {GPT, Block, CausalSelfAttention, MLP} | LAYERS)
         return Decoder(self, caches, batch) if plain else None
 
-    def cut(self, length: int) -> None:
-        """Keeps the first `length` tokens, as if the others had not been seen."""
-        for layer in self.layers:
-            layer.cut(length)
-
 
 def _norm(config: GPTConfig) -> nn.Module:
     if config.norm == "rms":

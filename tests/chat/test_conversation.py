@@ -6,7 +6,7 @@ import pytest
 from minilm.chat import ChatML, Conversation, ConversationError, Plain
 from minilm.models import Sampler
 from minilm.text import TokenizerError
-from tests.chat.talk import Scripted, characters, conversation, gpt, tokenizer
+from tests.chat.talk import Scripted, characters, conversation, gpt, llama, tokenizer
 
 pytestmark = pytest.mark.host  # a model of a test that says what it is told gives host arrays
 
@@ -60,10 +60,11 @@ def test_another_document_or_another_turn_ends_it_too(mark):
 
 
 @pytest.mark.parametrize("sampler", [GREEDY, Sampler(0.8, top_p=0.9, repetition_penalty=1.2)], ids=["greedy", "drawn"])
-def test_ten_turns_are_the_same_with_the_kept_cache_and_with_a_fresh_one(sampler):
-    talk = conversation(sampler=sampler, block_size=512)
+@pytest.mark.parametrize("kind", [gpt, llama])
+def test_ten_turns_are_the_same_with_the_kept_cache_and_with_a_fresh_one(kind, sampler):
+    talk = conversation(kind=kind, sampler=sampler, block_size=512)
     kept = [said(talk, question) for question in QUESTIONS]
-    fresh = conversation(sampler=sampler, block_size=512)
+    fresh = conversation(kind=kind, sampler=sampler, block_size=512)
     for question, answer in zip(QUESTIONS, kept, strict=True):
         fresh.reading.forget()
         assert said(fresh, question) == answer
