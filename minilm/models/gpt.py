@@ -47,6 +47,8 @@ class GPTConfig:
         tie_weights: one matrix for the token embedding and the output layer (Press and Wolf 2017).
         position: "learned" (GPT-2), "sinusoidal" (Vaswani et al. 2017) or "rotary" (Su et al. 2021).
         norm: "layer" or "rms".
+        activation: "gelu", or "gelu_new": its approximation by tanh, which GPT-2's published weights were trained with (the names are
+            those of Hugging Face's config.json).
 
     Raises:
         ValueError: a number is not positive, the heads do not divide the width, or a name is unknown.
@@ -62,6 +64,7 @@ class GPTConfig:
     tie_weights: bool = True
     position: str = "learned"
     norm: str = "layer"
+    activation: str = "gelu"
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
@@ -76,6 +79,8 @@ class GPTConfig:
             raise ValueError(f"GPTConfig: position must be 'learned', 'sinusoidal' or 'rotary', got {self.position!r}.")
         if self.norm not in ("layer", "rms"):
             raise ValueError(f"GPTConfig: norm must be 'layer' or 'rms', got {self.norm!r}.")
+        if self.activation not in ("gelu", "gelu_new"):
+            raise ValueError(f"GPTConfig: activation must be 'gelu' or 'gelu_new', got {self.activation!r}.")
         if (
             self.position != "learned"
             and (self.n_embd // self.n_head if self.position == "rotary" else self.n_embd) % 2
@@ -85,8 +90,8 @@ class GPTConfig:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields by name, as a run's config.json holds them."""
-        return asdict(self)
+        """The fields by name, as a run's config.json holds them; the activation only where it is another than "gelu"."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("activation", "gelu")}
 
 
 class CausalSelfAttention(nn.Module):
@@ -121,10 +126,12 @@ class MLP(nn.Module):
         super().__init__()
         self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd, bias=config.bias)
         self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
+        self.approximate = "tanh" if config.activation == "gelu_new" else "none"
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.dropout(self.c_proj(F.gelu(self.c_fc(x))))  # (B, T, C) -> (B, T, 4C) -> (B, T, C)
+        h = F.gelu(self.c_fc(x), approximate=self.approximate)  # (B, T, C) -> (B, T, 4C)
+        return self.dropout(self.c_proj(h))  # (B, T, C)
 
 
 class Block(nn.Module):

@@ -29,6 +29,9 @@ from minilm.types import HostArray
 LAYERS = {nn.ModuleList, nn.Embedding, nn.LearnedPositions, nn.SinusoidalPositions, nn.LayerNorm, nn.Linear, nn.Dropout}
 """The layers whose forward pass is repeated here: no RMSNorm, no rotary positions."""
 
+TANH = (math.sqrt(2 / math.pi), 0.044715 * math.sqrt(2 / math.pi), *[0.0] * (len(special.R_OF_CDF) - 2))
+"""The polynomial R of GELU's approximation by tanh (Hendrycks and Gimpel 2016), as long as that of GELU itself."""
+
 
 class Norm(NamedTuple):
     """What a layer norm multiplies by, adds and is damped with, for `Decoder.normalize`."""
@@ -85,7 +88,7 @@ class Decoder:
         self.last, self.head = _norm(model.ln_f), _linear(model.lm_head)
         powers = np.ones((len(special.R_OF_CDF), batch, 4 * config.n_embd), np.float32)
         self.powers, self.rows = (*powers[1:4], powers[1:4], powers[4:7]), powers.reshape(len(powers), -1)
-        self.coefficients = np.array(special.R_OF_CDF, np.float32)
+        self.coefficients = np.array(TANH if config.activation == "gelu_new" else special.R_OF_CDF, np.float32)
 
     def __call__(self, ids: list[int]) -> HostArray:
         """The logits (batch, vocab_size) of the token after `ids` (batch,), which go into the cache."""
@@ -127,7 +130,7 @@ class Decoder:
         return y.reshape(len(y), -1)
 
     def gelu(self, x: HostArray) -> HostArray:
-        r""":math:`\tfrac12 x (1 + \tanh(x\, R(x^2)))`, with the polynomial R of `minilm.backend.special`.
+        r""":math:`\tfrac12 x (1 + \tanh(x\, R(x^2)))`, with the polynomial R of `minilm.backend.special`, or that of GELU's approximation.
 
         Its powers are made side by side, so that their weighted sum is one product: Horner's rule would take twice the calls.
         Beyond `special.FLAT` the hyperbolic tangent is 1 in any case.

@@ -16,6 +16,7 @@ import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from minilm.backend import to_device
 from minilm.graph import no_grad
 from minilm.nn.module import Module
 from minilm.tensor import Tensor
-from minilm.types import HostArray
+from minilm.types import HostArray, Shape
 
 Rng = np.random.Generator | None
 _left_out: ContextVar[bool] = ContextVar("left_out", default=False)
@@ -200,7 +201,38 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
     return calculate_gain(nonlinearity, a) / math.sqrt(fans(tensor)[mode == "fan_out"])
 
 
-def _generator(rng: Rng) -> np.random.Generator:
+class _Zeros:
+    """In the place of a generator: zeros for whatever is asked of it."""
+
+    def uniform(self, _low: float, _high: float, shape: Shape) -> HostArray:
+        return np.broadcast_to(0.0, shape)
+
+    normal = uniform
+
+    def standard_normal(self, shape: Shape) -> HostArray:
+        return np.eye(*shape)
+
+
+_drawing = True
+
+
+@contextlib.contextmanager
+def without_drawing() -> Iterator[None]:
+    """Within it, layers and models are made with zeros for all that would be drawn: for weights that are read from a file.
+
+    Drawing them takes longer than reading them, and moves the generator on.
+    """
+    global _drawing
+    before, _drawing = _drawing, False
+    try:
+        yield
+    finally:
+        _drawing = before
+
+
+def _generator(rng: Rng) -> Any:
+    if not _drawing:
+        return _Zeros()
     return random.generator() if rng is None else rng
 
 
@@ -221,6 +253,7 @@ __all__ = [
     "normal_",
     "orthogonal_",
     "uniform_",
+    "without_drawing",
     "xavier_normal_",
     "xavier_uniform_",
 ]

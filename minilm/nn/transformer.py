@@ -14,7 +14,20 @@ from minilm.nn.norm import LayerNorm
 from minilm.tensor import Tensor
 from minilm.types import Array
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu, "silu": F.silu, "tanh": F.tanh}
+
+def gelu_new(x: Tensor) -> Tensor:
+    """GELU's approximation by tanh, under the name that it has in Hugging Face's config.json."""
+    y: Tensor = F.gelu(x, approximate="tanh")
+    return y
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "gelu_new": gelu_new,
+    "silu": F.silu,
+    "tanh": F.tanh,
+}
 
 
 class FeedForward(Module):
@@ -25,7 +38,7 @@ class FeedForward(Module):
     Shapes: x and y ``(..., d_model)``, inside ``(..., dim_feedforward)``. Vaswani et al. 2017, 3.3.
 
     Args:
-        activation: f: ``"relu"``, ``"gelu"``, ``"silu"`` or ``"tanh"``.
+        activation: f: ``"relu"``, ``"gelu"``, ``"gelu_new"`` (its approximation by tanh), ``"silu"`` or ``"tanh"``.
         dropout: probability of dropping what f returns, while learning.
         bias: False leaves both biases out.
 

@@ -145,7 +145,10 @@ class LanguageModel(Task):
         if set(fields) != wanted:
             missing, unknown = sorted(wanted - set(fields)), sorted(set(fields) - wanted)
             raise CheckpointError(f"{path}: missing fields {missing}, unknown fields {unknown}.")
-        config = from_json(GPTConfig, fields["model"], f"{path}: model")
+        shape = fields["model"]
+        if isinstance(shape, dict):  # the activation stands there only where it is not GPTConfig's own
+            shape = {"activation": GPTConfig.activation, **shape}
+        config = from_json(GPTConfig, shape, f"{path}: model")
         text = from_json(TextSource, fields["text"], f"{path}: text")
         if version == 1:
             return cls(config, text, sha256_of(load_tokenizer(path.parent / "tokenizer.json")), {})

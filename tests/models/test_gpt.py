@@ -16,6 +16,7 @@ VARIANTS = [
     {"tie_weights": False},
     {"position": "sinusoidal"},
     {"position": "rotary"},
+    {"activation": "gelu_new"},
     {"norm": "rms", "bias": False},
 ]
 
@@ -200,6 +201,7 @@ def test_learns_a_sequence_by_heart():
     ("options", "message"),
     [({"n_head": 3}, "does not divide"), ({"vocab_size": 0}, "vocab_size must be a positive"), ({"dropout": 1.0}, "dropout"),
      ({"position": "x"}, "position must be"), ({"norm": "x"}, "norm must be"), ({"n_layer": True}, "n_layer"),
+     ({"activation": "relu"}, "activation must be"),
      ({"n_embd": 6, "n_head": 2, "position": "rotary"}, "pairs")],
 )  # fmt: skip
 def test_wrong_configs_are_named(options, message):

