@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minilm import cli_bugs, cli_classroom, cli_exercises, terminal
+from minilm import cli_bugs, cli_chat, cli_classroom, cli_exercises, terminal
 from minilm import options as kinds
 from minilm.options import Parser, UsageError
 from minilm.terminal import did_you_mean, say
@@ -120,6 +120,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
     _train_parser(commands)
     _generate_parser(commands)
+    cli_chat.add_parser(commands)
     _data_parser(commands)
     _book_parser(commands)
     cli_exercises.add_parsers(commands)

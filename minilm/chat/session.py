@@ -113,7 +113,7 @@ class Session:
                 self.write(piece)
         last = self.conversation.last
         self.write("\n")
-        if last.left:
+        if last.left and not self.conversation.template.cuts:
             note = f"the context was full: the oldest {turns(last.left)} left it; the system prompt stays."
             self._tell(f"[{note}]") if self.in_terminal else terminal.complain(note)
         if self.in_terminal:
