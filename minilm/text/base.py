@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 AllowedSpecial = Literal["none", "all"] | Collection[str]
 Texts = str | Iterable[str]
+Span = tuple[int, int]
 
 
 class Tokenizer(ABC):
@@ -69,6 +70,24 @@ class Tokenizer(ABC):
     def encode_array(self, text: str, *, allowed_special: AllowedSpecial = "none") -> NDArray[Any]:
         """As `encode`, but an array of shape [n_ids] of dtype `self.dtype`: for corpora, 2 or 4 bytes an id."""
         check_text(text)
+        return self._encode_parts(text, allowed_special)
+
+    def encode_with_offsets(
+        self, text: str, *, allowed_special: AllowedSpecial = "none"
+    ) -> tuple[list[int], list[Span]]:
+        """As `encode`, and of each id the place in the text that it came from: (start, end) in characters, end exclusive."""
+        check_text(text)
+        ids: list[int] = []
+        spans: list[Span] = []
+        for start, end, special in self._split_special(text, allowed_special):
+            found, places = (
+                ([special], [(0, end - start)]) if special is not None else self._ordinary_spans(text[start:end])
+            )
+            ids += found
+            spans += [(start + first, start + last) for first, last in places]
+        return ids, spans
+
+    def _encode_parts(self, text: str, allowed_special: AllowedSpecial) -> NDArray[Any]:
         parts = [
             self._encode_ordinary(text[start:end], start) if special is None else np.array([special], self.dtype)
             for start, end, special in self._split_special(text, allowed_special)
@@ -111,6 +130,10 @@ class Tokenizer(ABC):
     @abstractmethod
     def _encode_ordinary(self, text: str, offset: int) -> NDArray[Any]:
         """The ids of a text without special tokens, which starts at character `offset` of the caller's text."""
+
+    @abstractmethod
+    def _ordinary_spans(self, text: str) -> tuple[list[int], list[Span]]:
+        """The ids of a text without special tokens, and the characters of it that each comes from."""
 
     def _split_special(self, text: str, allowed: AllowedSpecial) -> Iterator[tuple[int, int, int | None]]:
         """Cut text at the allowed special tokens: (start, end, the special token's id or None), in order."""

@@ -9,8 +9,9 @@ text can be encoded: there is no unknown token.
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from heapq import heapify, heappop, heappush
 from itertools import chain, pairwise
@@ -20,7 +21,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minilm.text.base import Texts, Tokenizer, check_positive, check_special_tokens, check_vocab_size, each_text
+from minilm.text.base import (
+    Span,
+    Texts,
+    Tokenizer,
+    check_positive,
+    check_special_tokens,
+    check_vocab_size,
+    each_text,
+)
 from minilm.text.pairs import NONE, Pair, PairIndex, merge_pair
 from minilm.text.storage import VERSION, TokenizerError, check_header, field, read_tokenizer, string_list
 
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
 DEFAULT_PATTERN = r"'(?:[sdmt]|ll|re|ve)(?!\w)| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+"
 
 N_BYTES = 256
+ONE_AFTER_THE_OTHER: Sequence[int] = range(N_BYTES, 1 << 31)  # number k makes the id 256 + k
 MAX_VOCABULARY_BYTES = 64 * 1024 * 1024
 MAX_CACHED_PIECES = 1 << 17
 
@@ -86,7 +96,123 @@ def learn_merges(words: Mapping[bytes, int], n_merges: int, min_count: int = 2) 
     return merges
 
 
-class BPETokenizer(Tokenizer):
+class ByteLevelTokenizer(Tokenizer):
+    """What every byte-level BPE has in common, whoever learned it: a token is some bytes, and merges join neighbors.
+
+    tokens: the bytes of each id; those of a special or added token are its name in UTF-8.
+    named: the special and added tokens, which no merge makes. The rest are ordinary.
+    special_tokens: those of `named` that text becomes only where the caller allows it.
+    rank: which pairs of ids are merged, and in which order.
+    made: the id that the merge of each rank makes.
+    """
+
+    def __init__(
+        self,
+        tokens: list[bytes],
+        named: Collection[int],
+        special_tokens: Mapping[str, int],
+        rank: dict[Pair, int],
+        made: Sequence[int],
+    ) -> None:
+        super().__init__(len(tokens), special_tokens)
+        self._bytes, self._rank, self._made = tokens, rank, made
+        self._id_of_bytes = {token: id for id, token in enumerate(tokens) if id not in named}
+        self._id_of_byte = {token[0]: id for token, id in self._id_of_bytes.items() if len(token) == 1}
+        self._cache: dict[str, list[int]] = {}
+
+    @abstractmethod
+    def _pieces(self, text: str) -> Iterable[str]:
+        """The pieces of a text that no merge crosses; joined, they are the text."""
+
+    def split(self, text: str) -> list[str]:
+        """The pieces of `text`, in order; joined, they are the text."""
+        return list(self._pieces(text))
+
+    def encode_bytes(self, data: bytes) -> list[int]:
+        """The ids of any bytes. Bytes that are valid UTF-8 get the ids that `encode` gives to their text."""
+        # surrogateescape stands an invalid byte for one lone surrogate, so that the pattern can run over all of it.
+        ids: list[int] = self._encode_parts(data.decode("utf-8", "surrogateescape"), "none").tolist()
+        return ids
+
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """The bytes of a sequence of ids. Raises TokenizerError for an unknown id."""
+        return b"".join(map(self._bytes.__getitem__, self._check_ids(ids)))
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of a sequence of ids.
+
+        A model may stop in the middle of a character, or write bytes that are not UTF-8: each such fragment becomes
+        U+FFFD, the replacement character. `decode_bytes` has the bytes themselves.
+        """
+        return self.decode_bytes(ids).decode("utf-8", "replace")
+
+    def token_to_id(self, token: str | bytes) -> int:
+        """The id of a special token (str) or of an ordinary one (str, or its bytes).
+
+        A str that is both is the special token. Raises TokenizerError if the vocabulary does not have it.
+        """
+        if isinstance(token, str):
+            if token in self._special_tokens:
+                return self._special_tokens[token]
+            found = self._id_of_bytes.get(token.encode("utf-8", "replace"))
+        else:
+            found = self._id_of_bytes.get(token)
+        if found is None:
+            raise TokenizerError(f"the vocabulary has no token {token!r}; encode() gives the ids of any text")
+        return found
+
+    def id_to_token(self, id: int) -> str:
+        r"""The token as text for people: a byte that is no UTF-8 by itself is shown as \xNN. `id_to_bytes` is exact."""
+        return self.id_to_bytes(id).decode("utf-8", "backslashreplace")
+
+    def id_to_bytes(self, id: int) -> bytes:
+        """The bytes of one token. Raises TokenizerError if the id is not in 0 ... vocab_size - 1."""
+        return self._bytes[self._check_ids([id])[0]]
+
+    def _encode_ordinary(self, text: str, offset: int) -> NDArray[Any]:
+        return np.fromiter(chain.from_iterable(map(self._encode_piece, self._pieces(text))), self.dtype)
+
+    def _encode_piece(self, piece: str) -> list[int]:
+        ids = self._cache.get(piece)
+        if ids is None:
+            ids = self._merge(piece.encode("utf-8", "surrogateescape"))
+            if len(self._cache) < MAX_CACHED_PIECES:
+                self._cache[piece] = ids
+        return ids
+
+    def _merge(self, piece: bytes) -> list[int]:
+        try:
+            return apply_merges([self._id_of_byte[byte] for byte in piece], self._rank, self._made)
+        except KeyError as error:
+            raise self._no_token(error.args[0]) from None
+
+    def _no_token(self, byte: int) -> TokenizerError:
+        return TokenizerError(
+            f"the vocabulary has no token for the byte 0x{byte:02X}, which the text has in UTF-8; "
+            "remove what it belongs to: tokenizers that drop it in silence give another text"
+        )
+
+    def _ordinary_spans(self, text: str) -> tuple[list[int], list[Span]]:
+        ids: list[int] = []
+        spans: list[Span] = []
+        start = 0
+        for piece in self._pieces(text):
+            new = self._encode_piece(piece)
+            ids += new
+            spans += [(start + first, start + last) for first, last in self._spans_in(piece, new)]
+            start += len(piece)
+        return ids, spans
+
+    def _spans_in(self, piece: str, ids: Sequence[int]) -> Iterator[Span]:
+        """Of each id the characters of the piece that it has bytes of."""
+        of_byte = [i for i, character in enumerate(piece) for _ in character.encode("utf-8", "surrogateescape")]
+        end = 0
+        for id in ids:
+            start, end = end, end + len(self._bytes[id])
+            yield of_byte[start], of_byte[end - 1] + 1
+
+
+class BPETokenizer(ByteLevelTokenizer):
     r"""Byte-level BPE. Ids: 0 ... 255 are the bytes, then one id per merge, then the special tokens.
 
     merges: pairs of ids; number k makes the id 256 + k, so it may only use ids below that.
@@ -109,16 +235,13 @@ class BPETokenizer(Tokenizer):
         self, merges: Iterable[Pair], *, special_tokens: Sequence[str] = (), pattern: str = DEFAULT_PATTERN
     ) -> None:
         self._merges = [(left, right) for left, right in merges]
-        self._bytes = _token_bytes(self._merges)
+        tokens = _token_bytes(self._merges)
         names = check_special_tokens(special_tokens)
-        super().__init__(
-            len(self._bytes) + len(names), {name: id for id, name in enumerate(names, start=len(self._bytes))}
-        )
-        self._id_of_bytes = {token: id for id, token in enumerate(self._bytes)}
-        self._rank = {pair: rank for rank, pair in enumerate(self._merges)}
-        self._bytes.extend(name.encode("utf-8") for name in names)
+        ids = {name: id for id, name in enumerate(names, start=len(tokens))}
+        rank = {pair: rank for rank, pair in enumerate(self._merges)}
+        tokens.extend(name.encode("utf-8") for name in names)
+        super().__init__(tokens, set(ids.values()), ids, rank, ONE_AFTER_THE_OTHER)
         self._pattern = _compile(pattern)
-        self._cache: dict[str, list[int]] = {}
         self.shortfall = 0
         """How many tokens `train` was asked for and did not find in the text; 0 for a tokenizer made in another way."""
 
@@ -165,50 +288,8 @@ class BPETokenizer(Tokenizer):
         """The regular expression that cuts text into pieces."""
         return self._pattern.pattern
 
-    def split(self, text: str) -> list[str]:
-        """The pieces of `text`, in order; joined, they are the text."""
-        return list(_split(self._pattern, text))
-
-    def encode_bytes(self, data: bytes) -> list[int]:
-        """The ids of any bytes. Bytes that are valid UTF-8 get the ids that `encode` gives to their text."""
-        # surrogateescape stands an invalid byte for one lone surrogate, so that the pattern can run over all of it.
-        ids: list[int] = self._encode_ordinary(data.decode("utf-8", "surrogateescape"), 0).tolist()
-        return ids
-
-    def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """The bytes of a sequence of ids. Raises TokenizerError for an unknown id."""
-        return b"".join(map(self._bytes.__getitem__, self._check_ids(ids)))
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """The text of a sequence of ids.
-
-        A model may stop in the middle of a character, or write bytes that are not UTF-8: each such fragment becomes
-        U+FFFD, the replacement character. `decode_bytes` has the bytes themselves.
-        """
-        return self.decode_bytes(ids).decode("utf-8", "replace")
-
-    def token_to_id(self, token: str | bytes) -> int:
-        """The id of a special token (str) or of an ordinary one (str, or its bytes).
-
-        A str that is both is the special token. Raises TokenizerError if the vocabulary does not have it.
-        """
-        if isinstance(token, str):
-            if token in self._special_tokens:
-                return self._special_tokens[token]
-            found = self._id_of_bytes.get(token.encode("utf-8", "replace"))
-        else:
-            found = self._id_of_bytes.get(token)
-        if found is None:
-            raise TokenizerError(f"the vocabulary has no token {token!r}; encode() gives the ids of any text")
-        return found
-
-    def id_to_token(self, id: int) -> str:
-        r"""The token as text for people: a byte that is no UTF-8 by itself is shown as \xNN. `id_to_bytes` is exact."""
-        return self.id_to_bytes(id).decode("utf-8", "backslashreplace")
-
-    def id_to_bytes(self, id: int) -> bytes:
-        """The bytes of one token. Raises TokenizerError if the id is not in 0 ... vocab_size - 1."""
-        return self._bytes[self._check_ids([id])[0]]
+    def _pieces(self, text: str) -> Iterator[str]:
+        return _split(self._pattern, text)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -244,31 +325,28 @@ class BPETokenizer(Tokenizer):
         """
         return read_tokenizer(path, partial(cls.from_dict, pattern=pattern))
 
-    def _encode_ordinary(self, text: str, offset: int) -> NDArray[Any]:
-        return np.fromiter(chain.from_iterable(map(self._encode_piece, _split(self._pattern, text))), self.dtype)
 
-    def _encode_piece(self, piece: str) -> list[int]:
-        ids = self._cache.get(piece)
-        if ids is None:
-            ids = apply_merges(piece.encode("utf-8", "surrogateescape"), self._rank)
-            if len(self._cache) < MAX_CACHED_PIECES:
-                self._cache[piece] = ids
-        return ids
-
-
-def apply_merges_naive(piece: bytes, rank: Mapping[Pair, int]) -> list[int]:
-    """The specification of `apply_merges`: all merges in the order in which they were learned, each everywhere."""
+def apply_merges_naive(
+    piece: Sequence[int], rank: Mapping[Pair, int], made: Sequence[int] = ONE_AFTER_THE_OTHER
+) -> list[int]:
+    """The specification of `apply_merges`: of all neighbors join the pair of lowest rank, the leftmost first; begin again."""
     symbols = list(piece)
-    for pair in sorted(rank, key=rank.__getitem__):
-        symbols = merge_pair(symbols, pair, N_BYTES + rank[pair])
+    while present := [(rank[pair], place) for place, pair in enumerate(pairwise(symbols)) if pair in rank]:
+        lowest, place = min(present)
+        symbols[place : place + 2] = [made[lowest]]
     return symbols
 
 
-def apply_merges(piece: bytes, rank: Mapping[Pair, int]) -> list[int]:
-    """The ids of one piece: merge neighbours, the pair of lowest rank first and from left to right, until none is left.
+def apply_merges(
+    piece: Sequence[int], rank: Mapping[Pair, int], made: Sequence[int] = ONE_AFTER_THE_OTHER
+) -> list[int]:
+    """The ids of one piece: merge neighbors, the pair of lowest rank first and from left to right, until none is left.
 
-    A merge makes only pairs of a higher rank than its own, so a heap of (rank, position) meets them in order:
-    O(n log n) for a piece of n bytes, however long. Equal to `apply_merges_naive`.
+    piece: the ids of its bytes; where ids 0 ... 255 are the bytes, the bytes themselves.
+    made: the id that the merge of each rank makes.
+
+    A heap of (rank, position) holds every pair that a merge is for, so the lowest is at hand: O(n log n) for a piece of n
+    bytes, however long. Equal to `apply_merges_naive`.
     """
     symbols = list(piece)
     before = list(range(-1, len(symbols) - 1))
@@ -279,9 +357,9 @@ def apply_merges(piece: bytes, rank: Mapping[Pair, int]) -> list[int]:
         wanted, place = heappop(heap)
         follower = after[place]
         if follower == NONE or rank.get((symbols[place], symbols[follower])) != wanted:
-            continue  # one of the two was merged with its other neighbour in the meantime
+            continue  # one of the two was merged with its other neighbor in the meantime
         beyond = after[follower]
-        symbols[place], symbols[follower], after[place] = N_BYTES + wanted, NONE, beyond
+        symbols[place], symbols[follower], after[place] = made[wanted], NONE, beyond
         if beyond != NONE:
             before[beyond] = place
         for left, right in ((before[place], place), (place, beyond)):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minilm.text.base import Texts, Tokenizer, check_special_tokens, check_text, each_text
+from minilm.text.base import Span, Texts, Tokenizer, check_special_tokens, check_text, each_text
 from minilm.text.storage import VERSION, TokenizerError, check_header, field, string_list
 
 if TYPE_CHECKING:
@@ -108,6 +108,9 @@ class CharTokenizer(Tokenizer):
                 raise self._unknown_character(text[unknown[0]], offset + int(unknown[0]))
             ids[unknown] = self._ids[self.unk_token]
         return ids.astype(self.dtype)
+
+    def _ordinary_spans(self, text: str) -> tuple[list[int], list[Span]]:
+        return self._encode_ordinary(text, 0).tolist(), [(i, i + 1) for i in range(len(text))]
 
     def _unknown_character(self, character: str, position: int) -> TokenizerError:
         return TokenizerError(

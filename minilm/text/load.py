@@ -8,11 +8,12 @@ from typing import Any
 from minilm.text.base import Tokenizer
 from minilm.text.bpe import BPETokenizer
 from minilm.text.char import CharTokenizer
+from minilm.text.published_bpe import PublishedBPETokenizer
 from minilm.text.storage import TokenizerError, field, read_tokenizer
 from minilm.text.wordpiece import WordPieceTokenizer
 
 TOKENIZERS: dict[str, type[Tokenizer]] = {
-    cls.type_name: cls for cls in (CharTokenizer, BPETokenizer, WordPieceTokenizer)
+    cls.type_name: cls for cls in (CharTokenizer, BPETokenizer, PublishedBPETokenizer, WordPieceTokenizer)
 }
 
 

@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Sequence
 
 from minilm.text.base import Tokenizer
-from minilm.text.bpe import BPETokenizer
+from minilm.text.bpe import ByteLevelTokenizer
 
 
 class TextStream:
@@ -52,7 +52,7 @@ class TextStream:
 
     def _text_of(self, id: int) -> str:
         """What the id adds to the text of those before it."""
-        if isinstance(self.tokenizer, BPETokenizer):
+        if isinstance(self.tokenizer, ByteLevelTokenizer):
             return self._bytes.decode(self.tokenizer.decode_bytes([id]))
         before = self.tokenizer.decode(self._last)
         text = self.tokenizer.decode([*self._last, id])[len(before) :]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import chain, groupby, pairwise
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from minilm.files import no_text, shown
 from minilm.text.base import (
+    Span,
     Texts,
     Tokenizer,
     check_positive,
@@ -40,6 +41,12 @@ CONTINUATION = "##"
 BERT_SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MAX_CACHED_WORDS = 1 << 17
 
+# What decoders of Hugging Face with "cleanup" replace in the text of one token.
+CLEAN_UP = (
+    (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"),
+    (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
+)  # fmt: skip
+
 # The blocks of Chinese characters, also used in Japanese and Korean; kana and Hangul are written in words or runs.
 CJK_BLOCKS = (
     (0x3400, 0x4DBF),
@@ -57,10 +64,10 @@ def basic_tokenize(text: str, *, lower_case: bool = True, strip_accents: bool = 
     lower_case: turn capitals into small letters.
     strip_accents: take letters and their accents apart (Unicode form NFD) and drop the accents. The same form takes
         Korean syllables apart into their letters.
-    Control characters and U+FFFD are dropped.
+    Control characters, those for private use, and U+FFFD are dropped.
     """
     if lower_case:
-        text = text.lower()
+        text = text.replace("Σ", "σ").lower()  # character by character: lower() alone ends a word with ς
     if strip_accents:
         text = unicodedata.normalize("NFD", text)
     # A text has few distinct characters: classify each once, and let str.translate do the walking.
@@ -68,11 +75,38 @@ def basic_tokenize(text: str, *, lower_case: bool = True, strip_accents: bool = 
     return text.translate(table).split()
 
 
+def words_with_places(text: str, *, lower_case: bool, strip_accents: bool) -> list[tuple[str, list[int]]]:
+    """The words of `basic_tokenize`, each with the places in the text that its characters came from.
+
+    Character by character, so slower; a test holds both against each other.
+    """
+    origins = [(part, place) for place, one in enumerate(text) for part in (one.lower() if lower_case else one)]
+    if strip_accents:
+        parts = [(part, place) for one, place in origins for part in unicodedata.normalize("NFD", one)]
+        origins = []
+        # In form NFD, marks that follow each other stand in the order of their combining class.
+        for _, run in groupby(parts, key=lambda part: unicodedata.combining(part[0]) > 0):
+            origins += sorted(run, key=lambda part: unicodedata.combining(part[0]))
+    words: list[tuple[str, list[int]]] = []
+    parted = True
+    for one, place in origins:
+        replacement = _replacement(one, strip_accents)
+        if not replacement:
+            continue
+        alone = replacement.isspace() or len(replacement) > 1
+        if not one.isspace():
+            if parted or alone:
+                words.append(("", []))
+            words[-1] = (words[-1][0] + one, [*words[-1][1], place])
+        parted = alone or one.isspace()
+    return words
+
+
 def _replacement(character: str, strip_accents: bool) -> str:
     category = unicodedata.category(character)
     if character in "\t\n\r" or category == "Zs":
         return " "
-    if category in ("Cc", "Cf") or character == "\ufffd" or (strip_accents and category == "Mn"):
+    if category in ("Cc", "Cf", "Co") or character == "\ufffd" or (strip_accents and category == "Mn"):
         return ""
     if _is_punctuation(character, category) or _is_cjk(character):
         return f" {character} "
@@ -208,6 +242,7 @@ class WordPieceTokenizer(Tokenizer):
     special_tokens: those of `tokens` that ordinary text never becomes, `unk_token` excepted, which must be among them:
         a word that cannot be put together from pieces, or that has more than `max_input_chars_per_word` characters,
         becomes unk_token as a whole.
+    clean_up: whether `decode` leaves out the space before . ? ! and , as files of Hugging Face often ask.
     lower_case, strip_accents: as in `basic_tokenize`; True for BERT's "uncased" vocabularies, False for "cased".
 
     Raises TokenizerError if a token is empty or appears twice, or a special token is not among the tokens.
@@ -224,6 +259,7 @@ class WordPieceTokenizer(Tokenizer):
         lower_case: bool = True,
         strip_accents: bool = True,
         max_input_chars_per_word: int = 100,
+        clean_up: bool = False,
     ) -> None:
         self._tokens = list(tokens)
         self._ids = _number(self._tokens)
@@ -239,6 +275,7 @@ class WordPieceTokenizer(Tokenizer):
         self.lower_case = lower_case
         self.strip_accents = strip_accents
         self.max_input_chars_per_word = max_input_chars_per_word
+        self.clean_up = clean_up
         self._pieces = {token: id for token, id in self._ids.items() if token not in self._special_tokens}
         self._longest = max(map(len, self._pieces), default=0)
         self._cache: dict[str, list[int]] = {}
@@ -312,7 +349,10 @@ class WordPieceTokenizer(Tokenizer):
 
         What encoding drops stays dropped: decode(encode("Who's there?")) is "who ' s there ?".
         """
-        return " ".join(map(self._tokens.__getitem__, self._check_ids(ids))).replace(" " + CONTINUATION, "")
+        words = map(self._tokens.__getitem__, self._check_ids(ids))
+        if self.clean_up:
+            return "".join(_cleaned(word, begins=place == 0) for place, word in enumerate(words))
+        return " ".join(words).replace(" " + CONTINUATION, "")
 
     def token_to_id(self, token: str) -> int:
         if token not in self._ids:
@@ -329,6 +369,7 @@ class WordPieceTokenizer(Tokenizer):
             "lower_case": self.lower_case,
             "strip_accents": self.strip_accents,
             "max_input_chars_per_word": self.max_input_chars_per_word,
+            **({"clean_up": True} if self.clean_up else {}),
             "unk_token": self.unk_token,
             "special_tokens": list(self._special_tokens),
             "tokens": list(self._tokens),
@@ -337,7 +378,8 @@ class WordPieceTokenizer(Tokenizer):
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
         options = {"unk_token", "lower_case", "strip_accents", "max_input_chars_per_word"}
-        check_header(fields, cls.type_name, {"special_tokens", "tokens"} | options)
+        fields = {"clean_up": False} | fields  # files from before it was an option do not say it
+        check_header(fields, cls.type_name, {"special_tokens", "tokens", "clean_up"} | options)
         return cls(
             string_list(fields, "tokens"),
             special_tokens=string_list(fields, "special_tokens"),
@@ -345,11 +387,28 @@ class WordPieceTokenizer(Tokenizer):
             lower_case=field(fields, "lower_case", bool),
             strip_accents=field(fields, "strip_accents", bool),
             max_input_chars_per_word=field(fields, "max_input_chars_per_word", int),
+            clean_up=field(fields, "clean_up", bool),
         )
 
     def _encode_ordinary(self, text: str, offset: int) -> NDArray[Any]:
         words = basic_tokenize(text, lower_case=self.lower_case, strip_accents=self.strip_accents)
         return np.fromiter(chain.from_iterable(map(self._encode_word, words)), self.dtype)
+
+    def _ordinary_spans(self, text: str) -> tuple[list[int], list[Span]]:
+        ids: list[int] = []
+        spans: list[Span] = []
+        for word, places in words_with_places(text, lower_case=self.lower_case, strip_accents=self.strip_accents):
+            new = self._encode_word(word)
+            if new == [self._ids[self.unk_token]]:
+                lengths = [len(word)]
+            else:
+                lengths = [len(self._tokens[id]) - (len(CONTINUATION) if i else 0) for i, id in enumerate(new)]
+            end = 0
+            for length in lengths:
+                start, end = end, end + length
+                spans.append((places[start], places[end - 1] + 1))
+            ids += new
+        return ids, spans
 
     def _encode_word(self, word: str) -> list[int]:
         ids = self._cache.get(word)
@@ -376,6 +435,15 @@ class WordPieceTokenizer(Tokenizer):
             else:
                 return None
         return ids
+
+
+def _cleaned(token: str, begins: bool) -> str:
+    """What the token adds to a text, without the blank before it where people write none."""
+    if not begins:
+        token = token.removeprefix(CONTINUATION) if token.startswith(CONTINUATION) else " " + token
+    for blank, without in CLEAN_UP:
+        token = token.replace(blank, without)
+    return token
 
 
 def _number(tokens: Sequence[str]) -> dict[str, int]:
