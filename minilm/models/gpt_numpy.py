@@ -6,7 +6,8 @@ calls of NumPy per layer, each of about a microsecond; what is left is the time 
 
 The modules are its specification, and `tests/models/test_gpt_numpy.py` holds its logits against theirs. It is used where
 
-- the model is one that it can compute (`minilm.models.plain.is_plain`): float32 on the CPU, of exactly the modules that are repeated here, without hooks;
+- the model is one that it can compute (`minilm.models.plain.is_plain`): float32 on the CPU, of exactly the modules that are repeated
+  here, without hooks;
 - nobody wants more than numbers (`only_numbers_wanted`): it keeps no graph, drops nothing out, and is seen by no observer;
 - one token follows those in the cache. A prompt, many positions at once, is left to the modules.
 

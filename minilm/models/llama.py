@@ -237,7 +237,7 @@ class Llama(nn.Module):
             TypeError: an id is no integer.
             IndexError: an id is not in the vocabulary.
         """
-        ids, start = as_ids(ids, self.norm.weight), cache.length if cache else 0
+        ids, start = as_ids(ids, next(self.parameters())), cache.length if cache else 0
         room = self.config.max_position_embeddings - start
         if ids.ndim != 2 or not 1 <= ids.shape[1] <= room:
             seen = f" after {start} in the cache" if start else ""
@@ -258,7 +258,8 @@ class Llama(nn.Module):
             TypeError: an id is no integer.
             IndexError: an id is not in the vocabulary.
         """
-        logits, targets = self(ids), as_ids(targets, self.norm.weight)
+        logits = self(ids)
+        targets = as_ids(targets, logits)
         return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
 
     def decay_groups(self, weight_decay: float) -> list[dict[str, Any]]:

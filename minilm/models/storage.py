@@ -95,7 +95,7 @@ class Float32(Stored):
     """The array as it is: nothing is copied."""
 
     def __init__(self, array: HostArray) -> None:
-        super().__init__(array.shape)  # type: ignore[arg-type]
+        super().__init__(array.shape)
         self.array = array
 
     @property
@@ -125,7 +125,7 @@ class Float16(Stored):
     BEFORE, AFTER = np.float32(2.0**60), np.float32(2.0**52)
 
     def __init__(self, array: HostArray) -> None:
-        super().__init__(array.shape)  # type: ignore[arg-type]
+        super().__init__(array.shape)
         with np.errstate(over="ignore"):
             half = array.astype(np.float16)
         if not np.isfinite(half).all():
@@ -159,7 +159,7 @@ class Int8(Stored):
     """
 
     def __init__(self, array: HostArray) -> None:
-        super().__init__(array.shape)  # type: ignore[arg-type]
+        super().__init__(array.shape)
         self.scale = np.empty(len(array), np.float32)
         self.codes = np.empty(array.shape, np.int8)
         for cut in self.cuts:
@@ -168,7 +168,8 @@ class Int8(Stored):
             if not np.isfinite(largest).all():
                 raise ValueError("int8 storage takes finite weights; one is NaN or infinite.")
             self.scale[cut] = largest / 127
-            steps = np.where(largest > 0, 127 / np.maximum(largest, np.finfo(np.float32).tiny), 0.0)
+            least = 127 * np.finfo(np.float32).tiny  # below it a step could not be divided by: such a row is kept as zeros
+            steps = np.where(largest > least, 127 / np.maximum(largest, least), 0.0)
             self.codes[cut] = np.rint(part * steps[:, None])
 
     @property
@@ -196,7 +197,7 @@ class Blocks(Stored):
         raw: the file's bytes, (rows, blocks, bytes per block).
 
     Raises:
-        ValueError: the kind is another, or the bytes do not have its length.
+        ValueError: the kind is another, the bytes do not have its length, or a scale is not finite.
     """
 
     LAYOUT = {"Q4_0": (1, 4), "Q4_1": (2, 4), "Q8_0": (1, 8)}
@@ -208,13 +209,20 @@ class Blocks(Stored):
         numbers, self.bits = self.LAYOUT[kind]
         length = 2 * numbers + BLOCK * self.bits // 8
         if raw.ndim != 3 or raw.shape[2] != length:
-            raise ValueError(f"{kind} has {length} bytes per block: expected (rows, blocks, {length}), got {raw.shape}.")
+            raise ValueError(
+                f"{kind} has {length} bytes per block: expected (rows, blocks, {length}), got {raw.shape}."
+            )
         super().__init__((raw.shape[0], BLOCK * raw.shape[1]))
-        self.kind, self.codes, self.scales, self.minima = kind, [], [], []
+        self.kind = kind
+        self.codes: list[HostArray] = []
+        self.scales: list[HostArray] = []
+        self.minima: list[HostArray] = []
         code = np.int8 if self.bits == 8 else np.uint8
         for cut in self.cuts:
             part = raw[cut].transpose(1, 2, 0)  # (blocks, bytes, rows)
             head = np.ascontiguousarray(part[:, : 2 * numbers].transpose(0, 2, 1)).view("<f2").astype(np.float32)
+            if not np.isfinite(head).all():
+                raise ValueError(f"{kind}: the scale of a block is NaN or infinite.")
             scale = np.ascontiguousarray(head[:, None, :, 0])  # (blocks, 1, rows)
             self.codes.append(np.ascontiguousarray(part[:, 2 * numbers :]).view(code))
             self.scales.append(scale)
@@ -223,7 +231,7 @@ class Blocks(Stored):
 
     @property
     def nbytes(self) -> int:
-        return sum(int(a.nbytes) for a in (*self.codes, *self.scales, *self.minima))
+        return sum(int(a.nbytes) for arrays in (self.codes, self.scales, self.minima) for a in arrays)
 
     def prepare(self, x: HostArray) -> tuple[HostArray, HostArray, HostArray]:
         """The vectors, their blocks (blocks, n, 32), and the sums of these (n, blocks)."""
@@ -322,8 +330,8 @@ class StoredLinear(nn.Module):
                 f"{', requiring gradients' if x.requires_grad else ''}: its weights are kept to be read, not to learn."
             )
         (y,) = products(np.ascontiguousarray(x.data).reshape(-1, self.in_features), [self.stored])
-        y = Tensor(y.reshape(*x.shape[:-1], self.out_features))
-        return y if self.bias is None else y + self.bias
+        out = Tensor(y.reshape(*x.shape[:-1], self.out_features))
+        return out if self.bias is None else out + self.bias
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, {type(self.stored).__name__}"
@@ -368,7 +376,9 @@ def compress(model: nn.Module, kind: str) -> nn.Module:
                 continue
             weight = child.weight
             if weight.device is not cpu or weight.dtype != np.float32:
-                raise ValueError(f"compress takes float32 on the CPU; {name} is {weight.dtype} on {weight.device.name}.")
+                raise ValueError(
+                    f"compress takes float32 on the CPU; {name} is {weight.dtype} on {weight.device.name}."
+                )
             if id(weight) not in done:
                 done[id(weight)] = weight, KINDS[kind](weight.data)
             replace(module, name, done[id(weight)][1])

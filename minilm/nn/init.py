@@ -16,7 +16,6 @@ import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
-from typing import Any
 
 import numpy as np
 
@@ -25,35 +24,35 @@ from minilm.backend import to_device
 from minilm.graph import no_grad
 from minilm.nn.module import Module
 from minilm.tensor import Tensor
-from minilm.types import HostArray, Shape
+from minilm.types import HostArray
 
 Rng = np.random.Generator | None
-_left_out: ContextVar[bool] = ContextVar("left_out", default=False)
+_drawing: ContextVar[bool] = ContextVar("drawing", default=True)
 
 
 @contextlib.contextmanager
-def left_out() -> Iterator[None]:
-    """No number is drawn within: layers made here start at zero, and take no time and no memory until they are filled.
+def without_drawing() -> Iterator[None]:
+    """Within it, layers and models are made with zeros for all that would be drawn: for weights that are read from a file.
 
-    For weights that are read from a file: to draw those of a model of 135 million first would take two seconds.
+    Drawing them takes longer than reading them, and moves the generator on. The zeros take no memory until something is written there.
     """
-    token = _left_out.set(True)
+    token = _drawing.set(False)
     try:
         yield
     finally:
-        _left_out.reset(token)
+        _drawing.reset(token)
 
 
 def uniform_(tensor: Tensor, low: float = 0.0, high: float = 1.0, rng: Rng = None) -> Tensor:
     """Uniform in [low, high)."""
-    if _left_out.get():
+    if not _drawing.get():
         return tensor
     return _fill(tensor, _generator(rng).uniform(low, high, tensor.shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, rng: Rng = None) -> Tensor:
     """Normal with this mean and standard deviation."""
-    if _left_out.get():
+    if not _drawing.get():
         return tensor
     return _fill(tensor, _generator(rng).normal(mean, std, tensor.shape))
 
@@ -112,7 +111,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, rng: Rng = None) -> Tensor:
     Saxe et al., Exact solutions to the nonlinear dynamics of learning in deep linear neural networks, ICLR 2014.
     """
     fans(tensor)
-    if _left_out.get():
+    if not _drawing.get():
         return tensor
     rows = tensor.shape[0]
     columns = tensor.size // rows
@@ -201,38 +200,7 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
     return calculate_gain(nonlinearity, a) / math.sqrt(fans(tensor)[mode == "fan_out"])
 
 
-class _Zeros:
-    """In the place of a generator: zeros for whatever is asked of it."""
-
-    def uniform(self, _low: float, _high: float, shape: Shape) -> HostArray:
-        return np.broadcast_to(0.0, shape)
-
-    normal = uniform
-
-    def standard_normal(self, shape: Shape) -> HostArray:
-        return np.eye(*shape)
-
-
-_drawing = True
-
-
-@contextlib.contextmanager
-def without_drawing() -> Iterator[None]:
-    """Within it, layers and models are made with zeros for all that would be drawn: for weights that are read from a file.
-
-    Drawing them takes longer than reading them, and moves the generator on.
-    """
-    global _drawing
-    before, _drawing = _drawing, False
-    try:
-        yield
-    finally:
-        _drawing = before
-
-
-def _generator(rng: Rng) -> Any:
-    if not _drawing:
-        return _Zeros()
+def _generator(rng: Rng) -> np.random.Generator:
     return random.generator() if rng is None else rng
 
 
@@ -249,7 +217,6 @@ __all__ = [
     "gpt2_",
     "kaiming_normal_",
     "kaiming_uniform_",
-    "left_out",
     "normal_",
     "orthogonal_",
     "uniform_",

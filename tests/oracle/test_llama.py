@@ -1,0 +1,99 @@
+"""Our Llama against transformers' LlamaForCausalLM with the same weights: logits, loss, all gradients, and what is written."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import minilm as ml
+from minilm.pretrained.llama import from_huggingface, to_huggingface
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+pytestmark = pytest.mark.host
+
+RNG = np.random.default_rng(0)
+IDS = RNG.integers(0, 19, (3, 11))
+VARIANTS = [
+    {"num_key_value_heads": heads, "attention_bias": bias, "mlp_bias": bias, "tie_word_embeddings": tied, **more}
+    for heads, bias, tied, more in itertools.product([1, 3, 6], [False, True], [False, True], [{}, {"head_dim": 10}])
+]
+
+
+def theirs(**options):
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=19, hidden_size=24, intermediate_size=20, num_hidden_layers=2, num_attention_heads=6,
+        max_position_embeddings=64, rope_parameters={"rope_type": "default", "rope_theta": 77.0}, rms_norm_eps=1e-3,
+        attn_implementation="eager", pad_token_id=0, bos_token_id=None, eos_token_id=None, **options,
+    )  # fmt: skip
+    model = transformers.LlamaForCausalLM(config).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(0.3 * torch.randn_like(p))
+    return model
+
+
+def ours(model):
+    arrays = {name: value.numpy() for name, value in model.state_dict().items()}
+    return from_huggingface(model.config.to_dict(), arrays)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("options", VARIANTS, ids=str)
+def test_logits_and_all_gradients(options, dtype):
+    model = theirs(**options)
+    own = ours(model).to(dtype)
+    model = model.to(getattr(torch, dtype))
+    tight = {"rtol": 2e-4, "atol": 2e-5} if dtype == "float32" else {"rtol": 1e-5, "atol": 1e-7}
+    # transformers keeps the rotations' angles in float32, whatever the model's dtype: hence no tighter than 1e-7 in float64
+    logits = model(torch.tensor(IDS[:, :-1])).logits
+    np.testing.assert_allclose(own(IDS[:, :-1]).numpy(), logits.detach().numpy(), **tight)
+    loss = torch.nn.functional.cross_entropy(logits.reshape(-1, 19), torch.tensor(IDS[:, 1:]).reshape(-1))
+    loss.backward()
+    mean = own.loss(IDS[:, :-1], IDS[:, 1:])
+    mean.backward()
+    assert mean.item() == pytest.approx(loss.item(), rel=1e-6)
+    gradients = ours_as_theirs(own)
+    for name, p in model.named_parameters():
+        np.testing.assert_allclose(gradients[name], p.grad.numpy(), **tight, err_msg=name)
+
+
+def ours_as_theirs(own):
+    """Our gradients, under transformers' names and with its rows of query and key."""
+    held = {name: p.numpy().copy() for name, p in own.named_parameters()}
+    with ml.no_grad():
+        for p in own.parameters():
+            p.copy_(p.grad)
+        _, gradients = to_huggingface(own)
+        for name, p in own.named_parameters():
+            p.copy_(ml.Tensor(held[name]))
+    return gradients
+
+
+@pytest.mark.parametrize("options", VARIANTS[::5], ids=str)
+def test_the_same_text_alone_and_padded_in_a_batch(options):
+    """transformers pads on the left and masks; here a short prompt is continued while a long one is read."""
+    model = theirs(**options)
+    own, prompts = ours(model), [[3, 1, 4, 1, 5], [9], [2, 6, 5]]
+    length = max(map(len, prompts))
+    padded = torch.tensor([[0] * (length - len(p)) + p for p in prompts])
+    mask = torch.tensor([[0] * (length - len(p)) + [1] * len(p) for p in prompts])
+    written = model.generate(padded, attention_mask=mask, max_new_tokens=20, do_sample=False)[:, length:].tolist()
+    assert own.generate(prompts, 20, temperature=0) == written
+    assert [own.generate([p], 20, temperature=0)[0] for p in prompts] == written
+    assert own.generate(prompts, 20, temperature=0, use_cache=False) == written
+
+
+@pytest.mark.parametrize("options", VARIANTS[1::7], ids=str)
+def test_what_we_write_transformers_reads(options):
+    own = ours(theirs(**options))
+    config, arrays = to_huggingface(own)
+    again = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config)).eval()
+    missing, unexpected = again.load_state_dict({k: torch.tensor(v) for k, v in arrays.items()}, strict=False)
+    assert not unexpected
+    assert set(missing) <= {"lm_head.weight"}
+    again.tie_weights()
+    with torch.no_grad():
+        logits = again(torch.tensor(IDS)).logits.numpy()
+    np.testing.assert_allclose(own(IDS).numpy(), logits, rtol=2e-4, atol=2e-5)
