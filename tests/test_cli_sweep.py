@@ -49,6 +49,7 @@ NEAR = ["trian", "chra", "cpuu", "defalt", "python-dosc"]
 VALUES = [*NUMBERS, *PATHS, *TEXTS, *NEAR]
 TINY = ["--data", "{text}", "--out", "{out}", "--quiet", *FLAGS, "--steps", "1"]
 BASIS = {"train": ["train", *TINY], "generate": ["generate", "{run}", "--tokens", "2", "--device", "cpu"], "data show": ["data", "show"],
+         "chat": ["chat", "{run}", "--max-tokens", "2"],
          "data get": ["data", "get"], "data list": ["data", "list"], "book": ["book"], "doctor": ["doctor"],
          "exercises": ["exercises"], "check": ["check", "4.9"], "hint": ["hint", "4.9"], "progress": ["progress"],
          "bugs": ["bugs"]}  # fmt: skip
@@ -145,11 +146,14 @@ def bounded(monkeypatch, tmp_path):
 def run_main(arguments):
     """(status, what went to standard output, to standard error, seconds) of a command line."""
     out, err, start = io.StringIO(), io.StringIO(), time.perf_counter()
+    before, sys.stdin = sys.stdin, io.StringIO("1 plus 2\n")
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             status = main(arguments)
         except SystemExit as end:
             status = end.code
+        finally:
+            sys.stdin = before
     return status, out.getvalue(), err.getvalue(), time.perf_counter() - start
 
 
@@ -192,7 +196,7 @@ def sweep(command, option, positional, places, values, bounded, tmp_path):
         value = template.format(**filled) if "{tmp}" in template else template
         basis = ["train"] if option == "--resume" else [word.format(**filled) for word in BASIS[command]]
         if positional:
-            own = {"run": "run", "submissions": "sent", "grades": "grades", "out": "out"}.get(option)
+            own = {"run": "run", "model": "run", "submissions": "sent", "grades": "grades", "out": "out"}.get(option)
             arguments = [*(word for word in basis if own is None or word != str(filled[own])), "--", value]
             if option == "exercise":
                 arguments = [command, "--", value, *(["answer.py"] if command == "check" else [])]
