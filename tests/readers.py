@@ -43,6 +43,8 @@ from minilm.data import (
     write_tokens,
 )
 from minilm.data.sets.table import TABLE, DataSet
+from minilm.formats import FormatError, gguf
+from minilm.formats import safetensors as safetensors_file
 from minilm.text import BPETokenizer, CharTokenizer, TokenizerError, WordPieceTokenizer, load_tokenizer
 from minilm.training.checkpoint import CheckpointError, load_arrays, load_json, save_arrays, save_json
 from tests.anew import anew
@@ -183,6 +185,11 @@ def tables_equal(path: Path, **options: Any) -> Any:
     return table.names, table.values
 
 
+def gguf_of(path: Path) -> Any:
+    with gguf.GGUF(path) as file:
+        return file.metadata, {name: file.read(name) for name in file.tensors}
+
+
 READERS = {
     "load_table": Reader(text(CSV), tables_equal, DataError, "t.csv", "text", lambda p: load_table(p, max_bytes=LIMIT)),
     "load_table, header": Reader(text("a,b,c\n" + CSV), tables_equal, DataError, "t.csv", "text"),
@@ -220,6 +227,11 @@ READERS = {
                               TokenizerError, "vocab.txt", "text"),
     "load_arrays": Reader(lambda p: save_arrays(p, ARRAYS, {"format": "f", "n": 1}), load_arrays, CheckpointError, "m.safetensors",
                           "safetensors", lambda p: load_arrays(p, max_bytes=LIMIT)),
+    "safetensors.read": Reader(lambda p: safetensors_file.write(p, ARRAYS, metadata={"n": "1"}), safetensors_file.read, FormatError,
+                               "m.safetensors", "safetensors", lambda p: safetensors_file.read(p, max_bytes=LIMIT)),
+    "safetensors.header": Reader(lambda p: safetensors_file.write(p, ARRAYS), safetensors_file.header, FormatError, "m.safetensors",
+                                 "safetensors"),
+    "GGUF": Reader(lambda p: gguf.write(p, {"n": 1, "t": ["a", "b"] * 50}, ARRAYS), gguf_of, FormatError, "m.gguf", "gguf"),
     "load_json": Reader(lambda p: save_json(p, {"a": 1, "b": ["é"] * 50}), load_json, CheckpointError, "c.json", "json"),
     "get": Reader(text(CSV), from_cache, DataError, "toy/toy.csv", "hashed"),
     "get, archive": Reader(lambda p: p.write_bytes(wheel()), archive_in_cache, DataError, "toy/toy.whl", "hashed"),
@@ -523,6 +535,7 @@ BY_FORM = {
     "idx": CONTENTS | IDX,
     "tokens": CONTENTS | TOKENS,
     "safetensors": CONTENTS | SAFETENSORS,
+    "gguf": CONTENTS,
     "gzip": BOMBS,
     "hashed": CONTENTS,
 }
@@ -545,6 +558,15 @@ ELSE = {
     "load_images": {"noise in the middle", "zeros in the middle"},
     "read_idx": {"noise in the middle", "zeros in the middle", "CRLF"},
     "load_arrays": {"noise in the middle", "zeros in the middle"},
+    "safetensors.read": {"noise in the middle", "zeros in the middle", "metadata: deep"},
+    "safetensors.header": {
+        "noise in the middle",
+        "zeros in the middle",
+        "metadata: deep",
+        "a bool that is 2",
+        "40 GB in the header, too",
+    },
+    "GGUF": {"noise in the middle", "zeros in the middle"},
     "load_json": {"UTF-7"},
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,22 @@ from typing import Any
 import numpy as np
 
 from minilm.backend.detect import memory
-from minilm.data import random_blocks
+from minilm.data import TABLE, DataError, iter_text, random_blocks
+from minilm.files import shown
 from minilm.models.gpt import GPT, GPTConfig
 from minilm.models.size import training_bytes
 from minilm.nn import functional as F
 from minilm.tensor import Tensor
-from minilm.text import Tokenizer, load_tokenizer
+from minilm.text import CharTokenizer, Tokenizer, TokenizerError, load_tokenizer
 from minilm.training.checkpoint import CheckpointError, canonical
-from minilm.training.settings import from_json
-from minilm.training.task import RunFile, Task
+from minilm.training.recipe import command_of, quoted
+from minilm.training.settings import TrainConfig, from_json
+from minilm.training.task import Facts, RunFile, Task
 from minilm.types import HostArray, Shape
 
 EVAL_TOKENS = 32_768  # for the evaluations on the way; the last one reads all
+TRAIN_SHARE = 0.9  # of the text's characters; the rest is for validation
+READ_AGAIN = 20_000_000  # characters: the longest text that is read once more to see where its tokenizer came from
 
 
 @dataclass
@@ -98,16 +102,34 @@ class LanguageModel(Task):
         rows = np.arange(count) * block
         if most is not None and count > most // block:
             rows = rows[np.linspace(0, count - 1, max(1, most // block)).astype(int)]
-        total, batch = 0.0, max(1, 4096 // block)
+        total = sum(F.cross_entropy(*pair, reduction="sum").item() for pair in self._predictions(model, ids, rows))
+        return total / (len(rows) * block)
+
+    def evaluate_parts(self, model: GPT, data: TokenizedText) -> tuple[float, HostArray]:
+        """The mean loss over the validation text, and that of each of its contexts."""
+        block, ids = self.config.block_size, data.validation
+        rows = np.arange((len(ids) - 1) // block) * block
+        total, parts = 0.0, []
+        for logits, targets in self._predictions(model, ids, rows):
+            total += F.cross_entropy(logits, targets, reduction="sum").item()
+            parts.append(F.cross_entropy(logits, targets, reduction="none").numpy().reshape(-1, block).mean(axis=1))
+        return total / (len(rows) * block), np.concatenate(parts)
+
+    def _predictions(self, model: GPT, ids: HostArray, rows: HostArray) -> Iterator[tuple[Tensor, Tensor]]:
+        """The logits and the targets of the contexts that begin at `rows`, some thousand tokens at a time."""
+        block = self.config.block_size
+        batch = max(1, 4096 // block)
         for i in range(0, len(rows), batch):
             offsets = rows[i : i + batch, None] + np.arange(block)
             logits = model(ids[offsets].astype(np.int64))
             targets = Tensor(ids[offsets + 1].astype(np.int64).reshape(-1), device=logits.device)
-            total += F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets, reduction="sum").item()
-        return total / (len(rows) * block)
+            yield logits.reshape(-1, logits.shape[-1]), targets
 
     def measures(self, model: GPT, data: TokenizedText, loss: float) -> dict[str, float]:
         return {"bits_per_character": data.bits_per_character(loss)}
+
+    def bounds(self, data: TokenizedText, low: float, high: float) -> dict[str, tuple[float, float]]:
+        return {"bits_per_character": (data.bits_per_character(low), data.bits_per_character(high))}
 
     @property
     def units(self) -> int:
@@ -122,6 +144,67 @@ class LanguageModel(Task):
             f"a GPT with {config.n_layer} layers, {config.n_embd} wide and {config.vocab_size} tokens takes at least "
             f"{need / 1e9:,.0f} GB of memory to train, and there are {there / 1e9:,.0f} GB. Choose a smaller --width or fewer --layers."
         )
+
+    # -- what its model card says ------------------------------------------------------------------------------------------
+
+    def facts(self, data: TokenizedText, folder: Path, examples: int) -> Facts:
+        config, text, known = self.config, self.text, TABLE.get(self.text.source)
+        tokenizer = self.tokenizer(folder)
+        passes = examples * config.block_size / len(data.train)
+        characters = config.block_size * data.validation_characters / len(data.validation)
+        limits = [
+            f"It sees {config.block_size} tokens at once, about {characters:.0f} characters of this text; what stood before, it forgets.",
+            "Which language the text is in is not recorded. Of other languages, and of other kinds of text, it knows nothing.",
+        ]
+        if isinstance(tokenizer, CharTokenizer):
+            limits.append("A character that the text does not have has no token: a prompt with one is refused.")
+        if passes > 1:
+            limits.append(
+                f"It has seen its training text {passes:.1f} times: it can repeat passages of it word for word, private ones too."
+            )
+        if known is None:
+            limits.append(
+                "Under which licence the text stands is not known here, and so, what may be done with the weights."
+            )
+        return Facts(
+            model={
+                "architecture": f"GPT, {config.n_layer} layers, {config.n_head} heads, {config.n_embd} wide, "
+                f"{config.position} positions, {config.norm} norms, {'with' if config.bias else 'without'} biases, "
+                f"dropout {config.dropout:g}",
+                "context": f"{config.block_size} tokens",
+                "tokens": f"{config.vocab_size:,}, {tokenizer.type_name}, SHA-256 `{self.tokenizer_sha256}`",
+            },
+            data={
+                "text": f"`{shown(text.source)}`" + (f": {known.title}" if known else ", a file or folder"),
+                "licence": known.licence if known else "not known: it is none of the table of data sets",
+                "SHA-256": f"`{text.sha256}`, of its UTF-8",
+                "length": f"{text.characters:,} characters; {len(data.train):,} tokens to learn from, "
+                f"{len(data.validation):,} to validate on",
+                "split": f"the first {TRAIN_SHARE:.0%} of the characters to learn from, the rest to validate on; nothing was shuffled, "
+                "and passages that stand in both parts were not removed",
+            },
+            use=(f"It goes on with a text: `minilm generate {quoted(folder)} --prompt 'The '`",),
+            limits=tuple(limits),
+        )
+
+    def command(self, training: TrainConfig, folder: Path) -> str | None:
+        """``minilm train`` with the recipe that needs the fewest options beside it; None: no recipe has such a model.
+
+        The tokenizer comes from the run's own file, unless it is the one that the text gives anyway.
+        """
+        own = str(folder / "tokenizer.json")
+        tokenizer = "char" if self._has_the_characters_of_its_text(folder) else own
+        settings = {**dataclasses.asdict(self.config), **dataclasses.asdict(training)}
+        return command_of({**settings, "data": self.text.source, "tokenizer": tokenizer}, self.options)
+
+    def _has_the_characters_of_its_text(self, folder: Path) -> bool:
+        """Whether the tokenizer is what ``--tokenizer char`` would make of the text."""
+        if self.text.characters > READ_AGAIN or not isinstance(self.tokenizer(folder), CharTokenizer):
+            return False
+        try:
+            return sha256_of(CharTokenizer.train(iter_text(self.text.source))) == self.tokenizer_sha256
+        except (DataError, TokenizerError):
+            return False
 
     # -- what a run remembers of it -----------------------------------------------------------------------------------
 

@@ -1,11 +1,11 @@
-"""Recipes: named settings for a text, a tokenizer, a language model and its training, and how a run is made from one."""
+"""Runs of language models, made from a recipe and opened again: the text is read, and cut into tokens."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,70 +15,12 @@ from minilm.data import TABLE, fetch_url, iter_text, open_tokens, read_token_hea
 from minilm.models.gpt import GPTConfig
 from minilm.text import BPETokenizer, CharTokenizer, Tokenizer, load_tokenizer
 from minilm.training.checkpoint import CheckpointError
-from minilm.training.language_model import LanguageModel, TextSource, TokenizedText, sha256_of
+from minilm.training.language_model import TRAIN_SHARE, LanguageModel, TextSource, TokenizedText, sha256_of
+from minilm.training.recipe import RECIPES, Recipe, find_recipe
 from minilm.training.run import Run
 from minilm.training.settings import TrainConfig, check_changes
 
-TRAIN_SHARE = 0.9  # of the text's characters; the rest is for validation
 IN_MEMORY = 200_000_000  # characters; a longer text goes to token files on the disk
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Settings under one name. `model` and `training` hold what differs from `GPTConfig`'s and `TrainConfig`'s defaults."""
-
-    about: str
-    data: str
-    tokenizer: str
-    model: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-    vocab_size: int = 1024
-
-
-_SMALL = {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "bias": False}
-_BRIEF = {"steps": 2000, "batch_size": 12, "learning_rate": 2e-3, "min_learning_rate": 2e-4}
-
-RECIPES: dict[str, Recipe] = {
-    "default": Recipe(
-        "a small GPT on the text that every Python carries, in about two minutes on two cores",
-        data="python-docs",
-        tokenizer="char",
-        model=_SMALL,
-        training={**_BRIEF, "steps": 1600},
-    ),
-    "nanogpt-cpu": Recipe(
-        "nanoGPT's CPU recipe: 4 layers, 4 heads, 128 wide, 64 characters, 2,000 steps of 12 sequences; learning rate twice its 1e-3",
-        data="python-docs",
-        tokenizer="char",
-        model=_SMALL,
-        training=_BRIEF,
-    ),
-    "nanogpt-gpu": Recipe(
-        "nanoGPT's GPU recipe: 6 layers, 6 heads, 384 wide, 256 characters, 5,000 steps of 64 sequences, dropout 0.2",
-        data="python-docs",
-        tokenizer="char",
-        model={"n_layer": 6, "n_head": 6, "n_embd": 384, "block_size": 256, "bias": False, "dropout": 0.2},
-        training={"steps": 5000, "batch_size": 64},
-    ),
-    "bpe": Recipe(
-        "the default with byte-pair encoding: 1,024 tokens instead of characters",
-        data="python-docs",
-        tokenizer="bpe",
-        model=_SMALL,
-        training=_BRIEF,
-    ),
-}
-
-
-def find_recipe(name: str) -> Recipe:
-    """The recipe of that name.
-
-    Raises:
-        ValueError: there is none; the message lists them.
-    """
-    if name not in RECIPES:
-        raise ValueError(f"there is no recipe {name!r}; there are {', '.join(RECIPES)}.")
-    return RECIPES[name]
 
 
 def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Run[LanguageModel], TokenizedText]:
@@ -252,3 +194,18 @@ def _part(text: TextSource, validation: bool) -> Iterator[str]:
         seen += len(piece)
         if part := piece[here:] if validation else piece[:here]:
             yield part
+
+
+__all__ = [
+    "IN_MEMORY",
+    "RECIPES",
+    "Recipe",
+    "find_recipe",
+    "make_tokenizer",
+    "open_run",
+    "resume_run",
+    "start_run",
+    "tokenize",
+    "tokenize_to_disk",
+    "write_tokens_of",
+]
