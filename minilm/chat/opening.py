@@ -12,7 +12,6 @@ from minilm.formats import FormatError
 from minilm.pretrained import table
 from minilm.pretrained.load import CONFIG, RUN, load, read_json
 from minilm.text import Tokenizer
-from minilm.training.recipes import open_run
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,8 @@ def open_model(name: str, storage: str = "float32", template: str | None = None)
         TemplateError: the template is unknown, or does not fit.
     """
     if is_run(name):
+        from minilm.training.recipes import open_run  # here, as a published model needs none of it
+
         run = open_run(Path(os.path.expanduser(name)))
         return _opened(run.model("cpu"), run.task.tokenizer(run.folder), None, name, template)
     found = load(name, storage)
