@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minilm import cli_bugs, cli_chat, cli_classroom, cli_exercises, terminal
+from minilm import cli_bugs, cli_chat, cli_classroom, cli_exercises, cli_models, terminal
 from minilm import options as kinds
 from minilm.options import Parser, UsageError
 from minilm.terminal import did_you_mean, say
@@ -122,6 +122,7 @@ def parser() -> Parser:
     _generate_parser(commands)
     cli_chat.add_parser(commands)
     _data_parser(commands)
+    cli_models.add_parser(commands)
     _book_parser(commands)
     cli_exercises.add_parsers(commands)
     cli_bugs.add_parser(commands)
@@ -354,6 +355,7 @@ def run_train(options: argparse.Namespace) -> int:
     bits = outcome.measures["bits_per_character"]
     say(f"validation loss {outcome.validation_loss:.4f} nats a token, {bits:.3f} bits per character")
     say(f"loss curve: {run.folder / 'loss.png'}")
+    say(f"model card: {run.folder / 'card.md'}")
     terminal.write(f"\nA sample:\n{terminal.visible(_sample(run, device))}\n\n")
     say(f'Write more with:\n  minilm generate {_typed(run.folder)} --prompt "The "')
     return 0

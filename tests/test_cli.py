@@ -24,6 +24,7 @@ from minilm.data import TABLE, DataError
 from minilm.models import GPTConfig, generate
 from minilm.parallel import WorkerError
 from minilm.text import TokenizerError, WordPieceTokenizer
+from minilm.pretrained.table import TABLE as MODELS
 from minilm.training.checkpoint import CheckpointError
 from minilm.training.language_model import LanguageModel
 from minilm.training.run import Run, TrainConfig
@@ -45,7 +46,7 @@ def test_train_ends_with_what_a_user_wants_to_know(tmp_path, capsys, monkeypatch
     assert main(["train", "--data", str(text_file(tmp_path)), "--quiet", *FLAGS]) == 0
     out = capsys.readouterr().out
     for pattern in (r"\d,\d{3} characters", r"validation loss \d\.\d{4} nats a token, \d\.\d{3} bits per character",
-                    r"loss curve: runs/default-1/loss\.png", "A sample:", r"minilm generate runs/default-1 --prompt"):  # fmt: skip
+                    r"loss curve: runs/default-1/loss\.png", r"model card: runs/default-1/card\.md", "A sample:", r"minilm generate runs/default-1 --prompt"):  # fmt: skip
         assert re.search(pattern, out), pattern
     assert (
         main(
@@ -221,7 +222,7 @@ def test_errors_of_settings_reach_the_user_in_options(trained, tmp_path, monkeyp
     assert "--width must be a positive integer, got -1." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["data"]])
+@pytest.mark.parametrize("command", [[], ["data"], ["models"]])
 def test_without_a_command_there_is_help(command, capsys):
     assert main(command) == 0
     out = capsys.readouterr().out
@@ -487,8 +488,10 @@ def test_environments(trained, tmp_path, environment, command):
 @pytest.mark.parametrize("columns", [80, 60])
 @pytest.mark.parametrize("command", [
     "", "--help", "train --help", "generate --help", "data", "data --help", "data list", "data list --help", "data show --help",
-    "data get --help", "book --help", "doctor", "doctor --help", "exercises", "exercises --help", "check --help",
-    "hint --help", "progress --help", "chat --help", "train", "resume", *(f"data show {name}" for name in TABLE)])  # fmt: skip
+    "data get --help", "models", "models --help", "models list", "models show --help", "models get --help", "book --help", "doctor",
+    "doctor --help", "exercises", "exercises --help", "check --help",
+    "hint --help", "progress --help", "chat --help", "train", "resume", *(f"data show {name}" for name in TABLE),
+    *(f"models show {name}" for name in MODELS)])  # fmt: skip
 def test_no_line_is_wider_than_the_terminal(trained, tmp_path, capsys, monkeypatch, command, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("MINILM_HOME", str(tmp_path / "home"))

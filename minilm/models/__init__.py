@@ -1,7 +1,24 @@
 """Models: one file, one model."""
 
+from minilm.models.beam import Hypothesis, PromptScorer, Rules, beam_search, exhaustive_search, greedy_search
 from minilm.models.generation import Sampler, generate
 from minilm.models.gpt import GPT, GPTConfig, KVCache
 from minilm.models.mlp import MLP
+from minilm.models.seq2seq import Seq2Seq, Seq2SeqConfig
 
-__all__ = ["GPT", "MLP", "GPTConfig", "KVCache", "Sampler", "generate"]
+__all__ = [
+    "GPT",
+    "MLP",
+    "GPTConfig",
+    "Hypothesis",
+    "KVCache",
+    "PromptScorer",
+    "Rules",
+    "Sampler",
+    "Seq2Seq",
+    "Seq2SeqConfig",
+    "beam_search",
+    "exhaustive_search",
+    "generate",
+    "greedy_search",
+]

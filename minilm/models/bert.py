@@ -253,10 +253,16 @@ class BertForMaskedLM(nn.Module):
         Raises:
             As `forward`; ValueError: the targets have another shape; IndexError: a target is not in the vocabulary.
         """
+        return F.cross_entropy(*self.asked(ids, targets, mask, segments))
+
+    def asked(
+        self, ids: Ids, targets: Ids, mask: Ids | None = None, segments: Ids | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The logits (N, vocab_size) of the N places that have a target, and the targets (N,); arguments as for `loss`."""
         hidden = self.bert(ids, mask, segments)
         targets = _same_shape("targets", _integers("targets", targets, hidden), hidden[..., 0]).reshape(-1)
-        asked = Tensor(targets.device.xp.flatnonzero(targets.data != NO_TARGET))
-        return F.cross_entropy(self.logits(hidden.reshape(-1, hidden.shape[-1])[asked]), targets[asked])
+        places = Tensor(targets.device.xp.flatnonzero(targets.data != NO_TARGET))
+        return self.logits(hidden.reshape(-1, hidden.shape[-1])[places]), targets[places]
 
     def loss_naive(self, ids: Ids, targets: Ids, mask: Ids | None = None, segments: Ids | None = None) -> Tensor:
         """The specification of `loss`: all logits, of which those without a target are left out."""

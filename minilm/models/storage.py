@@ -32,8 +32,8 @@ from minilm.nn.checks import expect_width
 from minilm.tensor import Tensor
 from minilm.types import HostArray, Ids
 
-PIECE = 1 << 18  # weights that are widened at once: a megabyte
-SHARED = 1 << 20  # weights from which a second thread is worth its waking
+PIECE = 1 << 19  # weights that are widened at once: two megabytes
+SHARED = 3 << 18  # weights from which a second thread is worth its waking
 FEW = 8  # vectors up to which sums are scaled instead of weights
 BLOCK = 32  # weights that share a scale, in `Blocks`
 
@@ -42,18 +42,19 @@ class Scratch(threading.local):
     """A thread's memory for widened weights: taken once, since to be given new pages takes longer than to fill them."""
 
     def __init__(self) -> None:
-        self.bytes = np.empty(0, np.uint8)
+        self.memory = {dtype: np.empty(0, dtype) for dtype in (np.uint8, np.int32, np.float32)}
+        self.views: dict[Any, HostArray] = {}
 
-    def take(self, *shapes: tuple[tuple[int, ...], Any]) -> list[HostArray]:
-        """Arrays of these shapes and dtypes, valid until the next call."""
-        sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in shapes]
-        starts = np.cumsum([0, *(-(-size // 64) * 64 for size in sizes)])
-        if self.bytes.size < starts[-1]:
-            self.bytes = np.empty(int(starts[-1]), np.uint8)
-        return [
-            self.bytes[start : start + size].view(dtype).reshape(shape)
-            for start, size, (shape, dtype) in zip(starts.tolist(), sizes, shapes, strict=False)
-        ]
+    def take(self, shape: tuple[int, ...], dtype: Any) -> HostArray:
+        """An array of this shape and dtype, valid until the next one of the dtype is taken."""
+        view = self.views.get((shape, dtype))
+        if view is None:
+            size = math.prod(shape)
+            if self.memory[dtype].size < size:
+                self.memory[dtype] = np.empty(size, dtype)
+                self.views.clear()
+            view = self.views[shape, dtype] = self.memory[dtype][:size].reshape(shape)
+        return view
 
 
 scratch = Scratch()
@@ -141,7 +142,7 @@ class Float16(Stored):
 
     def apply(self, x: HostArray, piece: int, out: HostArray) -> None:
         cut = self.cuts[piece]
-        (wide,) = scratch.take((self.bits[cut].shape, np.int32))
+        wide = scratch.take(self.bits[cut].shape, np.int32)
         np.copyto(wide, self.bits[cut])
         np.left_shift(wide, 13, out=wide)
         np.bitwise_and(wide, self.SIGN_AND_DIGITS, out=wide)
@@ -168,7 +169,9 @@ class Int8(Stored):
             if not np.isfinite(largest).all():
                 raise ValueError("int8 storage takes finite weights; one is NaN or infinite.")
             self.scale[cut] = largest / 127
-            least = 127 * np.finfo(np.float32).tiny  # below it a step could not be divided by: such a row is kept as zeros
+            least = (
+                127 * np.finfo(np.float32).tiny
+            )  # below it a step could not be divided by: such a row is kept as zeros
             steps = np.where(largest > least, 127 / np.maximum(largest, least), 0.0)
             self.codes[cut] = np.rint(part * steps[:, None])
 
@@ -178,7 +181,7 @@ class Int8(Stored):
 
     def apply(self, x: HostArray, piece: int, out: HostArray) -> None:
         cut = self.cuts[piece]
-        (weights,) = scratch.take((self.codes[cut].shape, np.float32))
+        weights = scratch.take(self.codes[cut].shape, np.float32)
         np.copyto(weights, self.codes[cut])
         np.multiply(x.dot(weights.T), self.scale[cut], out=out[:, cut])
 
@@ -274,11 +277,11 @@ class Blocks(Stored):
         """The codes of a piece as float32 (blocks, 32, rows)."""
         codes = self.codes[piece]
         shape = (codes.shape[0], BLOCK, codes.shape[2])
+        weights = scratch.take(shape, np.float32)
         if self.bits == 8:
-            (weights,) = scratch.take((shape, np.float32))
             np.copyto(weights, codes)
             return weights
-        weights, both = scratch.take((shape, np.float32), (shape, np.uint8))
+        both = scratch.take(shape, np.uint8)
         np.bitwise_and(codes, 15, out=both[:, : BLOCK // 2])
         np.right_shift(codes, 4, out=both[:, BLOCK // 2 :])
         np.copyto(weights, both)

@@ -70,8 +70,9 @@ def from_gguf(gguf: GGUF, storage: str = "float32") -> Llama:
         raise ValueError(f"storage must be one of {', '.join(STORAGES)}; got {storage!r}.")
     shapes = {name: info.shape for name, info in gguf.tensors.items()}
     config = config_from_gguf(gguf.metadata, shapes)
-    names = {_gguf_name(name): name for name in shapes_of(config)}
-    _expect_tensors(shapes, {theirs: shapes_of(config)[ours] for theirs, ours in names.items()})
+    expected = shapes_of(config)
+    names = {_gguf_name(name): name for name in expected}
+    _expect_tensors(shapes, {theirs: expected[ours] for theirs, ours in names.items()})
     with without_drawing():
         model = Llama(config)
     for theirs, ours in names.items():
@@ -197,6 +198,9 @@ def config_from_gguf(metadata: Mapping[str, Any], shapes: Mapping[str, Shape]) -
         raise FormatError(
             "the model is a mixture of experts (llama.expert_count); this Llama has one feed-forward network a layer."
         )
+    layers, found = _setting(metadata, "block_count"), {name.split(".")[1] for name in shapes if name.startswith("blk.")}
+    if len(found) != layers:
+        raise FormatError(f"llama.block_count is {layers}, the file has tensors of {len(found)} layers (blk.0 ...).")
     embedding = shapes.get("token_embd.weight", ())
     if len(embedding) != 2:
         raise FormatError(
@@ -215,7 +219,7 @@ def config_from_gguf(metadata: Mapping[str, Any], shapes: Mapping[str, Shape]) -
         vocab_size=embedding[0],
         hidden_size=width,
         intermediate_size=_setting(metadata, "feed_forward_length"),
-        num_hidden_layers=_setting(metadata, "block_count"),
+        num_hidden_layers=layers,
         num_attention_heads=heads,
         num_key_value_heads=_setting(metadata, "attention.head_count_kv", heads),
         head_dim=head_dim,
@@ -318,15 +322,16 @@ def _count_or_none(fields: Fields, name: str) -> int | None:
 
 def _rope_theta(fields: Fields) -> float:
     """The base of the rotations, which newer files have under "rope_parameters"."""
-    for name in ("rope_parameters", "rope_scaling"):
+    places = [fields]
+    for name in ("rope_scaling", "rope_parameters"):
         given = fields.config.get(name)
         if given is None:
             continue
         if not isinstance(given, Mapping) or given.get("rope_type", given.get("type", "default")) != "default":
             raise FormatError(f"config.json: {name} should be of the type 'default', it is {short(given)}.")
         if "rope_theta" in given:
-            return Fields(given).number("rope_theta", 10000.0, 1e-6, float("inf"))
-    return fields.number("rope_theta", 10000.0, 1e-6, float("inf"))
+            places.append(Fields(given))
+    return places[-1].number("rope_theta", 10000.0, 1e-6, float("inf"))
 
 
 def _setting(metadata: Mapping[str, Any], name: str, default: int | None = None) -> int:

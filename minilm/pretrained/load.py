@@ -95,7 +95,7 @@ def load(name_or_path: Pathish, storage: str = "float32") -> Pretrained:
     name = shown(name_or_path)
     path = Path(os.path.expanduser(name_or_path))
     if not os.path.lexists(path):
-        raise _nothing_there(name)
+        raise nothing_there(name)
     return _open(path, storage, name)
 
 
@@ -285,15 +285,7 @@ def read_weights(folder: Path) -> Arrays:
     """
     if os.path.lexists(folder / WEIGHTS):
         return safetensors.read(folder / WEIGHTS)
-    if not os.path.lexists(folder / INDEX):
-        pickled = sorted(path.name for path in folder.glob("*.bin"))
-        hint = f" {pickled[0]} is not read: opening it can run code. Save it as safetensors there." if pickled else ""
-        raise FormatError(f"{shown(folder)} has no {WEIGHTS} and no {INDEX}.{hint}")
-    places = read_json(folder / INDEX).get("weight_map")
-    if not isinstance(places, dict) or not places or not all(map(_is_plain_name, places.values())):
-        raise FormatError(
-            f"{shown(folder / INDEX)}: weight_map should name a file of its folder for each array, it is {short(places)}."
-        )
+    places = files_of_index(folder)
     arrays: Arrays = {}
     for file in sorted(set(places.values())):
         found = safetensors.read(folder / file)
@@ -306,6 +298,24 @@ def read_weights(folder: Path) -> Arrays:
             )
         arrays.update(found)
     return arrays
+
+
+def files_of_index(folder: Path) -> dict[str, str]:
+    """In which file of the folder each array lies, by the folder's index.
+
+    Raises:
+        FormatError: there is no index, or it names a file outside the folder.
+    """
+    if not os.path.lexists(folder / INDEX):
+        pickled = sorted(path.name for path in folder.glob("*.bin"))
+        hint = f" {pickled[0]} is not read: opening it can run code. Save it as safetensors there." if pickled else ""
+        raise FormatError(f"{shown(folder)} has no {WEIGHTS} and no {INDEX}.{hint}")
+    places = read_json(folder / INDEX).get("weight_map")
+    if not isinstance(places, dict) or not places or not all(map(_is_plain_name, places.values())):
+        raise FormatError(
+            f"{shown(folder / INDEX)}: weight_map should name a file of its folder for each array, it is {short(places)}."
+        )
+    return places
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -342,12 +352,13 @@ def _write_json(path: Path, value: Any) -> None:
         file.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n")
 
 
-def _nothing_there(name: str) -> DataError:
+def nothing_there(name: str) -> DataError:
+    """The error for a model that is no name of the table, and no folder or file."""
     try:
         table.find(name)
     except DataError as error:
-        return DataError(f"there is no folder or file {name[:200]} (looked in {Path.cwd()}), and {error}")
-    raise AssertionError("a name of the table is not looked for on the disk")
+        return DataError(f"there is no folder or file {shown(name)[:200]} (looked in {Path.cwd()}), and {error}")
+    return DataError(f"there is no folder or file {shown(name)[:200]} (looked in {Path.cwd()})")
 
 
 __all__ = [

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import platform
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -112,8 +113,6 @@ def examples_of(run: Run[Any], step: int) -> int:
 
 
 def _training(run: Run[Any], step: int, device: str) -> dict[str, str]:
-    import minilm
-
     settings = asdict(run.config.settings(0))
     facts = {"settings": ", ".join(f"{name} {value:g}" for name, value in settings.items())}
     for number, phase in enumerate(run.phases):
@@ -121,7 +120,8 @@ def _training(run: Run[Any], step: int, device: str) -> dict[str, str]:
             f"{name} {value:g}" for name, value in phase.changes.items()
         )
     counted = f"{examples_of(run, step) * run.task.units:,} {run.task.counted}, counted as often as they were seen"
-    versions = f"minilm {minilm.__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
+    own = sys.modules["minilm"].__version__  # the package that this room is in: it imports from none above
+    versions = f"minilm {own}, NumPy {np.__version__}, Python {platform.python_version()}"
     return {
         **facts,
         "learned from": counted,

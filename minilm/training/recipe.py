@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minilm.models.gpt import GPTConfig
 from minilm.training.settings import TrainConfig
 
 NO_OPTION = {"bias", "tie_weights", "position", "norm", "activation", "beta1", "beta2"}
@@ -17,7 +16,15 @@ NO_OPTION = {"bias", "tie_weights", "position", "norm", "activation", "beta1", "
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings under one name. `model` and `training` hold what differs from `GPTConfig`'s and `TrainConfig`'s defaults."""
+    """Settings under one name.
+
+    Attributes:
+        about: what it is, in a line.
+        data, tokenizer, vocab_size: the text, and the kind of its tokens.
+        model: the settings from which the task makes the model's shape (`TextTask.make_config`), and `training`: those that differ from
+            the defaults of `TrainConfig`.
+        task: the name of what is trained.
+    """
 
     about: str
     data: str
@@ -25,6 +32,7 @@ class Recipe:
     model: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     vocab_size: int = 1024
+    task: str = "language model"
 
 
 _SMALL = {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "bias": False}
@@ -59,6 +67,15 @@ RECIPES: dict[str, Recipe] = {
         model=_SMALL,
         training=_BRIEF,
     ),
+    "masked": Recipe(
+        "a small BERT that says what stood at the hidden places of the text, in about three minutes; it does not write",
+        data="python-docs",
+        tokenizer="wordpiece",
+        model={"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "dropout": 0.0},
+        training={"steps": 2000, "batch_size": 16, "learning_rate": 2e-3, "min_learning_rate": 2e-4, "warmup": 200},
+        vocab_size=2048,
+        task="masked language model",
+    ),
 }
 
 
@@ -73,26 +90,37 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def command_of(settings: Mapping[str, Any], options: Mapping[str, str]) -> str | None:
+def command_of(
+    settings: Mapping[str, Any], shapes: Mapping[str, Mapping[str, Any]], options: Mapping[str, str]
+) -> str | None:
     """The ``minilm train`` that has these settings, by the recipe that needs the fewest options beside it.
 
     Args:
-        settings: all of `GPTConfig` and `TrainConfig`, "data" and "tokenizer".
+        settings: all of the model and of `TrainConfig`, "data" and "tokenizer".
+        shapes: the recipes that there are for the task, each with all of its model's settings.
         options: those whose option has another name.
 
     Returns:
         The command; None where a setting has no option, and no recipe has its value.
     """
     found: list[list[str]] = []
-    for name, recipe in RECIPES.items():
-        model = GPTConfig(settings["vocab_size"], **recipe.model)  # its tokens follow from the tokenizer
-        standard = {**asdict(model), **asdict(TrainConfig(**recipe.training))}
-        standard |= {"data": recipe.data, "tokenizer": recipe.tokenizer}
+    for name, shape in shapes.items():
+        recipe = RECIPES[name]
+        standard = {
+            **shape,
+            **asdict(TrainConfig(**recipe.training)),
+            "data": recipe.data,
+            "tokenizer": recipe.tokenizer,
+        }
         changed = {key: value for key, value in settings.items() if standard[key] != value}
         if not changed.keys() & NO_OPTION:
             words = [f"--{options.get(key, key).replace('_', '-')} {quoted(value)}" for key, value in changed.items()]
             found.append(["minilm train", *([] if name == "default" else [f"--recipe {name}"]), *words])
-    return " ".join(min(found, key=lambda words: len(words))) if found else None
+    return " ".join(sorted(found, key=_length)[0]) if found else None
+
+
+def _length(words: list[str]) -> int:
+    return len(words)
 
 
 def quoted(value: str | float | Path) -> str:

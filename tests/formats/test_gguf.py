@@ -176,6 +176,7 @@ DAMAGED = {
     "tensor 'b' has 5 dimensions, expected up to 4": {"tensors": [("b", (3, 1, 1, 1, 1), 0, bytes(12))]},
     r"tensor 'b' has the shape \(0, 3\), expected rows of 1, 2 \* 1, ... weights": {"tensors": [("b", (3, 0), 0, b"")]},
     r"tensor 'w' has the shape \(2, 33\), expected rows of 32,": {"tensors": [("w", (33, 2), 3, bytes(60))]},
+    r"tensor 'w' has the shape \(4, 16\), expected rows of 32,": {"tensors": [("w", (16, 4), 3, bytes(40))]},
     r"tensor 'w' has the shape \(2, 32\), expected rows of 256,": {"tensors": [("w", (32, 2), 14, bytes(210))]},
     r"tensor 'w' has the shape \(\), expected rows of 32,": {"tensors": [("w", (), 3, bytes(20))]},
     "tensor 'b' has the block type 4; minilm reads F32, F16": {"tensors": [("b", (3,), 4, bytes(12))]},
