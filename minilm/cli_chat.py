@@ -43,13 +43,13 @@ def add_parser(commands: Any) -> None:
                    help="the marks around each turn: chatml, or plain for a model that just goes on with a text (default: what the "
                    "model's file says)")  # fmt: skip
     sampling = p.add_argument_group("how a token is drawn")
-    sampling.add_argument("--temperature", type=kinds.number("0 or a number above it", lambda x: x >= 0), default=0.7, metavar="X",
-                          help="0: always the likeliest token; 1: as the model says (default 0.7)")  # fmt: skip
+    sampling.add_argument("--temperature", type=kinds.number("0 or a number above it", lambda x: x >= 0), metavar="X",
+                          help="0: always the likeliest token; 1: as the model says (default 0.2; 0.8 for a run)")  # fmt: skip
     sampling.add_argument("--top-k", type=kinds.integer(1), metavar="N", help="only the N likeliest tokens")
     sampling.add_argument("--top-p", type=kinds.number("a number above 0 and at most 1", lambda x: 0 < x <= 1), default=0.9, metavar="P",
                           help="only the fewest tokens that together have probability P (default 0.9)")  # fmt: skip
-    sampling.add_argument("--repetition-penalty", type=kinds.number("a number above 0", lambda x: x > 0), default=1.0, metavar="X",
-                          help="above 1: tokens that are in the conversation become less likely (default 1)")  # fmt: skip
+    sampling.add_argument("--repetition-penalty", type=kinds.number("a number above 0", lambda x: x > 0), metavar="X",
+                          help="above 1: tokens that are in the conversation become less likely (default 1.1; 1 for a run)")  # fmt: skip
     sampling.add_argument(
         "--seed", type=kinds.integer(0), metavar="N", help="the same seed gives the same conversation"
     )
@@ -70,7 +70,13 @@ def run_chat(options: argparse.Namespace) -> int:
     if not _may_fetch(options):
         return 1
     opened = _open(options)
-    sampler = Sampler(options.temperature, options.top_k, options.top_p, options.repetition_penalty)
+    temperature, penalty = (0.8, 1.0) if opened.template.cuts else (0.2, 1.1)
+    sampler = Sampler(
+        temperature if options.temperature is None else options.temperature,
+        options.top_k,
+        options.top_p,
+        penalty if options.repetition_penalty is None else options.repetition_penalty,
+    )
     with _blamed("--system"):
         conversation = Conversation(opened.model, opened.template, system=options.system, sampler=sampler,
                                     max_tokens=options.max_tokens, seed=options.seed)  # fmt: skip
