@@ -23,8 +23,8 @@ from minilm.cli import in_options, main, option_names
 from minilm.data import TABLE, DataError
 from minilm.models import GPTConfig, generate
 from minilm.parallel import WorkerError
-from minilm.text import TokenizerError, WordPieceTokenizer
 from minilm.pretrained.table import TABLE as MODELS
+from minilm.text import TokenizerError, WordPieceTokenizer
 from minilm.training.checkpoint import CheckpointError
 from minilm.training.language_model import LanguageModel
 from minilm.training.run import Run, TrainConfig
@@ -119,7 +119,8 @@ def test_errors_are_one_line_and_exit_with_one(trained, tmp_path, capsys, monkey
      (["generate", "x", "y"], "'y' is one argument too many"), (["generate", "x", "--stop", ""], "--stop: expected some text"),
      (["train", "--recipe", "x"], "--recipe: there is no recipe 'x'; there are default,"),
      (["train", "--recipe", "nanogpt-cqu"], "Did you mean nanogpt-cpu?"), (["train", "--tokenizer", "bpee"], "Did you mean bpe?"),
-     (["trian"], "there is no COMMAND 'trian': train, generate, data, book, exercises, check, hint, progress, bugs, classroom, doctor. "
+     (["trian"], "there is no COMMAND 'trian': train, generate, evaluate, data, book, exercises, check, hint, progress, bugs, "
+                "classroom, doctor. "
                 "Did you mean train?"),
      (["data", "lst"], "Did you mean list?"), (["train", "--heeds", "2"], "there is no option --heeds. Did you mean --heads?"),
      (["train", "--lr=1"], "there is no option --lr."), (["doctor", "--verbose"], "there is no option --verbose."),
@@ -139,7 +140,7 @@ def test_a_command_line_that_cannot_be_understood_ends_with_two(arguments, messa
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--vocab-size", "300"], "--vocab-size is for a new bpe tokenizer (--tokenizer bpe), and the tokenizer is char."),
+    [(["--vocab-size", "300"], "--vocab-size is for a new bpe or wordpiece tokenizer (as with --tokenizer bpe), and the tokenizer is char."),
      (["--min-learning-rate", "1"], "--min-learning-rate 1.0 is above --learning-rate 0.002 (the default)"),
      (["--learning-rate", "1e-5"], "--min-learning-rate 0.0002 (the default) is above --learning-rate 1e-05"),
      (["--processes", "13"], "--processes 13 is more than --batch-size 12 (the default)"),
@@ -163,7 +164,7 @@ def test_settings_that_do_not_fit_are_refused_before_anything_is_made(
 
 def test_settings_are_looked_at_before_the_text(capsys):
     assert main(["train", "--data", "not-there.txt", "--vocab-size", "300"]) == 1
-    assert "--vocab-size is for a new bpe tokenizer" in capsys.readouterr().err
+    assert "--vocab-size is for a new bpe or wordpiece tokenizer" in capsys.readouterr().err
 
 
 def test_every_setting_has_its_option_and_errors_are_told_in_options():

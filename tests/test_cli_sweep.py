@@ -52,7 +52,8 @@ BASIS = {"train": ["train", *TINY], "generate": ["generate", "{run}", "--tokens"
          "chat": ["chat", "{run}", "--max-tokens", "2"],
          "data get": ["data", "get"], "data list": ["data", "list"], "book": ["book"], "doctor": ["doctor"],
          "exercises": ["exercises"], "check": ["check", "4.9"], "hint": ["hint", "4.9"], "progress": ["progress"],
-         "bugs": ["bugs"], "models list": ["models", "list"], "models show": ["models", "show"], "models get": ["models", "get"]}  # fmt: skip
+         "bugs": ["bugs"], "models list": ["models", "list"], "models show": ["models", "show"], "models get": ["models", "get"],
+         "evaluate": ["evaluate", "{run}", "--data", "{text}", "--device", "cpu"]}  # fmt: skip
 GRADE = ["{sent}", "--out", "{out}.csv", "--release", "{course}", "--due", "2026-12-01"]
 BASIS |= {"classroom release": ["classroom", "release", "{out}", "--tasks", "4.9", "--course", "c"],
           "classroom grade": ["classroom", "grade", *GRADE], "classroom regrade": ["classroom", "regrade", *GRADE, "--since", "{grades}"],

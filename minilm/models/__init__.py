@@ -1,8 +1,10 @@
 """Models: one file, one model."""
 
 from minilm.models.beam import Hypothesis, PromptScorer, Rules, beam_search, exhaustive_search, greedy_search
+from minilm.models.cache import KVCache
 from minilm.models.generation import Sampler, generate
-from minilm.models.gpt import GPT, GPTConfig, KVCache
+from minilm.models.gpt import GPT, GPTConfig
+from minilm.models.llama import Llama, LlamaConfig
 from minilm.models.mlp import MLP
 from minilm.models.seq2seq import Seq2Seq, Seq2SeqConfig
 
@@ -12,6 +14,8 @@ __all__ = [
     "GPTConfig",
     "Hypothesis",
     "KVCache",
+    "Llama",
+    "LlamaConfig",
     "PromptScorer",
     "Rules",
     "Sampler",

@@ -26,6 +26,7 @@ from minilm.nn import functional as F
 from minilm.text import Tokenizer, TokenizerError
 from minilm.training.checkpoint import CheckpointError
 from minilm.training.run import Run
+from minilm.training.task import Parts
 from minilm.training.text_task import TextSource, TextTask, TokenizedText, expect_fields, sha256_of, text_fields
 from minilm.types import HostArray, Shape
 
@@ -151,13 +152,8 @@ class MaskedLanguageModel(TextTask):
                 count += asked
         return total / count if count else float("nan")
 
-    def evaluate_parts(self, model: BertForMaskedLM, data: TokenizedText) -> tuple[float, HostArray | None]:
-        r"""The mean loss over the hidden tokens, and what each passage has to do with it.
-
-        Passages have different numbers c of hidden tokens. The mean R of all losses is a ratio, and that of equal parts
-        :math:`R + (\ell_i - R c_i) / \bar c`, where l is the sum of a passage's losses: their scatter is the ratio's (Cochran, Sampling
-        Techniques, 1977, 2.11).
-        """
+    def evaluate_parts(self, model: BertForMaskedLM, data: TokenizedText) -> tuple[float, Parts | None]:
+        """The mean loss over the hidden tokens of the validation text; its parts are the passages that have any."""
         sums, counts = [], []
         for ids, targets in self.questions(data, None):
             hidden = targets != NO_TARGET
@@ -167,8 +163,7 @@ class MaskedLanguageModel(TextTask):
         total, count = np.concatenate(sums), np.concatenate(counts)
         if not count.any():
             return float("nan"), None
-        mean = total.sum() / count.sum()
-        return float(mean), mean + (total - mean * count) / count.mean()
+        return float(total.sum() / count.sum()), Parts(total[count > 0], count[count > 0])
 
     def measures(self, model: BertForMaskedLM, data: TokenizedText, loss: float) -> dict[str, float]:
         right = count = 0
@@ -202,11 +197,12 @@ class MaskedLanguageModel(TextTask):
         return f"validation loss {loss:.4f} nats a masked token, {measures['accuracy']:.1%} of them right"
 
     def sample(self, model: BertForMaskedLM, tokenizer: Tokenizer, data: TokenizedText, seed: int) -> str:
-        """Some passages of the validation text: each hidden token as [what stood there: the model's guess]."""
+        """Some passages of the validation text, with what was hidden and the model's guess."""
         ids, targets = next(self.questions(data, SHOWN * self.context))
         with no_grad():
             guesses = model(ids).numpy().argmax(axis=-1)
-        return "\n".join(_shown(tokenizer, *rows) for rows in zip(ids[:SHOWN], targets, guesses, strict=False))
+        passages = [_shown(tokenizer, *rows) for rows in zip(ids[:SHOWN], targets, guesses, strict=False)]
+        return "\n\n".join(["Each hidden token as [what stood there: the guess].", *passages])
 
     def more(self, folder: str) -> str:
         return (
