@@ -491,9 +491,9 @@ def test_environments(trained, tmp_path, environment, command):
 @pytest.mark.parametrize("columns", [80, 60])
 @pytest.mark.parametrize("command", [
     "", "--help", "train --help", "generate --help", "data", "data --help", "data list", "data list --help", "data show --help",
-    "data get --help", "models", "models --help", "models list",
-    "models show --help", "models get --help", "book --help", "doctor", "doctor --help", "exercises", "exercises --help", "check --help",
-    "hint --help", "progress --help", "train", "resume", *(f"data show {name}" for name in TABLE),
+    "data get --help", "models", "models --help", "models list", "models show --help", "models get --help", "book --help", "doctor",
+    "doctor --help", "exercises", "exercises --help", "check --help",
+    "hint --help", "progress --help", "chat --help", "train", "resume", *(f"data show {name}" for name in TABLE),
     *(f"models show {name}" for name in MODELS)])  # fmt: skip
 def test_no_line_is_wider_than_the_terminal(trained, tmp_path, capsys, monkeypatch, command, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
@@ -532,7 +532,9 @@ def test_the_progress_bar_keeps_its_room(width, expected):
     assert width in (None, 40) or width - len(bar) - len(expected) >= 4
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["generate"], ["data"], ["doctor"], ["exercises"], ["check"]])
+@pytest.mark.parametrize(
+    "command", [[], ["train"], ["generate"], ["chat"], ["data"], ["doctor"], ["exercises"], ["check"]]
+)
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as info:
         main([*command, "--help"])

@@ -74,6 +74,10 @@ class LayerCache:
         self.keys[:, :, start : self.length] = k
         self.values[:, :, start : self.length] = v
 
+    def cut(self, length: int) -> None:
+        """Keeps the first `length` tokens: what follows them is written over."""
+        self.length = min(self.length, length)
+
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Appends the newest keys and values, and returns all."""
         self.append(k.data, v.data)
@@ -125,6 +129,11 @@ class KVCache:
     def length(self) -> int:
         """The number of tokens seen."""
         return self.layers[0].length
+
+    def cut(self, length: int) -> None:
+        """Keeps the first `length` tokens, as if the others had not been seen."""
+        for layer in self.layers:
+            layer.cut(length)
 
     def reorder(self, rows: HostArray) -> None:
         """Row i becomes what row rows[i] was: see `LayerCache.reorder`."""
