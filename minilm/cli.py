@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minilm import cli_bugs, cli_classroom, cli_evaluate, cli_exercises, cli_models, terminal
+from minilm import cli_bugs, cli_chat, cli_classroom, cli_evaluate, cli_exercises, cli_models, terminal
 from minilm import options as kinds
 from minilm.options import Parser, UsageError
 from minilm.terminal import did_you_mean, say
@@ -119,6 +119,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
     _train_parser(commands)
     _generate_parser(commands)
+    cli_chat.add_parser(commands)
     cli_evaluate.add_parser(commands)
     _data_parser(commands)
     cli_models.add_parser(commands)
@@ -519,7 +520,7 @@ def run_generate(options: argparse.Namespace) -> int:
         for _ in range(options.samples)
     ]
     pieces: list[list[str]] = [[stream.head] for stream in streams]
-    write = _Writer(options.raw)
+    write = terminal.Writer(options.raw)
 
     def on_token(i: int, id: int) -> bool:
         piece = streams[i].add(id)
@@ -543,25 +544,8 @@ def run_generate(options: argparse.Namespace) -> int:
     write(streams[0].finish() + "\n")
     for stream, written in zip(streams[1:], pieces[1:], strict=True):
         write("-" * 20 + "\n" + "".join(written) + stream.finish() + "\n")
-    if write.lost:
-        terminal.complain(
-            f'the output\'s encoding, {sys.stdout.encoding}, lacks some characters of the text: each is written as "?". '
-            "With the environment variable PYTHONUTF8=1 all are written."
-        )
+    write.explain()
     return 0
-
-
-class _Writer:
-    """Writes a text as it comes, and remembers whether the output could not show all of it."""
-
-    def __init__(self, raw: bool) -> None:
-        self.raw, self.lost = raw, False
-
-    def __call__(self, text: str) -> None:
-        text = text if self.raw else terminal.visible(text)
-        self.lost = self.lost or terminal.cannot_show(text)
-        if text:
-            terminal.write(text)
 
 
 def _check_room(config: GPTConfig, texts: int, tokens: int) -> None:

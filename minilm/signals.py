@@ -1,4 +1,4 @@
-"""Ctrl-C between two changes that belong together: held back until both are done.
+"""Ctrl-C between two changes that belong together: held back until both are done. And Ctrl-C that ends a part, not the program.
 
 Python runs a signal's handler between any two lines of the main thread, and the usual one for Ctrl-C raises KeyboardInterrupt
 there. In the middle of an optimizer's step that would leave some parameters updated and others not: a model that no training
@@ -70,4 +70,30 @@ class hold_signals:
                 self._deliver()
 
 
-__all__ = ["hold_signals"]
+class note_ctrl_c:
+    """Within it, the first Ctrl-C only makes `pressed` true, for whoever looks; the second one raises KeyboardInterrupt, as ever.
+
+    In a thread other than the main one nothing is changed: Ctrl-C does not come there.
+    """
+
+    __slots__ = ("_before", "pressed")
+    _before: Any
+    pressed: bool
+
+    def __enter__(self) -> note_ctrl_c:
+        self.pressed, self._before = False, None
+        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
+            self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.pressed and callable(self._before):
+            self._before(number, frame)
+        self.pressed = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+
+__all__ = ["hold_signals", "note_ctrl_c"]

@@ -81,6 +81,34 @@ def write(text: str) -> None:
         raise OutputError(error.errno, error.strerror) from None
 
 
+class Writer:
+    """Writes a text piece by piece, as it comes.
+
+    Args:
+        raw: write control characters as they are; else none of them acts on the terminal (`visible`).
+
+    Attributes:
+        lost: whether the output's encoding lacked a character of the text.
+    """
+
+    def __init__(self, raw: bool = False) -> None:
+        self.raw, self.lost = raw, False
+
+    def __call__(self, text: str) -> None:
+        text = text if self.raw else visible(text)
+        self.lost = self.lost or cannot_show(text)
+        if text:
+            write(text)
+
+    def explain(self) -> None:
+        """Says on standard error that characters were lost, and what shows them, if it is so."""
+        if self.lost:
+            complain(
+                f'the output\'s encoding, {sys.stdout.encoding}, lacks some characters of the text: each is written as "?". '
+                "With the environment variable PYTHONUTF8=1 all are written."
+            )
+
+
 def say(text: str = "") -> None:
     """Writes a text for people, wrapped, with nothing in it that acts on the terminal, and a line end."""
     write(wrap(visible(text), columns()) + "\n")

