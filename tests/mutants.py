@@ -1622,6 +1622,8 @@ TOKENIZERS = [
     Mutant("an unknown field of a component is passed over", "minilm/text/huggingface_parts.py",
            "    if unknown:\n", "    if False:\n",
            X + "test_huggingface.py::test_a_damaged_or_unknown_part_of_a_bpe_file_is_named"),
+]  # fmt: skip
+
 LOAD, CARD, FETCH = "tests/pretrained/test_load.py::", "tests/training/test_card.py::", "tests/data/test_package.py::"
 PUBLISHED_MODELS = [
     Mutant("only the first file of a package is verified", "minilm/data/package.py",

@@ -11,6 +11,7 @@ from minilm.cli import main
 from minilm.models.llama import Llama, LlamaConfig
 from minilm.pretrained.load import save
 from minilm.text import BPETokenizer
+from minilm.training.recipes import RECIPES, start_run
 from tests.tiny import FLAGS, TEXT, text_file
 
 pytestmark = pytest.mark.host  # runs name their device
@@ -129,6 +130,20 @@ def test_what_cannot_be_evaluated_is_told(places, arguments, told, capsys):
     assert out == ""
     assert re.match(f"minilm: {told}", err)
     assert len(err.splitlines()) == 1
+
+
+def test_a_run_of_a_masked_language_model_is_refused(places, tmp_path, capsys):
+    options = {
+        "data": str(places / "text.txt"),
+        "n_layer": 1,
+        "n_head": 1,
+        "n_embd": 4,
+        "block_size": 16,
+        "vocab_size": 100,
+    }
+    start_run(tmp_path / "masked", RECIPES["masked"], options)
+    assert main(["evaluate", str(tmp_path / "masked"), "--data", str(places / "one.txt"), "--device", "cpu"]) == 1
+    assert re.match("minilm: MODEL .*a run of a masked language model", capsys.readouterr().err)
 
 
 def test_a_command_line_without_data(places, capsys):
