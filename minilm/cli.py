@@ -1,4 +1,4 @@
-"""The command line: ``minilm train``, ``generate``, ``data``, ``book``, ``doctor``, and what the three files beside it add."""
+"""The command line: ``minilm train``, ``generate``, ``data``, ``book``, ``doctor``, and what the files beside it add."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minilm import cli_bugs, cli_classroom, cli_exercises, cli_models, terminal
+from minilm import cli_bugs, cli_classroom, cli_evaluate, cli_exercises, cli_models, terminal
 from minilm import options as kinds
 from minilm.options import Parser, UsageError
 from minilm.terminal import did_you_mean, say
@@ -119,6 +119,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
     _train_parser(commands)
     _generate_parser(commands)
+    cli_evaluate.add_parser(commands)
     _data_parser(commands)
     cli_models.add_parser(commands)
     _book_parser(commands)

@@ -46,6 +46,7 @@ from minilm.data.sets.table import TABLE, DataSet
 from minilm.formats import FormatError, gguf
 from minilm.formats import safetensors as safetensors_file
 from minilm.text import BPETokenizer, CharTokenizer, TokenizerError, WordPieceTokenizer, load_tokenizer
+from minilm.text.huggingface import read_tokenizer_json, write_tokenizer_json
 from minilm.training.checkpoint import CheckpointError, load_arrays, load_json, save_arrays, save_json
 from tests.anew import anew
 
@@ -223,6 +224,10 @@ READERS = {
     "CharTokenizer.load": Reader(tokenizer(CharTokenizer), lambda p: CharTokenizer.load(p).to_dict(), TokenizerError, "t.json", "json"),
     "BPETokenizer.load": Reader(tokenizer(BPETokenizer, vocab_size=300), lambda p: BPETokenizer.load(p).to_dict(), TokenizerError,
                                 "t.json", "json"),
+    "read_tokenizer_json, bpe": Reader(lambda p: write_tokenizer_json(BPETokenizer.train(TEXT, vocab_size=270), p),
+                                       lambda p: read_tokenizer_json(p).to_dict(), TokenizerError, "tokenizer.json", "json"),
+    "read_tokenizer_json, wordpiece": Reader(lambda p: write_tokenizer_json(WordPieceTokenizer.train(TEXT, vocab_size=80), p),
+                                             lambda p: read_tokenizer_json(p).to_dict(), TokenizerError, "tokenizer.json", "json"),
     "from_vocab_file": Reader(text("[UNK]\n" + "\n".join(map(str, range(300)))), lambda p: WordPieceTokenizer.from_vocab_file(p).to_dict(),
                               TokenizerError, "vocab.txt", "text"),
     "load_arrays": Reader(lambda p: save_arrays(p, ARRAYS, {"format": "f", "n": 1}), load_arrays, CheckpointError, "m.safetensors",
@@ -553,6 +558,8 @@ ELSE = {
     "python_docstrings": CUT | {"UTF-7", "noise in the middle"},
     "load_tokenizer, char": {"UTF-7", "CRLF"},
     "load_tokenizer, bpe": {"UTF-7", "CRLF"},
+    "read_tokenizer_json, bpe": {"UTF-7"},
+    "read_tokenizer_json, wordpiece": {"UTF-7"},
     "read_token_header": {"noise in the middle", "zeros in the middle"},
     "open_tokens": {"noise in the middle", "zeros in the middle"},  # found with verify=True
     "load_images": {"noise in the middle", "zeros in the middle"},

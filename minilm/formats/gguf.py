@@ -17,6 +17,7 @@ The file is read through a memory map, and must not be shortened while it is ope
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
 import struct
@@ -114,7 +115,10 @@ class GGUF:
 
     def close(self) -> None:
         """Ends the reading. Arrays that `blocks` gave stay valid, and keep the file mapped until they are gone."""
-        self._map = None
+        if self._map is not None:
+            with contextlib.suppress(BufferError):  # there are such arrays
+                self._map.close()
+            self._map = None
 
     def blocks(self, name: str) -> NDArray[np.uint8]:
         """The blocks of a tensor as they stand in the file: uint8 (rows, blocks, bytes per block), read-only, not copied.

@@ -11,8 +11,10 @@ from minilm.models.bert import (
     BertForSequenceClassification,
     BertForTokenClassification,
 )
+from minilm.models.cache import KVCache
 from minilm.models.generation import Sampler, generate
-from minilm.models.gpt import GPT, GPTConfig, KVCache
+from minilm.models.gpt import GPT, GPTConfig
+from minilm.models.llama import Llama, LlamaConfig
 from minilm.models.mlp import MLP
 from minilm.models.seq2seq import Seq2Seq, Seq2SeqConfig
 
@@ -30,6 +32,8 @@ __all__ = [
     "GPTConfig",
     "Hypothesis",
     "KVCache",
+    "Llama",
+    "LlamaConfig",
     "PromptScorer",
     "Rules",
     "Sampler",

@@ -17,6 +17,7 @@ not the arithmetic. All sums are float32. The kinds:
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 from abc import ABC, abstractmethod
@@ -72,7 +73,7 @@ class Stored(ABC):
         self.shape = shape
         count = max(1, -(-shape[0] * shape[1] // PIECE))
         ends = [i * shape[0] // count for i in range(count + 1)]
-        self.cuts = [slice(a, b) for a, b in zip(ends, ends[1:], strict=False) if a < b]
+        self.cuts = [slice(a, b) for a, b in itertools.pairwise(ends) if a < b]
 
     @property
     @abstractmethod
@@ -169,9 +170,7 @@ class Int8(Stored):
             if not np.isfinite(largest).all():
                 raise ValueError("int8 storage takes finite weights; one is NaN or infinite.")
             self.scale[cut] = largest / 127
-            least = (
-                127 * np.finfo(np.float32).tiny
-            )  # below it a step could not be divided by: such a row is kept as zeros
+            least = 127 * np.finfo(np.float32).tiny  # a row below it is kept as zeros: its steps have no inverse
             steps = np.where(largest > least, 127 / np.maximum(largest, least), 0.0)
             self.codes[cut] = np.rint(part * steps[:, None])
 

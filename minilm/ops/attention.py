@@ -21,7 +21,8 @@ class scaled_dot_product_attention(Op):
     r"""Attention of L queries to S keys and their values, with masks and dropout on the probabilities.
 
     Shapes: q ``(..., L, E)``, k ``(..., S, E)``, v ``(..., S, Ev)``, output ``(..., L, Ev)``; leading axes (batch, heads)
-    broadcast. The mask broadcasts to ``(..., L, S)``.
+    broadcast: queries ``(batch, groups, heads, L, E)`` with keys ``(batch, groups, 1, S, E)`` are grouped-query attention (Ainslie et
+    al. 2023). The mask broadcasts to ``(..., L, S)``.
 
     A query that may attend to nothing gives zeros, and zeros as gradients; PyTorch gives NaN there.
 
@@ -64,6 +65,7 @@ class scaled_dot_product_attention(Op):
         Sample(real(1, 2), real(3, 2), real(3, 2), causal=True),
         Sample(real(0, 2, 3), real(0, 2, 3), real(0, 2, 3)),
         Sample(real(2, 3), real(0, 3), real(0, 2)),
+        Sample(real(2, 2, 2, 3, 2), real(2, 2, 1, 4, 2), real(2, 2, 1, 4, 2), causal=True),
     ]
 
     def check(self, q, k, v, mask, *, causal, dropout_p, key, scale):

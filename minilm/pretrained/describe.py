@@ -77,7 +77,7 @@ def _sizes(arrays: Iterable[tuple[tuple[int, ...], str]]) -> dict[str, str]:
     numbers = 0
     for shape, kind in arrays:
         counts[kind] += 1
-        numbers += 0 if kind[:1] in "IU" and kind[1:].isdecimal() or kind == "BOOL" else math.prod(shape)
+        numbers += 0 if (kind[:1] in "IU" and kind[1:].isdecimal()) or kind == "BOOL" else math.prod(shape)
     kinds = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
     return {"weights": f"{numbers:,}", "arrays": kinds}
 

@@ -198,7 +198,10 @@ def config_from_gguf(metadata: Mapping[str, Any], shapes: Mapping[str, Shape]) -
         raise FormatError(
             "the model is a mixture of experts (llama.expert_count); this Llama has one feed-forward network a layer."
         )
-    layers, found = _setting(metadata, "block_count"), {name.split(".")[1] for name in shapes if name.startswith("blk.")}
+    layers, found = (
+        _setting(metadata, "block_count"),
+        {name.split(".")[1] for name in shapes if name.startswith("blk.")},
+    )
     if len(found) != layers:
         raise FormatError(f"llama.block_count is {layers}, the file has tensors of {len(found)} layers (blk.0 ...).")
     embedding = shapes.get("token_embd.weight", ())

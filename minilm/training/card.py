@@ -1,17 +1,17 @@
-r"""The model card of a run: what was trained on what and how, what was measured, and what it is not good for.
+"""The model card of a run: what was trained on what and how, what was measured, and what it is not good for.
 
 Its parts are those of Mitchell et al., *Model Cards for Model Reporting*, 2019 (https://arxiv.org/abs/1810.03993). It is Markdown for
 people, and says nothing that config.json and metrics.jsonl do not; for programs, there are those two. Like them it is written whole or
 not at all, and no number of the run depends on it.
 
-The interval of the validation loss is that of a mean over equal parts of the validation data,
-
-.. math:: \bar\ell \pm 1.96\, s / \sqrt n, \qquad s^2 = \tfrac{1}{n-1} \sum_i (\ell_i - \bar\ell)^2
+The validation loss is a mean over the validation data, and has an interval: how far it would move with other data of the kind. Neighbors
+in a text are alike, so what is drawn again and again is not single contexts but blocks of neighbors (Carlstein 1986, *The Use of
+Subseries Values for Estimating the Variance of a General Statistic from a Stationary Sequence*), as `minilm.metrics.interval` draws
+documents.
 """
 
 from __future__ import annotations
 
-import math
 import platform
 import sys
 from collections.abc import Iterable, Mapping
@@ -21,20 +21,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minilm.files import atomic_write, shown
+from minilm.metrics.interval import FEW, Interval, ratio_interval
 from minilm.training.recipe import quoted
 from minilm.training.run import Run
-from minilm.types import HostArray
+from minilm.training.task import Parts
 
 CARD = "card.md"
-Z = 1.96  # of the normal distribution: 95 % of it lie within 1.96 deviations
-
-
-class Interval(NamedTuple):
-    """Between which bounds a mean lies, by the scatter of the `parts` that it is the mean of."""
-
-    low: float
-    high: float
-    parts: int
+BLOCKS = 100  # of the validation data, at most, for an interval
 
 
 class Result(NamedTuple):
@@ -42,22 +35,20 @@ class Result(NamedTuple):
 
     Attributes:
         loss: the validation loss of the best weights, over all of the validation data.
-        parts: the losses of equal parts of them; None: not known.
+        parts: what it is made of; None: not known.
         measures: what else the task tells.
     """
 
     loss: float
-    parts: HostArray | None
+    parts: Parts | None
     measures: Mapping[str, float]
 
 
-def interval_of(parts: HostArray | None) -> Interval | None:
-    """The 95 % interval of the mean of `parts`; None where there are fewer than two."""
-    if parts is None or len(parts) < 2:
-        return None
-    values = parts.astype(np.float64)
-    half = Z * values.std(ddof=1) / math.sqrt(len(values))
-    return Interval(values.mean() - half, values.mean() + half, len(values))
+def blocks_of(parts: Parts, most: int = BLOCKS) -> Parts:
+    """Neighbors put together, so that there are at most `most` parts, equally many in each but for one."""
+    count = len(parts.sums)
+    starts = np.unique(np.linspace(0, count, min(most, count), endpoint=False).astype(int))
+    return Parts(np.add.reduceat(parts.sums, starts), np.add.reduceat(parts.counts, starts))
 
 
 def write_card(run: Run[Any], data: Any, model: Any, step: int, reason: str, result: Result | None) -> None:
@@ -135,7 +126,8 @@ def _measured(run: Run[Any], data: Any, step: int, result: Result | None) -> lis
     rows = [("measure", "value", "95 % interval"), ("---", "---:", "---")]
     notes = []
     if result is not None:
-        interval = interval_of(result.parts)
+        blocks = None if result.parts is None else blocks_of(result.parts)
+        interval = None if blocks is None else ratio_interval(*blocks)
         bounds = {} if interval is None else run.task.bounds(data, interval.low, interval.high)
         rows.append((f"validation loss, {run.task.unit}", f"{result.loss:.4f}", _between(interval)))
         rows += [
@@ -143,11 +135,12 @@ def _measured(run: Run[Any], data: Any, step: int, result: Result | None) -> lis
             for name, value in result.measures.items()
         ]
         notes.append("The validation loss is over all of the validation data, of the weights in model.safetensors.")
-        if interval is not None:
+        if blocks is not None and interval is not None:
             notes.append(
-                f"The interval is the mean of {interval.parts:,} parts of the validation data and 1.96 standard errors to each side. It "
-                "takes the parts for independent; neighbors in one text are not quite, and then it is too narrow. It says how "
-                "much the number depends on which text was held out, and nothing of another seed."
+                f"The interval holds the middle 95 % of what the mean becomes when the {len(blocks.sums)} blocks of neighbors, into which "
+                "the validation data are cut, are drawn again with replacement. It says how much the number depends on which text was "
+                "held out; it says nothing of another seed, or of texts of another kind."
+                + (f" With fewer than {FEW} blocks it is too narrow." if len(blocks.sums) < FEW else "")
             )
     lines = run.metrics()
     evaluated = [line for line in lines if line.get("validation_loss") is not None and line["step"] <= step]
@@ -214,4 +207,4 @@ def _told(sentences: Iterable[str]) -> list[str]:
     return [f"- {' '.join(sentence.split())}" for sentence in sentences]
 
 
-__all__ = ["CARD", "Interval", "Result", "card_of", "examples_of", "interval_of", "write_card"]
+__all__ = ["CARD", "Result", "blocks_of", "card_of", "examples_of", "write_card"]

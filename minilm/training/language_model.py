@@ -18,6 +18,7 @@ from minilm.nn import functional as F
 from minilm.tensor import Tensor
 from minilm.text import CharTokenizer, TextStream, Tokenizer, TokenizerError, load_tokenizer
 from minilm.training.recipe import quoted
+from minilm.training.task import Parts
 from minilm.training.text_task import TextSource, TextTask, TokenizedText, expect_fields, sha256_of, text_fields
 from minilm.types import HostArray, Shape
 
@@ -69,15 +70,16 @@ class LanguageModel(TextTask):
         total = sum(F.cross_entropy(*pair, reduction="sum").item() for pair in self._predictions(model, ids, rows))
         return total / (len(rows) * block)
 
-    def evaluate_parts(self, model: GPT, data: TokenizedText) -> tuple[float, HostArray]:
-        """The mean loss over the validation text, and that of each of its contexts."""
+    def evaluate_parts(self, model: GPT, data: TokenizedText) -> tuple[float, Parts]:
+        """The mean loss over the validation text; its parts are the contexts."""
         ids, block = data.validation, self.config.block_size
         rows = np.arange((len(ids) - 1) // block) * block
-        total, parts = 0.0, []
+        total, sums = 0.0, []
         for logits, targets in self._predictions(model, ids, rows):
             total += F.cross_entropy(logits, targets, reduction="sum").item()
-            parts.append(F.cross_entropy(logits, targets, reduction="none").numpy().reshape(-1, block).mean(axis=1))
-        return total / (len(rows) * block), np.concatenate(parts)
+            losses = F.cross_entropy(logits, targets, reduction="none").numpy()
+            sums.append(losses.reshape(-1, block).sum(axis=1, dtype=np.float64))
+        return total / (len(rows) * block), Parts(np.concatenate(sums), np.full(len(rows), block))
 
     def _predictions(self, model: GPT, ids: HostArray, rows: HostArray) -> Iterator[tuple[Tensor, Tensor]]:
         """The logits and the targets of the contexts that begin at `rows`, some thousand tokens at a time."""

@@ -26,6 +26,7 @@ from minilm.nn import functional as F
 from minilm.text import Tokenizer, TokenizerError
 from minilm.training.checkpoint import CheckpointError
 from minilm.training.run import Run
+from minilm.training.task import Parts
 from minilm.training.text_task import TextSource, TextTask, TokenizedText, expect_fields, sha256_of, text_fields
 from minilm.types import HostArray, Shape
 
@@ -147,18 +148,12 @@ class MaskedLanguageModel(TextTask):
         totals, counts = self._by_passage(model, data, most)
         return float(totals.sum() / counts.sum()) if counts.any() else float("nan")
 
-    def evaluate_parts(self, model: BertForMaskedLM, data: TokenizedText) -> tuple[float, HostArray | None]:
-        r"""The mean loss over the hidden tokens, and what each passage has to do with it.
-
-        Passages may have different numbers c of hidden tokens. The mean R of all losses is a ratio, and that of equal parts
-        :math:`R + (\ell_i - R c_i) / \bar c`, where l is the sum of a passage's losses: their scatter is the ratio's (Cochran, Sampling
-        Techniques, 1977, 2.11).
-        """
+    def evaluate_parts(self, model: BertForMaskedLM, data: TokenizedText) -> tuple[float, Parts | None]:
+        """The mean loss over the hidden tokens of the validation text; its parts are the passages that have any."""
         totals, counts = self._by_passage(model, data, None)
         if not counts.any():
             return float("nan"), None
-        mean = totals.sum() / counts.sum()
-        return float(mean), mean + (totals - mean * counts) / counts.mean()
+        return float(totals.sum() / counts.sum()), Parts(totals[counts > 0], counts[counts > 0])
 
     def _by_passage(self, model: BertForMaskedLM, data: TokenizedText, most: int | None) -> tuple[HostArray, HostArray]:
         """The sum of the losses of each passage's hidden tokens, and their number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -103,7 +104,7 @@ def command_of(
     Returns:
         The command; None where a setting has no option, and no recipe has its value.
     """
-    found: list[list[str]] = []
+    found: list[tuple[int, str]] = []
     for name, shape in shapes.items():
         recipe = RECIPES[name]
         standard = {
@@ -114,10 +115,10 @@ def command_of(
         }
         changed = {key: value for key, value in settings.items() if standard[key] != value}
         if not changed.keys() & NO_OPTION:
+            chosen = [] if name == "default" else [f"--recipe {name}"]
             words = [f"--{options.get(key, key).replace('_', '-')} {quoted(value)}" for key, value in changed.items()]
-            found.append(["minilm train", *([] if name == "default" else [f"--recipe {name}"]), *words])
-    shortest = min(found, key=len, default=None)
-    return None if shortest is None else " ".join(shortest)
+            found.append((len(words), " ".join(["minilm train", *chosen, *words])))
+    return min(found, key=operator.itemgetter(0))[1] if found else None
 
 
 def quoted(value: str | float | Path) -> str:

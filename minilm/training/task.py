@@ -35,6 +35,18 @@ class RunFile(NamedTuple):
     first: bool = False
 
 
+class Parts(NamedTuple):
+    """The validation loss in parts, in the order in which they lie in the data.
+
+    Attributes:
+        sums: of each part, the sum of its losses.
+        counts: of each, how many losses that is; positive.
+    """
+
+    sums: HostArray
+    counts: HostArray
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a task tells of itself in the model card of a run (`minilm.training.card`), in Markdown.
@@ -111,11 +123,9 @@ class Task(ABC):
         """What else is told of the final weights, whose validation loss is `loss`: finite numbers by name."""
         return {}
 
-    def evaluate_parts(self, model: Any, data: Any) -> tuple[float, HostArray | None]:
-        """What `evaluate` gives of all of the data, and the losses of equal parts of them, whose mean it is; None: not known.
-
-        From the parts the model card has an interval.
-        """
+    def evaluate_parts(self, model: Any, data: Any) -> tuple[float, Parts | None]:
+        """What `evaluate` gives of all of the data, and the parts that it is made of, from which the model card has an interval; None: not
+        known."""
         return self.evaluate(model, data, None), None
 
     def bounds(self, data: Any, low: float, high: float) -> dict[str, tuple[float, float]]:
@@ -186,4 +196,4 @@ class Task(ABC):
         return None
 
 
-__all__ = ["Facts", "RunFile", "Task"]
+__all__ = ["Facts", "Parts", "RunFile", "Task"]

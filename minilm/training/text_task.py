@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, ClassVar
 
 from minilm.data import TABLE
 from minilm.files import shown
+from minilm.metrics import bits_per_character
 from minilm.text import Tokenizer, load_tokenizer
 from minilm.training.checkpoint import CheckpointError, canonical
 from minilm.training.recipe import RECIPES, command_of
@@ -33,8 +33,8 @@ class TokenizedText:
     validation_characters: int
 
     def bits_per_character(self, loss: float) -> float:
-        r""":math:`\text{loss} \cdot \frac{\text{tokens}}{\text{characters}} \cdot \frac{1}{\ln 2}`."""
-        return loss * len(self.validation) / self.validation_characters / math.log(2)
+        """As `minilm.metrics` has it; a loss of all tokens, though the first one of the text had no prediction."""
+        return bits_per_character(loss * len(self.validation), self.validation_characters)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 import gzip
 import struct
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,8 +131,21 @@ def test_arrays_outlive_the_file(tmp_path):
         file.read("w")
 
 
-def test_only_a_name_of_a_scale_that_is_no_number(tmp_path):
-    """A file is read though one of its tensors is damaged; the tensor is not."""
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the maps of a process are listed by Linux")
+def test_a_file_that_was_refused_is_not_mapped_any_more(tmp_path):
+    """Elsewhere it could not be deleted as long as somebody holds the error."""
+    made(tmp_path / "refused.gguf", FEW, SMALL, version=9)
+    with pytest.raises(FormatError) as held:
+        GGUF(tmp_path / "refused.gguf")
+    assert "refused.gguf" not in Path("/proc/self/maps").read_text()
+    assert held.value
+    file = GGUF(made(tmp_path / "read.gguf", FEW, SMALL))
+    assert "read.gguf" in Path("/proc/self/maps").read_text()
+    file.close()
+    assert "read.gguf" not in Path("/proc/self/maps").read_text()
+
+
+def test_a_scale_that_is_no_number_damages_its_tensor_only(tmp_path):
     damaged = [("w", (32, 2), 3, bytes(20) + struct.pack("<2e", 1, float("nan")) + bytes(16)), SMALL[1]]
     with GGUF(made(tmp_path / "x", FEW, damaged)) as file:
         np.testing.assert_array_equal(file.read("b"), [1, 2, 3])

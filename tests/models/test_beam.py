@@ -9,6 +9,7 @@ import pytest
 
 import minilm as ml
 from minilm.models import GPT, GPTConfig, PromptScorer, Rules, beam_search, exhaustive_search, greedy_search
+from minilm.models.llama import Llama, LlamaConfig
 
 
 @functools.cache
@@ -363,6 +364,15 @@ def test_an_end_that_is_no_id():
         beam_search(Table(3), [[0]], Rules(2, end=7))
 
 
+def llama():
+    ml.random.manual_seed(0)
+    model = Llama(LlamaConfig(5, 8, 12, 2, 4, 2, max_position_embeddings=12, tie_word_embeddings=False))
+    with ml.no_grad():
+        for p in model.parameters():
+            p *= 12.0 if p.ndim == 2 else 1.0
+    return model
+
+
 def gpt(**options):
     ml.random.manual_seed(0)
     model = GPT(GPTConfig(**{"vocab_size": 5, "block_size": 12, "n_layer": 2, "n_head": 2, "n_embd": 8, **options}))
@@ -372,10 +382,12 @@ def gpt(**options):
     return model
 
 
-@pytest.mark.parametrize("options", [{}, {"norm": "rms", "position": "rotary"}], ids=["plain arrays", "modules"])
-def test_a_gpt_writes_the_same_with_and_without_its_cache(options):
+@pytest.mark.parametrize(
+    "make", [gpt, functools.partial(gpt, norm="rms", position="rotary"), llama], ids=["GPT", "GPT of modules", "Llama"]
+)
+def test_a_decoder_writes_the_same_with_and_without_its_cache(make):
     """Prompts of several lengths; some end early, so that the cache loses rows."""
-    model = gpt(**options)
+    model = make()
     prompts, rules = [[1, 2, 3], [4], [2], [0, 3, 3]], Rules(7, end=0, length_penalty=0.7)
     cached, plain = (
         beam_search(PromptScorer(model, use_cache), prompts, rules, width=3, n_best=3) for use_cache in (True, False)

@@ -164,10 +164,10 @@ def test_learns_to_copy_words_that_were_never_in_the_vocabulary():
     def examples(rng, names, n=64):
         every = []
         for _ in range(n):
-            words = [str(rng.choice(names if rng.random() < 0.5 else list(letters))) for _ in range(rng.integers(1, 6))]
+            words = [str(rng.choice(names if rng.random() < 0.5 else list(letters))) for _ in range(rng.integers(1, 5))]
             source, unknown = ids_with_unknown(words, vocabulary, vocab_size, 2)
             target, _ = ids_with_unknown(words[::-1], vocabulary, vocab_size, 2, unknown)
-            every.append((source, [*target, 1]))
+            every.append(([*source, 1], [*target, 1]))
         return zip(*every, strict=True)
 
     seen = [f"name-{i}" for i in range(50)]
@@ -175,9 +175,11 @@ def test_learns_to_copy_words_that_were_never_in_the_vocabulary():
     config = Seq2SeqConfig(
         vocab_size, d_model=32, d_kv=16, d_ff=64, num_layers=1, num_heads=2, dropout_rate=0.0, copy_head=True
     )
-    model = trained(Seq2Seq(config), lambda rng: map(padded, examples(rng, seen)), 600, 1e-2)
+    model = trained(Seq2Seq(config), lambda rng: map(padded, examples(rng, seen)), 350, 1e-2)
     sources, targets = examples(np.random.default_rng(10**6), never_seen, 200)
     assert sum(id >= vocab_size for target in targets for id in target) > 150
     for how in ({}, {"width": 3}):
         written = model.generate(sources, 8, **how)
-        assert np.mean([new == target for new, target in zip(written, targets, strict=True)]) >= 0.95
+        right = np.mean([new == target for new, target in zip(written, targets, strict=True)])
+        print(f"copied right: {right:.1%} {how}")
+        assert right >= 0.95

@@ -22,7 +22,7 @@ from minilm.models.seq2seq import (
     RelativePositions,
     relative_buckets,
 )
-from minilm.optim import AdamW
+from minilm.optim import AdamW, clip_grad_norm_
 
 SHAPE = {"vocab_size": 7, "d_model": 6, "d_kv": 2, "d_ff": 5, "num_layers": 2, "num_decoder_layers": 1, "num_heads": 3,
          "relative_attention_num_buckets": 6, "relative_attention_max_distance": 8, "dropout_rate": 0.0}  # fmt: skip
@@ -601,14 +601,16 @@ def test_float32_stays_float32():
 
 
 def trained(model, batch, steps, lr):
-    optimizer = AdamW(model.parameters(), lr=lr)
+    """Adam with clipping; the rate rises over 50 updates and falls over the last two thirds."""
+    optimizer = AdamW(model.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=0.0)
     for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = lr * min((step + 1) / 50, (1 - step / steps) * 1.5, 1.0)
         loss = model.loss(*batch(np.random.default_rng(step)))
         optimizer.zero_grad()
         loss.backward()
+        clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        for group in optimizer.param_groups:
-            group["lr"] = lr * min(1.0, 2.0 * (1 - step / steps))
     return model
 
 
@@ -633,11 +635,13 @@ def test_learns_to_reverse():
     }
 
     def pairs(rng, n=64):
-        words = [rng.integers(2, 12, rng.integers(1, 7)).tolist() for _ in range(n)]
-        return words, [[*word[::-1], 1] for word in words]
+        words = [rng.integers(2, 12, rng.integers(1, 6)).tolist() for _ in range(n)]
+        return [[*word, 1] for word in words], [[*word[::-1], 1] for word in words]
 
-    model = trained(Seq2Seq(Seq2SeqConfig(**shape)), lambda rng: map(padded, pairs(rng)), 600, 5e-3)
-    sources, targets = pairs(np.random.default_rng(10**6), 100)
+    model = trained(Seq2Seq(Seq2SeqConfig(**shape)), lambda rng: map(padded, pairs(rng)), 500, 1e-2)
+    sources, targets = pairs(np.random.default_rng(10**6), 200)
     for how in ({}, {"width": 3}):
-        written = model.generate(sources, 10, **how)
-        assert np.mean([new == target for new, target in zip(written, targets, strict=True)]) >= 0.95
+        written = model.generate(sources, 8, **how)
+        right = np.mean([new == target for new, target in zip(written, targets, strict=True)])
+        print(f"reversed right: {right:.1%} {how}")
+        assert right >= 0.95

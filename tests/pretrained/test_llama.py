@@ -13,7 +13,7 @@ from minilm.formats.gguf import GGUF
 from minilm.models.llama import Llama, LlamaConfig
 from minilm.models.storage import Blocks, Float16, StoredLinear
 from minilm.pretrained import llama, table
-from minilm.pretrained.llama import GGUF_NAMES, from_gguf, from_huggingface, shapes_of, to_huggingface
+from minilm.pretrained.llama import GGUF_NAMES, from_gguf, from_huggingface, to_huggingface
 from minilm.text.vocabularies import tokenizer_from_gguf
 
 pytestmark = pytest.mark.host
@@ -35,7 +35,12 @@ def logits(model):
         return model(IDS).numpy()
 
 
-VARIANTS = [{}, {"tie_word_embeddings": True}, {"attention_bias": True, "mlp_bias": True}, {"head_dim": 32, "num_key_value_heads": 1}]
+VARIANTS = [
+    {},
+    {"tie_word_embeddings": True},
+    {"attention_bias": True, "mlp_bias": True},
+    {"head_dim": 32, "num_key_value_heads": 1},
+]
 
 
 @pytest.mark.parametrize("options", VARIANTS, ids=str)
@@ -116,7 +121,9 @@ def gguf_file(path, model, kinds="F32", drop=(), tensors=(), **changes):
     for name, p in model.named_parameters():
         part, _, last = name.rpartition(".")
         outer = {"embed_tokens": "token_embd", "norm": "output_norm", "lm_head": "output"}
-        theirs = outer[part] if part in outer else "blk.{}.{}".format(part.split(".")[1], GGUF_NAMES[part.split(".", 2)[2]])
+        theirs = (
+            outer[part] if part in outer else "blk.{}.{}".format(part.split(".")[1], GGUF_NAMES[part.split(".", 2)[2]])
+        )
         arrays[f"{theirs}.{last}"] = p.numpy()
     arrays = {name: a for name, a in {**arrays, **dict(tensors)}.items() if name not in drop}
     types = {name: kinds for name, a in arrays.items() if a.ndim == 2}

@@ -5,16 +5,13 @@ value: a number in a binary file, a value anywhere in JSON. Whatever comes of it
 file (the damage hit nothing that is read), another value that such a file may have, or the reader's own error with the file's
 name in it; not another exception or warning, not more than `SECONDS`, not more memory than `MEMORY` bytes.
 
-`python -m tests.formats.hostile` tries all of them, and prints how many there were: the table of `report`.
+The kinds of files are in `tests/hostile_files.py`; ``python -m tests.hostile_files`` tries them all, and prints how many there were.
 """
 
 import copy
 import json
-import os
 import random
 import struct
-import sys
-import tempfile
 import time
 import tracemalloc
 import warnings
@@ -25,11 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minilm.formats import FormatError, safetensors
-from minilm.formats.blocks import TYPES, quantize
-from minilm.formats.gguf import GGUF
 from tests.anew import anew
-from tests.formats.gguf_bytes import make
 
 SECONDS = 1.0  # of the processor
 MEMORY = 4 << 20
@@ -69,6 +62,7 @@ class Form(NamedTuple):
         fields: numbers in it that may be given other values: place, and `struct`'s letter.
         document: the JSON in it, and how a text is put in its place.
         name: what the file is called.
+        around: files that must lie beside it.
     """
 
     good: bytes
@@ -77,6 +71,7 @@ class Form(NamedTuple):
     fields: list[tuple[int, str]] = []
     document: tuple[Any, Callable[[bytes], bytes]] | None = None
     name: str = "x"
+    around: dict[str, bytes] = {}
 
 
 # -- damages ------------------------------------------------------------------------------------------------------------
@@ -203,7 +198,8 @@ def outcome(form: Form, content: bytes, folder: Path, wanted: Any) -> str:
     try:
         value = form.read(path)
     except form.error as error:
-        answer = "refused" if str(path) in str(error) else f"FAULT: the error does not name the file: {error}"
+        named = str(path.parent if form.around else path) in str(error)
+        answer = "refused" if named else f"FAULT: the error does not name the file: {error}"
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
@@ -220,7 +216,8 @@ def outcome(form: Form, content: bytes, folder: Path, wanted: Any) -> str:
 
 def tried(form: Form, seeds: range, folder: Path) -> Counter[str]:
     """How often each answer came, for damages of these numbers; a fault is listed with its number."""
-    anew(folder / form.name).write_bytes(form.good)
+    for name, content in {form.name: form.good, **form.around}.items():
+        anew(folder / name).write_bytes(content)
     counts: Counter[str] = Counter()
     running = tracemalloc.is_tracing()
     if not running:
@@ -236,82 +233,3 @@ def tried(form: Form, seeds: range, folder: Path) -> Counter[str]:
         if not running:
             tracemalloc.stop()
     return counts
-
-
-# -- kinds of files -----------------------------------------------------------------------------------------------------
-
-
-def read_gguf(path: Path) -> Any:
-    with GGUF(path) as file:
-        for tensor in file.tensors.values():
-            assert tensor.nbytes <= path.stat().st_size, "a tensor is larger than its file"
-        return file.metadata, {name: file.read(name) for name in file.tensors}
-
-
-def gguf_form() -> Form:
-    rng = np.random.default_rng(0)
-    settings = [
-        ("general.architecture", "str", "llama"), ("general.alignment", "u4", 32), ("n.u1", "u1", 3), ("n.i8", "i8", -5),
-        ("n.f4", "f4", 1e-5), ("n.f8", "f8", 0.5), ("n.yes", "bool", 1), ("t.tokens", "list", ("str", ["Ġa", "b", "", "c"])),
-        ("t.types", "list", ("i4", [1, -2, 3])), ("t.flags", "list", ("bool", [1, 0])), ("t.scores", "list", ("f4", [0.5])),
-        ("t.nested", "list", ("list", [("u1", [1, 2]), ("str", ["x"])])),
-    ]  # fmt: skip
-    tensors = []
-    for kind, record in TYPES.items():
-        sizes = (max(record.size, 4), 2)
-        if record.quantize is not None:
-            content = quantize(kind, rng.standard_normal(sizes[::-1])).tobytes()
-        else:
-            content = (
-                (rng.integers(0, 256, (2, record.nbytes)) & 0xBB).astype(np.uint8).tobytes()
-            )  # no scale is infinite
-        tensors.append((kind, sizes, record.code, content))
-    good, fields = make(settings, tensors)
-    return Form(good, read_gguf, FormatError, [(at, form) for at, form, _ in fields], name="x.gguf")
-
-
-def read_safetensors(path: Path) -> Any:
-    arrays = safetensors.read(path)
-    head = safetensors.header(path)
-    assert sum(about.end - about.begin for about in head.arrays.values()) <= path.stat().st_size, (
-        "arrays larger than the file"
-    )
-    return arrays, head.metadata
-
-
-def with_length(data: bytes) -> Callable[[bytes], bytes]:
-    return lambda text: struct.pack("<Q", len(text)) + text + data
-
-
-def safetensors_form() -> Form:
-    arrays = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "half": np.float16([1, 2]), "n": np.array(5), "none": np.zeros((0, 3)),
-              "b": np.array([True, False]), "wide": np.float64([[1.5]])}  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
-        safetensors.write(Path(folder) / "x", arrays, metadata={"format": "pt", "n": "1"})
-        good = (Path(folder) / "x").read_bytes()
-    length = int.from_bytes(good[:8], "little")
-    document = json.loads(good[8 : 8 + length])
-    return Form(
-        good, read_safetensors, FormatError, [(0, "Q")], (document, with_length(good[8 + length :])), "x.safetensors"
-    )
-
-
-FORMS: dict[str, Callable[[], Form]] = {"GGUF": gguf_form, "safetensors": safetensors_form}
-
-
-def report(n: int) -> str:
-    """Tries `n` damages of each kind of file: a table of what came of them, and the faults."""
-    lines, faults = [f"{'file':<24}{'tried':>8}{'refused':>10}{'the same':>10}{'another value':>15}{'faults':>8}"], []
-    for name, form in FORMS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            counts = tried(form(), range(n), Path(folder))
-        bad = {answer: times for answer, times in counts.items() if answer.startswith("FAULT")}
-        faults += [f"{name}: {answer}" for answer in bad]
-        cells = (counts["refused"], counts["the same"], counts["another value"], sum(bad.values()))
-        lines.append(f"{name:<24}{n:>8}{cells[0]:>10}{cells[1]:>10}{cells[2]:>15}{cells[3]:>8}")
-    return "\n".join(lines + faults)
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    print(report(int(sys.argv[1]) if len(sys.argv) > 1 else 5000))
