@@ -69,7 +69,7 @@ RECIPES: dict[str, Recipe] = {
         training=_BRIEF,
     ),
     "masked": Recipe(
-        "a small BERT that says what stood at the hidden places of the text, in about three minutes; it does not write",
+        "a small BERT that says what stood at the hidden places of the text; it does not write",
         data="python-docs",
         tokenizer="wordpiece",
         model={"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "dropout": 0.0},
