@@ -69,11 +69,11 @@ RECIPES: dict[str, Recipe] = {
         training=_BRIEF,
     ),
     "masked": Recipe(
-        "a small BERT that says what stood at the hidden places of the text, in about three minutes; it does not write",
+        "a small BERT that says what stood at the hidden places of the text; it does not write",
         data="python-docs",
         tokenizer="wordpiece",
         model={"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "dropout": 0.0},
-        training={"steps": 2000, "batch_size": 16, "learning_rate": 2e-3, "min_learning_rate": 2e-4, "warmup": 200},
+        training={"steps": 2000, "batch_size": 16, "learning_rate": 1e-3, "min_learning_rate": 1e-4, "warmup": 200},
         vocab_size=2048,
         task="masked language model",
     ),

@@ -22,6 +22,7 @@ from minilm.training.run import Run
 from minilm.training.settings import TrainConfig, check_changes
 from minilm.training.text_task import TRAIN_SHARE, TextSource, TextTask, TokenizedText
 
+MIN_COUNT = 15  # of a pair that WordPiece joins: rarer ones are joined by chance, and leave no room for words
 IN_MEMORY = 200_000_000  # characters; a longer text goes to token files on the disk
 
 
@@ -136,7 +137,7 @@ def make_tokenizer(kind: str, text: TextSource, vocab_size: int) -> Tokenizer:
     if kind == "bpe":
         return BPETokenizer.train(_part(text, validation=False), vocab_size=vocab_size)
     if kind == "wordpiece":
-        return WordPieceTokenizer.train(_part(text, validation=False), vocab_size=vocab_size)
+        return WordPieceTokenizer.train(_part(text, validation=False), vocab_size=vocab_size, min_count=MIN_COUNT)
     return load_tokenizer(kind)
 
 

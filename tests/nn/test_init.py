@@ -102,3 +102,16 @@ def test_gpt2_scales_what_writes_into_the_residual_stream():
 def test_bad_arguments_are_told(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_without_drawing_layers_are_zero_and_the_generator_stays():
+    random.manual_seed(0)
+    before = random.get_state()
+    with init.without_drawing():
+        layers = [nn.Linear(3, 4), nn.Embedding(5, 2), nn.LSTM(2, 3), nn.MultiHeadAttention(4, 2)]
+    assert random.get_state() == before
+    assert not any(p.numpy().any() for layer in layers for p in layer.parameters())
+    assert nn.Linear(3, 4).weight.numpy().all()  # and after it they are drawn again
+    with pytest.raises(RuntimeError, match="within"), init.without_drawing():
+        raise RuntimeError("within")
+    assert nn.Linear(3, 4).weight.numpy().all()
