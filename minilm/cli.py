@@ -1,4 +1,4 @@
-"""The command line: ``minilm train``, ``generate``, ``data``, ``book``, ``doctor``, and what the three files beside it add."""
+"""The command line: ``minilm train``, ``generate``, ``data``, ``book``, ``doctor``, and what the files beside it add."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minilm import cli_bugs, cli_classroom, cli_exercises, terminal
+from minilm import cli_bugs, cli_classroom, cli_evaluate, cli_exercises, cli_models, terminal
 from minilm import options as kinds
 from minilm.options import Parser, UsageError
 from minilm.terminal import did_you_mean, say
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from minilm.models.gpt import GPTConfig
     from minilm.training.recipes import Recipe
 
-PROMPT = "\n"
 FIRST_STEPS = """\
 first steps:
   minilm train             a small model, in two minutes
@@ -120,7 +119,9 @@ def parser() -> Parser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
     _train_parser(commands)
     _generate_parser(commands)
+    cli_evaluate.add_parser(commands)
     _data_parser(commands)
+    cli_models.add_parser(commands)
     _book_parser(commands)
     cli_exercises.add_parsers(commands)
     cli_bugs.add_parser(commands)
@@ -146,7 +147,8 @@ def _train_parser(commands: Any) -> None:
     p = commands.add_parser(
         "train",
         help="train a language model",
-        description="Train a GPT. Without options: on the text that every Python carries, in about two minutes on two cores.",
+        description="Train a GPT, or with --recipe masked a BERT. Without options: on the text that every Python carries, in about two "
+        "minutes on two cores.",
     )
     p.set_defaults(command=run_train)
     p.add_argument(
@@ -183,9 +185,12 @@ def _train_parser(commands: Any) -> None:
     count, rate = kinds.integer(1), kinds.number("a number of at least 0", lambda x: x >= 0)
     model = p.add_argument_group("tokenizer and model")
     model.add_argument(
-        "--tokenizer", type=kinds.tokenizer, metavar="KIND", help="char, bpe, or the path of a tokenizer.json"
+        "--tokenizer",
+        type=kinds.tokenizer,
+        metavar="KIND",
+        help="char, bpe, wordpiece, or the path of a tokenizer.json",
     )
-    model.add_argument("--vocab-size", type=count, metavar="N", help="tokens of a new bpe tokenizer")
+    model.add_argument("--vocab-size", type=count, metavar="N", help="tokens of a new bpe or wordpiece tokenizer")
     model.add_argument("--layers", dest="n_layer", type=count, metavar="N", help="number of blocks")
     model.add_argument("--heads", dest="n_head", type=count, metavar="N", help="attention heads in each block")
     model.add_argument(
@@ -225,6 +230,8 @@ def _device_option(p: Any) -> None:
 
 
 def _generate_parser(commands: Any) -> None:
+    from minilm.training.language_model import PROMPT
+
     p = commands.add_parser(
         "generate",
         help="write text with a trained model",
@@ -335,12 +342,9 @@ def run_train(options: argparse.Namespace) -> int:
         with _settings_named(given, folder):
             run, text = start_run(folder, recipe, given)
     with run.locked(), run.undone_unless_begun():
-        model, source, tokens = run.task.config, run.task.text, len(text.train) + len(text.validation)
-        say(
-            f"{source.source}: {source.characters:,} characters, {tokens:,} tokens from a vocabulary of {model.vocab_size:,}"
-        )
-        shape = f"{model.n_layer} layers, {model.n_head} heads, {model.n_embd} wide, context {model.block_size}"
-        say(f"GPT: {shape}; on {device}; run folder {run.folder}")
+        vocab_size, source, tokens = run.task.config.vocab_size, run.task.text, len(text.train) + len(text.validation)
+        say(f"{source.source}: {source.characters:,} characters, {tokens:,} tokens from a vocabulary of {vocab_size:,}")
+        say(f"{run.task.shape}; on {device}; run folder {run.folder}")
         if run.phases:
             phase = run.phases[-1]
             say(f"phase {len(run.phases) + 1}, begun after step {phase.began}: {_listed(phase.changes)}")
@@ -350,11 +354,11 @@ def run_train(options: argparse.Namespace) -> int:
         say(f"  {run.command}")
         return 130
     say(f"{outcome.reason} after step {outcome.step}, {outcome.seconds:.0f} s")
-    bits = outcome.measures["bits_per_character"]
-    say(f"validation loss {outcome.validation_loss:.4f} nats a token, {bits:.3f} bits per character")
+    say(run.task.result(outcome.validation_loss, outcome.measures))
     say(f"loss curve: {run.folder / 'loss.png'}")
-    terminal.write(f"\nA sample:\n{terminal.visible(_sample(run, device))}\n\n")
-    say(f'Write more with:\n  minilm generate {_typed(run.folder)} --prompt "The "')
+    say(f"model card: {run.folder / 'card.md'}")
+    terminal.write(f"\nA sample:\n{terminal.visible(_sample(run, text, device))}\n\n")
+    say(run.task.more(_typed(run.folder)))
     return 0
 
 
@@ -388,22 +392,24 @@ def check_settings(recipe: Recipe, given: dict[str, Any], device: str = "cpu") -
         ValueError: which options do not fit, and what would.
     """
     from minilm.backend.detect import memory
-    from minilm.models.gpt import GPTConfig
-    from minilm.models.size import parameter_count, training_bytes
+    from minilm.training.recipes import TASKS
     from minilm.training.settings import TrainConfig
 
-    kind = given.get("tokenizer", recipe.tokenizer)
-    if "vocab_size" in given and kind != "bpe":
-        raise ValueError(f"--vocab-size is for a new bpe tokenizer (--tokenizer bpe), and the tokenizer is {kind}.")
+    task, kind = TASKS[recipe.task], given.get("tokenizer", recipe.tokenizer)
+    learned = kind in ("bpe", "wordpiece")
+    if "vocab_size" in given and not learned:
+        raise ValueError(
+            f"--vocab-size is for a new bpe or wordpiece tokenizer (as with --tokenizer bpe), and the tokenizer is {kind}."
+        )
     is_url = given.get("data", "").startswith(("http://", "https://"))
     if is_url and "sha256" not in given:
         raise ValueError(f"--data {given['data']} needs --sha256, the checksum that the file must have.")
     if "sha256" in given and not is_url:
         raise ValueError("--sha256 is the checksum of a file that is fetched: it needs a URL as --data.")
-    least = given.get("vocab_size", recipe.vocab_size) if kind == "bpe" else 1
+    least = given.get("vocab_size", recipe.vocab_size) if learned else 1
     standard = {
         **dataclasses.asdict(TrainConfig()),
-        **dataclasses.asdict(GPTConfig(least, **recipe.model)),
+        **task.settings_of(task.make_config(least, recipe.model)),
         **recipe.training,
     }
     settings, names = {**standard, **given}, option_names()
@@ -421,11 +427,11 @@ def check_settings(recipe: Recipe, given: dict[str, Any], device: str = "cpu") -
         raise ValueError(
             f"{of('processes')} is more than {of('batch_size')}: each process needs a sequence of the batch."
         )
-    config = GPTConfig(**{field.name: settings[field.name] for field in dataclasses.fields(GPTConfig)})
-    there, need = memory(), training_bytes(config, settings["batch_size"])
+    config = task.make_config(least, {name: settings[name] for name in task.model_settings})
+    there, (weights, need) = memory(), task.sizes(config, settings["batch_size"])
     if device == "cpu" and there is not None and need > there:
         raise ValueError(
-            f"a model of {parameter_count(config):,} weights takes at least {need / 1e9:,.0f} GB of memory to train with "
+            f"a model of {weights:,} weights takes at least {need / 1e9:,.0f} GB of memory to train with "
             f"{of('batch_size')}, and there are {there / 1e9:,.0f} GB: choose a smaller --width, --layers, --block-size or --batch-size."
         )
 
@@ -473,7 +479,9 @@ def in_options(message: str) -> str:
     """A message about settings ("n_head must be ...", "n_head=3") in the names of the options that set them."""
     names = option_names()
     settings = "|".join(sorted(names, key=len, reverse=True))
-    message = re.sub(rf"^GPTConfig: |\b({settings})=", lambda found: f"{names[found[1]]} " if found[1] else "", message)
+    message = re.sub(
+        rf"^(?:GPT|Bert)Config: |\b({settings})=", lambda found: f"{names[found[1]]} " if found[1] else "", message
+    )
     return re.sub(rf"\b({settings})(?= must be )", lambda found: names[found[1]], message)
 
 
@@ -488,31 +496,15 @@ def _free_folder(recipe: str) -> Path:
     return folder
 
 
-def _sample(run: Any, device: str) -> str:
-    from minilm.text import TextStream
-
-    tokenizer, model = run.task.tokenizer(run.folder), run.model(device)
-    prompt = encode_prompt(tokenizer, PROMPT) or [0]
-    stream = TextStream(tokenizer, prompt, shown=False)
-    (ids,) = model.generate([prompt], 300, temperature=0.8, seed=run.train_config.seed)
-    return "".join([*map(stream.add, ids), stream.finish()]).strip("\n")
-
-
-def encode_prompt(tokenizer: Any, prompt: str) -> list[int]:
-    """The prompt's ids; empty where it is the default prompt and the tokenizer does not know the new line."""
-    from minilm.text import TokenizerError
-
-    try:
-        return list(tokenizer.encode(prompt))
-    except TokenizerError:
-        if prompt == PROMPT:
-            return []
-        raise
+def _sample(run: Any, text: Any, device: str) -> str:
+    """What the best weights do."""
+    return str(run.task.sample(run.model(device), run.task.tokenizer(run.folder), text, run.train_config.seed))
 
 
 def run_generate(options: argparse.Namespace) -> int:
     """``minilm generate``"""
     from minilm.text import TextStream
+    from minilm.training.language_model import PROMPT, encode_prompt
     from minilm.training.recipes import open_run
 
     device = _device(options)

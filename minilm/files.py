@@ -104,7 +104,9 @@ def read_regular(
     with open_regular(path, fault, what) as file:
         size = os.fstat(file.fileno()).st_size
         if size <= max_bytes:  # decided before memory is asked for
-            content = file.read(max_bytes + 1)  # files of the system (/proc) have more in them than their size says
+            content = file.read(size + 1)
+            if len(content) > size:  # files of the system (/proc) have more in them than their size says
+                content += file.read(max_bytes + 1 - len(content))
             size = len(content)
         if size > max_bytes:
             raise fault(f"{what} {shown(path)} is larger than {counted(max_bytes)}: {remedy}")

@@ -146,14 +146,17 @@ def text_source(text: str) -> str:
     return text
 
 
+TOKENIZERS = ("char", "bpe", "wordpiece")
+
+
 def tokenizer(text: str) -> str:
-    """ "char", "bpe", or the path of a tokenizer.json."""
-    if text in ("char", "bpe"):
+    """ "char", "bpe", "wordpiece", or the path of a tokenizer.json."""
+    if text in TOKENIZERS:
         return text
     if not os.path.isfile(there := path(text)):
-        guess = did_you_mean(text, ("char", "bpe"))
+        guess = did_you_mean(text, TOKENIZERS)
         raise argparse.ArgumentTypeError(
-            f"expected char, bpe or the path of a tokenizer.json; there is no file {quoted(text)}.{guess}"
+            f"expected {', '.join(TOKENIZERS)} or the path of a tokenizer.json; there is no file {quoted(text)}.{guess}"
         )
     return str(there)
 

@@ -43,7 +43,10 @@ from minilm.data import (
     write_tokens,
 )
 from minilm.data.sets.table import TABLE, DataSet
+from minilm.formats import FormatError, gguf
+from minilm.formats import safetensors as safetensors_file
 from minilm.text import BPETokenizer, CharTokenizer, TokenizerError, WordPieceTokenizer, load_tokenizer
+from minilm.text.huggingface import read_tokenizer_json, write_tokenizer_json
 from minilm.training.checkpoint import CheckpointError, load_arrays, load_json, save_arrays, save_json
 from tests.anew import anew
 
@@ -183,6 +186,11 @@ def tables_equal(path: Path, **options: Any) -> Any:
     return table.names, table.values
 
 
+def gguf_of(path: Path) -> Any:
+    with gguf.GGUF(path) as file:
+        return file.metadata, {name: file.read(name) for name in file.tensors}
+
+
 READERS = {
     "load_table": Reader(text(CSV), tables_equal, DataError, "t.csv", "text", lambda p: load_table(p, max_bytes=LIMIT)),
     "load_table, header": Reader(text("a,b,c\n" + CSV), tables_equal, DataError, "t.csv", "text"),
@@ -216,10 +224,19 @@ READERS = {
     "CharTokenizer.load": Reader(tokenizer(CharTokenizer), lambda p: CharTokenizer.load(p).to_dict(), TokenizerError, "t.json", "json"),
     "BPETokenizer.load": Reader(tokenizer(BPETokenizer, vocab_size=300), lambda p: BPETokenizer.load(p).to_dict(), TokenizerError,
                                 "t.json", "json"),
+    "read_tokenizer_json, bpe": Reader(lambda p: write_tokenizer_json(BPETokenizer.train(TEXT, vocab_size=270), p),
+                                       lambda p: read_tokenizer_json(p).to_dict(), TokenizerError, "tokenizer.json", "json"),
+    "read_tokenizer_json, wordpiece": Reader(lambda p: write_tokenizer_json(WordPieceTokenizer.train(TEXT, vocab_size=80), p),
+                                             lambda p: read_tokenizer_json(p).to_dict(), TokenizerError, "tokenizer.json", "json"),
     "from_vocab_file": Reader(text("[UNK]\n" + "\n".join(map(str, range(300)))), lambda p: WordPieceTokenizer.from_vocab_file(p).to_dict(),
                               TokenizerError, "vocab.txt", "text"),
     "load_arrays": Reader(lambda p: save_arrays(p, ARRAYS, {"format": "f", "n": 1}), load_arrays, CheckpointError, "m.safetensors",
                           "safetensors", lambda p: load_arrays(p, max_bytes=LIMIT)),
+    "safetensors.read": Reader(lambda p: safetensors_file.write(p, ARRAYS, metadata={"n": "1"}), safetensors_file.read, FormatError,
+                               "m.safetensors", "safetensors", lambda p: safetensors_file.read(p, max_bytes=LIMIT)),
+    "safetensors.header": Reader(lambda p: safetensors_file.write(p, ARRAYS), safetensors_file.header, FormatError, "m.safetensors",
+                                 "safetensors"),
+    "GGUF": Reader(lambda p: gguf.write(p, {"n": 1, "t": ["a", "b"] * 50}, ARRAYS), gguf_of, FormatError, "m.gguf", "gguf"),
     "load_json": Reader(lambda p: save_json(p, {"a": 1, "b": ["é"] * 50}), load_json, CheckpointError, "c.json", "json"),
     "get": Reader(text(CSV), from_cache, DataError, "toy/toy.csv", "hashed"),
     "get, archive": Reader(lambda p: p.write_bytes(wheel()), archive_in_cache, DataError, "toy/toy.whl", "hashed"),
@@ -523,6 +540,7 @@ BY_FORM = {
     "idx": CONTENTS | IDX,
     "tokens": CONTENTS | TOKENS,
     "safetensors": CONTENTS | SAFETENSORS,
+    "gguf": CONTENTS,
     "gzip": BOMBS,
     "hashed": CONTENTS,
 }
@@ -540,11 +558,22 @@ ELSE = {
     "python_docstrings": CUT | {"UTF-7", "noise in the middle"},
     "load_tokenizer, char": {"UTF-7", "CRLF"},
     "load_tokenizer, bpe": {"UTF-7", "CRLF"},
+    "read_tokenizer_json, bpe": {"UTF-7"},
+    "read_tokenizer_json, wordpiece": {"UTF-7"},
     "read_token_header": {"noise in the middle", "zeros in the middle"},
     "open_tokens": {"noise in the middle", "zeros in the middle"},  # found with verify=True
     "load_images": {"noise in the middle", "zeros in the middle"},
     "read_idx": {"noise in the middle", "zeros in the middle", "CRLF"},
     "load_arrays": {"noise in the middle", "zeros in the middle"},
+    "safetensors.read": {"noise in the middle", "zeros in the middle", "metadata: deep"},
+    "safetensors.header": {
+        "noise in the middle",
+        "zeros in the middle",
+        "metadata: deep",
+        "a bool that is 2",
+        "40 GB in the header, too",
+    },
+    "GGUF": {"noise in the middle", "zeros in the middle"},
     "load_json": {"UTF-7"},
 }
 

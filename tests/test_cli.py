@@ -23,6 +23,7 @@ from minilm.cli import in_options, main, option_names
 from minilm.data import TABLE, DataError
 from minilm.models import GPTConfig, generate
 from minilm.parallel import WorkerError
+from minilm.pretrained.table import TABLE as MODELS
 from minilm.text import TokenizerError, WordPieceTokenizer
 from minilm.training.checkpoint import CheckpointError
 from minilm.training.language_model import LanguageModel
@@ -45,7 +46,7 @@ def test_train_ends_with_what_a_user_wants_to_know(tmp_path, capsys, monkeypatch
     assert main(["train", "--data", str(text_file(tmp_path)), "--quiet", *FLAGS]) == 0
     out = capsys.readouterr().out
     for pattern in (r"\d,\d{3} characters", r"validation loss \d\.\d{4} nats a token, \d\.\d{3} bits per character",
-                    r"loss curve: runs/default-1/loss\.png", "A sample:", r"minilm generate runs/default-1 --prompt"):  # fmt: skip
+                    r"loss curve: runs/default-1/loss\.png", r"model card: runs/default-1/card\.md", "A sample:", r"minilm generate runs/default-1 --prompt"):  # fmt: skip
         assert re.search(pattern, out), pattern
     assert (
         main(
@@ -118,7 +119,8 @@ def test_errors_are_one_line_and_exit_with_one(trained, tmp_path, capsys, monkey
      (["generate", "x", "y"], "'y' is one argument too many"), (["generate", "x", "--stop", ""], "--stop: expected some text"),
      (["train", "--recipe", "x"], "--recipe: there is no recipe 'x'; there are default,"),
      (["train", "--recipe", "nanogpt-cqu"], "Did you mean nanogpt-cpu?"), (["train", "--tokenizer", "bpee"], "Did you mean bpe?"),
-     (["trian"], "there is no COMMAND 'trian': train, generate, data, book, exercises, check, hint, progress, bugs, classroom, doctor. "
+     (["trian"], "there is no COMMAND 'trian': train, generate, evaluate, data, book, exercises, check, hint, progress, bugs, "
+                "classroom, doctor. "
                 "Did you mean train?"),
      (["data", "lst"], "Did you mean list?"), (["train", "--heeds", "2"], "there is no option --heeds. Did you mean --heads?"),
      (["train", "--lr=1"], "there is no option --lr."), (["doctor", "--verbose"], "there is no option --verbose."),
@@ -138,7 +140,7 @@ def test_a_command_line_that_cannot_be_understood_ends_with_two(arguments, messa
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--vocab-size", "300"], "--vocab-size is for a new bpe tokenizer (--tokenizer bpe), and the tokenizer is char."),
+    [(["--vocab-size", "300"], "--vocab-size is for a new bpe or wordpiece tokenizer (as with --tokenizer bpe), and the tokenizer is char."),
      (["--min-learning-rate", "1"], "--min-learning-rate 1.0 is above --learning-rate 0.002 (the default)"),
      (["--learning-rate", "1e-5"], "--min-learning-rate 0.0002 (the default) is above --learning-rate 1e-05"),
      (["--processes", "13"], "--processes 13 is more than --batch-size 12 (the default)"),
@@ -162,7 +164,7 @@ def test_settings_that_do_not_fit_are_refused_before_anything_is_made(
 
 def test_settings_are_looked_at_before_the_text(capsys):
     assert main(["train", "--data", "not-there.txt", "--vocab-size", "300"]) == 1
-    assert "--vocab-size is for a new bpe tokenizer" in capsys.readouterr().err
+    assert "--vocab-size is for a new bpe or wordpiece tokenizer" in capsys.readouterr().err
 
 
 def test_every_setting_has_its_option_and_errors_are_told_in_options():
@@ -221,7 +223,7 @@ def test_errors_of_settings_reach_the_user_in_options(trained, tmp_path, monkeyp
     assert "--width must be a positive integer, got -1." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["data"]])
+@pytest.mark.parametrize("command", [[], ["data"], ["models"]])
 def test_without_a_command_there_is_help(command, capsys):
     assert main(command) == 0
     out = capsys.readouterr().out
@@ -487,8 +489,9 @@ def test_environments(trained, tmp_path, environment, command):
 @pytest.mark.parametrize("columns", [80, 60])
 @pytest.mark.parametrize("command", [
     "", "--help", "train --help", "generate --help", "data", "data --help", "data list", "data list --help", "data show --help",
-    "data get --help", "book --help", "doctor", "doctor --help", "exercises", "exercises --help", "check --help",
-    "hint --help", "progress --help", "train", "resume", *(f"data show {name}" for name in TABLE)])  # fmt: skip
+    "data get --help", "models", "models --help", "models list", "models show --help", "models get --help", "book --help", "doctor", "doctor --help", "exercises", "exercises --help", "check --help",
+    "hint --help", "progress --help", "train", "resume", *(f"data show {name}" for name in TABLE),
+    *(f"models show {name}" for name in MODELS)])  # fmt: skip
 def test_no_line_is_wider_than_the_terminal(trained, tmp_path, capsys, monkeypatch, command, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("MINILM_HOME", str(tmp_path / "home"))

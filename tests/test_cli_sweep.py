@@ -51,7 +51,8 @@ TINY = ["--data", "{text}", "--out", "{out}", "--quiet", *FLAGS, "--steps", "1"]
 BASIS = {"train": ["train", *TINY], "generate": ["generate", "{run}", "--tokens", "2", "--device", "cpu"], "data show": ["data", "show"],
          "data get": ["data", "get"], "data list": ["data", "list"], "book": ["book"], "doctor": ["doctor"],
          "exercises": ["exercises"], "check": ["check", "4.9"], "hint": ["hint", "4.9"], "progress": ["progress"],
-         "bugs": ["bugs"]}  # fmt: skip
+         "bugs": ["bugs"], "models list": ["models", "list"], "models show": ["models", "show"], "models get": ["models", "get"],
+         "evaluate": ["evaluate", "{run}", "--data", "{text}", "--device", "cpu"]}  # fmt: skip
 GRADE = ["{sent}", "--out", "{out}.csv", "--release", "{course}", "--due", "2026-12-01"]
 BASIS |= {"classroom release": ["classroom", "release", "{out}", "--tasks", "4.9", "--course", "c"],
           "classroom grade": ["classroom", "grade", *GRADE], "classroom regrade": ["classroom", "regrade", *GRADE, "--since", "{grades}"],
@@ -192,7 +193,7 @@ def sweep(command, option, positional, places, values, bounded, tmp_path):
         value = template.format(**filled) if "{tmp}" in template else template
         basis = ["train"] if option == "--resume" else [word.format(**filled) for word in BASIS[command]]
         if positional:
-            own = {"run": "run", "submissions": "sent", "grades": "grades", "out": "out"}.get(option)
+            own = {"run": "run", "model": "run", "submissions": "sent", "grades": "grades", "out": "out"}.get(option)
             arguments = [*(word for word in basis if own is None or word != str(filled[own])), "--", value]
             if option == "exercise":
                 arguments = [command, "--", value, *(["answer.py"] if command == "check" else [])]

@@ -602,6 +602,38 @@ class CpuDevice(Blocked):
         pool.run(np.matmul, [*parts[:-1], *reversed(_parts(*parts[-1], 1, HEAD_START // 2))])
         return outs
 
+    def logmatmulexp(self, a: Array, b: Array) -> Array:
+        """One product of matrices, and N exponentials where there are N² summands."""
+        scaled = self._scaled(a, b)
+        if scaled is None:
+            return super().logmatmulexp(a, b)
+        _, _, total, shift = scaled
+        return np.log(total) + shift
+
+    def logmatmulexp_backward(self, g: Array, a: Array, b: Array, y: Array) -> tuple[Array, Array]:
+        """Two products of matrices."""
+        scaled = self._scaled(a, b)
+        if scaled is None:
+            return super().logmatmulexp_backward(g, a, b, y)
+        left, right, total, _ = scaled
+        share = g / total
+        da, db = self.products((share, right.T), (left.T, share))
+        return left * da, right * db
+
+    def _scaled(self, a: Array, b: Array) -> tuple[Array, Array, Array, Array] | None:
+        r""":math:`A_{ik} = e^{a_{ik} - p_i}, B_{kj} = e^{b_{kj} - q}`, A B and p + q, with p and q the largest of their kind.
+
+        What is far below the largest underflows. Sums of at least K t / epsilon lose nothing by it, with t the smallest normal
+        number: of K summands that underflowed each was below t. None where a sum is smaller.
+        """
+        if not a.size or not b.size:
+            return None
+        p, q = a.max(axis=1, keepdims=True), b.max()
+        left, right = np.exp(a - p), np.exp(b - q)
+        total = self.matmul(left, right)
+        info = np.finfo(total.dtype)
+        return (left, right, total, p + q) if self.all_between(total, len(b) * info.tiny / info.eps, math.inf) else None
+
     def run(self, function: Callable[..., Any], blocks: Sequence[tuple[Any, ...]]) -> None:
         """Threads pay for long arrays. What is no array (a list of places in one) says nothing of its length: it counts as long."""
         if len(blocks) > 1 and max(getattr(a, "size", math.inf) for a in blocks[0] if a is not None) > self.block_size:

@@ -105,6 +105,20 @@ class Reference:
         r""":math:`\bar x_i = g_i - e^{y_i} \sum_j g_j`."""
         return g - self.xp.exp(y) * self.sum_axis(g, axis)
 
+    def logmatmulexp(self, a: Array, b: Array) -> Array:
+        r""":math:`y_{ij} = \log \sum_k e^{a_{ik} + b_{kj}}` of two matrices; -infinity where every summand is 0."""
+        x = a[:, :, None] + b
+        top = self.max_axis(x, 1)
+        base = self.xp.where(self.xp.isfinite(top), top, 0.0)
+        total = self.sum_axis(self.xp.exp(self.xp.minimum(x - base, 0.0)), 1)
+        return (self.xp.log(total) + top)[:, 0]
+
+    def logmatmulexp_backward(self, g: Array, a: Array, b: Array, y: Array) -> tuple[Array, Array]:
+        r""":math:`\bar a_{ik} = \sum_j p_{ikj}, \bar b_{kj} = \sum_i p_{ikj}`; :math:`p_{ikj} = g_{ij} e^{a_{ik} + b_{kj} - y_{ij}}`."""
+        base = self.xp.where(y == -math.inf, 0.0, self.xp.where(y == math.inf, math.nan, y))
+        p = g[:, None, :] * self.xp.exp(a[:, :, None] + b - base[:, None, :])
+        return self.sum(p, (2,)), self.sum(p, (0,))
+
     # -- normalization -------------------------------------------------------------------------------------------------
 
     def layer_norm(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Any]:

@@ -11,7 +11,7 @@ from .sets.fetch import get, is_here, list_datasets
 from .sets.images import digits, load_images, mnist_5k
 from .sets.python_text import python_docs, python_docstrings
 from .sets.table import TABLE, DataSet, describe
-from .sets.text import iter_text, load_text
+from .sets.text import iter_documents, iter_text, load_text
 from .sets.url import fetch_url
 from .sets.words import misspellings, spam_assassin, weat_words
 from .split import split_indices, train_test_split
@@ -35,6 +35,7 @@ __all__ = [
     "fetch_url",
     "get",
     "is_here",
+    "iter_documents",
     "iter_text",
     "list_datasets",
     "load_images",

@@ -80,8 +80,9 @@ def _write_f32(x: Floats, b: NDArray[Any]) -> None:
 
 
 def _write_f16(x: Floats, b: NDArray[Any]) -> None:
-    _check_range(x, 1.0, "F16")
-    b["y"] = x[:, 0]
+    with np.errstate(over="ignore"):
+        b["y"] = x[:, 0]
+    _check_finite(x[:, 0], np.isinf(b["y"]), "F16")
 
 
 def _read_bf16(b: NDArray[Any], y: Floats) -> None:
@@ -101,6 +102,12 @@ def _write_bf16(x: Floats, b: NDArray[Any]) -> None:
     bits = np.ascontiguousarray(x[:, 0]).view(np.uint32)
     rounded = (bits + (0x7FFF + (bits >> 16 & 1))) >> 16
     b["y"] = np.where(np.isnan(x[:, 0]), bits >> 16 | 0x40, rounded)  # a NaN must not be rounded to an infinity
+    _check_finite(x[:, 0], b["y"] & 0x7FFF == 0x7F80, "BF16")
+
+
+def _check_finite(x: ArrayLike, stored_as_infinite: NDArray[np.bool_], kind: str) -> None:
+    if (beyond := stored_as_infinite & np.isfinite(x)).any():
+        raise FormatError(f"{kind} cannot hold {np.asarray(x)[beyond][0]}, which is beyond its range")
 
 
 # -- 32 weights per block ---------------------------------------------------------------------------------------------
@@ -194,16 +201,16 @@ def _check_range(scale: Floats, steps: float, kind: str) -> None:
 
 
 def _half_away(x: Floats) -> NDArray[np.float16]:
-    """The float16 next to x that is not nearer to zero."""
+    """The nearest float16 that is not nearer to zero than x."""
     half = x.astype(np.float16)
-    return np.where(
-        np.abs(half.astype(np.float32)) < np.abs(x), np.nextafter(half, np.copysign(np.float16(np.inf), half)), half
-    )
+    away = np.copysign(np.float16(np.inf), half)
+    return np.nextafter(half, away, out=half, where=np.abs(half.astype(np.float32)) < np.abs(x))
 
 
 def _half_down(x: Floats) -> NDArray[np.float16]:
+    """The nearest float16 that is not above x."""
     half = x.astype(np.float16)
-    return np.where(half.astype(np.float32) > x, np.nextafter(half, np.float16(-np.inf)), half)
+    return np.nextafter(half, np.float16(-np.inf), out=half, where=half.astype(np.float32) > x)
 
 
 def _steps(x: Floats, d: NDArray[np.float16], first: int, last: int) -> NDArray[np.int16]:
@@ -365,7 +372,8 @@ def dequantize(kind: str, raw: Bytes) -> Floats:
                 raise FormatError(
                     f"block {place} of {kind} has the scale {field} = {blocks[field][place]}: it is damaged"
                 )
-        record.dequantize(some, y[start : start + per_chunk])
+        with np.errstate(invalid="ignore"):  # a NaN among F16 values is no fault of the reading
+            record.dequantize(some, y[start : start + per_chunk])
     return y.reshape(*raw.shape[:-2], raw.shape[-2] * record.size)
 
 
@@ -385,10 +393,11 @@ def quantize(kind: str, array: ArrayLike) -> Bytes:
 
     Raises:
         FormatError: `kind` is none that can be written, rows are no whole number of blocks, a number is NaN or infinite (in
-            the types with a scale), or too large for the type's scale.
+            the types with a scale), or too large for the type's scale or for float32.
     """
     record = block_type(kind)
-    x = np.asarray(array, np.float32)
+    with np.errstate(over="ignore"):
+        x = np.asarray(array, np.float32)
     if record.quantize is None:
         writable = ", ".join(name for name, other in TYPES.items() if other.quantize is not None)
         raise FormatError(f"minilm reads {kind} and does not write it: use one of {writable}")
@@ -396,8 +405,9 @@ def quantize(kind: str, array: ArrayLike) -> Bytes:
         raise FormatError(
             f"{kind} stores rows of {record.size}, 2 * {record.size}, ... weights, got the shape {x.shape}"
         )
-    if record.scales and not np.isfinite(x).all():
+    if record.scales and not np.isfinite(array).all():
         raise FormatError(f"{kind} cannot hold NaN or infinity, as the whole block would become NaN: use F32")
+    _check_finite(array, np.isinf(x), "a float32")
     rows = np.ascontiguousarray(x).reshape(-1, record.size)
     blocks = np.zeros(len(rows), record.layout)
     if len(rows):

@@ -17,6 +17,7 @@ The file is read through a memory map, and must not be shortened while it is ope
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
 import struct
@@ -114,7 +115,10 @@ class GGUF:
 
     def close(self) -> None:
         """Ends the reading. Arrays that `blocks` gave stay valid, and keep the file mapped until they are gone."""
-        self._map = None
+        if self._map is not None:
+            with contextlib.suppress(BufferError):  # there are such arrays
+                self._map.close()
+            self._map = None
 
     def blocks(self, name: str) -> NDArray[np.uint8]:
         """The blocks of a tensor as they stand in the file: uint8 (rows, blocks, bytes per block), read-only, not copied.
@@ -358,52 +362,62 @@ def write(
     """
     try:
         alignment = _alignment_of(metadata)
-        settings = b"".join(_string(_key(key)) + _typed(metadata[key], key) for key in metadata)
-    except _Damage as damage:
-        raise FormatError(f"{shown(path)} cannot be written: {damage}") from None
-    if unknown := set(() if isinstance(kinds, str) else kinds) - set(tensors):
-        raise FormatError(f"kinds names {short(sorted(unknown))}, which are no tensors")
-    table, data, at = [], [], 0
-    for name, array in tensors.items():
-        kind = kinds if isinstance(kinds, str) else kinds.get(name, "F32")
-        array, record = np.asarray(array), blocks.block_type(kind)
-        if not isinstance(name, str) or not 0 < len(name.encode("utf-8", "replace")) <= _MAX_NAME:
-            raise FormatError(f"a tensor has the name {short(name)}, expected a str of 1 to {_MAX_NAME} bytes")
-        if array.dtype.kind not in "fiu" or array.ndim > _MAX_DIMENSIONS or array.size == 0:
-            raise FormatError(
-                f"tensor {short(name)} is {array.dtype} of shape {array.shape}, expected numbers along up to "
-                f"{_MAX_DIMENSIONS} axes, none of them empty"
+        settings = [_name(key, "a setting", _MAX_KEY) + _typed(metadata[key], key) for key in metadata]
+        if not isinstance(kinds, str) and (unknown := sorted(set(kinds) - set(tensors))):
+            raise FormatError(f"kinds has the names {short(unknown)}, which are no tensors")
+        table: list[bytes] = []
+        data: list[bytes] = []
+        at = 0
+        for name, array in tensors.items():
+            entry, content = _tensor(
+                name, np.asarray(array), kinds if isinstance(kinds, str) else kinds.get(name, "F32")
             )
-        try:
-            raw = blocks.quantize(kind, array if array.ndim else array[None]).tobytes()
-        except FormatError as error:
-            raise FormatError(f"tensor {short(name)}: {error}") from None
-        sizes = struct.pack(f"<I{array.ndim}Q", array.ndim, *reversed(array.shape))
-        table.append(_string(name) + sizes + struct.pack("<IQ", record.code, at))
-        data.append(raw + bytes(_padded(len(raw), alignment) - len(raw)))
-        at += len(data[-1])
-    head = _MAGIC + struct.pack("<IQQ", _VERSIONS[-1], len(tensors), len(metadata)) + settings + b"".join(table)
+            table.append(entry + struct.pack("<Q", at))
+            data.append(content + bytes(_padded(len(content), alignment) - len(content)))
+            at += len(data[-1])
+    except (_Damage, FormatError) as fault:
+        raise FormatError(f"{shown(path)} cannot be written: {fault}") from None
+    head = b"".join([_MAGIC, struct.pack("<IQQ", _VERSIONS[-1], len(tensors), len(metadata)), *settings, *table])
     with atomic_write(path) as file:
         file.write(head + bytes(_padded(len(head), alignment) - len(head)))
         for content in data:
             file.write(content)
 
 
-def _key(key: str) -> str:
-    if not isinstance(key, str) or not 0 < len(key.encode("utf-8", "replace")) <= _MAX_KEY:
-        raise _Damage(f"a setting has the name {short(key)}, expected a str of 1 to {_MAX_KEY:,} bytes")
-    return key
+def _tensor(name: str, array: NDArray[Any], kind: str) -> tuple[bytes, bytes]:
+    """What the table says of a tensor, up to its offset, and its blocks."""
+    entry, record = _name(name, "a tensor", _MAX_NAME), blocks.block_type(kind)
+    if array.dtype.kind not in "fiu" or array.ndim > _MAX_DIMENSIONS or array.size == 0:
+        raise _Damage(
+            f"tensor {short(name)} is {array.dtype} of shape {array.shape}, expected numbers along up to "
+            f"{_MAX_DIMENSIONS} axes, none of them empty"
+        )
+    try:
+        raw = blocks.quantize(kind, array if array.ndim else array[None])
+    except FormatError as error:
+        raise _Damage(f"tensor {short(name)}: {error}") from None
+    return entry + struct.pack(f"<I{array.ndim}QI", array.ndim, *reversed(array.shape), record.code), raw.tobytes()
 
 
-def _string(text: str) -> bytes:
-    content = text.encode("utf-8")
+def _string(text: str, what: str) -> bytes:
+    try:
+        content = text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise _Damage(f"{what} is {short(text)}, which is no text that UTF-8 has") from None
     return struct.pack("<Q", len(content)) + content
+
+
+def _name(name: str, of_what: str, longest: int) -> bytes:
+    stored = _string(name, f"the name of {of_what}") if isinstance(name, str) else b""
+    if not 8 < len(stored) <= 8 + longest:
+        raise _Damage(f"{of_what} has the name {short(name)}, expected a str of 1 to {longest:,} bytes")
+    return stored
 
 
 def _typed(value: Value, key: str) -> bytes:
     """The code of the type, and the value."""
     if isinstance(value, str):
-        return struct.pack("<I", _STRING) + _string(value)
+        return struct.pack("<I", _STRING) + _string(value, f"the value of {short(key)}")
     if isinstance(value, (list, tuple, np.ndarray)):
         return struct.pack("<I", _ARRAY) + _array(value, key)
     code = _code_of(value, key)
@@ -417,7 +431,11 @@ def _array(values: Sequence[Value] | NDArray[Any], key: str) -> bytes:
         return struct.pack("<IQ", code, len(values)) + values.astype(_NUMBERS[code]).tobytes()
     head = struct.pack("<Q", len(values))
     if all(isinstance(value, str) for value in values) and len(values):
-        return struct.pack("<I", _STRING) + head + b"".join(map(_string, values))
+        return (
+            struct.pack("<I", _STRING)
+            + head
+            + b"".join(_string(value, f"the value of {short(key)}") for value in values)
+        )
     if all(isinstance(value, (list, tuple, np.ndarray)) for value in values) and len(values):
         return struct.pack("<I", _ARRAY) + head + b"".join(_array(value, key) for value in values)
     codes = {_code_of(value, key, signed=True) for value in values} or {5}
@@ -437,6 +455,8 @@ def _code_of(value: Value, key: str, signed: bool = False) -> int:
             if code != _BOOL and np.dtype(text) == value.dtype:
                 return code
     elif type(value) is float:
+        if math.isfinite(value) and abs(value) > float(np.finfo(np.float32).max):
+            raise _Damage(f"the setting {short(key)} is {value}, which is beyond float32: give it as np.float64")
         return 6
     elif type(value) is int:
         first = (5, -(1 << 31), 1 << 31) if signed else (4, 0, 1 << 32)

@@ -171,6 +171,10 @@ def _array_table(document: dict[str, Any], n_bytes: int, file_name: str) -> dict
                 f"{file_name}: dtype {dtype if isinstance(dtype, str) else short(dtype)} of tensor {short(name)} is not "
                 f"supported: expected one of {', '.join(DTYPES)}; convert the file with the program that wrote it."
             )
+        if (
+            math.prod(filter(None, shape)) * 8 >= 1 << 63
+        ):  # NumPy looks at the other sizes though there is a 0 among them
+            raise JSONFault(f"has the shape {short(shape)} for tensor {short(name)}, which NumPy cannot hold")
         found.append((*offsets, name, dtype, tuple(shape)))
     end = 0
     for first, last, name, dtype, shape in sorted(found):
@@ -191,10 +195,7 @@ def _are_counts(values: Any) -> bool:
 
 
 def _read_array(file: BinaryIO, about: ArrayInfo) -> NDArray[Any]:
-    try:
-        array = np.empty(about.shape, DTYPES[about.dtype])
-    except ValueError:  # sizes whose product does not fit 64 bits, with a 0 among them
-        raise JSONFault(f"has an array of shape {about.shape}, which NumPy cannot hold") from None
+    array = np.empty(about.shape, DTYPES[about.dtype])
     view = array.reshape(-1).view(np.uint8)
     if view.nbytes and file.readinto(view) != view.nbytes:  # type: ignore[attr-defined]
         raise EOFError
@@ -272,8 +273,9 @@ def _kind_of(name: str, array: HostArray, wanted: str | None) -> str:
 
 def _stored(name: str, array: HostArray, kind: str) -> HostArray:
     """The array as it lies in the file."""
-    if kind == "BF16":
+    if array.dtype.newbyteorder("<") == DTYPES[kind]:
+        return np.ascontiguousarray(array, DTYPES[kind])
+    try:
         return blocks.quantize(kind, array.reshape(-1))
-    if _beyond(array, np.dtype(DTYPES[kind])):
-        raise FormatError(f"{short(name)} has a number beyond {kind}: write it as F32 or BF16")
-    return np.ascontiguousarray(array, DTYPES[kind])
+    except FormatError as error:
+        raise FormatError(f"{short(name)}: {error}") from None

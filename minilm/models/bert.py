@@ -30,12 +30,13 @@ from minilm.backend import to_host
 from minilm.creation import zeros
 from minilm.graph import no_grad
 from minilm.nn import functional as F
-from minilm.nn.transformer import ACTIVATIONS
+from minilm.nn.transformer import ACTIVATIONS as FUNCTIONS
 from minilm.ops.arithmetic import maximum, where
 from minilm.tensor import Tensor
 from minilm.types import HostArray, Ids
 
 NO_TARGET = -100  # the target of a token that is not to be predicted
+ACTIVATIONS = ("gelu", "relu", "silu", "gelu_new")
 TINY = 1e-24  # the least square of a length that is divided by
 
 
@@ -85,9 +86,9 @@ class BertConfig:
             raise ValueError(
                 f"BertConfig: num_attention_heads={self.num_attention_heads} does not divide hidden_size={self.hidden_size}."
             )
-        if self.hidden_act not in ("gelu", "relu", "silu", "gelu_new"):
+        if self.hidden_act not in ACTIVATIONS:
             raise ValueError(
-                f"BertConfig: hidden_act must be 'gelu', 'relu', 'silu' or 'gelu_new', got {self.hidden_act!r}."
+                f"BertConfig: hidden_act must be one of {', '.join(ACTIVATIONS)}; got {self.hidden_act!r}."
             )
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             value = getattr(self, name)
@@ -237,7 +238,7 @@ class BertForMaskedLM(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., C) -> (..., vocab_size)"""
-        h = self.norm(ACTIVATIONS[self.config.hidden_act](self.transform(hidden)))
+        h = self.norm(FUNCTIONS[self.config.hidden_act](self.transform(hidden)))
         return F.linear(h, self.bert.words.weight, self.bias)
 
     def loss(self, ids: Ids, targets: Ids, mask: Ids | None = None, segments: Ids | None = None) -> Tensor:
@@ -252,10 +253,16 @@ class BertForMaskedLM(nn.Module):
         Raises:
             As `forward`; ValueError: the targets have another shape; IndexError: a target is not in the vocabulary.
         """
+        return F.cross_entropy(*self.asked(ids, targets, mask, segments))
+
+    def asked(
+        self, ids: Ids, targets: Ids, mask: Ids | None = None, segments: Ids | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The logits (N, vocab_size) of the N places that have a target, and the targets (N,); arguments as for `loss`."""
         hidden = self.bert(ids, mask, segments)
         targets = _same_shape("targets", _integers("targets", targets, hidden), hidden[..., 0]).reshape(-1)
-        asked = Tensor(targets.device.xp.flatnonzero(targets.data != NO_TARGET))
-        return F.cross_entropy(self.logits(hidden.reshape(-1, hidden.shape[-1])[asked]), targets[asked])
+        places = Tensor(targets.device.xp.flatnonzero(targets.data != NO_TARGET))
+        return self.logits(hidden.reshape(-1, hidden.shape[-1])[places]), targets[places]
 
     def loss_naive(self, ids: Ids, targets: Ids, mask: Ids | None = None, segments: Ids | None = None) -> Tensor:
         """The specification of `loss`: all logits, of which those without a target are left out."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from minilm.models.plain import only_numbers_wanted
 from minilm.tensor import Tensor
-from minilm.types import Array, Ids, Shape
+from minilm.types import Array, HostArray, Ids, Shape
 
 ROOM = 256  # tokens that there is room for at first
 
@@ -78,6 +78,14 @@ class LayerCache:
         self.append(k.data, v.data)
         return Tensor(self.keys[:, :, : self.length]), Tensor(self.values[:, :, : self.length])
 
+    def reorder(self, rows: HostArray) -> None:
+        """Row i becomes what row rows[i] was, for hypotheses that survive, end or part ways. The batch becomes as long as `rows`."""
+        _, *rest = self.keys.shape
+        other = [self.xp.empty((len(rows), *rest), self.keys.dtype) for _ in range(2)]
+        for new, old in zip(other, (self.keys, self.values), strict=True):
+            new[:, :, : self.length] = old[rows, :, : self.length]
+        self._keep(*other)
+
     def _keep(self, keys: Array, values: Array) -> None:
         self.keys, self.values = keys, values
         self.keys_transposed = keys.swapaxes(2, 3)
@@ -110,11 +118,20 @@ class KVCache:
         like, shape = next(iter(model.parameters())), (batch, size.heads, size.longest, size.width)
         self.layers = [LayerCache(shape, like) for _ in range(size.layers)]
         self.decoder = model.decoder(self.layers, batch)
+        self._model, self._batch = model, batch
 
     @property
     def length(self) -> int:
         """The number of tokens seen."""
         return self.layers[0].length
+
+    def reorder(self, rows: HostArray) -> None:
+        """Row i becomes what row rows[i] was: see `LayerCache.reorder`."""
+        for layer in self.layers:
+            layer.reorder(rows)
+        if len(rows) != self._batch:
+            self._batch = len(rows)
+            self.decoder = self._model.decoder(self.layers, self._batch)
 
 
 def next_logits(model: Any, contexts: Ids, cache: KVCache | None) -> tuple[Tensor, KVCache | None]:

@@ -24,7 +24,8 @@ LARGE = 1e300  # a penalty may not make a logit infinite: the difference of two 
 class LanguageModel(Protocol):
     """What `generate` asks of a model."""
 
-    training: bool
+    @property
+    def training(self) -> bool: ...
 
     def next_logits(self, contexts: HostArray, cache: Any) -> tuple[Tensor, Any]: ...
 

@@ -52,6 +52,7 @@ from minilm.nn.conv import (
     ZeroPad1d,
     ZeroPad2d,
 )
+from minilm.nn.crf import LinearChainCRF, allowed_transitions
 from minilm.nn.dropout import DropConnect, Dropout
 from minilm.nn.embedding import Embedding
 from minilm.nn.linear import Linear
@@ -76,9 +77,9 @@ __all__ = ["CELU", "ELU", "GELU", "GLU", "GRU", "LSTM", "RNN", "SELU", "AvgPool1
            "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss", "DropConnect",
            "Dropout", "Embedding", "FeedForward", "Flatten", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
            "HuberLoss", "Identity", "KLDivLoss", "L1Loss", "LayerNorm", "LeakyReLU", "LearnedPositions", "Linear",
-           "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Mish", "Module", "ModuleList",
+           "LinearChainCRF", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Mish", "Module", "ModuleList",
            "MultiHeadAttention", "NLLLoss", "PReLU", "Parameter", "RMSNorm", "ReLU", "ReLU6", "ReflectionPad1d",
            "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d", "RotaryPositions", "Sequential", "SiLU",
            "Sigmoid", "SinusoidalPositions", "Softmax", "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh",
            "Tanhshrink", "TransformerDecoderLayer", "TransformerEncoderLayer", "Upsample", "ZeroPad1d", "ZeroPad2d",
-           "functional", "init"]  # fmt: skip
+           "allowed_transitions", "functional", "init"]  # fmt: skip

@@ -292,4 +292,4 @@ def unstack(x: Any) -> list[Any]:
     return [part.squeeze(0) for part in split(x, x.shape[0], axis=0)]
 
 
-__all__ = ["GRU", "LSTM", "RNN"]
+__all__ = ["GRU", "LSTM", "RNN", "unstack"]

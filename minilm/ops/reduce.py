@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minilm.backend import cpu
+from minilm.backend import cpu, device_of
 from minilm.backend.reference import sum_dtype
 from minilm.ops.arguments import normalize_axes, normalize_axis, shape_of
 from minilm.ops.arithmetic import cast, exp, where
@@ -292,3 +292,47 @@ class logsumexp(Op):
     def grad_x(self, g, y, x, *, axis, keepdims):
         base = where(y == -math.inf, 0.0, where(y == math.inf, math.nan, y))
         return spread(g, x.shape, axis) * exp(x - spread(base, x.shape, axis))
+
+
+@op
+class logmatmulexp(Op):
+    r"""The matrix product with sums in place of products, and `logsumexp` in place of sums: of probabilities by their logarithms.
+
+    It is a step of the forward algorithm, in which scores of paths are added up label by label. Where every summand of an element
+    is :math:`-\infty`, so is the element, with gradient 0.
+
+    Shapes: ``(n, k), (k, m) -> (n, m)``.
+
+    Raises:
+        ValueError: an input is no matrix, or the inner sizes differ.
+    """
+
+    formula = r"y_{ij} = \ln \sum_k e^{a_{ik} + b_{kj}}"
+    derivative = (
+        r"\bar a_{ik} = \sum_j p_{ikj}, \quad \bar b_{kj} = \sum_i p_{ikj}, \quad "
+        r"p_{ikj} = \bar y_{ij}\, e^{a_{ik} + b_{kj} - y_{ij}}"
+    )
+    domain = r"all real numbers, and -\infty"
+    integers = "floats"
+    wide = True
+    samples = [
+        Sample(real(2, 3), real(3, 4)),
+        Sample(real(1, 1), real(1, 2)),
+        Sample(real(3, 2, low=-300.0, high=300.0), real(2, 2, low=-300.0, high=300.0)),
+        Sample(real(0, 2), real(2, 3)),
+    ]
+
+    def check(self, a, b):
+        left, right = shape_of(a), shape_of(b)
+        if len(left) != 2 or len(right) != 2 or left[1] != right[0]:
+            raise ValueError(f"logmatmulexp: expected matrices (n, k) and (k, m), got {left} and {right}.")
+        return {}
+
+    def forward(self, dev, a, b):
+        return dev.logmatmulexp(a, b)
+
+    def backward(self, g, y, a, b, *, needs):
+        return device_of(g).logmatmulexp_backward(g, a, b, y)
+
+    def composed(self, a, b):
+        return logsumexp(a[:, :, None] + b, axis=1)

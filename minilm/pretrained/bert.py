@@ -6,13 +6,14 @@ believed: every name and every shape is held against config.json before a model 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from minilm.formats import FormatError
 from minilm.models.bert import (
+    ACTIVATIONS,
     Bert,
     BertConfig,
     BertForMaskedLM,
@@ -23,6 +24,8 @@ from minilm.models.bert import (
 )
 from minilm.nn import Dropout
 from minilm.nn.init import without_drawing
+from minilm.pretrained.fields import Fields, expect_layers, expect_shapes
+from minilm.strict_json import short
 from minilm.types import Arrays, HostArray, Shape
 
 BertModel = (
@@ -45,7 +48,11 @@ LABELLED = ("BertForSequenceClassification", "BertForTokenClassification")
 POOLED = ("BertModel", "BertForSequenceClassification", "BertForNextSentencePrediction")
 HEADS = ("pooler.", "cls.", "classifier.", "qa_outputs.")  # what a file may have beside what is asked of it
 BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")  # 0, 1, 2 ... and zeros, from earlier versions
-MUST_BE = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
+EARLIER = {
+    "LayerNorm.gamma": "LayerNorm.weight",
+    "LayerNorm.beta": "LayerNorm.bias",
+    "cls.predictions.decoder.bias": "cls.predictions.bias",
+}
 TIED = "cls.predictions.decoder.weight"
 WORDS = "embeddings.word_embeddings.weight"
 
@@ -102,19 +109,32 @@ def config_from_huggingface(config: Mapping[str, Any]) -> BertConfig:
     """The shape that a config.json describes; what it leaves out has transformers' default.
 
     Raises:
-        ValueError: it is another family's, has no vocab_size, a value is out of range, or it asks for what this BERT is not.
+        FormatError: it has no vocab_size, a value is of another type or out of range, or it asks for what this BERT is not.
     """
-    if not isinstance(config, Mapping):
-        raise ValueError(f"config.json should hold an object, it holds {type(config).__name__}.")
-    if (family := config.get("model_type", "bert")) != "bert":
-        raise ValueError(f"config.json is of a model of type {family!r}, expected 'bert'.")
-    for name, value in MUST_BE.items():
-        if config.get(name, value) != value:
-            raise ValueError(f"config.json: {name} is {config[name]!r}, but this BERT has {value!r} only.")
-    if "vocab_size" not in config:
-        raise ValueError("config.json has no vocab_size.")
-    fields = {field.name for field in dataclasses.fields(BertConfig)}
-    return BertConfig(**{name: value for name, value in config.items() if name in fields})
+    fields = Fields(config)
+    fields.only("model_type", "bert")
+    fields.only("position_embedding_type", "absolute")
+    for name in ("is_decoder", "add_cross_attention"):
+        fields.only(name, False)
+    words = fields.count("vocab_size")
+    try:
+        return BertConfig(
+            words,
+            hidden_size=fields.count("hidden_size", 768),
+            num_hidden_layers=fields.count("num_hidden_layers", 12),
+            num_attention_heads=fields.count("num_attention_heads", 12),
+            intermediate_size=fields.count("intermediate_size", 3072),
+            hidden_act=fields.only("hidden_act", *ACTIVATIONS),
+            hidden_dropout_prob=fields.number("hidden_dropout_prob", 0.1, 0.0, 1.0),
+            attention_probs_dropout_prob=fields.number("attention_probs_dropout_prob", 0.1, 0.0, 1.0),
+            max_position_embeddings=fields.count("max_position_embeddings", 512),
+            type_vocab_size=fields.count("type_vocab_size", 2),
+            layer_norm_eps=fields.number("layer_norm_eps", 1e-12, 0.0, 1.0),
+            pad_token_id=fields.count("pad_token_id", 0, least=0),
+            initializer_range=fields.number("initializer_range", 0.02, 0.0, 100.0),
+        )
+    except ValueError as error:
+        raise FormatError(f"config.json: {str(error).removeprefix('BertConfig: ')}") from None
 
 
 def from_huggingface(config: Mapping[str, Any], arrays: Mapping[str, HostArray], kind: str | None = None) -> Any:
@@ -127,33 +147,36 @@ def from_huggingface(config: Mapping[str, Any], arrays: Mapping[str, HostArray],
             "BertModel" has a pooler where there are weights for one.
 
     Raises:
-        ValueError: as `config_from_huggingface`; the kind is unknown; or a tensor is missing, unknown, of another shape or dtype: one
-            message names all of them.
+        FormatError: as `config_from_huggingface`; the kind is unknown; or a tensor is missing, unknown, of another shape or dtype.
     """
     shape = config_from_huggingface(config)
-    kind = kind or _architecture(config)
+    kind = _kind(config) if kind is None else kind
     if kind not in KINDS:
-        raise ValueError(f"there is no model {kind!r} here; there are {', '.join(KINDS)}.")
+        raise FormatError(f"there is no model {short(kind)} here; there are {', '.join(KINDS)}.")
     given = _plain_names(arrays)
-    if shape.num_hidden_layers > len(given):
-        raise ValueError(f"config.json has {shape.num_hidden_layers} layers, but there are only {len(given)} tensors.")
-    labels = _num_labels(config, given)
-    pooler = kind != "BertModel" or any(name.startswith("pooler.") for name in given)
-    places = layout(shape, kind, labels, pooler)
-    if problems := _problems(places, given):
-        raise ValueError(f"these tensors do not fit the config.json of a {kind}:\n  " + "\n  ".join(problems))
+    expect_layers(given, "encoder.layer.", shape.num_hidden_layers, "num_hidden_layers")
+    options: dict[str, Any] = {}
+    if kind in LABELLED:
+        options["num_labels"] = _num_labels(config, given)
+    elif kind == "BertModel":
+        options["pooler"] = any(name.startswith("pooler.") for name in given)
+    places = layout(shape, kind, **options)
+    if kind == "BertForMaskedLM" and TIED in given and not np.array_equal(given[TIED], given.get(WORDS, given[TIED])):
+        raise FormatError(f"{TIED} and {WORDS} are one matrix here; in the weights they differ.")
+    given = {name: array for name, array in given.items() if name in places or not name.startswith(HEADS)}
+    expect_shapes(given, {name: place.shape for name, place in places.items()})
     with without_drawing():
-        model = KINDS[kind](shape, **_options(kind, labels, pooler))
+        model = KINDS[kind](shape, **options)
     if given[WORDS].dtype == np.float64:
         model.to("float64")
     model.load_state_dict({place.ours: given[name] for name, place in places.items()})
-    if config.get("classifier_dropout") is not None and kind in LABELLED:
-        model.dropout = Dropout(config["classifier_dropout"])
+    if kind in LABELLED and config.get("classifier_dropout") is not None:
+        model.dropout = Dropout(Fields(config).number("classifier_dropout", 0.0, 0.0, 1.0))
     return model.eval()
 
 
 def to_huggingface(model: BertModel) -> tuple[dict[str, Any], Arrays]:
-    """The config.json and the tensors of a model, as transformers reads them.
+    """The config.json and the tensors of a model, as transformers reads them; the matrix that is tied once.
 
     Raises:
         TypeError: the model is none of `KINDS`.
@@ -162,75 +185,51 @@ def to_huggingface(model: BertModel) -> tuple[dict[str, Any], Arrays]:
     if kind is None:
         raise TypeError(f"transformers has no {type(model).__name__}; its kinds of BERT are {', '.join(KINDS)}.")
     config = {"architectures": [kind], "model_type": "bert", **model.config.to_dict()}
-    labels = getattr(model, "num_labels", 2)
-    if kind in LABELLED:
-        config["id2label"] = {str(i): f"LABEL_{i}" for i in range(labels)}
-        config["label2id"] = {f"LABEL_{i}": i for i in range(labels)}
+    options: dict[str, Any] = {}
+    if isinstance(model, BertForSequenceClassification | BertForTokenClassification):
+        options["num_labels"] = model.num_labels
+        config["id2label"] = {str(i): f"LABEL_{i}" for i in range(model.num_labels)}
+        config["label2id"] = {f"LABEL_{i}": i for i in range(model.num_labels)}
         if model.dropout.p != model.config.hidden_dropout_prob:
             config["classifier_dropout"] = model.dropout.p
-    pooler = not isinstance(model, Bert) or model.pooler is not None
-    state = model.state_dict()
-    arrays = {}
-    for name, place in layout(model.config, kind, labels, pooler).items():
-        prefix = "" if kind == "BertModel" or (name.startswith(HEADS) and not name.startswith("pooler.")) else "bert."
-        arrays[prefix + name] = state[place.ours].numpy()
+    elif isinstance(model, Bert):
+        options["pooler"] = model.pooler is not None
+    state, arrays = model.state_dict(), {}
+    for name, place in layout(model.config, kind, **options).items():
+        encoder = kind != "BertModel" and name.startswith(("embeddings.", "encoder.", "pooler."))
+        arrays[f"bert.{name}" if encoder else name] = state[place.ours].numpy()
     return config, arrays
 
 
-def _architecture(config: Mapping[str, Any]) -> str:
+def _kind(config: Mapping[str, Any]) -> str:
     named = config.get("architectures") or ["BertModel"]
     if not isinstance(named, list) or not isinstance(named[0], str):
-        raise ValueError(f"config.json: architectures should be a list of names, it is {named!r}.")
+        raise FormatError(f"config.json: architectures should be a list of names, it is {short(named)}.")
     return named[0]
-
-
-def _options(kind: str, labels: int, pooler: bool) -> dict[str, Any]:
-    return {"pooler": pooler} if kind == "BertModel" else {"num_labels": labels} if kind in LABELLED else {}
 
 
 def _num_labels(config: Mapping[str, Any], given: Mapping[str, HostArray]) -> int:
     """How many classes: what config.json says, else as many as the classifier has rows."""
-    said = config.get("num_labels", config.get("id2label"))
-    if isinstance(said, Mapping):
-        return len(said)
-    if said is not None:
-        if isinstance(said, bool) or not isinstance(said, int) or said < 1:
-            raise ValueError(f"config.json: num_labels should be a positive integer, it is {said!r}.")
-        return said
-    weight = given.get("classifier.weight")
-    return 2 if weight is None or not weight.ndim else len(weight)
+    names, weight = config.get("id2label"), given.get("classifier.weight")
+    if "num_labels" not in config and isinstance(names, Mapping) and names:
+        return len(names)
+    rows = len(weight) if weight is not None and weight.ndim and len(weight) else 2
+    return Fields(config).count("num_labels", rows)
 
 
 def _plain_names(arrays: Mapping[str, HostArray]) -> dict[str, HostArray]:
-    """The tensors under one form of their names: without "bert.", and without what is there twice or is no weight."""
+    """The tensors under one form of their names: without "bert.", and without what is no weight."""
     plain: dict[str, HostArray] = {}
     for name, array in arrays.items():
-        short = name.removeprefix("bert.")
-        short = short.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-        short = short.replace("cls.predictions.decoder.bias", "cls.predictions.bias")
-        if short in BUFFERS:
+        short_name = name.removeprefix("bert.")
+        for earlier, now in EARLIER.items():
+            short_name = short_name.replace(earlier, now)
+        if short_name in BUFFERS:
             continue
-        if short in plain and not np.array_equal(plain[short], array):
-            raise ValueError(f"the tensor {short} is there twice, with different numbers.")
-        plain[short] = array
+        if short_name in plain and not np.array_equal(plain[short_name], array):
+            raise FormatError(f"the tensor {short_name} is there twice, with different numbers.")
+        plain[short_name] = array
     return plain
-
-
-def _problems(places: Mapping[str, Place], given: Mapping[str, HostArray]) -> list[str]:
-    """Everything that does not fit, a line each."""
-    problems = [f"missing: {name} {place.shape}" for name, place in places.items() if name not in given]
-    for name, array in given.items():
-        if name in places:
-            if array.shape != places[name].shape:
-                problems.append(f"wrong shape: {name}: expected {places[name].shape}, got {array.shape}")
-            if array.dtype.kind != "f":
-                problems.append(f"wrong dtype: {name}: expected floats, got {array.dtype}")
-        elif not name.startswith(HEADS):
-            problems.append(f"unknown: {name} {array.shape}")
-    tied, words = given.get(TIED), given.get(WORDS)
-    if tied is not None and words is not None and "cls.predictions.bias" in places and not np.array_equal(tied, words):
-        problems.append(f"not tied: {TIED} differs from {WORDS}; here both are one matrix")
-    return problems
 
 
 __all__ = ["KINDS", "BertModel", "config_from_huggingface", "from_huggingface", "layout", "to_huggingface"]

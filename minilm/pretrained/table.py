@@ -225,7 +225,9 @@ def find(name: str) -> PublishedModel:
         raise DataError(f"the name of a model is a string, got {name!r}. There are: {', '.join(TABLE)}.")
     if name.lower() in TABLE:
         return TABLE[name.lower()]
-    near = difflib.get_close_matches(name.lower()[:100], TABLE, n=2, cutoff=0.5)
+    word = name.lower()[:100]
+    near = [one for one in TABLE if word in one] if len(word) > 2 else []
+    near = near or difflib.get_close_matches(word, TABLE, n=2, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(TABLE)}."
     raise DataError(f"there is no model called {name[:100]!r}. {hint}")
 

@@ -206,6 +206,20 @@ def attention_backward(s: Sizes) -> int:
     return scores * count
 
 
+def logmatmulexp(s: Sizes) -> int:
+    """As a product of matrices of exponentials; a logarithm of each element."""
+    a, _ = s.inputs
+    assert a is not None
+    return (T + 1) * (s.x(0) + s.x(1)) + (2 * a[-1] + T + 1) * s.y
+
+
+def logmatmulexp_backward(s: Sizes) -> int:
+    """Two such products."""
+    a, _ = s.inputs
+    assert a is not None
+    return (T + 2) * (s.x(0) + s.x(1)) + (6 * a[-1] + 1) * s.y
+
+
 def _scores(s: Sizes) -> tuple[int, int, int]:
     """The number of scores of all heads, and the widths of keys and values."""
     q, k, v = s.inputs[:3]
@@ -431,6 +445,7 @@ COSTS: dict[str, Cost] = {
     "max": Cost(lambda s: added(s.x(), s.y), lambda s: 3 * s.x()),
     "min": Cost(lambda s: added(s.x(), s.y), lambda s: 3 * s.x()),
     "cumsum": reduction(1, 1),
+    "logmatmulexp": Cost(logmatmulexp, logmatmulexp_backward),
     "logsumexp": reduction(T + 3, T + 2),
     "softmax": reduction(T + 4, 4),
     "log_softmax": reduction(T + 4, T + 3),

@@ -97,6 +97,14 @@ def read_config(path: Path, kind: type[T]) -> RunConfig[T]:
     return config
 
 
+def task_named_in(path: Path) -> str:
+    """The name of the task of a run's config.json; that of a language model where it names none, or cannot be read."""
+    try:
+        return str(load_json(path).get("task", LANGUAGE_MODEL))
+    except CheckpointError:
+        return LANGUAGE_MODEL
+
+
 def _own_fields(fields: dict[str, Any], version: int, path: Path) -> dict[str, Any]:
     """Takes the run's own fields out of those of config.json, and leaves the task's; what an early version lacks is as it was then."""
     own: dict[str, Any] = {} if version > 2 else {"task": LANGUAGE_MODEL}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,75 +11,46 @@ from typing import Any
 import numpy as np
 
 from minilm.backend.detect import memory
-from minilm.data import random_blocks
+from minilm.data import DataError, iter_text, random_blocks
 from minilm.models.gpt import GPT, GPTConfig
-from minilm.models.size import training_bytes
+from minilm.models.size import parameter_count, training_bytes
 from minilm.nn import functional as F
 from minilm.tensor import Tensor
-from minilm.text import Tokenizer, load_tokenizer
-from minilm.training.checkpoint import CheckpointError, canonical
-from minilm.training.settings import from_json
-from minilm.training.task import RunFile, Task
+from minilm.text import CharTokenizer, TextStream, Tokenizer, TokenizerError, load_tokenizer
+from minilm.training.recipe import quoted
+from minilm.training.task import Parts
+from minilm.training.text_task import TextSource, TextTask, TokenizedText, expect_fields, sha256_of, text_fields
 from minilm.types import HostArray, Shape
 
-EVAL_TOKENS = 32_768  # for the evaluations on the way; the last one reads all
-
-
-@dataclass
-class TokenizedText:
-    """The two parts of a text as ids. `validation_characters` turns nats a token into bits a character."""
-
-    train: HostArray
-    validation: HostArray
-    validation_characters: int
-
-    def bits_per_character(self, loss: float) -> float:
-        r""":math:`\text{loss} \cdot \frac{\text{tokens}}{\text{characters}} \cdot \frac{1}{\ln 2}`."""
-        return loss * len(self.validation) / self.validation_characters / math.log(2)
+READ_AGAIN = 20_000_000  # characters: the longest text that is read once more to see where its tokenizer came from
+PROMPT = "\n"  # what a text is written after where nothing else is said
 
 
 @dataclass(frozen=True)
-class TextSource:
-    """Which text a run was trained on: where it came from, its SHA-256 (of its UTF-8), and its length in characters."""
-
-    source: str
-    sha256: str
-    characters: int
-
-
-@dataclass(frozen=True)
-class LanguageModel(Task):
-    """A GPT, the text that it learns from, and the tokens into which the text is cut. The data are a `TokenizedText`.
-
-    Attributes:
-        config: the model's shape.
-        text: which text.
-        tokenizer_sha256: of what the tokenizer's file says.
-        token_files: the SHA-256 of the ids in each token file, where the text may be larger than memory.
-    """
+class LanguageModel(TextTask):
+    """A GPT, the text that it learns from, and the tokens into which the text is cut; see `TextTask`."""
 
     config: GPTConfig
-    text: TextSource
-    tokenizer_sha256: str
-    token_files: dict[str, str]
 
     name = "language model"
     unit = "nats per token"
-    counted = "tokens"
-    glance = EVAL_TOKENS
-    files = (
-        RunFile("tokenizer.json", "the tokenizer; written once", ("resume", "generate"), True),
-        RunFile("train.tokens", "the training text as ids, of a text that may be larger than memory; written once", ("resume",), True),
-        RunFile("validation.tokens", "the same of the validation text", ("resume",), True),
-    )  # fmt: skip
-    fixed = {
-        **{field.name: "the weights have its shape" for field in dataclasses.fields(GPTConfig)},
-        "dropout": "it belongs to the model",
-        "data": "the validation losses are of this text",
-        "sha256": "the validation losses are of this text",
-        "tokenizer": "the weights belong to its tokens",
-    }  # fmt: skip
-    options = {"n_layer": "layers", "n_head": "heads", "n_embd": "width"}
+    fixed = {**TextTask.fixed, **{field.name: "the weights have its shape" for field in dataclasses.fields(GPTConfig)},
+             "dropout": "it belongs to the model"}  # fmt: skip
+    model_settings = tuple(field.name for field in dataclasses.fields(GPTConfig) if field.name != "vocab_size")
+
+    # -- how a run of it is begun -------------------------------------------------------------------------------------
+
+    @classmethod
+    def make_config(cls, vocab_size: int, settings: Mapping[str, Any]) -> GPTConfig:
+        return GPTConfig(vocab_size=vocab_size, **settings)
+
+    @classmethod
+    def settings_of(cls, config: GPTConfig) -> dict[str, Any]:
+        return dataclasses.asdict(config)
+
+    @classmethod
+    def sizes(cls, config: GPTConfig, batch_size: int) -> tuple[int, int]:
+        return parameter_count(config), training_bytes(config, batch_size)
 
     # -- the model and its data ---------------------------------------------------------------------------------------
 
@@ -98,19 +67,38 @@ class LanguageModel(Task):
         rows = np.arange(count) * block
         if most is not None and count > most // block:
             rows = rows[np.linspace(0, count - 1, max(1, most // block)).astype(int)]
-        total, batch = 0.0, max(1, 4096 // block)
+        total = sum(F.cross_entropy(*pair, reduction="sum").item() for pair in self._predictions(model, ids, rows))
+        return total / (len(rows) * block)
+
+    def evaluate_parts(self, model: GPT, data: TokenizedText) -> tuple[float, Parts]:
+        """The mean loss over the validation text; its parts are the contexts."""
+        block, ids = self.config.block_size, data.validation
+        rows = np.arange((len(ids) - 1) // block) * block
+        total, sums = 0.0, []
+        for logits, targets in self._predictions(model, ids, rows):
+            total += F.cross_entropy(logits, targets, reduction="sum").item()
+            losses = F.cross_entropy(logits, targets, reduction="none").numpy()
+            sums.append(losses.reshape(-1, block).sum(axis=1, dtype=np.float64))
+        return total / (len(rows) * block), Parts(np.concatenate(sums), np.full(len(rows), block))
+
+    def _predictions(self, model: GPT, ids: HostArray, rows: HostArray) -> Iterator[tuple[Tensor, Tensor]]:
+        """The logits and the targets of the contexts that begin at `rows`, some thousand tokens at a time."""
+        block = self.config.block_size
+        batch = max(1, 4096 // block)
         for i in range(0, len(rows), batch):
             offsets = rows[i : i + batch, None] + np.arange(block)
             logits = model(ids[offsets].astype(np.int64))
             targets = Tensor(ids[offsets + 1].astype(np.int64).reshape(-1), device=logits.device)
-            total += F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets, reduction="sum").item()
-        return total / (len(rows) * block)
+            yield logits.reshape(-1, logits.shape[-1]), targets
 
     def measures(self, model: GPT, data: TokenizedText, loss: float) -> dict[str, float]:
         return {"bits_per_character": data.bits_per_character(loss)}
 
+    def bounds(self, data: TokenizedText, low: float, high: float) -> dict[str, tuple[float, float]]:
+        return {"bits_per_character": (data.bits_per_character(low), data.bits_per_character(high))}
+
     @property
-    def units(self) -> int:
+    def context(self) -> int:
         return self.config.block_size
 
     def too_large(self, batch_size: int) -> str | None:
@@ -123,15 +111,56 @@ class LanguageModel(Task):
             f"{need / 1e9:,.0f} GB of memory to train, and there are {there / 1e9:,.0f} GB. Choose a smaller --width or fewer --layers."
         )
 
-    # -- what a run remembers of it -----------------------------------------------------------------------------------
+    # -- what is told of it -------------------------------------------------------------------------------------------
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "model": self.config.to_dict(),
-            "text": dataclasses.asdict(self.text),
-            "tokenizer_sha256": self.tokenizer_sha256,
-            "token_files": self.token_files,
-        }
+    @property
+    def shape(self) -> str:
+        c = self.config
+        return f"GPT: {c.n_layer} layers, {c.n_head} heads, {c.n_embd} wide, context {c.block_size}"
+
+    def result(self, loss: float, measures: Mapping[str, float]) -> str:
+        return f"validation loss {loss:.4f} nats a token, {measures['bits_per_character']:.3f} bits per character"
+
+    def sample(self, model: GPT, tokenizer: Tokenizer, data: TokenizedText, seed: int) -> str:
+        """What it writes after a new line."""
+        prompt = encode_prompt(tokenizer, PROMPT) or [0]
+        stream = TextStream(tokenizer, prompt, shown=False)
+        (ids,) = model.generate([prompt], 300, temperature=0.8, seed=seed)
+        return "".join([*map(stream.add, ids), stream.finish()]).strip("\n")
+
+    def more(self, folder: str) -> str:
+        return f'Write more with:\n  minilm generate {folder} --prompt "The "'
+
+    @property
+    def architecture(self) -> str:
+        c = self.config
+        return (
+            f"GPT, {c.n_layer} layers, {c.n_head} heads, {c.n_embd} wide, {c.position} positions, {c.norm} norms, "
+            f"{'with' if c.bias else 'without'} biases, dropout {c.dropout:g}"
+        )
+
+    def use(self, folder: Path) -> str:
+        return f"It goes on with a text: `minilm generate {quoted(folder)} --prompt 'The '`"
+
+    def limits(self, tokenizer: Tokenizer) -> list[str]:
+        if isinstance(tokenizer, CharTokenizer):
+            return ["A character that the text does not have has no token: a prompt with one is refused."]
+        return []
+
+    def tokenizer_option(self, folder: Path) -> str:
+        """The tokenizer comes from the run's own file, unless it is the one that the text gives anyway."""
+        return "char" if self._has_the_characters_of_its_text(folder) else super().tokenizer_option(folder)
+
+    def _has_the_characters_of_its_text(self, folder: Path) -> bool:
+        """Whether the tokenizer is what ``--tokenizer char`` would make of the text."""
+        if self.text.characters > READ_AGAIN or not isinstance(self.tokenizer(folder), CharTokenizer):
+            return False
+        try:
+            return sha256_of(CharTokenizer.train(iter_text(self.text.source))) == self.tokenizer_sha256
+        except (DataError, TokenizerError):
+            return False
+
+    # -- what a run remembers of it -----------------------------------------------------------------------------------
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any], path: Path, version: int) -> LanguageModel:
@@ -141,21 +170,16 @@ class LanguageModel(Task):
             CheckpointError: a field is missing, unknown, of another type, or out of range.
             TokenizerError: the tokenizer of a run of version 1 is missing or damaged.
         """
-        wanted = {"model", "text"} if version == 1 else {"model", "text", "tokenizer_sha256", "token_files"}
-        if set(fields) != wanted:
-            missing, unknown = sorted(wanted - set(fields)), sorted(set(fields) - wanted)
-            raise CheckpointError(f"{path}: missing fields {missing}, unknown fields {unknown}.")
-        shape = fields["model"]
-        if isinstance(shape, dict):  # the activation stands there only where it is not GPTConfig's own
-            shape = {"activation": GPTConfig.activation, **shape}
-        config = from_json(GPTConfig, shape, f"{path}: model")
-        text = from_json(TextSource, fields["text"], f"{path}: text")
-        if version == 1:
-            return cls(config, text, sha256_of(load_tokenizer(path.parent / "tokenizer.json")), {})
-        for name, kind in (("tokenizer_sha256", str), ("token_files", dict)):
-            if type(fields[name]) is not kind:
-                raise CheckpointError(f"{path}: {name} should be of type {kind.__name__}, it is {fields[name]!r}.")
-        return cls(config, text, fields["tokenizer_sha256"], fields["token_files"])
+        if isinstance(
+            shape := fields.get("model"), dict
+        ):  # the activation stands there only where it is not GPTConfig's own
+            fields = {**fields, "model": {"activation": GPTConfig.activation, **shape}}
+        if version > 1:
+            expect_fields(fields, {"model", "text", "tokenizer_sha256", "token_files"}, path)
+            return cls(*text_fields(fields, GPTConfig, path))
+        expect_fields(fields, {"model", "text"}, path)
+        task = cls(*text_fields({**fields, "tokenizer_sha256": "", "token_files": {}}, GPTConfig, path))
+        return dataclasses.replace(task, tokenizer_sha256=sha256_of(load_tokenizer(path.parent / "tokenizer.json")))
 
     def signature(self, training: dict[str, Any], phases: list[dict[str, Any]]) -> Any:
         """The order is that of version 2, which knew no other task. Where the text lies is none of it."""
@@ -169,30 +193,15 @@ class LanguageModel(Task):
             return None
         return f"embedding {found} and {len(layers)} layers, expected {wanted} and {self.config.n_layer}"
 
-    def tokenizer(self, folder: Path) -> Tokenizer:
-        """The tokenizer in the folder of the task's run.
 
-        Raises:
-            TokenizerError: its file is missing or damaged.
-            CheckpointError: it is another run's.
-        """
-        path = folder / "tokenizer.json"
-        tokenizer = load_tokenizer(path)
-        if tokenizer.vocab_size != self.config.vocab_size:
-            raise CheckpointError(
-                f"{folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model {self.config.vocab_size}: "
-                "tokenizer.json or config.json is another run's."
-            )
-        if sha256_of(tokenizer) != self.tokenizer_sha256:
-            raise CheckpointError(
-                f"{path} is not the tokenizer that the run began with (its SHA-256 differs): put the run's own file back."
-            )
-        return tokenizer
+def encode_prompt(tokenizer: Tokenizer, prompt: str) -> list[int]:
+    """The prompt's ids; empty where it is the default prompt and the tokenizer does not know the new line."""
+    try:
+        return list(tokenizer.encode(prompt))
+    except TokenizerError:
+        if prompt == PROMPT:
+            return []
+        raise
 
 
-def sha256_of(tokenizer: Tokenizer) -> str:
-    """Of what a tokenizer's file says, not of how it is laid out."""
-    return hashlib.sha256(canonical(tokenizer.to_dict())).hexdigest()
-
-
-__all__ = ["LanguageModel", "TextSource", "TokenizedText", "sha256_of"]
+__all__ = ["PROMPT", "LanguageModel", "TextSource", "TokenizedText", "encode_prompt", "sha256_of"]

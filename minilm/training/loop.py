@@ -21,6 +21,7 @@ from minilm.graph import no_grad
 from minilm.optim import AdamW, Optimizer, WarmupCosineLR, clip_grad_norm_
 from minilm.parallel import DataParallel
 from minilm.tensor import Tensor
+from minilm.training.card import CARD, Result, write_card
 from minilm.training.checkpoint import RunError, not_finite
 from minilm.training.progress import Bar, Meter, plot_losses
 from minilm.training.resume import restore, step_of_best_weights
@@ -111,6 +112,10 @@ class Training:
     def evaluate(self, most: int | None = None) -> float:
         """The task's validation loss (of `most` of its data)."""
         return self._in_evaluation(self.task.evaluate, most)
+
+    def evaluate_parts(self) -> tuple[float, Any]:
+        """The same over all of the validation data, and the losses of its parts, where the task knows them."""
+        return self._in_evaluation(self.task.evaluate_parts)
 
     def measures(self, loss: float) -> dict[str, float]:
         """What else the task tells of the model, whose validation loss is `loss`."""
@@ -247,14 +252,17 @@ def _train(run: Run[Any], data: Any, device: str, progress: bool) -> Outcome:
     if training.step > began or not (run.folder / "loss.png").exists():
         plot_losses(run)
     if interrupted:
+        write_card(run, data, training.model, training.step, "interrupted", None)
         return Outcome("interrupted", training.step, math.nan, time.perf_counter() - started)
     load_weights(training.model, run.load_weights().arrays, run.folder / "model.safetensors")
-    loss_of_best = training.evaluate()
+    loss_of_best, parts = training.evaluate_parts()
     measures = training.measures(loss_of_best)
     told = any("final_validation_loss" in line and line["step"] == training.step for line in run.metrics())
+    reason = "finished" if training.step >= config.steps else "early stop"
+    if not told or not (run.folder / CARD).exists():  # before the line: where the line is, the card is
+        write_card(run, data, training.model, training.step, reason, Result(loss_of_best, parts, measures))
     if not told:
         run.log(step=training.step, final_validation_loss=loss_of_best, **measures)
-    reason = "finished" if training.step >= config.steps else "early stop"
     return Outcome(reason, training.step, loss_of_best, time.perf_counter() - started, measures)
 
 

@@ -1,94 +1,41 @@
-"""Recipes: named settings for a text, a tokenizer, a language model and its training, and how a run is made from one."""
+"""Runs of the tasks on a text, made from a recipe and opened again: the text is read, and cut into tokens."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from minilm.data import TABLE, fetch_url, iter_text, open_tokens, read_token_header, write_tokens
-from minilm.models.gpt import GPTConfig
-from minilm.text import BPETokenizer, CharTokenizer, Tokenizer, load_tokenizer
+from minilm.text import BPETokenizer, CharTokenizer, Tokenizer, WordPieceTokenizer, load_tokenizer
 from minilm.training.checkpoint import CheckpointError
-from minilm.training.language_model import LanguageModel, TextSource, TokenizedText, sha256_of
+from minilm.training.config import task_named_in
+from minilm.training.language_model import LanguageModel
+from minilm.training.masked_language_model import MaskedLanguageModel
+from minilm.training.recipe import RECIPES, Recipe, find_recipe
 from minilm.training.run import Run
 from minilm.training.settings import TrainConfig, check_changes
+from minilm.training.text_task import TRAIN_SHARE, TextSource, TextTask, TokenizedText
 
-TRAIN_SHARE = 0.9  # of the text's characters; the rest is for validation
 IN_MEMORY = 200_000_000  # characters; a longer text goes to token files on the disk
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Settings under one name. `model` and `training` hold what differs from `GPTConfig`'s and `TrainConfig`'s defaults."""
-
-    about: str
-    data: str
-    tokenizer: str
-    model: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-    vocab_size: int = 1024
+TASKS: dict[str, type[TextTask]] = {task.name: task for task in (LanguageModel, MaskedLanguageModel)}
 
 
-_SMALL = {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "bias": False}
-_BRIEF = {"steps": 2000, "batch_size": 12, "learning_rate": 2e-3, "min_learning_rate": 2e-4}
-
-RECIPES: dict[str, Recipe] = {
-    "default": Recipe(
-        "a small GPT on the text that every Python carries, in about two minutes on two cores",
-        data="python-docs",
-        tokenizer="char",
-        model=_SMALL,
-        training={**_BRIEF, "steps": 1600},
-    ),
-    "nanogpt-cpu": Recipe(
-        "nanoGPT's CPU recipe: 4 layers, 4 heads, 128 wide, 64 characters, 2,000 steps of 12 sequences; learning rate twice its 1e-3",
-        data="python-docs",
-        tokenizer="char",
-        model=_SMALL,
-        training=_BRIEF,
-    ),
-    "nanogpt-gpu": Recipe(
-        "nanoGPT's GPU recipe: 6 layers, 6 heads, 384 wide, 256 characters, 5,000 steps of 64 sequences, dropout 0.2",
-        data="python-docs",
-        tokenizer="char",
-        model={"n_layer": 6, "n_head": 6, "n_embd": 384, "block_size": 256, "bias": False, "dropout": 0.2},
-        training={"steps": 5000, "batch_size": 64},
-    ),
-    "bpe": Recipe(
-        "the default with byte-pair encoding: 1,024 tokens instead of characters",
-        data="python-docs",
-        tokenizer="bpe",
-        model=_SMALL,
-        training=_BRIEF,
-    ),
-}
-
-
-def find_recipe(name: str) -> Recipe:
-    """The recipe of that name.
-
-    Raises:
-        ValueError: there is none; the message lists them.
-    """
-    if name not in RECIPES:
-        raise ValueError(f"there is no recipe {name!r}; there are {', '.join(RECIPES)}.")
-    return RECIPES[name]
-
-
-def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Run[LanguageModel], TokenizedText]:
+def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Run[Any], TokenizedText]:
     """Makes a new run: reads the text, makes the tokenizer, and writes the run's settings.
 
     Args:
         folder: must not exist, or be empty.
         recipe: the settings.
-        options: what replaces them: fields of `GPTConfig` and `TrainConfig`, and "data", "sha256" (of the file behind a URL),
-            "tokenizer", "vocab_size".
+        options: what replaces them: the task's `model_settings`, fields of `TrainConfig`, and "data", "sha256" (of the file behind a
+            URL), "tokenizer", "vocab_size".
 
     Raises:
         FileExistsError: the folder holds something.
@@ -96,10 +43,11 @@ def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Ru
         DataError: the text cannot be read.
         ValueError: a setting is out of range, the vocabulary too small, or the text shorter than one context.
     """
-    options = dict(options)
+    kind_of_task, options = TASKS[recipe.task], dict(options)
     source = _settle(options.pop("data", recipe.data), options.pop("sha256", None))
     kind, vocab_size = options.pop("tokenizer", recipe.tokenizer), options.pop("vocab_size", recipe.vocab_size)
-    model = {**recipe.model, **{f.name: options.pop(f.name) for f in fields(GPTConfig) if f.name in options}}
+    own = [name for name in kind_of_task.model_settings if name in options]
+    model = {**recipe.model, **{name: options.pop(name) for name in own}}
     unknown = sorted(set(options) - {f.name for f in fields(TrainConfig)})
     if unknown:
         raise ValueError(
@@ -108,16 +56,17 @@ def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Ru
     training = TrainConfig(**{**recipe.training, **options})
     text = TextSource(source, *_measure(source))
     tokenizer = make_tokenizer(kind, text, vocab_size)
-    config = GPTConfig(vocab_size=tokenizer.vocab_size, **model)
+    config = kind_of_task.make_config(tokenizer.vocab_size, model)
+    task = kind_of_task.make(config, text, tokenizer)
     in_memory = text.characters <= IN_MEMORY
-    tokens = tokenize(text, tokenizer, config.block_size) if in_memory else None
+    tokens = tokenize(text, tokenizer, task.context) if in_memory else None
 
-    def make_task(place: Path) -> LanguageModel:
+    def make_task(place: Path) -> TextTask:
         tokenizer.save(place / "tokenizer.json")
         files = {} if in_memory else {name: write_tokens_of(text, tokenizer, place / name) for name in TOKEN_FILES}
-        return LanguageModel(config, text, sha256_of(tokenizer), files)
+        return replace(task, token_files=files)
 
-    run = Run.create(folder, LanguageModel, training, make_task)
+    run = Run.create(folder, kind_of_task, training, make_task)
     return run, tokens or tokenize_to_disk(run, tokenizer)
 
 
@@ -125,12 +74,27 @@ def open_run(folder: Path) -> Run[LanguageModel]:
     """Opens the folder of a language model's run.
 
     Raises:
-        CheckpointError: there is none in the folder, or its config.json is damaged or was edited.
+        CheckpointError: there is none in the folder, it is another task's, or its config.json is damaged or was edited.
     """
+    if task_named_in(Path(folder) / "config.json") == MaskedLanguageModel.name:
+        run = Run(folder, MaskedLanguageModel)
+        raise CheckpointError(
+            f"{folder} is a run of a masked language model: it says what stands at [MASK], and does not write on. "
+            f"{run.task.more(str(folder))}\nA model that writes is trained by the other recipes, such as minilm train --recipe bpe."
+        )
     return Run(folder, LanguageModel)
 
 
-def resume_run(folder: Path, changes: dict[str, Any] | None = None) -> tuple[Run[LanguageModel], TokenizedText]:
+def open_text_run(folder: Path) -> Run[Any]:
+    """Opens the folder of a run of any task on a text.
+
+    Raises:
+        CheckpointError: there is none in the folder, or its config.json is damaged or was edited.
+    """
+    return Run(folder, TASKS.get(task_named_in(Path(folder) / "config.json"), LanguageModel))
+
+
+def resume_run(folder: Path, changes: dict[str, Any] | None = None) -> tuple[Run[Any], TokenizedText]:
     """Opens a run to go on with it.
 
     Args:
@@ -143,7 +107,7 @@ def resume_run(folder: Path, changes: dict[str, Any] | None = None) -> tuple[Run
         DataError: its text is not there any more.
         ValueError: its text has changed, or a setting cannot be changed.
     """
-    run = open_run(folder)
+    run = open_text_run(folder)
     task, source = run.task, run.task.text
     if changes:
         check_changes(changes, task.fixed, task.options)
@@ -157,12 +121,12 @@ def resume_run(folder: Path, changes: dict[str, Any] | None = None) -> tuple[Run
         if source.characters > IN_MEMORY:
             text = tokenize_to_disk(run, tokenizer)
         else:
-            text = tokenize(source, tokenizer, task.config.block_size)
+            text = tokenize(source, tokenizer, task.context)
         return (run.with_phase(changes) if changes else run), text
 
 
 def make_tokenizer(kind: str, text: TextSource, vocab_size: int) -> Tokenizer:
-    """A tokenizer for a text: "char" (of all its characters), "bpe" (from the training part), or the path of a saved one.
+    """A tokenizer for a text: "char" (of all its characters), "bpe" or "wordpiece" (from the training part), or the path of a saved one.
 
     Raises:
         TokenizerError: the vocabulary is too small, or the file is no tokenizer.
@@ -171,6 +135,8 @@ def make_tokenizer(kind: str, text: TextSource, vocab_size: int) -> Tokenizer:
         return CharTokenizer.train(iter_text(text.source))
     if kind == "bpe":
         return BPETokenizer.train(_part(text, validation=False), vocab_size=vocab_size)
+    if kind == "wordpiece":
+        return WordPieceTokenizer.train(_part(text, validation=False), vocab_size=vocab_size)
     return load_tokenizer(kind)
 
 
@@ -202,7 +168,7 @@ def write_tokens_of(text: TextSource, tokenizer: Tokenizer, path: Path) -> str:
     return write_tokens(path, pieces, tokenizer.vocab_size).sha256
 
 
-def tokenize_to_disk(run: Run[LanguageModel], tokenizer: Tokenizer) -> TokenizedText:
+def tokenize_to_disk(run: Run[Any], tokenizer: Tokenizer) -> TokenizedText:
     """The same for a text that may be larger than memory: token files in the run's folder, mapped into memory.
 
     Files that are there already are used, if they hold what the run began with; files that are gone are made anew.
@@ -252,3 +218,20 @@ def _part(text: TextSource, validation: bool) -> Iterator[str]:
         seen += len(piece)
         if part := piece[here:] if validation else piece[:here]:
             yield part
+
+
+__all__ = [
+    "IN_MEMORY",
+    "RECIPES",
+    "TASKS",
+    "Recipe",
+    "find_recipe",
+    "make_tokenizer",
+    "open_run",
+    "open_text_run",
+    "resume_run",
+    "start_run",
+    "tokenize",
+    "tokenize_to_disk",
+    "write_tokens_of",
+]

@@ -63,6 +63,7 @@ FILES = (
             ("resume",)),
     RunFile("metrics.damaged", "lines that stood in metrics.jsonl and could not be read; appended", ()),
     RunFile("loss.png", "the loss curve; written when training ends or is stopped", ()),
+    RunFile("card.md", "the model card: data, settings, numbers and limits; written when training ends or is stopped", ()),
     RunFile(LOCK, "who is training, while somebody is", ("resume",), True),
 )  # fmt: skip
 WEIGHTS, CHECKPOINT = "minilm weights", "minilm checkpoint"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -12,8 +13,8 @@ import numpy as np
 
 from minilm.nn.module import Module
 from minilm.optim import decay_groups
-from minilm.training.settings import from_json
-from minilm.types import Shape
+from minilm.training.settings import TrainConfig, from_json
+from minilm.types import HostArray, Shape
 
 T = TypeVar("T", bound="Task")
 
@@ -32,6 +33,34 @@ class RunFile(NamedTuple):
     holds: str
     readers: tuple[str, ...]
     first: bool = False
+
+
+class Parts(NamedTuple):
+    """The validation loss in parts, in the order in which they lie in the data.
+
+    Attributes:
+        sums: of each part, the sum of its losses.
+        counts: of each, how many losses that is; positive.
+    """
+
+    sums: HostArray
+    counts: HostArray
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a task tells of itself in the model card of a run (`minilm.training.card`), in Markdown.
+
+    Attributes:
+        model, data: what is trained on what: the facts by their labels.
+        use: how the trained model is used.
+        limits: what it is not good for, or was not looked at, each a sentence that follows from the facts.
+    """
+
+    model: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    use: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
 
 
 class Task(ABC):
@@ -94,6 +123,15 @@ class Task(ABC):
         """What else is told of the final weights, whose validation loss is `loss`: finite numbers by name."""
         return {}
 
+    def evaluate_parts(self, model: Any, data: Any) -> tuple[float, Parts | None]:
+        """What `evaluate` gives of all of the data, and the parts that it is made of, from which the model card has an interval; None: not
+        known."""
+        return self.evaluate(model, data, None), None
+
+    def bounds(self, data: Any, low: float, high: float) -> dict[str, tuple[float, float]]:
+        """Between which bounds the measures lie that follow from the validation loss, where it lies between `low` and `high`."""
+        return {}
+
     def groups(self, model: Module, weight_decay: float) -> list[dict[str, Any]]:
         """The optimizer's groups: matrices decay, vectors (biases and norms) do not."""
         return decay_groups(model.parameters(), weight_decay)
@@ -105,6 +143,29 @@ class Task(ABC):
 
     def too_large(self, batch_size: int) -> str | None:
         """What the memory of this machine cannot hold while it is trained, and what to do; None: nothing that is known."""
+        return None
+
+    # -- what its model card says ------------------------------------------------------------------------------------------
+
+    def facts(self, data: Any, folder: Path, examples: int) -> Facts:
+        """What the card of a run of this task says of it.
+
+        Args:
+            folder: the run's.
+            examples: how many have been learned from.
+        """
+        return Facts(
+            model={name: f"`{value}`" for name, value in self.to_json().items()},
+            limits=("On which data it was trained this task does not record.",),
+        )
+
+    def command(self, training: TrainConfig, folder: Path) -> str | None:
+        """The command that begins the same run again; None: there is none, it is begun from Python.
+
+        Args:
+            training: the settings of the run's first phase.
+            folder: the run's, from which it may need files.
+        """
         return None
 
     # -- what a run remembers of it -----------------------------------------------------------------------------------
@@ -135,4 +196,4 @@ class Task(ABC):
         return None
 
 
-__all__ = ["RunFile", "Task"]
+__all__ = ["Facts", "Parts", "RunFile", "Task"]

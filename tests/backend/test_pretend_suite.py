@@ -45,7 +45,9 @@ def numbers(op, sample, device, dtype=np.float32):
     return [to_host(t.data) for t in found]
 
 
-OTHER_ORDER = ("embedding", "embedding_grad", "layer_norm", "matmul", "rms_norm", "scaled_dot_product_attention")
+OTHER_ORDER = (
+    "embedding", "embedding_grad", "layer_norm", "logmatmulexp", "matmul", "rms_norm", "scaled_dot_product_attention",
+)  # fmt: skip
 BY_LAYOUT = ("conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "einsum")
 """Products of arrays that lie differently in memory here and there: OpenBLAS up to NumPy 2.2's adds them in different orders."""
 

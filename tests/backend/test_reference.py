@@ -110,6 +110,20 @@ def row_norms(draw, weights, backward=None):
                 yield draw(*shape), x, w[0], getattr(PLAIN, backward)(x, *w, 1e-3)[1]
 
 
+def log_products(draw, backward=False):
+    """Scores near each other, far apart (products underflow), forbidden, and not finite."""
+    pairs = [(draw(4, 3), draw(3, 5)), (draw(2, 1), draw(1, 1)), (draw(0, 2), draw(2, 3)), (draw(2, 0), draw(0, 3))]
+    pairs += [
+        (draw(9, 6) * 1e3, draw(6, 6) * 1e3),
+        (special(draw, 5), draw(5, 4)),
+        (draw(3, 5), special(draw, 4)[[0, 1, 4, 5, 6]]),
+    ]
+    for a, b in pairs:
+        with np.errstate(all="ignore"):
+            y = PLAIN.logmatmulexp(a, b)
+        yield (draw(*y.shape), a, b, y) if backward else (a, b)
+
+
 def images(draw):
     return (draw(*shape) for shape in [(4, 3), (2, 3, 5), (3, 2, 4, 5), (1, 1), (2, 3, 0)])
 
@@ -210,6 +224,8 @@ CASES = {
     "softmax_backward": lambda draw: ((draw(*x.shape), x, axis) for x, axis in axes(draw)),
     "log_softmax": axes,
     "log_softmax_backward": lambda draw: ((draw(*x.shape), x, axis) for x, axis in axes(draw)),
+    "logmatmulexp": log_products,
+    "logmatmulexp_backward": lambda draw: log_products(draw, backward=True),
     "layer_norm": lambda draw: row_norms(draw, 2),
     "layer_norm_backward": lambda draw: row_norms(draw, 2, "layer_norm"),
     "rms_norm": lambda draw: row_norms(draw, 1),

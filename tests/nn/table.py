@@ -146,5 +146,9 @@ ROWS = [
     Row("HuberLoss", lambda: nn.HuberLoss(0.7), real(2, 3), real(2, 3)),
     Row("KLDivLoss", lambda: nn.KLDivLoss(reduction="batchmean"), real(2, 3), simplex(2, 3)),
     Row("KLDivLoss, log target", lambda: nn.KLDivLoss(log_target=True), real(2, 3), real(2, 3)),
+    Row("LinearChainCRF", lambda: nn.LinearChainCRF(3), real(2, 4, 3), integer(2, 4, high=3)),
+    Row("LinearChainCRF, a mask", lambda: nn.LinearChainCRF(2, reduction="sum"), real(2, 3, 2), integer(2, 3, high=2), mask=~PADDING),
+    Row("LinearChainCRF, tags of spans", lambda: nn.LinearChainCRF(3, nn.allowed_transitions(["O", "B", "I"]), "none"), real(2, 3, 3),
+        integer(2, 3, high=2)),
     Row("Sequential", lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)), real(2, 3)),
 ]  # fmt: skip

@@ -35,7 +35,7 @@ def both_forms(row, device):
         for form, array in ((ones, one), (bares, first)):
             form.append(ml.Tensor(to_device(np.array(array), device), array.dtype.kind == "f"))
     named = {name: value for name, value in row.named.items() if name != "lengths"}
-    masks = {name: value for name, value in named.items() if name.endswith("padding_mask")}
+    masks = {name: value for name, value in named.items() if name.endswith("mask")}
     return (
         layer,
         (ones, {**named, **{k: v[:1] for k, v in masks.items()}}),

@@ -6,6 +6,7 @@ import pytest
 import minilm as ml
 from minilm import nn
 from minilm.backend import to_device
+from minilm.pretrained.torch import from_torch
 
 torch = pytest.importorskip("torch")
 tnn = torch.nn
@@ -17,42 +18,9 @@ PADDING = np.array([[False, False, True], [False, False, False]])
 CAUSAL = np.triu(np.ones((3, 3), bool), 1)  # PyTorch's layers: True where attention is forbidden
 
 
-def same_names(state):
-    return state
-
-
-def attention_names(state, prefix=""):
-    """PyTorch's packed projections, one by one."""
-    renamed = {}
-    for name, value in state.items():
-        if name.startswith("in_proj_"):
-            for part, rows in zip("qkv", np.split(value, 3), strict=True):
-                renamed[f"{prefix}{part}_proj.{name[8:]}"] = rows
-        else:
-            renamed[prefix + name] = value
-    return renamed
-
-
-def block_names(state):
-    parts = {"linear1": "feed_forward.up", "linear2": "feed_forward.down", "multihead_attn": "cross_attn"}
-    renamed = {}
-    for name, value in state.items():
-        first, _, rest = name.partition(".")
-        ours = parts.get(first, first)
-        renamed |= attention_names({rest: value}, f"{ours}.")
-    return renamed
-
-
 class Case:
-    def __init__(self, name, ours, theirs, *shapes, names=same_names, train=True, ours_with=None, theirs_with=None):
-        self.name, self.ours, self.theirs, self.shapes, self.names, self.train = (
-            name,
-            ours,
-            theirs,
-            shapes,
-            names,
-            train,
-        )
+    def __init__(self, name, ours, theirs, *shapes, train=True, ours_with=None, theirs_with=None):
+        self.name, self.ours, self.theirs, self.shapes, self.train = name, ours, theirs, shapes, train
         self.ours_with, self.theirs_with = ours_with or {}, theirs_with or {}
 
 
@@ -66,13 +34,13 @@ def twin(name, *shapes, args=(), kwargs=None, train=True, **more):
 def block(name, *shapes, ours_with=None, theirs_with=None, **options):
     options = {"dim_feedforward": 5, "dropout": 0.0, **options}
     return Case(name, lambda: getattr(nn, name)(4, 2, **options), lambda: getattr(tnn, name)(4, 2, batch_first=True, **options),
-                *shapes, names=block_names, ours_with=ours_with, theirs_with=theirs_with)  # fmt: skip
+                *shapes, ours_with=ours_with, theirs_with=theirs_with)  # fmt: skip
 
 
 def attention(*shapes, ours_with=None, theirs_with=None, **options):
     return Case("MultiHeadAttention", lambda: nn.MultiHeadAttention(4, 2, **options),
-                lambda: tnn.MultiheadAttention(4, 2, batch_first=True, **options), *shapes, names=attention_names,
-                ours_with=ours_with, theirs_with=theirs_with)  # fmt: skip
+                lambda: tnn.MultiheadAttention(4, 2, batch_first=True, **options), *shapes, ours_with=ours_with,
+                theirs_with=theirs_with)  # fmt: skip
 
 
 CASES = [
@@ -125,10 +93,6 @@ def first(result):
     return flat
 
 
-def host(state, names):
-    return names({name: value.detach().numpy().copy() for name, value in state.items()})
-
-
 def build(case, device):
     """Both layers, in float64, with the same random parameters and running statistics."""
     torch.manual_seed(0)
@@ -138,7 +102,7 @@ def build(case, device):
             if t.is_floating_point():
                 t.copy_(torch.rand_like(t) + 0.5 if "running" in name else torch.randn_like(t))
     ours = case.ours().to("float64").to(device).train(case.train)
-    ours.load_state_dict(host(theirs.state_dict(), case.names))
+    ours.load_state_dict(from_torch(ours, theirs.state_dict()))
     return ours, theirs
 
 
@@ -158,11 +122,11 @@ def test_layer_equals_pytorch(case, device):
     sum((z * torch.tensor(v)).sum() for z, v in zip(zs, upstream, strict=True)).backward()
     for x, t in zip(xs, ts, strict=True):
         np.testing.assert_allclose(x.grad.numpy(), t.grad.numpy(), rtol=1e-8, atol=1e-10)
-    expected = host({name: p.grad for name, p in theirs.named_parameters()}, case.names)
-    assert sorted(expected) == sorted(name for name, _ in ours.named_parameters())
+    grads = {name: p.grad for name, p in theirs.named_parameters()}
+    expected = from_torch(ours, {**dict(theirs.named_buffers()), **grads})
     for name, p in ours.named_parameters():
         np.testing.assert_allclose(p.grad.numpy(), expected[name], rtol=1e-8, atol=1e-10, err_msg=name)
-    after = host(theirs.state_dict(), case.names)
+    after = from_torch(ours, theirs.state_dict())
     for name, value in ours.state_dict().items():
         np.testing.assert_allclose(value.numpy(), after[name], rtol=1e-12, err_msg=name)
 
@@ -170,7 +134,7 @@ def test_layer_equals_pytorch(case, device):
 @pytest.mark.parametrize("padding_idx", [None, 2])
 def test_embedding_equals_pytorch(padding_idx, device):
     ours, theirs = nn.Embedding(5, 3, padding_idx).to("float64").to(device), tnn.Embedding(5, 3, padding_idx).double()
-    ours.load_state_dict(host(theirs.state_dict(), same_names))
+    ours.load_state_dict(from_torch(ours, theirs.state_dict()))
     ids, v = np.array([[1, 2, 1], [4, 2, 0]]), np.random.default_rng(0).standard_normal((2, 3, 3))
     y, z = ours(ml.Tensor(to_device(ids, device))), theirs(torch.tensor(ids))
     np.testing.assert_array_equal(y.numpy(), z.detach().numpy())

@@ -46,7 +46,7 @@ def test_outcome_and_files(finished):
     assert 0 < outcome.validation_loss < math.log(20)
     assert outcome.measures["bits_per_character"] == pytest.approx(outcome.validation_loss / math.log(2), rel=1e-3)
     assert sorted(os.listdir(run.folder)) == [
-        "checkpoint.safetensors", "config.json", "loss.png", "metrics.jsonl", "model.safetensors", "tokenizer.json"]  # fmt: skip
+        "card.md", "checkpoint.safetensors", "config.json", "loss.png", "metrics.jsonl", "model.safetensors", "tokenizer.json"]  # fmt: skip
     assert (run.folder / "loss.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -234,6 +234,7 @@ def test_worse_weights_do_not_replace_the_best(tmp_path, monkeypatch):
         return next(losses)
 
     monkeypatch.setattr(Training, "evaluate", evaluate)
+    monkeypatch.setattr(Training, "evaluate_parts", lambda self: (evaluate(self), None))
     train(run, text, device="cpu", progress=False)
     _, best, *_, last = evaluated
     for name, array in weights(run, "model").items():

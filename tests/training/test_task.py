@@ -54,7 +54,7 @@ def test_a_run_of_any_task_has_what_a_run_has(finished):
     task, run, outcome = finished
     assert (outcome.reason, outcome.step) == ("finished", 20)
     assert sorted(os.listdir(run.folder)) == [
-        "checkpoint.safetensors", "config.json", "loss.png", "metrics.jsonl", "model.safetensors"]  # fmt: skip
+        "card.md", "checkpoint.safetensors", "config.json", "loss.png", "metrics.jsonl", "model.safetensors"]  # fmt: skip
     lines = run.metrics()
     losses = {line["step"]: line["validation_loss"] for line in lines if "validation_loss" in line}
     assert list(losses) == [0, 5, 10, 15, 20]

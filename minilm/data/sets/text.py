@@ -84,6 +84,17 @@ def iter_text(
         raise DataError(f"{_named(source)} holds no text")
 
 
+def iter_documents(
+    source: str | Path, *, field: str = "text", sha256: str | None = None, max_bytes: int | None = MAX_BYTES
+) -> Iterator[str]:
+    """The documents of `source`, each whole: a text file is one, a file of JSON lines has one per line, a data set is one.
+
+    Arguments and errors are those of `load_text`; no document at all is an error, an empty one is none.
+    """
+    for document in _documents(source, field, sha256, max_bytes):
+        yield "".join(document)
+
+
 def _named(source: str | Path) -> str:
     return shown(source)[:200]
 

@@ -78,8 +78,8 @@ BUGS = (
         shows="Some words get other tokens than in training; decoding still gives the text back.",
         look='Encode "abc" with the merges (b, c), (a, b): it becomes a, bc.',
         file="minilm/text/bpe.py",
-        old="for pair in sorted(rank, key=rank.__getitem__):",
-        new="for pair in sorted(rank):",
+        old="lowest, place = min(present)",
+        new="lowest, place = present[0]",
     ),
     bug(
         name="bpe-overlapping-pairs",
