@@ -46,7 +46,8 @@ def test_train_ends_with_what_a_user_wants_to_know(tmp_path, capsys, monkeypatch
     assert main(["train", "--data", str(text_file(tmp_path)), "--quiet", *FLAGS]) == 0
     out = capsys.readouterr().out
     for pattern in (r"\d,\d{3} characters", r"validation loss \d\.\d{4} nats a token, \d\.\d{3} bits per character",
-                    r"loss curve: runs/default-1/loss\.png", r"model card: runs/default-1/card\.md", "A sample:", r"minilm generate runs/default-1 --prompt"):  # fmt: skip
+                    r"loss curve: runs/default-1/loss\.png", r"model card: runs/default-1/card\.md",
+                    "A sample:", r"minilm generate runs/default-1 --prompt"):  # fmt: skip
         assert re.search(pattern, out), pattern
     assert (
         main(
@@ -140,7 +141,8 @@ def test_a_command_line_that_cannot_be_understood_ends_with_two(arguments, messa
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--vocab-size", "300"], "--vocab-size is for a new bpe or wordpiece tokenizer (as with --tokenizer bpe), and the tokenizer is char."),
+    [(["--vocab-size", "300"], "--vocab-size is for a new bpe or wordpiece tokenizer (as with --tokenizer bpe), and the "
+      "tokenizer is char."),
      (["--min-learning-rate", "1"], "--min-learning-rate 1.0 is above --learning-rate 0.002 (the default)"),
      (["--learning-rate", "1e-5"], "--min-learning-rate 0.0002 (the default) is above --learning-rate 1e-05"),
      (["--processes", "13"], "--processes 13 is more than --batch-size 12 (the default)"),

@@ -43,7 +43,7 @@ from minilm.types import HostArray
 
 AT_ONCE = 1 << 25  # logits of a batch
 PART = 1 << 22  # logits that a loss is computed of
-AHEAD = 16  # batches of windows that are sorted by length, so that a batch has little padding
+AHEAD = 16  # batches' worth of windows that are sorted by length, so that a batch has little padding
 
 MEASURES: dict[str, tuple[str, Callable[[Any, Any], float], Callable[[float], float]]] = {
     "nats per token": ("tokens", loss_per_token, float),
@@ -135,20 +135,22 @@ def evaluate(
     context = _within("context", context, longest, longest)
     stride = _within("stride", stride, context, max(1, context // 2))
     _check_memory(context, vocabulary)
-    fitting = max(1, AT_ONCE // (context * vocabulary))
-    batch_size = _within("batch_size", batch_size, 1 << 31, fitting)
+    most = None if batch_size is None else _within("batch_size", batch_size, 1 << 31, 1)
     begin = getattr(tokenizer, "bos_id", None)
     found = _Sums(begin, context, stride)
     was_training = model.training
     model.train(False)
     try:
         pool: list[_Window] = []
+        waiting, room = 0, AT_ONCE // vocabulary  # tokens
         for number, text in enumerate(documents):
-            pool += found.windows(number, text, tokenizer)
-            if len(pool) >= AHEAD * batch_size:
-                found.add(model, pool, batch_size)
-                pool = []
-        found.add(model, pool, batch_size)
+            new = found.windows(number, text, tokenizer)
+            pool += new
+            waiting += sum(len(window.ids) for window in new)
+            if waiting >= AHEAD * max(context, room):
+                found.add(model, batches(pool, room, most))
+                pool, waiting = [], 0
+        found.add(model, batches(pool, room, most))
     finally:
         model.train(was_training)
     return found.evaluation()
@@ -196,6 +198,19 @@ def cuts(inputs: int, context: int, stride: int) -> Iterator[tuple[int, int, int
         first, end = end, min(end + stride, inputs)
 
 
+def batches(pool: list[_Window], tokens: int, most: int | None) -> Iterator[list[_Window]]:
+    """Windows of like length together: `most` of them, or as many as have so many tokens with their padding, and one at least."""
+    batch: list[_Window] = []
+    for window in sorted(pool, key=lambda window: len(window.ids)):
+        count = len(batch) + 1
+        if batch and (count * len(window.ids) > tokens if most is None else count > most):
+            yield batch
+            batch = []
+        batch.append(window)
+    if batch:
+        yield batch
+
+
 class _Sums:
     """What is added up, document by document."""
 
@@ -233,11 +248,9 @@ class _Sums:
             for start, first, end in cuts(len(ids) - 1, self.context, self.stride)
         ]
 
-    def add(self, model: Any, pool: list[_Window], batch_size: int) -> None:
-        """The surprise of the targets of some windows. Windows of like length go together."""
-        pool = sorted(pool, key=lambda window: len(window.ids))
-        for i in range(0, len(pool), batch_size):
-            batch = pool[i : i + batch_size]
+    def add(self, model: Any, batches: Iterable[list[_Window]]) -> None:
+        """The surprise of the targets of some windows."""
+        for batch in batches:
             for window, nats in zip(batch, _nats(model, batch), strict=True):
                 if math.isnan(nats):
                     raise ValueError(

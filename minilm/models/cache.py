@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from minilm.backend import device_of, to_device
 from minilm.models.plain import only_numbers_wanted
 from minilm.tensor import Tensor
 from minilm.types import Array, HostArray, Ids, Shape
@@ -84,7 +85,7 @@ class LayerCache:
 
     def reorder(self, rows: HostArray) -> None:
         """Row i becomes what row rows[i] was, for hypotheses that survive, end or part ways. The batch becomes as long as `rows`."""
-        _, *rest = self.keys.shape
+        (_, *rest), rows = self.keys.shape, to_device(rows, device_of(self.keys))
         other = [self.xp.empty((len(rows), *rest), self.keys.dtype) for _ in range(2)]
         for new, old in zip(other, (self.keys, self.values), strict=True):
             new[:, :, : self.length] = old[rows, :, : self.length]

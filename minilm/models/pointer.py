@@ -84,8 +84,9 @@ class Copying(NamedTuple):
         same = (self.ids[:, :, None] == self.ids[:, None, :]) & self.mask[:, None, :]  # (B, S, S)
         mass = logsumexp(where(same[:, None], self.attention[:, :, None, :], -math.inf), axis=-1)  # (B, T, S)
         again = any(same & Tensor(xp.tri(S, S, -1, dtype=bool)), axis=-1) | ~self.mask
-        places = where(again, size, self.ids)  # what comes again goes to a place beyond, which is cut off
-        nothing = Tensor(xp.full((B, T, size + 1), -math.inf, log_vocab.dtype))
+        beyond = Tensor(size + xp.arange(S))  # what comes again goes to a place of its own, which is cut off
+        places = where(again, beyond, self.ids)
+        nothing = Tensor(xp.full((B, T, size + S), -math.inf, log_vocab.dtype))
         copied = scatter(nothing, places[:, None].expand((B, T, S)), mass, axis=-1)[..., :size]
         generated = F.pad(self.generate + log_vocab, (0, size - log_vocab.shape[-1]), value=-math.inf)
         return logsumexp(stack(generated, self.copy + copied, axis=0), axis=0)

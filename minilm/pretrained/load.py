@@ -29,9 +29,10 @@ from minilm.formats import FormatError, safetensors
 from minilm.formats.gguf import GGUF
 from minilm.models.gpt import GPT
 from minilm.models.llama import Llama
+from minilm.models.seq2seq import Seq2Seq
 from minilm.models.storage import compress
 from minilm.nn import Module
-from minilm.pretrained import bert, gpt2, llama, table
+from minilm.pretrained import bert, gpt2, llama, t5, table
 from minilm.pretrained.llama import STORAGES
 from minilm.strict_json import JSONFault, object_from, short
 from minilm.text import Tokenizer
@@ -43,9 +44,9 @@ from minilm.types import Arrays, Pathish
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 TOKENIZER, TOKENIZER_CONFIG, TEMPLATE = "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"
 MAX_JSON_BYTES = 1 << 24
-FAMILIES: dict[str, ModuleType] = {"bert": bert, "gpt2": gpt2, "llama": llama}
+FAMILIES: dict[str, ModuleType] = {"bert": bert, "gpt2": gpt2, "llama": llama, "t5": t5}
 """The families by the name that config.json has for them: each a file of this room that knows their names and values."""
-MODELS: dict[type, ModuleType] = {GPT: gpt2, Llama: llama, **dict.fromkeys(bert.KINDS.values(), bert)}
+MODELS: dict[type, ModuleType] = {GPT: gpt2, Llama: llama, Seq2Seq: t5, **dict.fromkeys(bert.KINDS.values(), bert)}
 """The models that can be written, and the family of each."""
 MARKS = {"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]"}
 """BERT's special tokens, by their names in tokenizer_config.json."""
@@ -129,7 +130,9 @@ def save(
             longest = config.get("max_position_embeddings", config.get("n_positions"))
             _write_json(place / TOKENIZER_CONFIG, _about_tokenizer(tokenizer, longest, chat_template))
             roles = tokenizer.roles if isinstance(tokenizer, PublishedBPETokenizer) else {}
-            config |= {f"{role}_token_id": id for role, id in roles.items() if role != "unk"}
+            for role in ("bos", "eos", "pad"):
+                if role in roles and config.get(f"{role}_token_id") is None:
+                    config[f"{role}_token_id"] = roles[role]
         safetensors.write(place / WEIGHTS, arrays, dtype, {"format": "pt"})
         _write_json(place / CONFIG, {**config, "dtype": names[dtype]})
 
@@ -326,7 +329,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     content = read_regular(path, FormatError, max_bytes=MAX_JSON_BYTES, remedy="no model has one of that size.")
     try:
-        return object_from(content)
+        return object_from(content, max_digits=40)  # for "any length" transformers writes 1e30, digit by digit
     except JSONFault as fault:
         raise FormatError(f"{shown(path)} {fault}. Copy it again.") from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import NamedTuple
 
 
@@ -29,27 +29,44 @@ class AddedToken(NamedTuple):
 Part = tuple[int, int, int | None]
 
 
-def cut_at(text: str, tokens: Iterable[AddedToken]) -> Iterator[Part]:
-    """Cut text at the tokens: (start, end, the token's id or None), in order; nothing is empty and nothing left out."""
-    by_pass = ([token for token in tokens if not token.normalized], [token for token in tokens if token.normalized])
-    parts: Iterable[Part] = [(0, len(text), None)] if text else []
-    for found_together in by_pass:
-        if found_together:
-            parts = [smaller for part in parts for smaller in _cut_part(text, part, found_together)]
-    yield from parts
+class AddedTokens:
+    """Cuts a text at added tokens, looked for in two passes: first those that are not `normalized`, then in the rest the others."""
+
+    def __init__(self, tokens: Sequence[AddedToken]) -> None:
+        self._special_only = all(token.special for token in tokens)
+        self._passes = []
+        for normalized in (False, True):
+            by_name = {token.name: token for token in tokens if token.normalized == normalized}
+            # An alternation takes the first branch that matches, so the longest must come first.
+            longest_first = sorted(by_name, key=len, reverse=True)
+            if by_name:
+                self._passes.append((by_name, re.compile("|".join(map(re.escape, longest_first)))))
+
+    def cut(self, text: str, allowed: Set[str]) -> Iterator[Part]:
+        """(start, end, the token's id or None), in order; nothing is empty and nothing left out.
+
+        allowed: the special tokens that count. One that does not is ordinary text from its first character to its last, as in
+            `tokenizers`: no other token begins inside it.
+        """
+        parts: Iterable[Part] = [(0, len(text), None)] if text else []
+        if allowed or not self._special_only:
+            for by_name, regex in self._passes:
+                parts = [smaller for part in parts for smaller in _cut_part(text, part, by_name, regex, allowed)]
+        yield from parts
 
 
-def _cut_part(text: str, part: Part, tokens: list[AddedToken]) -> Iterator[Part]:
+def _cut_part(
+    text: str, part: Part, by_name: dict[str, AddedToken], regex: re.Pattern[str], allowed: Set[str]
+) -> Iterator[Part]:
     begin, last, id = part
     if id is not None:
         yield part
         return
-    by_name = {token.name: token for token in tokens}
-    # An alternation takes the first branch that matches, so the longest must come first.
-    pattern = "|".join(re.escape(name) for name in sorted(by_name, key=len, reverse=True))
     first = begin
-    for match in re.compile(pattern).finditer(text, begin, last):
+    for match in regex.finditer(text, begin, last):
         token, (start, end) = by_name[match.group()], match.span()
+        if token.special and token.name not in allowed:
+            continue
         inside = _is_word(text[start - 1 : start][: start - begin]) or _is_word(text[end : min(end + 1, last)])
         if start < first or (token.single_word and inside):
             continue

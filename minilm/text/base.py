@@ -80,11 +80,13 @@ class Tokenizer(ABC):
         ids: list[int] = []
         spans: list[Span] = []
         for start, end, special in self._split_special(text, allowed_special):
-            found, places = (
-                ([special], [(0, end - start)]) if special is not None else self._ordinary_spans(text[start:end])
-            )
-            ids += found
-            spans += [(start + first, start + last) for first, last in places]
+            if special is not None:
+                ids.append(special)
+                spans.append(self._special_span(text, start, end))
+            else:
+                found, places = self._ordinary_spans(text[start:end])
+                ids += found
+                spans += [(start + first, start + last) for first, last in places]
         return ids, spans
 
     def _encode_parts(self, text: str, allowed_special: AllowedSpecial) -> NDArray[Any]:
@@ -134,6 +136,10 @@ class Tokenizer(ABC):
     @abstractmethod
     def _ordinary_spans(self, text: str) -> tuple[list[int], list[Span]]:
         """The ids of a text without special tokens, and the characters of it that each comes from."""
+
+    def _special_span(self, text: str, start: int, end: int) -> Span:
+        """The place of a special token that was found from `start` to `end`."""
+        return start, end
 
     def _split_special(self, text: str, allowed: AllowedSpecial) -> Iterator[tuple[int, int, int | None]]:
         """Cut text at the allowed special tokens: (start, end, the special token's id or None), in order."""

@@ -61,7 +61,10 @@ def added_tokens_of(fields: Fields) -> list[AddedToken]:
     types = {"id": int, "content": str} | dict.fromkeys(
         ("special", "lstrip", "rstrip", "single_word", "normalized"), bool
     )
-    for position, entry in enumerate(fields.get("added_tokens") or []):
+    entries = fields.get("added_tokens")
+    if entries is not None and type(entries) is not list:
+        raise TokenizerError(f"added_tokens must be a list, got {short(entries)}")
+    for position, entry in enumerate(entries or []):
         if type(entry) is not dict or {name: type(value) for name, value in entry.items()} != types:
             raise TokenizerError(
                 f"added token {position} must have the fields {list(types)}, of types int, str and bool"

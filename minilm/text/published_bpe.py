@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
-from minilm.text.added import AddedToken, cut_at
+from minilm.text.added import WHITE_SPACE, AddedToken, AddedTokens
 from minilm.text.base import AllowedSpecial, Span, check_special_tokens
 from minilm.text.bpe import N_BYTES, ByteLevelTokenizer
 from minilm.text.pairs import Pair
@@ -42,6 +42,8 @@ def spelled(token: bytes) -> str:
 
 def bytes_of(token: str, where: str) -> bytes:
     """What `spelled` was given. Raises TokenizerError, beginning with `where`, for a character that stands for no byte."""
+    if not token:
+        raise TokenizerError(f"{where} is empty, and a token has at least one byte")
     try:
         return bytes(map(_BYTE.__getitem__, token))
     except KeyError as error:
@@ -103,7 +105,7 @@ class PublishedBPETokenizer(ByteLevelTokenizer):
         rank, made = _ranks(self._merges, as_bytes, self._tokens, named)
         special = {token.name: token.id for token in added_tokens if token.special}
         super().__init__(as_bytes, named, special, rank, made)
-        self._splitter = Splitter(splits)
+        self._splitter, self._cutter = Splitter(splits), AddedTokens(added_tokens)
         self.normalize, self.prefix_space, self.ignore_merges = normalize, prefix_space, ignore_merges
         self.trim_offsets, self.add_bos = trim_offsets, add_bos
         roles = dict(roles or {})
@@ -170,8 +172,14 @@ class PublishedBPETokenizer(ByteLevelTokenizer):
         )
 
     def _split_special(self, text: str, allowed: AllowedSpecial) -> Iterator[tuple[int, int, int | None]]:
-        names = self._allowed_names(allowed)
-        return cut_at(text, [token for token in self.added_tokens if not token.special or token.name in names])
+        return self._cutter.cut(text, self._allowed_names(allowed))
+
+    def _special_span(self, text: str, start: int, end: int) -> Span:
+        if self.trim_offsets:
+            found = text[start:end]
+            start += len(found) - len(found.lstrip(WHITE_SPACE))
+            end = max(start, end - len(found) + len(found.rstrip(WHITE_SPACE)))
+        return start, end
 
     def _pieces(self, text: str) -> Iterable[str]:
         if self.normalize:

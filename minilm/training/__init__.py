@@ -1,7 +1,7 @@
 """Training: what is trained (`Task`), the loop (`Training`, `train`), and the folder of a run, exact to the bit after every stop.
 
-Read `loop` first, then `task`; `run` says what holds of a run's files at every moment. `language_model` is the task of
-``minilm train``, and `recipes` makes its runs.
+Read `loop` first, then `task`; `run` says what holds of a run's files at every moment. `language_model` and
+`masked_language_model` are the tasks of ``minilm train``, `text_task` what they share, and `recipes` makes their runs.
 """
 
 from minilm.training.checkpoint import CheckpointError, RunError

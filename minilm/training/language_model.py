@@ -72,7 +72,7 @@ class LanguageModel(TextTask):
 
     def evaluate_parts(self, model: GPT, data: TokenizedText) -> tuple[float, Parts]:
         """The mean loss over the validation text; its parts are the contexts."""
-        block, ids = self.config.block_size, data.validation
+        ids, block = data.validation, self.config.block_size
         rows = np.arange((len(ids) - 1) // block) * block
         total, sums = 0.0, []
         for logits, targets in self._predictions(model, ids, rows):

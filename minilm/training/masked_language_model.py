@@ -145,25 +145,25 @@ class MaskedLanguageModel(TextTask):
 
     def evaluate(self, model: BertForMaskedLM, data: TokenizedText, most: int | None) -> float:
         """The mean loss over the hidden tokens of the validation text."""
-        total, count = 0.0, 0
-        for ids, targets in self.questions(data, most):
-            if asked := int((targets != NO_TARGET).sum()):
-                total += model.loss(ids, targets).item() * asked
-                count += asked
-        return total / count if count else float("nan")
+        totals, counts = self._by_passage(model, data, most)
+        return float(totals.sum() / counts.sum()) if counts.any() else float("nan")
 
     def evaluate_parts(self, model: BertForMaskedLM, data: TokenizedText) -> tuple[float, Parts | None]:
         """The mean loss over the hidden tokens of the validation text; its parts are the passages that have any."""
+        totals, counts = self._by_passage(model, data, None)
+        if not counts.any():
+            return float("nan"), None
+        return float(totals.sum() / counts.sum()), Parts(totals[counts > 0], counts[counts > 0])
+
+    def _by_passage(self, model: BertForMaskedLM, data: TokenizedText, most: int | None) -> tuple[HostArray, HostArray]:
+        """The sum of the losses of each passage's hidden tokens, and their number."""
         sums, counts = [], []
-        for ids, targets in self.questions(data, None):
+        for ids, targets in self.questions(data, most):
             hidden = targets != NO_TARGET
             losses = F.cross_entropy(*model.asked(ids, targets), reduction="none").numpy()
             sums.append(np.bincount(np.nonzero(hidden)[0], losses, len(ids)))
             counts.append(hidden.sum(axis=1))
-        total, count = np.concatenate(sums), np.concatenate(counts)
-        if not count.any():
-            return float("nan"), None
-        return float(total.sum() / count.sum()), Parts(total[count > 0], count[count > 0])
+        return np.concatenate(sums), np.concatenate(counts)
 
     def measures(self, model: BertForMaskedLM, data: TokenizedText, loss: float) -> dict[str, float]:
         right = count = 0

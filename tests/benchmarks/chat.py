@@ -23,8 +23,8 @@ from typing import Any
 
 STORAGES = ("float32", "float16", "int8", "blocks")
 TURNS = ("Hi! Who are you?", "What is the capital of France?", "And what is it famous for?",
-         "Explain in one sentence what a neural network is.", "Write two lines about the sea.", "Now two lines about the mountains.", "Give me a name for a black cat.", "Why that name?",
-         "Is 17 a prime number?", "Thank you! Say goodbye in French.")  # fmt: skip
+         "Explain in one sentence what a neural network is.", "Write two lines about the sea.", "Now two lines about the mountains.",
+         "Give me a name for a black cat.", "Why that name?", "Is 17 a prime number?", "Thank you! Say goodbye in French.")  # fmt: skip
 
 
 def measure(storage: str, started: float) -> dict[str, Any]:
@@ -70,8 +70,8 @@ def main(file: str | None = None) -> None:
             command = [sys.executable, "-m", "tests.benchmarks.chat", "--side", storage, repr(time.time())]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             line = (
-                f"{storage:<9} {found['start']:18.2f} s / {found['start cpu']:6.2f} s  {found['per second']:8.1f}  {1e3 * found['cpu']:12.0f}  "
-                f"{found['kept']:27.2f} s / {found['fresh']:.2f} s  {found['peak'] / 1e6:8.0f} MB"
+                f"{storage:<9} {found['start']:18.2f} s / {found['start cpu']:6.2f} s  {found['per second']:8.1f}  "
+                f"{1e3 * found['cpu']:12.0f}  {found['kept']:27.2f} s / {found['fresh']:.2f} s  {found['peak'] / 1e6:8.0f} MB"
             )
             print(line, flush=True)
             if out:

@@ -124,7 +124,9 @@ def test_totals_do_not_depend_on_the_batch(model, tokenizer, batch_size):
 def test_losses_of_many_rows_are_taken_in_parts(model, tokenizer, monkeypatch):
     once = evaluate(model, tokenizer, TEXTS)
     monkeypatch.setattr("minilm.evaluation.language_model.PART", 2 * tokenizer.vocab_size)
+    monkeypatch.setattr("minilm.evaluation.language_model.AT_ONCE", 12 * tokenizer.vocab_size)
     monkeypatch.setattr("minilm.evaluation.language_model.AHEAD", 1)
+    np.testing.assert_allclose(evaluate(model, tokenizer, TEXTS).nats, once.nats, rtol=1e-13)
     np.testing.assert_allclose(evaluate(model, tokenizer, TEXTS, batch_size=2).nats, once.nats, rtol=1e-13)
 
 

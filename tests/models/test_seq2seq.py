@@ -32,6 +32,7 @@ VARIANTS = [
     {"copy_head": True},
     {"copy_head": True, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
 ]
+BOTH = [VARIANTS[0], VARIANTS[3], *(pytest.param(v, marks=pytest.mark.slow) for v in VARIANTS[1:3])]
 SOURCE = np.array([[3, 4, 6, 3, 1], [5, 2, 1, 0, 0], [1, 0, 0, 0, 0]])
 TARGETS = np.array([[6, 4, 3, 1], [2, 1, 0, 0], [5, 5, 1, 0]])
 UNKNOWN_SOURCE = np.array([[3, 7, 8, 7, 1], [7, 2, 1, 0, 0], [1, 0, 0, 0, 0]])
@@ -312,7 +313,7 @@ def test_every_position_of_the_source_is_seen():
 # -- padding ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", VARIANTS, ids=str)
+@pytest.mark.parametrize("options", BOTH, ids=str)
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_a_padded_batch_is_its_rows_alone(options, side):
     """Outputs, losses and gradients. T5 knows distances only, so that sources may be padded on either side."""
@@ -378,7 +379,7 @@ def test_targets_of_padding_alone_have_no_mean(options):
 # -- the cache, and what is written -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", VARIANTS, ids=str)
+@pytest.mark.parametrize("options", BOTH, ids=str)
 def test_cache_gives_what_the_full_pass_gives(options):
     model = random_weights(small(**options, num_decoder_layers=2)).eval()
     source, _ = data(options)
@@ -418,7 +419,7 @@ def rows_of(source):
     return [row[row != 0].tolist() for row in source]
 
 
-@pytest.mark.parametrize("options", VARIANTS, ids=str)
+@pytest.mark.parametrize("options", BOTH, ids=str)
 def test_what_is_written_is_the_same_with_and_without_the_cache_in_a_batch_and_alone(options):
     model, sources = decisive(**options), rows_of(data(options)[0])
     for how in ({"temperature": 1.0, "seed": 3}, {"temperature": 0.0}, {"width": 3, "length_penalty": 0.6}):
@@ -429,7 +430,7 @@ def test_what_is_written_is_the_same_with_and_without_the_cache_in_a_batch_and_a
     assert model.training
 
 
-@pytest.mark.parametrize("options", VARIANTS, ids=str)
+@pytest.mark.parametrize("options", BOTH, ids=str)
 def test_greedy_is_the_likeliest_token_each_time(options):
     model, sources = decisive(**options), rows_of(data(options)[0])
     written = model.generate(sources, 8)

@@ -52,6 +52,21 @@ def test_there_and_back(kind):
     assert len(arrays) == len(list(model.parameters()))
 
 
+def test_each_name_is_where_it_belongs():
+    """By the names of the paper's program: query, key and value are not each other's, nor are the two norms."""
+    model, _, arrays = published()
+    named = dict(model.named_parameters())
+    for theirs, ours in (
+        ("attention.self.query", "self_attn.q_proj"), ("attention.self.key", "self_attn.k_proj"),
+        ("attention.self.value", "self_attn.v_proj"), ("attention.output.dense", "self_attn.out_proj"),
+        ("attention.output.LayerNorm", "norm1"), ("intermediate.dense", "feed_forward.up"),
+        ("output.dense", "feed_forward.down"), ("output.LayerNorm", "norm2")):  # fmt: skip
+        for i in range(2):
+            for part in ("weight", "bias"):
+                array = arrays[f"encoder.layer.{i}.{theirs}.{part}"]
+                np.testing.assert_array_equal(array, named[f"layers.{i}.{ours}.{part}"].numpy())
+
+
 @EVERY
 def test_with_and_without_the_prefix(kind):
     model, config, arrays = published(kind)

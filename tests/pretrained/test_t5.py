@@ -6,6 +6,7 @@ import pytest
 import minilm as ml
 from minilm.formats import FormatError
 from minilm.models import Seq2Seq, Seq2SeqConfig
+from minilm.pretrained import load, save
 from minilm.pretrained.t5 import from_huggingface, to_huggingface
 
 pytestmark = pytest.mark.host
@@ -41,6 +42,15 @@ def test_there_and_back(options, dtype):
         np.testing.assert_array_equal(theirs[name].numpy(), value.numpy())
 
 
+@pytest.mark.parametrize("options", KINDS, ids=str)
+def test_saved_and_loaded_as_a_folder(options, tmp_path):
+    model = small(**options).eval()
+    save(model, None, tmp_path / "t5")
+    opened = load(tmp_path / "t5").model
+    assert opened.generate([[3, 4, 1], [5, 1]], 6) == model.generate([[3, 4, 1], [5, 1]], 6)
+    np.testing.assert_array_equal(opened([[3, 4]], [[0, 5]]).numpy(), model([[3, 4]], [[0, 5]]).numpy())
+
+
 def test_arrays_are_copies():
     model = small()
     _, arrays = to_huggingface(model)
@@ -59,6 +69,13 @@ def test_the_names_are_t5s():
         "decoder.block.0.layer.2.layer_norm.weight",
     } <= arrays.keys()  # fmt: skip
     assert len(arrays) == len(list(small(**KINDS[1]).parameters()))
+
+
+def test_the_gate_is_wi_0():
+    model = small(**KINDS[1])
+    _, arrays = to_huggingface(model)
+    gate = model.encoder.blocks[0].mlp.gate.weight.numpy()
+    np.testing.assert_array_equal(arrays["encoder.block.0.layer.1.DenseReluDense.wi_0.weight"], gate)
 
 
 def test_names_that_say_nothing_new_are_passed_over():
