@@ -22,6 +22,14 @@ from tests.chat.test_conversation import GREEDY, QUESTIONS, said, scripted
 pytestmark = pytest.mark.host
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c():
+    """Python's own handler of Ctrl-C, also where the tests run in the background of a shell, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def pipe(talk, content, monkeypatch, errors="strict"):
     """The exit status of a session whose input is these bytes."""
     stream = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors=errors)
