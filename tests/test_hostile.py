@@ -7,13 +7,13 @@ import pytest
 from tests.hostile import Form, tried
 from tests.hostile_files import FORMS, report
 
-FEW, MANY = 10, 600
+FEW, MANY = 6, 600
 pytestmark = pytest.mark.host
 
 
 @pytest.mark.parametrize("name", FORMS)
 def test_a_damaged_file_is_refused_by_name_or_read(name, tmp_path):
-    times = 4 * FEW if name in ("GGUF", "safetensors") else FEW
+    times = 5 * FEW if name in ("GGUF", "safetensors") else FEW
     counts = tried(FORMS[name](), range(times), tmp_path)
     assert [answer for answer in counts if answer.startswith("FAULT")] == []
     assert counts["refused"] > 0
@@ -21,11 +21,11 @@ def test_a_damaged_file_is_refused_by_name_or_read(name, tmp_path):
 
 @pytest.mark.slow
 def test_thousands_of_damaged_files(capsys):
-    table = report(MANY)
+    lines = list(report(MANY))
     with capsys.disabled():
-        print(f"\n{table}")
-    assert "FAULT" not in table
-    assert f"{MANY * len(FORMS)}" in table
+        print("", *lines, sep="\n")
+    assert not any("FAULT" in line for line in lines)
+    assert len(lines) == len(FORMS) + 2
 
 
 def test_what_must_not_be_is_told(tmp_path):
@@ -45,7 +45,7 @@ def test_what_must_not_be_is_told(tmp_path):
             warnings.warn("hm", stacklevel=1)
         return bytearray(20 << 20)
 
-    counts = tried(Form(b"good", reader, ValueError), range(300), tmp_path)
+    counts = tried(Form(b"good", reader, ValueError), range(100), tmp_path)
     told = {answer.split("(damage")[0].strip() for answer in counts}
     assert {"refused", "FAULT: KeyError: 'x'", "FAULT: the error does not name the file: no file"} <= told
     assert "FAULT: UserWarning: hm" in told

@@ -213,7 +213,8 @@ def main() -> None:
         for turn in range(options.rounds):
             for threads, side in results:
                 results[threads, side].append(in_a_process(side, threads, options, folder))
-                print(f"round {turn + 1} of {options.rounds}: {side} on {threads}", file=sys.stderr)
+                found = " ".join(rows({(threads, side): results[threads, side][-1:]})[1])
+                print(f"round {turn + 1} of {options.rounds}: {found}", file=sys.stderr)
     expected = next(iter(results.values()))[0]["ids"]
     for (threads, side), runs in results.items():
         if any(run["ids"] != expected for run in runs):

@@ -128,10 +128,10 @@ def test_steps_are_no_larger_than_they_must_be(kind):
 
 
 @pytest.mark.parametrize("kind", WRITABLE)
-@pytest.mark.parametrize("value", [0.0, 1.0, -1.0, 0.75, -(2.0**-14)])
-def test_a_block_of_one_value(kind, value):
-    y = dequantize(kind, quantize(kind, np.full((1, 32), value)))
-    np.testing.assert_allclose(y, value, rtol=2e-3)
+def test_a_block_of_one_value(kind):
+    for value in (0.0, 1.0, -1.0, 0.75, -(2.0**-14)):
+        y = dequantize(kind, quantize(kind, np.full((1, 32), value)))
+        np.testing.assert_allclose(y, value, rtol=2e-3)
 
 
 def test_bfloat16_rounds_to_the_nearest_and_a_tie_to_even():

@@ -195,7 +195,7 @@ def test_an_array_that_numpy_cannot_hold(tmp_path):
 
 
 def test_a_file_cut_anywhere_is_refused(tmp_path):
-    write(tmp_path / "x", FLOATS, metadata={"a": "b"})
+    write(tmp_path / "x", {"w": np.arange(3.0), "n": np.array(5)}, metadata={"a": "b"})
     content = (tmp_path / "x").read_bytes()
     for length in range(len(content)):
         anew(tmp_path / "x").write_bytes(content[:length])
