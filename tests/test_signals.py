@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from minilm.signals import hold_signals
+from minilm.signals import hold_signals, note_ctrl_c
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +125,7 @@ def test_ctrl_c_from_outside_between_any_two_lines(tmp_path):
     script = tmp_path / "work.py"
     script.write_text(
         "import signal, sys\n"
-        "from minilm.signals import hold_signals\n"
+        "from minilm.signals import hold_signals, note_ctrl_c\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "a = b = stops = 0\n"
         "while stops < 20:\n"
@@ -148,3 +148,35 @@ def test_ctrl_c_from_outside_between_any_two_lines(tmp_path):
             time.sleep(0.002)
             process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
+
+
+def test_the_first_ctrl_c_is_noted_and_the_second_one_raises():
+    with note_ctrl_c() as ctrl_c:
+        assert not ctrl_c.pressed
+        signal.raise_signal(signal.SIGINT)
+        assert ctrl_c.pressed
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_where_ctrl_c_is_ignored_it_stays_so():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with note_ctrl_c() as ctrl_c:
+        signal.raise_signal(signal.SIGINT)
+        assert not ctrl_c.pressed
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
+def test_in_another_thread_nothing_is_noted():
+    def other():
+        with note_ctrl_c() as ctrl_c:
+            pressed.append(ctrl_c.pressed)
+
+    pressed = []
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert pressed == [False]
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler

@@ -22,6 +22,14 @@ from tests.chat.test_conversation import GREEDY, QUESTIONS, said, scripted
 pytestmark = pytest.mark.host
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c():
+    """Python's own handler of Ctrl-C, also where the tests run in the background of a shell, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def pipe(talk, content, monkeypatch, errors="strict"):
     """The exit status of a session whose input is these bytes."""
     stream = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors=errors)
@@ -182,19 +190,24 @@ def test_ctrl_c_ends_the_answer_and_the_second_one_the_program(capsys):
             signal.raise_signal(signal.SIGINT)
 
     there.write = pressing
-    assert there.turn("Hello.")
+    try:
+        assert there.turn("Hello.")
+    except KeyboardInterrupt:
+        pytest.fail("the first Ctrl-C ended the program")
     assert talk.last.reason == "stopped"
     assert whole.startswith(talk.exchanges[0].answer)
     assert len(talk.exchanges[0].answer) < len(whole)
     assert "; stopped]" in capsys.readouterr().out
 
     def twice(text):
+        there.write = write
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
     there.write = twice
     with pytest.raises(KeyboardInterrupt):
         there.turn("And?")
+    assert len(talk.exchanges) == 1
     with pytest.raises(KeyboardInterrupt):  # the usual handler is back
         signal.raise_signal(signal.SIGINT)
 
