@@ -37,8 +37,9 @@ def add_parser(commands: Any) -> None:
         "--system", type=kinds.any_text, metavar="TEXT", help="what the model is told first (default: its own text)"
     )
     p.add_argument("--max-tokens", type=kinds.integer(1), default=512, metavar="N", help="longest answer (default 512)")
-    p.add_argument("--storage", type=kinds.name_of("storage", STORAGES), default=STORAGES[0], metavar="KIND",
-                   help=f"how the weights are kept in memory: {', '.join(STORAGES)} (default {STORAGES[0]})")  # fmt: skip
+    p.add_argument("--storage", type=kinds.name_of("storage", STORAGES), metavar="KIND",
+                   help=f"how the weights are kept in memory: {', '.join(STORAGES)} (default: blocks for a GGUF file, else "
+                   "float32)")  # fmt: skip
     p.add_argument("--template", type=kinds.name_of("template", TEMPLATES), metavar="NAME",
                    help="the marks around each turn: chatml, or plain for a model that just goes on with a text (default: what the "
                    "model's file says)")  # fmt: skip
@@ -69,6 +70,8 @@ def run_chat(options: argparse.Namespace) -> int:
 
     if not _may_fetch(options):
         return 1
+    if options.storage is None:
+        options.storage = "blocks" if _is_gguf(options.model) else "float32"
     opened = _open(options)
     temperature, penalty = (0.8, 1.0) if opened.template.cuts else (0.2, 1.1)
     sampler = Sampler(
@@ -129,6 +132,14 @@ def _may_fetch(options: argparse.Namespace) -> bool:
     with contextlib.suppress(EOFError):
         return input("Fetch it? [Y/n] ").strip().lower() in ("", "y", "yes")
     return False
+
+
+def _is_gguf(name: str) -> bool:
+    """Whether it is a GGUF file, whose blocks are kept as they are: nothing is lost, and half of the memory is saved."""
+    from minilm.pretrained import table
+
+    entry = table.TABLE.get(name.lower())
+    return (entry.main if entry else name).lower().endswith(".gguf")
 
 
 @contextlib.contextmanager
