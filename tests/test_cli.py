@@ -120,9 +120,8 @@ def test_errors_are_one_line_and_exit_with_one(trained, tmp_path, capsys, monkey
      (["generate", "x", "y"], "'y' is one argument too many"), (["generate", "x", "--stop", ""], "--stop: expected some text"),
      (["train", "--recipe", "x"], "--recipe: there is no recipe 'x'; there are default,"),
      (["train", "--recipe", "nanogpt-cqu"], "Did you mean nanogpt-cpu?"), (["train", "--tokenizer", "bpee"], "Did you mean bpe?"),
-     (["trian"], "there is no COMMAND 'trian': train, generate, chat, evaluate, data, models, book, exercises, check, hint, progress, bugs, "
-                "classroom, doctor. "
-                "Did you mean train?"),
+     (["trian"], "there is no COMMAND 'trian': train, generate, chat, evaluate, data, models, book, exercises, check, hint, progress, "
+                "bugs, classroom, doctor. Did you mean train?"),
      (["data", "lst"], "Did you mean list?"), (["train", "--heeds", "2"], "there is no option --heeds. Did you mean --heads?"),
      (["train", "--lr=1"], "there is no option --lr."), (["doctor", "--verbose"], "there is no option --verbose."),
      (["train", "--heads", "0"], "--heads: expected an integer of at least 1, got 0"),
@@ -350,6 +349,7 @@ def test_a_stop_may_begin_in_the_prompt_and_samples_are_the_same_alone_and_toget
     assert capsys.readouterr().out == "1 plu\n"
 
 
+@pytest.mark.slow
 def test_a_text_without_end_comes_while_it_is_written(trained):
     """`--tokens 100000000000`: no memory for what is not there yet, and the beginning can be read at once."""
     command = [sys.executable, "-m", "minilm", "generate", str(trained), "--tokens", "100000000000", "--device", "cpu"]
@@ -489,6 +489,7 @@ def test_environments(trained, tmp_path, environment, command):
 # -- lines that fit --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [80, 60])
 @pytest.mark.parametrize("command", [
     "", "--help", "train --help", "generate --help", "data", "data --help", "data list", "data list --help", "data show --help",

@@ -187,7 +187,7 @@ def check(option, positional, value, arguments):
 EACH = pytest.mark.parametrize(
     ("command", "option", "positional"), CASES, ids=[f"{name} {option}" for name, option, _ in CASES]
 )
-SHARE = 16  # in a plain run each option gets one value of so many, and each value is given to one option of so many
+SHARE = 32  # in a plain run each option gets one value of so many, and each value is given to one option of so many
 
 
 def sweep(command, option, positional, places, values, bounded, tmp_path):

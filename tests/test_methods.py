@@ -32,6 +32,7 @@ NOT_METHODS = {
     "argcummax": "x.cummax(0).indices",
     "argcummin": "x.cummin(0).indices",
     "pad": "nn.functional.pad",
+    "logmatmulexp": "a step of nn.LinearChainCRF",
 }
 LAYERS = (
     "attention",

@@ -89,6 +89,7 @@ def test_every_fragment_occurs_once():
     assert {name: count for name, count in counts.items() if count != 1} == {}
 
 
+@pytest.mark.slow
 def test_every_bug_is_python_and_changes_something():
     for m in MUTANTS:
         assert m.new != m.old, m.name

@@ -84,6 +84,7 @@ def test_relations_of_a_matrix(body: str, name: str) -> None:
     assert found == name or (not name and found == "constant result")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("solution", "answer", "name"),
     [
@@ -313,6 +314,7 @@ def test_a_known_wrong_answer_tells_the_numbers_too() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "name", "says"),
     [

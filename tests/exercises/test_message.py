@@ -28,6 +28,7 @@ def test_what_is_said_is_said_in_order_on_one_screen(answer: Answer) -> None:
     assert places == sorted(places)
 
 
+@pytest.mark.slow
 def test_only_what_differs_has_a_star() -> None:
     answer = Answer(TASK.solution.replace("y_bar.sum(axis=0)", "y_bar.sum(axis=0) + [0, 0.5, 0]"))
     task = Task(**{**vars(TASK), "tests": TASK.tests[:1]})
@@ -49,6 +50,7 @@ def test_hidden_tests_that_wait_are_told() -> None:
     assert "x_hat" not in text
 
 
+@pytest.mark.slow
 def test_a_failing_hidden_test_is_named() -> None:
     wrong = TASK.solution.replace("    centered", "    x = x.astype('float64')\n    centered")
     text = str(grade(TASK, Answer(wrong)))

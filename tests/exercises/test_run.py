@@ -179,6 +179,7 @@ def test_a_recursion_without_python_s_limit():
     assert outcome(text).trouble.kind in ("killed", "memory", "recursion", "time")
 
 
+@pytest.mark.slow
 def test_the_tests_after_one_that_did_not_end_are_not_asked():
     first, second = run(
         TASK, Answer(body("while len(x) == 3: pass", "return x")), None, Limits(seconds=0.2, total=2.0, waiting=50.0)

@@ -20,6 +20,7 @@ def test_none_of_them_is_right() -> None:
     assert [one.unseen.what for one in judged(own.FIRST[:6]) if one.result.passed] == []
 
 
+@pytest.mark.slow
 def test_a_few() -> None:
     assert rates(judged(own.FIRST[::6]))[2] == []
 

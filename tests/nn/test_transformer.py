@@ -89,7 +89,10 @@ def test_documentation_says_what_each_block_is():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: nn.FeedForward(4, 8, "swish"), "activation must be one of relu, gelu, silu, tanh; got 'swish'"),
+        (
+            lambda: nn.FeedForward(4, 8, "swish"),
+            "activation must be one of relu, gelu, gelu_new, silu, tanh; got 'swish'",
+        ),
         (lambda: nn.TransformerEncoderLayer(6, 4), "4 heads do not divide the width 6"),
         (lambda: nn.TransformerEncoderLayer(4, 2, 8)(ml.zeros(2, 3, 5)), r"got \(2, 3, 5\)"),
         (

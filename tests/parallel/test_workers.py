@@ -71,6 +71,7 @@ print("done")
 OWN = "from tests.parallel.nets import Net\nclass Own(Net):\n    pass\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program", [OF_MINILM, OF_THE_USER], ids=["a model of minilm", "a model in the current folder"]
 )

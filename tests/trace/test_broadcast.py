@@ -74,6 +74,7 @@ def held(steps):
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECORDS)
 def test_every_pattern_of_every_op_that_broadcasts(name):
     op, sums, runs = REGISTRY[name], 0, 0

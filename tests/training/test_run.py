@@ -319,6 +319,7 @@ SPOILS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "number"), [*((what, None) for what in SPOILS), ("a weight", signal.SIGINT)])
 def test_after_a_bad_step_the_checkpoint_before_stands(tmp_path, monkeypatch, what, number):
     run, text = tiny_run(tmp_path)

@@ -91,8 +91,11 @@ def iter_documents(
 
     Arguments and errors are those of `load_text`; no document at all is an error, an empty one is none.
     """
-    for document in _documents(source, field, sha256, max_bytes):
+    number = -1
+    for number, document in enumerate(_documents(source, field, sha256, max_bytes)):  # noqa: B007
         yield "".join(document)
+    if number < 0:
+        raise DataError(f"{_named(source)} holds no document")
 
 
 def _named(source: str | Path) -> str:

@@ -95,6 +95,7 @@ def test_a_generated_token(layers):
     assert after.launches - before.launches <= TOKEN_ONCE + layers * TOKEN_EACH_LAYER
 
 
+@pytest.mark.slow
 def test_between_two_logged_steps_training_does_not_wait(tmp_path, monkeypatch):
     """`train` reads the loss and the norm of every LOG_EVERYth step; it waits for nothing else but evaluations and checkpoints."""
     steps = 2 * LOG_EVERY

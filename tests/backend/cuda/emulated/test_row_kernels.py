@@ -105,6 +105,7 @@ def flat(result):
 # -- softmax ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @both_types
 @pytest.mark.parametrize("shape", SHAPES)
 def test_softmax(shape, dtype):
@@ -206,6 +207,7 @@ MASKS = {
 SCORES = [(2, 3, 4, 5), (2, 4, 4), (3, 1), (1, 7), (2, 2, 6, 3), (2, 2, 2, 3, 33), (2, 1, 3, 1030)]
 
 
+@pytest.mark.slow
 @both_types
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("mask", MASKS)
@@ -270,6 +272,7 @@ def test_attention(dtype):
 # -- normalization ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @both_types
 @pytest.mark.parametrize("with_weight", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
@@ -370,6 +373,7 @@ def test_the_dropout_mask_has_the_bits_of_the_reference(p, dtype):
         assert got.shape == shape
 
 
+@pytest.mark.slow
 @both_types
 @pytest.mark.parametrize(
     ("count", "rows", "width"), [(1, 1, 1), (40, 7, 3), (700, 5, 257), (5000, 65, 4), (300, 2000, 33), (257, 1, 2)]
