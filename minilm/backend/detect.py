@@ -18,7 +18,7 @@ from minilm.backend.threads import openblas_threads, processors
 INSTALL = 'pip install "minilm[gpu]"'
 """CUDA 12: every driver from 525 on, every GPU since Maxwell. ``minilm[gpu13]`` is the same with CUDA 13."""
 
-DEPENDENCIES = ("numpy", "matplotlib", "tqdm", "safetensors")
+DEPENDENCIES = ("numpy", "matplotlib", "tqdm")
 
 
 @functools.cache
