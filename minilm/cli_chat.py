@@ -13,7 +13,8 @@ from minilm import terminal
 from minilm.terminal import say
 
 if TYPE_CHECKING:
-    from minilm.chat.opening import Opened
+    from minilm.chat.template import Template
+    from minilm.training.opening import Opened
 
 DEFAULT = "smollm2-135m-instruct"
 TEMPLATES = ("chatml", "plain")
@@ -72,8 +73,8 @@ def run_chat(options: argparse.Namespace) -> int:
         return 1
     if options.storage is None:
         options.storage = "blocks" if _is_gguf(options.model) else "float32"
-    opened = _open(options)
-    temperature, penalty = (0.8, 1.0) if opened.template.cuts else (0.2, 1.1)
+    opened, template = _open(options)
+    temperature, penalty = (0.8, 1.0) if template.cuts else (0.2, 1.1)
     sampler = Sampler(
         temperature if options.temperature is None else options.temperature,
         options.top_k,
@@ -81,25 +82,27 @@ def run_chat(options: argparse.Namespace) -> int:
         penalty if options.repetition_penalty is None else options.repetition_penalty,
     )
     with _blamed("--system"):
-        conversation = Conversation(opened.model, opened.template, system=options.system, sampler=sampler,
+        conversation = Conversation(opened.model, template, system=options.system, sampler=sampler,
                                     max_tokens=options.max_tokens, seed=options.seed)  # fmt: skip
     session = Session(conversation, {"model": opened.source, "storage": options.storage})
     if session.in_terminal:
         say(
             f"{opened.source}, weights in {options.storage}, context {conversation.reading.context:,} tokens, seed {conversation.seed}"
         )
-        if opened.template.cuts:
+        if template.cuts:
             say("It was not taught to answer: it goes on with what you type.")
         say("/help lists the commands; Ctrl-C ends an answer, Ctrl-D the chat.\n")
     return session.run()
 
 
-def _open(options: argparse.Namespace) -> Opened:
-    from minilm.chat.opening import open_model
-    from minilm.chat.template import TemplateError
+def _open(options: argparse.Namespace) -> tuple[Opened, Template]:
+    """The model, and the marks around its turns."""
+    from minilm.chat.template import TemplateError, template_for
+    from minilm.training.opening import open_language_model
 
     try:
-        return open_model(options.model, options.storage, options.template)
+        opened = open_language_model(options.model, storage=options.storage)
+        return opened, template_for(opened.tokenizer, opened.chat_template, options.template)
     except TemplateError as error:
         raise ValueError(f"--template: {error}") from None
     except ValueError as error:

@@ -13,8 +13,9 @@ from minilm.options import UsageError
 from minilm.terminal import say
 
 if TYPE_CHECKING:
-    from minilm.evaluation import Difference, Evaluation, Opened
+    from minilm.evaluation import Difference, Evaluation
     from minilm.metrics import Interval
+    from minilm.training.opening import Opened
 
 SPLITS = ("files", "paragraphs")
 SUMS = ("tokens", "characters", "bytes")
@@ -86,14 +87,14 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 def _open(name: str, device: str) -> Opened:
     from minilm.backend import DeviceError, get_device
-    from minilm.evaluation import open_model
+    from minilm.training.opening import open_language_model
 
     try:
         place = get_device(device).name
     except DeviceError as error:
         raise DeviceError(f"--device: {error}{terminal.did_you_mean(device, ('cpu', 'cuda', 'auto'))}") from None
     try:
-        return open_model(name, place)
+        return open_language_model(name, place)
     except ValueError as error:
         raise ValueError(f"MODEL {terminal.shortened(name, 60)}: {error}") from None
     except OSError as error:

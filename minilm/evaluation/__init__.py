@@ -2,16 +2,13 @@
 
 from minilm.evaluation.documents import SPLITS, read_documents
 from minilm.evaluation.language_model import MEASURES, Difference, Evaluation, compare, evaluate
-from minilm.evaluation.opening import Opened, open_model
 
 __all__ = [
     "MEASURES",
     "SPLITS",
     "Difference",
     "Evaluation",
-    "Opened",
     "compare",
     "evaluate",
-    "open_model",
     "read_documents",
 ]

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from minilm.graph import no_grad
-from minilm.models.generation import LanguageModel, _check_integer, _sequences
+from minilm.models.generation import LanguageModel, check_integer, id_sequences
 from minilm.types import HostArray, Ids
 
 
@@ -123,9 +123,9 @@ class Rules:
 
     def __post_init__(self) -> None:
         for name in ("max_new_tokens", "min_new_tokens", "no_repeat_ngram"):
-            _check_integer(name, getattr(self, name), 0)
+            check_integer(name, getattr(self, name), 0)
         for id in self.ends:
-            _check_integer("end", id, 0)
+            check_integer("end", id, 0)
         if not callable(self.length_penalty):
             if isinstance(self.length_penalty, bool) or not isinstance(self.length_penalty, Real):
                 raise TypeError(f"length_penalty must be a number or a function, got {self.length_penalty!r}.")
@@ -207,7 +207,7 @@ def exhaustive_search(scorer: Scorer, starts: Sequence[Ids], rules: Rules, n_bes
     Raises:
         TypeError, ValueError: as for `beam_search`.
     """
-    _check_integer("n_best", n_best, 1)
+    check_integer("n_best", n_best, 1)
     found = []
     with predicting(scorer):
         for i, start in enumerate(read(starts)):
@@ -295,8 +295,8 @@ def beam_search(
         ValueError: there is no start, one is empty, an option is out of range, or the model gives NaN or infinity.
         IndexError: an id is negative or not in the vocabulary.
     """
-    _check_integer("width", width, 1)
-    _check_integer("n_best", n_best, 1)
+    check_integer("width", width, 1)
+    check_integer("n_best", n_best, 1)
     if n_best > width:
         raise ValueError(f"n_best={n_best} is more than the width {width} of the beam; make it wider.")
     texts = read(starts)
@@ -407,7 +407,7 @@ def read(starts: Sequence[Ids]) -> list[list[int]]:
         ValueError: there is none, or one is empty.
         IndexError: an id is negative.
     """
-    texts = [text.tolist() for text in _sequences("starts", starts, None)]
+    texts = [text.tolist() for text in id_sequences("starts", starts, None)]
     if not texts or not all(texts):
         raise ValueError("a search needs at least one start, and at least one token in each.")
     return texts

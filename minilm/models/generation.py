@@ -61,7 +61,7 @@ class Sampler:
                 f"temperature must be 0 (the likeliest token) or a positive number, got {self.temperature}."
             )
         if self.top_k is not None:
-            _check_integer("top_k", self.top_k, 1)
+            check_integer("top_k", self.top_k, 1)
         if self.top_p is not None:
             _check_number("top_p", self.top_p)
             if not 0 < self.top_p <= 1:
@@ -158,13 +158,13 @@ def generate(
         IndexError: an id is not in the model's vocabulary.
     """
     vocab_size = getattr(getattr(model, "config", None), "vocab_size", None)
-    read = _sequences("prompts", prompts, vocab_size)
+    read = id_sequences("prompts", prompts, vocab_size)
     if not read or not all(map(len, read)):
         raise ValueError("generate needs at least one prompt, and at least one token in each.")
-    _check_integer("max_new_tokens", max_new_tokens, 0)
+    check_integer("max_new_tokens", max_new_tokens, 0)
     sampler = Sampler(temperature, top_k, top_p, repetition_penalty)
     if seed is not None:
-        _check_integer("seed", seed, 0)
+        check_integer("seed", seed, 0)
     base = int(random.generator().integers(2**63)) if seed is None else seed
     rngs = [np.random.default_rng([base, i]) for i in range(len(read))]
     finished = stop if callable(stop) else _ends_with(stop, vocab_size)
@@ -205,13 +205,13 @@ def generate(
 
 def _ends_with(stops: Sequence[Sequence[int]], vocab_size: int | None) -> Callable[[list[int]], bool]:
     """Whether the new ids end with one of the stop sequences."""
-    endings = [ending.tolist() for ending in _sequences("stop", stops, vocab_size)]
+    endings = [ending.tolist() for ending in id_sequences("stop", stops, vocab_size)]
     if not all(endings):
         raise ValueError("a stop sequence must hold at least one token.")
     return lambda new: any(new[-len(ending) :] == ending for ending in endings)
 
 
-def _sequences(name: str, value: Any, vocab_size: int | None) -> list[HostArray]:
+def id_sequences(name: str, value: Any, vocab_size: int | None) -> list[HostArray]:
     """The sequences of ids in the argument called `name`, as arrays.
 
     Raises:
@@ -250,7 +250,7 @@ def _refuse_text(name: str, value: Any) -> None:
         raise TypeError(f"{name} takes sequences of ids, got the text {value!r}: encode it with the model's tokenizer.")
 
 
-def _check_integer(name: str, value: Any, least: int) -> None:
+def check_integer(name: str, value: Any, least: int) -> None:
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")
     if value < least:

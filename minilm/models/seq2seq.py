@@ -32,7 +32,7 @@ import numpy as np
 from minilm import nn
 from minilm.models.beam import Hypothesis, Rules, beam_search, predicting
 from minilm.models.cache import LayerCache
-from minilm.models.generation import _sequences, generate
+from minilm.models.generation import generate, id_sequences
 from minilm.models.pointer import CopyHead, Copying
 from minilm.nn import functional as F
 from minilm.ops.arithmetic import where
@@ -528,7 +528,7 @@ class Seq2Seq(nn.Module):
             )
 
     def _padded(self, sources: Sequence[Ids]) -> HostArray:
-        rows = _sequences("sources", sources, None)
+        rows = id_sequences("sources", sources, None)
         if not rows:
             raise ValueError("Seq2Seq needs at least one source.")
         out = np.full((len(rows), max(1, *map(len, rows))), self.config.pad_token_id, np.int64)

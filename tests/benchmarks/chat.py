@@ -29,14 +29,16 @@ TURNS = ("Hi! Who are you?", "What is the capital of France?", "And what is it f
 
 def measure(storage: str, started: float) -> dict[str, Any]:
     """The chat, in this process, which was started at that time."""
-    from minilm.chat import Conversation
+    from minilm.chat import Conversation, template_for
     from minilm.chat.memory import process_memory
-    from minilm.chat.opening import open_model
     from minilm.models.generation import Sampler
+    from minilm.training.opening import open_language_model
 
-    opened = open_model("smollm2-135m-instruct", storage)
+    opened = open_language_model("smollm2-135m-instruct", storage=storage)
     sampler = Sampler(0.2, top_p=0.9, repetition_penalty=1.1)
-    talk = Conversation(opened.model, opened.template, sampler=sampler, seed=0, max_tokens=512)
+    talk = Conversation(
+        opened.model, template_for(opened.tokenizer, opened.chat_template), sampler=sampler, seed=0, max_tokens=512
+    )
     first, cpu, stamps, rows = None, 0.0, [0.0, 0], []
     for turn in TURNS:
         for _ in talk.ask(turn):
