@@ -1,7 +1,8 @@
 """The Transformer family beside transformers and PyTorch with the same weights: the largest difference, as a table.
 
 ``python -m tests.oracle.parity``. A difference is the largest of an array divided by the array's largest number; the gradients of all
-parameters count as one array, since some are 0 but for rounding (of BERT's key biases, say). The tests of this folder hold the same comparisons to a tolerance, number by number.
+parameters count as one array, since some are 0 but for rounding (of BERT's key biases, say). The tests of this folder hold the same
+comparisons to a tolerance, number by number.
 """
 
 import itertools
