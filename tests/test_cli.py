@@ -256,6 +256,7 @@ def written(monkeypatch, encoding, arguments):
     return raw.getvalue(), err.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252", "cp437", "utf-16", "gb18030"])
 def test_what_the_output_cannot_show_is_replaced_and_told(strange, monkeypatch, encoding):
     arguments = ["generate", str(strange), "--prompt", "猫é", "--tokens", "60", "--seed", "1", "--device", "cpu"]

@@ -182,6 +182,7 @@ def test_compiling_needs_a_compiler(monkeypatch):
     assert peers.missing("torch") is None
 
 
+@pytest.mark.slow
 def test_entry_with_a_missing_peer(monkeypatch):
     """The whole way of one workload, at a small size: two processes' worth of protocol, and the reason in the record."""
     monkeypatch.setattr(peers, "missing", lambda name: "not installed" if name == "jax" else None)
@@ -195,6 +196,7 @@ def test_entry_with_a_missing_peer(monkeypatch):
     assert found["options"]["n_embd"] == 8
 
 
+@pytest.mark.slow
 def test_import_is_timed_in_a_new_process(monkeypatch):
     asked = []
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")

@@ -286,6 +286,7 @@ def test_the_bug_of_a_find_the_bug_is_not_told() -> None:
     assert "secret" not in str(result)
 
 
+@pytest.mark.slow
 def test_what_nothing_explains_has_no_cause_and_the_message_says_so() -> None:
     result = grade(
         find("4.9"), Answer("def layer_norm_backward(x, w, y_bar, eps):\n    return np.sin(9 * x), w**3, np.cos(w)\n")

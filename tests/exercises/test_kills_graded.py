@@ -24,6 +24,7 @@ def test_the_model_test_earns_all():
     assert result.causes == []
 
 
+@pytest.mark.slow
 def test_what_lives_on_is_counted_and_hinted_at():
     result = grade(TASK, Answer(text("assert np.isfinite(softmax(np.array([[1e4, 0.0]]), 1)).all()")))
     assert 0 < result.points < TASK.points
@@ -66,6 +67,7 @@ def test_a_live_function():
     assert not any(result.kills.values())
 
 
+@pytest.mark.slow
 def test_which_of_several_tests_found_which_bug():
     idle = "def test_nothing(softmax):\n    softmax(np.zeros((1, 2)), 1)\n"
     stable = text("assert np.isfinite(softmax(np.array([[1e4, 0.0]]), 1)).all()").replace("test_softmax", "test_large")

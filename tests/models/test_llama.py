@@ -272,7 +272,7 @@ def test_the_config_says_what_none_stands_for():
         (np.zeros((1, 0), np.int64), ValueError, r"got \(1, 0\)"),
         ([[0] * 7], ValueError, r"got \(1, 7\); max_position_embeddings is 6"),
         ([[1.0]], TypeError, "token ids must be integers, got float64"),
-        ([[7]], IndexError, "7"),
+        pytest.param([[7]], IndexError, "7", marks=pytest.mark.host),  # a GPU does not look
     ],
 )
 def test_wrong_ids_are_named(ids, error, message):

@@ -53,6 +53,7 @@ def test_values_and_shapes_are_numpys(op, shape_and_axis, keepdims, seed):
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("op", REDUCTIONS, ids=lambda op: op.name)
 @given(shapes_and_axes(), st.integers(0, 99))
 def test_gradients_over_any_axes(op, shape_and_axis, seed):

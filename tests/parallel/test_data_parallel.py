@@ -71,6 +71,7 @@ def test_what_is_frozen_later_gets_no_gradient(two):
         two.model.outer.weight.requires_grad = True
 
 
+@pytest.mark.slow
 def test_dropout_is_the_same_in_every_run_and_differs_between_processes():
     x, y = (np.concatenate([part, part, part]) for part in batch(8))
     found = []

@@ -24,6 +24,7 @@ def test_a_process_that_is_gone_is_named():
                 parallel.backward(*batch(4))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 def test_a_stopped_process_is_named_and_nothing_waits_for_it_long():
     start = time.monotonic()

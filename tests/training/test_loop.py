@@ -406,6 +406,7 @@ def test_two_processes_train_to_the_same_losses(tmp_path):
     np.testing.assert_allclose(*found, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_going_on_with_two_processes_is_exact(tmp_path):
     undisturbed, text = tiny_run(tmp_path, "undisturbed", processes=2)
     train(undisturbed, text, device="cpu", progress=False)

@@ -435,6 +435,7 @@ def limited(size):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not POSIX, reason="a limit on the size of files is POSIX's")
 def test_files_that_may_not_grow(tmp_path, stopped, copy):
     """The system's own refusal, in the middle of a write: the files are the old ones, and the error is one line."""
@@ -514,6 +515,7 @@ def test_a_start_that_fails_in_the_place_of_another_run_removes_nothing(tmp_path
     assert contents(run.folder) == contents(other)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_the_steps_since_the_checkpoint(tmp_path, monkeypatch):
     run, text = tiny_run(tmp_path, processes=2)
     update = Training.update

@@ -130,6 +130,7 @@ def special(n, dtype):
     return x
 
 
+@pytest.mark.slow
 @both_types
 @pytest.mark.parametrize("n", [1, 2, 33, 1030])
 def test_softmax_of_what_is_not_finite(n, dtype):
@@ -475,6 +476,7 @@ def test_empty_arrays_and_half_precision_go_to_the_reference(dtype):
         check("dropout_mask", shape, 0.5, 1, np.dtype(dtype), **options)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.integers(1, 40), st.integers(1, 300), st.integers(1, 4), st.sampled_from("fd"))
 def test_a_grid_that_is_too_small(rows, n, blocks, dtype):
