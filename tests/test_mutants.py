@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from importlib.util import cache_from_source
 from pathlib import Path
 
@@ -41,41 +42,38 @@ def copy_sources(folder):
     shutil.copy(ROOT / "pyproject.toml", folder)
 
 
+@contextmanager
 def put_in(mutant, folder):
-    """Replaces the fragment in a copy of the sources."""
+    """Replaces the fragment in a copy of the sources, and puts it back."""
     path = folder / mutant.file
     source = path.read_text(encoding="utf-8")
     assert source.count(mutant.old) == 1, f"{mutant.file} does not hold this fragment once: {mutant.old}"
-    path.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
-    Path(cache_from_source(str(path))).unlink(missing_ok=True)  # copied, too: it holds the code without the bug
+    compiled = Path(cache_from_source(str(path)))  # of the code without the bug, and then of that with it
+    try:
+        path.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
+        compiled.unlink(missing_ok=True)
+        yield
+    finally:
+        path.write_text(source, encoding="utf-8")
+        compiled.unlink(missing_ok=True)
 
 
 def run(tests, folder, module="minilm"):
     """The exit status of pytest on a copy of the sources, and what it printed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(folder)}
-    options = [
-        "-x",
-        "-rfE",
-        "--tb=no",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "not book and not browser",
-        *tests,
-    ]  # slow ones, too
+    options = ["-x", "-rfE", "--tb=no", "-p", "no:cacheprovider", "-m", "not book and not browser"]  # slow ones, too
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, module, *options],
-        cwd=folder, env=environment, timeout=180, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [sys.executable, "-c", PROGRAM, module, *options, *tests],
+        cwd=folder, env=environment, timeout=600, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     return done.returncode, done.stdout.decode(errors="replace")  # a bug may print any byte
 
 
 def run_with(mutant, folder):
     """The same, with a bug in the copy."""
-    copy_sources(folder)
-    put_in(mutant, folder)
-    return run(mutant.tests.split(), folder, mutant.file.removesuffix(".py").replace("/", "."))
+    with put_in(mutant, folder):
+        return run(mutant.tests.split(), folder, mutant.file.removesuffix(".py").replace("/", "."))
 
 
 def failed_test(output):
@@ -121,10 +119,17 @@ def table():
     print("\n", *(f"{name:{width}}  {test}" for name, test in rows), sep="\n")
 
 
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the sources, which each bug leaves as it was."""
+    folder = tmp_path_factory.mktemp("copy")
+    copy_sources(folder)
+    return folder
+
+
 @pytest.mark.slow
-def test_without_a_bug_the_same_tests_pass(tmp_path):
-    copy_sources(tmp_path)
-    status, output = run(list(dict.fromkeys(test for m in MUTANTS for test in m.tests.split())), tmp_path)
+def test_without_a_bug_the_same_tests_pass(copy):
+    status, output = run(list(dict.fromkeys(test for m in MUTANTS for test in m.tests.split())), copy)
     assert status == PASSED, output
 
 
@@ -134,17 +139,17 @@ def test_without_a_bug_the_same_tests_pass(tmp_path):
     [("return bool(modes.grad)", PASSED), ("return modes.grad +", NOT_IMPORTED)],
     ids=["no bug", "no Python"],
 )
-def test_what_is_no_bug_is_not_said_to_be_found(new, expected, tmp_path):
+def test_what_is_no_bug_is_not_said_to_be_found(new, expected, copy):
     mutant = Mutant(
         "none", "minilm/graph.py", "return modes.grad", new, "tests/test_graph.py::TestModes::test_detach_cuts"
     )
-    assert run_with(mutant, tmp_path)[0] == expected
+    assert run_with(mutant, copy)[0] == expected
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", [pytest.param(m, id=m.name) for m in MUTANTS])
-def test_the_suite_finds(mutant, tmp_path, table):
-    status, output = run_with(mutant, tmp_path)
+def test_the_suite_finds(mutant, copy, table):
+    status, output = run_with(mutant, copy)
     assert status == FAILED, f"the bug survived (or broke the run: status {status})\n{output}"
     test = failed_test(output)
     assert test, output
