@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import minilm as ml
+from minilm.data import DataError
+from minilm.pretrained import load
 from minilm.pretrained.llama import from_huggingface, to_huggingface
 
 torch = pytest.importorskip("torch")
@@ -124,3 +126,31 @@ def test_what_we_write_transformers_reads(options):
     with torch.no_grad():
         logits = again(torch.tensor(IDS)).logits.numpy()
     np.testing.assert_allclose(own(IDS).numpy(), logits, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.slow  # needs a file from the package registry
+def test_smollm2_gives_the_same_logits_and_writes_the_same_text():
+    """The weights of the GGUF file as float32 in both: logits to float32's digits, and twenty likeliest tokens."""
+    opened = fetched("smollm2-135m-instruct")
+    config, arrays = to_huggingface(opened.model)
+    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config)).eval()
+    weights = {name: torch.tensor(array) for name, array in arrays.items()}
+    told = model.load_state_dict(weights, strict=False)
+    assert (told.unexpected_keys, told.missing_keys) == ([], ["lm_head.weight"])
+    model.tie_weights()
+    prompt = opened.tokenizer.encode("The capital of France is")
+    with torch.no_grad():
+        want = model(torch.tensor([prompt])).logits.numpy()
+        written = model.generate(torch.tensor([prompt]), max_new_tokens=20, do_sample=False, pad_token_id=0)
+    with ml.no_grad():
+        got = opened.model(np.array([prompt])).numpy()
+    np.testing.assert_allclose(got, want, atol=1e-4 * np.abs(want).max())
+    assert opened.model.generate([prompt], 20, temperature=0) == [written[0, len(prompt) :].tolist()]
+
+
+def fetched(name):
+    """A published model; skipped where it cannot be had."""
+    try:
+        return load(name)
+    except DataError as error:
+        pytest.skip(f"needs {name} from the package registry: {error}")
