@@ -80,7 +80,8 @@ def test_norms_of_every_kind(options):
 def test_gate_of_any_number():
     decoder = KVCache(plain(), 1).decoder
     x = np.array([[-1e30, -1e4, -100, -20, -3, -1, -1e-3, 0, 1e-3, 1, 3, 20, 100, 1e4, 1e30]], np.float32)
-    expected = ml.nn.functional.silu(x.astype(np.float64))
+    with np.errstate(over="ignore"):  # the plain formula takes exp(1e30)
+        expected = ml.nn.functional.silu(x.astype(np.float64))
     np.testing.assert_allclose(decoder.gated(x.copy(), np.full_like(x, 2.0)), 2 * expected, rtol=2e-6, atol=1e-5)
 
 
