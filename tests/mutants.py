@@ -1268,7 +1268,7 @@ GRADER = [
            E + "test_a_known_wrong_answer_without_end_does_not_stop_the_grader"),
     Mutant("NaN that equals NaN is evidence", "minilm/exercises/causes/wrong_answers.py",
            "    if bad and not numbers:\n        return None\n", "",
-           E + "test_nan_that_equals_nan_is_no_evidence"),
+           E + "test_nan_in_one_test_of_two_is_little_evidence"),
     Mutant("the bug of a find-the-bug is told", "minilm/exercises/causes/wrong_answers.py",
            'if task.kind == "find the bug" and', 'if task.kind == "find a bug" and',
            E + "test_the_bug_of_a_find_the_bug_is_not_told"),

@@ -177,6 +177,17 @@ def test_nan_that_equals_nan_is_no_evidence() -> None:
     assert "line 3: return np.log(-np.abs(x))" in result.cause.evidence
 
 
+def test_nan_in_one_test_of_two_is_little_evidence() -> None:
+    wrong = Wrong("sign", "np.sqrt(np.abs(x))", "np.sqrt(x)")
+    tests = [
+        Test(name, lambda rng, x=x: (np.array(x),)) for name, x in (("above", [1.0, 4.0]), ("below", [-2.0, -3.0]))
+    ]
+    exercise = task("def f(x):\n    return np.sqrt(np.abs(x))\n", *tests, wrong=(wrong,))
+    answer = "import numpy as np\ndef f(x):\n    return np.where(x > 0, np.abs(x) ** 0.5, np.nan)\n"
+    (found,) = (cause for cause in grade(exercise, Answer(answer)).causes if cause.source == "wrong answer")
+    assert found.confidence < 0.6
+
+
 @pytest.mark.parametrize(
     ("answer", "says"), [("0 * x", "0"), ("np.zeros(len(x))", "0"), ("np.full(len(x), 2.5)", "2.5")]
 )
