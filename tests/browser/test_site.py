@@ -56,9 +56,10 @@ def pages(site):
 
 
 def opened(site):
-    """Those that are opened in the browser: of the pages of exercises, which are built alike, one in eight."""
-    exercises = [name for name in pages(site) if "/exercise-" in name]
-    return [name for name in pages(site) if name not in exercises] + exercises[::8]
+    """Those that are opened in the browser: of the pages of exercises and of code, which are built alike, one in eight."""
+    alike = [[name for name in pages(site) if part in f"/{name}"] for part in ("/exercise-", "/code/")]
+    others = set(pages(site)).difference(*alike) | EACH_KIND
+    return sorted(others.union(*(names[::8] for names in alike)))
 
 
 @pytest.fixture(scope="session")

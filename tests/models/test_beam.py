@@ -77,7 +77,7 @@ RULES = [
     {"length_penalty": 0.6},
     {"length_penalty": 2.5},
     {"length_penalty": -1.0},
-    {"length_penalty": lambda n: n**1.0},
+    {"length_penalty": float},  # any function of n: here n itself
     {"end": None},
     {"end": [1, 2], "length_penalty": 1.0},
     {"min_new_tokens": 2, "length_penalty": -2.0},
