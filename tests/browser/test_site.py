@@ -19,8 +19,8 @@ HIGHEST = 15_000  # pixels at a width of 1,280
 # MathJax answers for what is inside a formula, the theme for its search button ("Search", which shows the keys "Ctrl K" too), and
 # the tests of the step-through for what is inside that.
 WITHIN = {"include": [["body"]], "exclude": [["mjx-container"], [".mlstep"], [".search-button-field"]]}
-# axe-core looks at pages of each kind at two widths in both schemes; at the others of a chapter, which are built alike, in one of
-# two ways; not at the other pages of code.
+# axe-core looks at pages of each kind at two widths in both schemes; at the other pages of the top, and at one in three of a chapter's,
+# which are built alike, in one of two ways; not at the other pages of code.
 TWO = ((390, "dark"), (1280, "light"))
 FOUR = (*TWO, (1280, "dark"), (390, "light"))
 EACH_KIND = {
@@ -56,10 +56,10 @@ def pages(site):
 
 
 def opened(site):
-    """Those that are opened in the browser: of the pages of exercises and of code, which are built alike, one in eight."""
-    alike = [[name for name in pages(site) if part in f"/{name}"] for part in ("/exercise-", "/code/")]
+    """Those that are opened in the browser: of the pages of exercises, bugs and code, which are built alike, one in ten."""
+    alike = [[name for name in pages(site) if part in f"/{name}"] for part in ("/exercise-", "/bugs/", "/code/")]
     others = set(pages(site)).difference(*alike) | EACH_KIND
-    return sorted(others.union(*(names[::8] for names in alike)))
+    return sorted(others.union(*(names[::10] for names in alike)))
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +79,8 @@ def settings(name):
     """The widths and schemes in which axe-core looks at a page."""
     if name in EACH_KIND:
         return FOUR
-    return () if name.startswith("code/") else (TWO[zlib.crc32(name.encode()) % 2],)
+    draw = zlib.crc32(name.encode())
+    return () if name.startswith("code/") or ("/" in name and draw % 3) else (TWO[draw % 2],)
 
 
 def look_at(page, settings):
