@@ -166,7 +166,7 @@ def gap(counts, row):
     hint="Write the two log-likelihoods and subtract. What is $0 \\ln 0$ for a computer, and what should it be here?",
     derivation=r"""
 With shares $p_j = N_j / n$ and another row $q$,
-$\sum_j N_j \ln p_j - \sum_j N_j \ln q_j = n \sum_j p_j \ln (p_j / q_j)$, which is $n$ times the Kullback-Leibler divergence. Since
+$\sum_j N_j \ln p_j - \sum_j N_j \ln q_j$ is $n \sum_j p_j \ln (p_j / q_j)$, which is $n$ times the Kullback-Leibler divergence. Since
 $\ln u \le u - 1$, $\sum_j p_j \ln (q_j / p_j) \le \sum_j (q_j - p_j) \le 0$, so the gap is never negative.
 """,
     tests=(

@@ -124,7 +124,7 @@ def tanh_and_slope(z):
     name="tanh_and_slope",
     hint="Multiply numerator and denominator of (2.4) by $e^{-z}$.",
     derivation=r"""
-$\tanh z = \dfrac{1 - e^{-2z}}{1 + e^{-2z}} = \dfrac{2 - (1 + e^{-2z})}{1 + e^{-2z}} = 2\sigma(2z) - 1$. The chain rule gives
+$\tanh z = (1 - e^{-2z}) / (1 + e^{-2z})$, which is $(2 - (1 + e^{-2z})) / (1 + e^{-2z})$, or $2\sigma(2z) - 1$. The chain rule gives
 $\tanh' z = 4\,\sigma(2z)\,(1 - \sigma(2z))$: one 2 stands before the sigmoid, one within. Its maximum is $4 \cdot \frac14 = 1$, at 0:
 four times the sigmoid's, which is why deep networks with tanh trained where those with the sigmoid did not.
 """,
