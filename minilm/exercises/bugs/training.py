@@ -84,8 +84,8 @@ BUGS = (
         shows="The curve jumps; the numbers depend on which batch comes last.",
         look="Add up the batches by hand for two of them.",
         file="minilm/training/language_model.py",
-        old="total = sum(F.cross_entropy(*pair, reduction=\"sum\").item() for pair in self._predictions(model, ids, rows))",
-        new="*_, total = (F.cross_entropy(*pair, reduction=\"sum\").item() for pair in self._predictions(model, ids, rows))",
+        old='total = sum(F.cross_entropy(*pair, reduction="sum").item() for pair in self._predictions(model, ids, rows))',
+        new='*_, total = (F.cross_entropy(*pair, reduction="sum").item() for pair in self._predictions(model, ids, rows))',
     ),
     bug(
         name="update-before-backward",

@@ -246,7 +246,7 @@ def smoothed(ids, V, alpha):
     hint="If each of the numbers in a row grows by alpha, by how much does their sum grow?",
     derivation=r"""
 With $N_{ij} + \alpha$ in place of $N_{ij}$, (1.3) becomes
-$A_{ij} = \dfrac{N_{ij} + \alpha}{\sum_k (N_{ik} + \alpha)} = \dfrac{N_{ij} + \alpha}{N_{i\cdot} + \alpha V}$. A token that never stood
+$A_{ij} = (N_{ij} + \alpha) / (N_{i\cdot} + \alpha V)$. A token that never stood
 first has $N_{i\cdot} = 0$ and a row of $1/V$: nothing is known, so all are alike. The row is a mixture of the shares and of that even
 row, with weights $N_{i\cdot}$ and $\alpha V$.
 """,

@@ -42,7 +42,8 @@ A block has a matrix for queries, keys and values together, the matrix after the
 a scale each. The number of heads does not matter.
 """,
     derivation=r"""
-A block: $3 C^2 + C^2 + 4 C^2 + 4 C^2 + 2 C$, which is $12 C^2 + 2 C$. Outside: embeddings $V C$, positions $T C$, the last layer norm $C$. Together
+A block: $3 C^2 + C^2 + 4 C^2 + 4 C^2 + 2 C$, which is $12 C^2 + 2 C$.
+Outside: embeddings $V C$, positions $T C$, the last layer norm $C$. Together
 $(V + T + 1)\, C + L\, (12 C^2 + 2 C)$. For $V = 103$, $T = 64$, $C = 64$, $L = 2$: 109,312, nine tenths of them in the blocks. With larger
 $C$ and $L$ the blocks' share, which grows like $L C^2$, tends to all.
 """,
