@@ -23,7 +23,8 @@ EXPLOSION = Task(
     difficulty=2,
     practises="eigenvalues and learning rates",
     statement=r"""
-For $L(p) = \frac12 p^\top A p$ with $A = \bigl(\begin{smallmatrix} {top} & {side} \\ {side} & {bottom} \end{smallmatrix}\bigr)$: what is the largest learning
+For $L(p) = \frac12 p^\top A p$ with
+$A = \bigl(\begin{smallmatrix} {top} & {side} \\ {side} & {bottom} \end{smallmatrix}\bigr)$: what is the largest learning
 rate, below which gradient descent converges, and which rate is the best? Test both predictions: 400 steps with 0.98 and with 1.02
 times the limit.
 
