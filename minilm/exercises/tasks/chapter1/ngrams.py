@@ -224,7 +224,8 @@ ADD_ONE = Task(
 By (1.3) a pair that the text does not hold gets probability 0. Write `smoothed(ids, V, alpha)`: pretend that each of the $V^2$ pairs
 occurred $\alpha$ times more than it did, and return the matrix of probabilities, $A_{ij} = P(j \mid i)$.
 
-For ids $0, 1, 0, 1, 1$ with $V = 2$ and $\alpha = 1$ the counts are $N = \bigl(\begin{smallmatrix} 0 & 2 \\ 1 & 1 \end{smallmatrix}\bigr)$, so the first
+For ids $0, 1, 0, 1, 1$ with $V = 2$ and $\alpha = 1$ the counts are
+$N = \bigl(\begin{smallmatrix} 0 & 2 \\ 1 & 1 \end{smallmatrix}\bigr)$, so the first
 row is $\frac14, \frac34$. No loop is needed.
 """,
     stub='''
