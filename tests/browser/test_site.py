@@ -107,8 +107,6 @@ def settle(page, width, scheme):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_everything_can_be_read_whole(read, width):
     bad = [(name, *problem) for name, seen in read.items() for problem in seen["fit"][width]["bad"]]
-    # Known, to be mended: of two formulas in lines of the solutions some six pixels are cut.
-    bad = [each for each in bad if not (each[0].startswith("solutions-") and each[1] == "inline formula")]
     counts = collections.Counter()
     for seen in read.values():
         counts.update(seen["fit"][width]["counts"])

@@ -340,7 +340,7 @@ def bigram_loss(W, ids):
 $L = -\frac1T \sum_t \ln p_{t, y_t}$ with $p_t = \operatorname{softmax}(W_{x_t})$. For one prediction,
 $\partial (-\ln p_y) / \partial z_j = p_j - [j = y]$: that is (1.5) with the sign turned. So the gradient of the logits is
 $\delta_t = (p_t - e_{y_t}) / T$. Row $x_t$ of $W$ was *copied* to prediction $t$, perhaps to others as well, and what is used several
-times gets the sum of the gradients: $\overline W_i = \sum_{t: x_t = i} \delta_t$. `dW[previous] += delta` would add only once for each row
+times gets the sum of the gradients: $\bar W_i = \sum_{t: x_t = i} \delta_t$. `dW[previous] += delta` would add only once for each row
 that occurs; `np.add.at` adds for each occurrence. The largest logit is subtracted because softmax does not change under it.
 """,
     tests=(

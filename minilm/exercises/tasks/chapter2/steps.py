@@ -263,7 +263,7 @@ def training_bytes(sizes, batch, width):
     hint="Which of the four grow with the batch? What does AdamW remember of each parameter?",
     derivation=r"""
 A parameter costs four numbers: itself, its gradient, and the two moments of (2.19): 16 bytes in float32, whatever the batch. The backward
-pass of $Z = X W^\top + b$ needs $X$ for $\overline W$, that of ReLU needs to know where its output is positive, and softmax with
+pass of $Z = X W^\top + b$ needs $X$ for $\bar W$, that of ReLU needs to know where its output is positive, and softmax with
 cross-entropy needs the probabilities. So each layer's output is kept once, for two purposes: batch times the sum of the sizes. With large
 batches, and with Transformers' attention, this part is the largest.
 """,
