@@ -7,7 +7,7 @@ believed: every name and every shape is held against config.json before a model 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +24,9 @@ from minilm.models.bert import (
 )
 from minilm.nn import Dropout
 from minilm.nn.init import without_drawing
-from minilm.pretrained.fields import Fields, expect_layers, expect_shapes
+from minilm.pretrained.fields import Fields, Place, expect_layers, expect_shapes
 from minilm.strict_json import short
-from minilm.types import Arrays, HostArray, Shape
+from minilm.types import Arrays, HostArray
 
 BertModel = (
     Bert
@@ -55,13 +55,6 @@ EARLIER = {
 }
 TIED = "cls.predictions.decoder.weight"
 WORDS = "embeddings.word_embeddings.weight"
-
-
-class Place(NamedTuple):
-    """Where a tensor of transformers stands in our model, and its shape."""
-
-    ours: str
-    shape: Shape
 
 
 def layout(config: BertConfig, kind: str = "BertModel", num_labels: int = 2, pooler: bool = True) -> dict[str, Place]:

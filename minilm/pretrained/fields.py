@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from minilm.formats import FormatError
 from minilm.strict_json import short
@@ -63,6 +65,39 @@ class Fields:
         return FormatError(f"config.json: {name} should be {expected}, it is {short(self.config[name])}.")
 
 
+class Place(NamedTuple):
+    """Where an array of a published model stands in ours, and its shape."""
+
+    ours: str
+    shape: Shape
+
+
+def without_prefix(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """The arrays without `prefix` before their names: files of a model alone have none, those of a model with a head do.
+
+    Raises:
+        FormatError: two arrays differ in nothing else.
+    """
+    named = {name.removeprefix(prefix): array for name, array in arrays.items()}
+    if len(named) < len(arrays):
+        raise FormatError(f"the weights have arrays that differ only in {prefix!r} before the name.")
+    return named
+
+
+def drop_tied_head(named: dict[str, Any], embedding: str) -> None:
+    """Takes the output matrix out, where a file repeats the embedding as lm_head.
+
+    Raises:
+        FormatError: the two are not equal.
+    """
+    if "lm_head.weight" in named and f"{embedding}.weight" in named:
+        head = named.pop("lm_head.weight")
+        if not np.array_equal(head, named[f"{embedding}.weight"]):
+            raise FormatError(
+                f"config.json says that lm_head and {embedding} are one matrix; in the weights they differ."
+            )
+
+
 def expect_layers(arrays: Mapping[str, Any], before: str, expected: int, name: str) -> None:
     """Refuses weights of another number of layers than config.json says, before their shapes are written down.
 
@@ -97,4 +132,4 @@ def expect_shapes(arrays: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Non
         raise FormatError(f"the weights do not fit config.json: {'; '.join(problems[:5])}{more}.")
 
 
-__all__ = ["Fields", "expect_layers", "expect_shapes"]
+__all__ = ["Fields", "Place", "drop_tied_head", "expect_layers", "expect_shapes", "without_prefix"]

@@ -29,7 +29,7 @@ import numpy as np
 from minilm.formats import FormatError
 from minilm.models.gpt import GPT, GPTConfig
 from minilm.nn.init import without_drawing
-from minilm.pretrained.fields import Fields, expect_layers, expect_shapes
+from minilm.pretrained.fields import Fields, drop_tied_head, expect_layers, expect_shapes, without_prefix
 from minilm.types import Arrays, Shape
 
 PREFIX = "transformer."
@@ -46,14 +46,9 @@ def from_huggingface(config: Mapping[str, Any], arrays: Mapping[str, Any]) -> GP
             not have; or the arrays are not those that it asks for.
     """
     shape = config_from_huggingface(config)
-    named = {name.removeprefix(PREFIX): array for name, array in arrays.items()}
-    if len(named) < len(arrays):
-        raise FormatError(f"the weights have arrays that differ only in {PREFIX!r} before the name.")
-    named = {name: array for name, array in named.items() if not MASK.search(name)}
-    if shape.tie_weights and "lm_head.weight" in named and "wte.weight" in named:
-        head, embedding = named.pop("lm_head.weight"), named["wte.weight"]
-        if not np.array_equal(head, embedding):
-            raise FormatError("config.json says that lm_head and wte are one matrix; in the weights they differ.")
+    named = {name: array for name, array in without_prefix(arrays, PREFIX).items() if not MASK.search(name)}
+    if shape.tie_weights:
+        drop_tied_head(named, "wte")
     expect_layers(named, "h.", shape.n_layer, "n_layer")
     expect_shapes(named, shapes_of(shape))
     with without_drawing():

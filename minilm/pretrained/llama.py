@@ -35,7 +35,7 @@ from minilm.models.llama import Llama, LlamaConfig
 from minilm.models.storage import KINDS, Blocks, Float16, Stored, replace
 from minilm.nn import Module
 from minilm.nn.init import without_drawing
-from minilm.pretrained.fields import MOST, Fields, expect_layers, expect_shapes
+from minilm.pretrained.fields import MOST, Fields, drop_tied_head, expect_layers, expect_shapes, without_prefix
 from minilm.strict_json import short
 from minilm.types import Arrays, HostArray, Shape
 
@@ -100,16 +100,10 @@ def from_huggingface(config: Mapping[str, Any], arrays: Mapping[str, Any]) -> Ll
             not have; or the arrays are not those that it asks for.
     """
     shape = config_from_huggingface(config)
-    named = {name.removeprefix(PREFIX): array for name, array in arrays.items()}
-    if len(named) < len(arrays):
-        raise FormatError(f"the weights have arrays that differ only in {PREFIX!r} before the name.")
+    named = without_prefix(arrays, PREFIX)
     named = {name: array for name, array in named.items() if not name.endswith("rotary_emb.inv_freq")}
-    if shape.tie_word_embeddings and "lm_head.weight" in named and "embed_tokens.weight" in named:
-        head, embedding = named.pop("lm_head.weight"), named["embed_tokens.weight"]
-        if not np.array_equal(head, embedding):
-            raise FormatError(
-                "config.json says that lm_head and embed_tokens are one matrix; in the weights they differ."
-            )
+    if shape.tie_word_embeddings:
+        drop_tied_head(named, "embed_tokens")
     expect_layers(named, "layers.", shape.num_hidden_layers, "num_hidden_layers")
     expect_shapes(named, shapes_of(shape))
     with without_drawing():

@@ -19,15 +19,15 @@ ln_f                           final_layer_norm
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from minilm.formats import FormatError
 from minilm.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from minilm.nn.init import without_drawing
-from minilm.pretrained.fields import Fields, expect_layers, expect_shapes
-from minilm.types import Arrays, HostArray, Shape
+from minilm.pretrained.fields import Fields, Place, drop_tied_head, expect_layers, expect_shapes
+from minilm.types import Arrays, HostArray
 
 OURS_ALONE = ("copy_head", "unk_token_id")  # fields of Seq2SeqConfig that T5's config.json has not
 COPIES = (
@@ -37,13 +37,6 @@ COPIES = (
 UNUSED = (
     "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"  # in the first files; nothing reads it
 )
-
-
-class Place(NamedTuple):
-    """Where an array of T5's stands in our model, and its shape."""
-
-    ours: str
-    shape: Shape
 
 
 def layout(config: Seq2SeqConfig) -> dict[str, Place]:
@@ -132,10 +125,8 @@ def from_huggingface(config: Mapping[str, Any], arrays: Mapping[str, HostArray])
     """
     shape = config_from_huggingface(config)
     named = {name: array for name, array in arrays.items() if name not in (*COPIES, UNUSED)}
-    if shape.tie_word_embeddings and "lm_head.weight" in named and "shared.weight" in named:
-        head, embedding = named.pop("lm_head.weight"), named["shared.weight"]
-        if not np.array_equal(head, embedding):
-            raise FormatError("config.json says that lm_head and shared are one matrix; in the weights they differ.")
+    if shape.tie_word_embeddings:
+        drop_tied_head(named, "shared")
     expect_layers(named, "encoder.block.", shape.num_layers, "num_layers")
     expect_layers(named, "decoder.block.", shape.num_decoder_layers or 0, "num_decoder_layers")
     places = layout(shape)
