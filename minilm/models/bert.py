@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -29,10 +29,13 @@ from minilm import nn
 from minilm.backend import to_host
 from minilm.creation import zeros
 from minilm.graph import no_grad
+from minilm.models.ids import as_ids
 from minilm.nn import functional as F
 from minilm.nn.transformer import ACTIVATIONS as FUNCTIONS
 from minilm.ops.arithmetic import maximum, where
 from minilm.tensor import Tensor
+from minilm.text import Tokenizer
+from minilm.text.bert_input import CLS, PAD, SEP, Batch, framed, pad_batch
 from minilm.types import HostArray, Ids
 
 NO_TARGET = -100  # the target of a token that is not to be predicted
@@ -158,14 +161,14 @@ class Bert(nn.Module):
             TypeError: an id or a segment is no integer, or the mask is neither boolean nor of integers.
             IndexError: an id is not in the vocabulary, or a segment not in 0 ... type_vocab_size - 1.
         """
-        ids = _integers("ids", ids, self.words.weight)
+        ids = as_ids(ids, self.words.weight, "ids")
         most = self.config.max_position_embeddings
         if ids.ndim != 2 or not 1 <= ids.shape[1] <= most:
             raise ValueError(
                 f"Bert: expected ids of shape (batch, 1 to {most} tokens), got {ids.shape}; max_position_embeddings is {most}."
             )
         segments = Tensor(np.zeros(ids.shape, np.int64), device=ids.device) if segments is None else segments
-        segments = _same_shape("segments", _integers("segments", segments, ids), ids)
+        segments = _same_shape("segments", as_ids(segments, ids, "segments"), ids)
         padding = None if mask is None else ~_is_token(mask, ids)
         x = self.positions(self.words(ids) + self.segments(segments))  # (B, T, C)
         x = self.dropout(self.norm(x))
@@ -260,15 +263,13 @@ class BertForMaskedLM(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The logits (N, vocab_size) of the N places that have a target, and the targets (N,); arguments as for `loss`."""
         hidden = self.bert(ids, mask, segments)
-        targets = _same_shape("targets", _integers("targets", targets, hidden), hidden[..., 0]).reshape(-1)
+        targets = _same_shape("targets", as_ids(targets, hidden, "targets"), hidden[..., 0]).reshape(-1)
         places = Tensor(targets.device.xp.flatnonzero(targets.data != NO_TARGET))
         return self.logits(hidden.reshape(-1, hidden.shape[-1])[places]), targets[places]
 
     def loss_naive(self, ids: Ids, targets: Ids, mask: Ids | None = None, segments: Ids | None = None) -> Tensor:
         """The specification of `loss`: all logits, of which those without a target are left out."""
-        logits = self(ids, mask, segments)
-        targets = _same_shape("targets", _integers("targets", targets, logits), logits[..., 0])
-        return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), ignore_index=NO_TARGET)
+        return _loss_of_tokens(self(ids, mask, segments), targets)
 
 
 class BertForSequenceClassification(nn.Module):
@@ -294,7 +295,7 @@ class BertForSequenceClassification(nn.Module):
     def loss(self, ids: Ids, targets: Ids, mask: Ids | None = None, segments: Ids | None = None) -> Tensor:
         """The mean cross-entropy of the classes `targets`, (B,) integers, in nats."""
         logits = self(ids, mask, segments)
-        return F.cross_entropy(logits, _integers("targets", targets, logits))
+        return F.cross_entropy(logits, as_ids(targets, logits, "targets"))
 
 
 class BertForTokenClassification(nn.Module):
@@ -319,9 +320,7 @@ class BertForTokenClassification(nn.Module):
 
     def loss(self, ids: Ids, targets: Ids, mask: Ids | None = None, segments: Ids | None = None) -> Tensor:
         """The mean cross-entropy over the tokens that have a target, (B, T) of classes or `NO_TARGET`: give padding none."""
-        logits = self(ids, mask, segments)
-        targets = _same_shape("targets", _integers("targets", targets, logits), logits[..., 0])
-        return F.cross_entropy(logits.reshape(-1, self.num_labels), targets.reshape(-1), ignore_index=NO_TARGET)
+        return _loss_of_tokens(self(ids, mask, segments), targets)
 
 
 class BertForQuestionAnswering(nn.Module):
@@ -362,7 +361,7 @@ class BertForQuestionAnswering(nn.Module):
             As `forward`; ValueError: the spans have another shape; IndexError: a position is beyond the text.
         """
         logits = self(ids, mask, segments)
-        spans = _integers("spans", spans, logits)
+        spans = as_ids(spans, logits, "spans")
         if spans.shape != (len(logits), 2):
             raise ValueError(f"expected spans of shape {(len(logits), 2)}, first and last position, got {spans.shape}.")
         return F.cross_entropy(logits, spans)  # (B, T, 2): the classes are the positions
@@ -389,7 +388,7 @@ class BertForNextSentencePrediction(nn.Module):
     def loss(self, ids: Ids, targets: Ids, mask: Ids | None = None, segments: Ids | None = None) -> Tensor:
         """The mean cross-entropy of the classes `targets`, (B,) of 0 and 1, in nats."""
         logits = self(ids, mask, segments)
-        return F.cross_entropy(logits, _integers("targets", targets, logits))
+        return F.cross_entropy(logits, as_ids(targets, logits, "targets"))
 
 
 class BertBiEncoder(nn.Module):
@@ -423,37 +422,21 @@ class BertBiEncoder(nn.Module):
 # -- what they are given, and the best span ---------------------------------------------------------------------------
 
 
-class Inputs(NamedTuple):
-    """Texts as a Bert takes them, each array (B, T): ``model(*inputs(tokenizer, texts))``."""
-
-    ids: HostArray
-    mask: HostArray
-    segments: HostArray
-
-
-class TokenizerOfBert(Protocol):
-    """What `inputs` asks of a tokenizer: [CLS], [SEP] and [PAD] among its special tokens."""
-
-    @property
-    def special_tokens(self) -> dict[str, int]: ...
-
-    def encode(self, text: str) -> list[int]: ...
-
-
 def inputs(
-    tokenizer: TokenizerOfBert, texts: Sequence[str], pairs: Sequence[str] | None = None, max_length: int = 512
-) -> Inputs:
-    """Texts as rows of one length: [CLS] text [SEP], or [CLS] text [SEP] pair [SEP], then padding.
+    tokenizer: Tokenizer, texts: Sequence[str], pairs: Sequence[str] | None = None, max_length: int = 512
+) -> Batch:
+    """Texts as a Bert takes them, each array (B, T): ``model(*inputs(tokenizer, texts))``.
+
+    A row is [CLS] text [SEP], or [CLS] text [SEP] pair [SEP], then padding (`minilm.text.bert_input`).
 
     Args:
         pairs: the second text of each row, whose tokens are segment 1.
-        max_length: longer rows lose tokens, one after the other from the end of whichever text is longer then.
+        max_length: longer rows lose tokens from the end of the longer text.
 
     Raises:
         ValueError: `pairs` is not as long as `texts`, `max_length` has no room for the marks, or the tokenizer lacks one of them.
     """
-    marks = tokenizer.special_tokens
-    lacking = [name for name in ("[CLS]", "[SEP]", "[PAD]") if name not in marks]
+    lacking = [name for name in (CLS, SEP, PAD) if name not in tokenizer.special_tokens]
     if lacking:
         raise ValueError(f"the tokenizer has no {' and no '.join(lacking)}, which a Bert's texts are framed by.")
     if isinstance(texts, str) or (pairs is not None and len(pairs) != len(texts)):
@@ -465,20 +448,17 @@ def inputs(
     for i, text in enumerate(texts):
         first, second = tokenizer.encode(text), [] if pairs is None else tokenizer.encode(pairs[i])
         a, b = _shares(len(first), len(second), room)
-        row = [marks["[CLS]"], *first[:a], marks["[SEP]"]]
-        rows.append((row, [] if pairs is None else [*second[:b], marks["[SEP]"]]))
-    shape = len(rows), max((len(one) + len(two) for one, two in rows), default=1)
-    ids = np.full(shape, marks["[PAD]"], np.int64)
-    mask, segments = np.zeros(shape, bool), np.zeros(shape, np.int64)
-    for i, (one, two) in enumerate(rows):
-        length = len(one) + len(two)
-        ids[i, :length], mask[i, :length] = one + two, True
-        segments[i, len(one) : length] = 1
-    return Inputs(ids, mask, segments)
+        rows.append(framed(tokenizer, [first[:a], second[:b]][: 1 if pairs is None else 2]))
+    if not rows:
+        return Batch(*(np.zeros((0, 1), dtype) for dtype in (np.int64, bool, np.int64)))
+    return pad_batch(rows, tokenizer)
 
 
 def _shares(first: int, second: int, room: int) -> tuple[int, int]:
-    """How much stays of two lengths where the longer one, of equal ones the second, is shortened until both fit."""
+    """How much stays of two lengths where the longer one, of equal ones the second, is shortened until both fit.
+
+    So does the program published with BERT; of two equal texts `minilm.text.bert_input` cuts the first, as `tokenizers` does.
+    """
     if first + second <= room:
         return first, second
     half = room // 2
@@ -539,12 +519,10 @@ def _start(module: nn.Module, config: BertConfig, rng: np.random.Generator | Non
             module.words.weight[config.pad_token_id] = 0.0
 
 
-def _integers(name: str, values: Ids, like: Tensor) -> Tensor:
-    """Integers as a Tensor on the model's device."""
-    out = values if isinstance(values, Tensor) else Tensor(np.asarray(values), device=like.device)
-    if out.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be integers, got {out.dtype}.")
-    return out
+def _loss_of_tokens(logits: Tensor, targets: Ids) -> Tensor:
+    """The mean cross-entropy of logits (B, T, N) over the tokens whose target, (B, T), is another than `NO_TARGET`."""
+    targets = _same_shape("targets", as_ids(targets, logits, "targets"), logits[..., 0])
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), ignore_index=NO_TARGET)
 
 
 def _is_token(mask: Ids, like: Tensor) -> Tensor:
@@ -572,5 +550,5 @@ def _is_number(value: Any) -> bool:
 
 
 __all__ = ["NO_TARGET", "Bert", "BertBiEncoder", "BertConfig", "BertForMaskedLM", "BertForNextSentencePrediction",
-           "BertForQuestionAnswering", "BertForSequenceClassification", "BertForTokenClassification", "BertLayer", "Inputs",
+           "BertForQuestionAnswering", "BertForSequenceClassification", "BertForTokenClassification", "BertLayer",
            "best_spans", "inputs"]  # fmt: skip

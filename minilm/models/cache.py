@@ -167,16 +167,4 @@ def next_logits(model: Any, contexts: Ids, cache: KVCache | None) -> tuple[Tenso
     return model(ids[:, cache.length :], cache, last_only=True)[:, -1], cache
 
 
-def as_ids(ids: Ids, like: Tensor) -> Tensor:
-    """Integer ids as a Tensor on the model's device.
-
-    Raises:
-        TypeError: they are no integers.
-    """
-    out = ids if isinstance(ids, Tensor) else Tensor(np.asarray(ids), device=like.device)
-    if out.dtype.kind not in "iu":
-        raise TypeError(f"token ids must be integers, got {out.dtype}.")
-    return out
-
-
-__all__ = ["CacheSize", "KVCache", "LayerCache", "Writer", "as_ids", "next_logits"]
+__all__ = ["CacheSize", "KVCache", "LayerCache", "Writer", "next_logits"]

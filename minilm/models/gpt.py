@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 
 from minilm import nn
-from minilm.models.cache import CacheSize, KVCache, LayerCache, as_ids, next_logits
+from minilm.models.cache import CacheSize, KVCache, LayerCache, next_logits
 from minilm.models.generation import generate
 from minilm.models.gpt_numpy import LAYERS, Decoder
+from minilm.models.ids import as_ids
 from minilm.models.plain import is_plain
 from minilm.nn import functional as F
 from minilm.optim import decay_groups

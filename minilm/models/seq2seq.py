@@ -33,6 +33,7 @@ from minilm import nn
 from minilm.models.beam import Hypothesis, Rules, beam_search, predicting
 from minilm.models.cache import LayerCache
 from minilm.models.generation import generate, id_sequences
+from minilm.models.ids import as_ids
 from minilm.models.pointer import CopyHead, Copying
 from minilm.nn import functional as F
 from minilm.ops.arithmetic import where
@@ -503,9 +504,7 @@ class Seq2Seq(nn.Module):
 
     def _ids(self, name: str, ids: Ids, source: Encoded | None = None) -> Tensor:
         """Checked, as a Tensor on the model's device."""
-        out = ids if isinstance(ids, Tensor) else Tensor(np.asarray(ids), device=self.shared.weight.device)
-        if out.dtype.kind not in "iu":
-            raise TypeError(f"Seq2Seq: {name} must be integers, got {out.dtype}.")
+        out = as_ids(ids, self.shared.weight, f"Seq2Seq: {name}")
         batch = "batch" if source is None else len(source.ids)
         if out.ndim != 2 or 0 in out.shape or len(out) != (len(out) if source is None else batch):
             raise ValueError(f"Seq2Seq: expected {name} of shape ({batch}, 1 or more tokens), got {out.shape}.")

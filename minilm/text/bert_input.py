@@ -6,13 +6,13 @@ The form is that of Devlin et al., "BERT: Pre-training of Deep Bidirectional Tra
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minilm.text.base import Span, check_positive
+from minilm.text.base import Span, Tokenizer, check_positive
 from minilm.text.storage import TokenizerError
 from minilm.text.wordpiece import WordPieceTokenizer
 
@@ -68,7 +68,6 @@ def encode_pair(
     Raises:
         TokenizerError: the vocabulary has no [CLS] or [SEP], or max_length has no room for them.
     """
-    cls, sep = _special(tokenizer, CLS), _special(tokenizer, SEP)
     texts = [first] if second is None else [first, second]
     parts: list[tuple[list[int], list[Span]]] = [
         tokenizer.encode_with_offsets(text) if with_offsets else (tokenizer.encode(text), []) for text in texts
@@ -80,13 +79,25 @@ def encode_pair(
             raise TokenizerError(f"max_length={max_length} has no room for {CLS} and {len(texts)} {SEP}")
         kept = lengths_kept([len(ids) for ids, _ in parts], room)
         parts = [(ids[:length], spans[:length]) for (ids, spans), length in zip(parts, kept, strict=True)]
-    ids, segments, index, offsets = [cls], [0], [NO_TEXT], [(0, 0)]
-    for text, (new, spans) in enumerate(parts):
+    encoding = framed(tokenizer, [ids for ids, _ in parts])
+    if not with_offsets:
+        return encoding
+    return replace(encoding, offsets=[(0, 0), *(span for _, spans in parts for span in (*spans, (0, 0)))])
+
+
+def framed(tokenizer: Tokenizer, texts: Sequence[Sequence[int]]) -> Encoding:
+    """The ids of one or two texts, each cut already, with [CLS] before the first and [SEP] after each.
+
+    Raises:
+        TokenizerError: the vocabulary has no [CLS] or [SEP].
+    """
+    cls, sep = _special(tokenizer, CLS), _special(tokenizer, SEP)
+    ids, segments, index = [cls], [0], [NO_TEXT]
+    for text, new in enumerate(texts):
         ids += [*new, sep]
         segments += [text] * (len(new) + 1)
         index += [text] * len(new) + [NO_TEXT]
-        offsets += [*spans, (0, 0)]
-    return Encoding(ids, segments, index, offsets if with_offsets else None)
+    return Encoding(ids, segments, index)
 
 
 def lengths_kept(lengths: Sequence[int], room: int) -> list[int]:
@@ -104,7 +115,7 @@ def lengths_kept(lengths: Sequence[int], room: int) -> list[int]:
     return [shorter, room - shorter] if first <= second else [room - shorter, shorter]
 
 
-def pad_batch(encodings: Sequence[Encoding], tokenizer: WordPieceTokenizer, *, length: int | None = None) -> Batch:
+def pad_batch(encodings: Sequence[Encoding], tokenizer: Tokenizer, *, length: int | None = None) -> Batch:
     """The inputs as arrays of one length, that of the longest or `length`, filled up on the right with [PAD].
 
     Raises:
@@ -128,7 +139,7 @@ def pad_batch(encodings: Sequence[Encoding], tokenizer: WordPieceTokenizer, *, l
     return Batch(ids, mask, segments)
 
 
-def _special(tokenizer: WordPieceTokenizer, name: str) -> int:
+def _special(tokenizer: Tokenizer, name: str) -> int:
     if name not in tokenizer.special_tokens:
         raise TokenizerError(f"BERT's inputs need the special token {name}, which this vocabulary has not")
     return tokenizer.special_tokens[name]

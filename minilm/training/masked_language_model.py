@@ -24,13 +24,13 @@ from minilm.models.masking import mask_tokens
 from minilm.models.size import bert_parameter_count, bert_training_bytes
 from minilm.nn import functional as F
 from minilm.text import Tokenizer, TokenizerError
+from minilm.text.wordpiece import BERT_SPECIAL_TOKENS as MARKS
 from minilm.training.checkpoint import CheckpointError
 from minilm.training.run import Run
 from minilm.training.task import Parts
 from minilm.training.text_task import TextSource, TextTask, TokenizedText, expect_fields, sha256_of, text_fields
 from minilm.types import HostArray, Shape
 
-MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 EVALUATION = 2018  # the seed of what is hidden from the model when it is measured: always the same places
 ROWS = 64  # passages that are evaluated at a time
 SHOWN = 4  # passages of a sample
