@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from minilm.backend.detect import memory
 from minilm.data import DataError, iter_text, random_blocks
 from minilm.models.gpt import GPT, GPTConfig
 from minilm.models.size import parameter_count, training_bytes
@@ -20,7 +19,7 @@ from minilm.text import CharTokenizer, TextStream, Tokenizer, TokenizerError, lo
 from minilm.training.recipe import quoted
 from minilm.training.task import Parts
 from minilm.training.text_task import TextSource, TextTask, TokenizedText, expect_fields, sha256_of, text_fields
-from minilm.types import HostArray, Shape
+from minilm.types import HostArray
 
 READ_AGAIN = 20_000_000  # characters: the longest text that is read once more to see where its tokenizer came from
 PROMPT = "\n"  # what a text is written after where nothing else is said
@@ -36,6 +35,7 @@ class LanguageModel(TextTask):
     unit = "nats per token"
     fixed = {**TextTask.fixed, **{field.name: "the weights have its shape" for field in dataclasses.fields(GPTConfig)},
              "dropout": "it belongs to the model"}  # fmt: skip
+    embedding_name, layer_names = "wte.weight", "blocks."
     model_settings = tuple(field.name for field in dataclasses.fields(GPTConfig) if field.name != "vocab_size")
 
     # -- how a run of it is begun -------------------------------------------------------------------------------------
@@ -63,10 +63,7 @@ class LanguageModel(TextTask):
     def evaluate(self, model: GPT, data: TokenizedText, most: int | None) -> float:
         """The mean loss over the validation text, cut into contexts one after another (`most` tokens of it)."""
         block, ids = self.config.block_size, data.validation
-        count = (len(ids) - 1) // block
-        rows = np.arange(count) * block
-        if most is not None and count > most // block:
-            rows = rows[np.linspace(0, count - 1, max(1, most // block)).astype(int)]
+        rows = self.looked_at((len(ids) - 1) // block, most) * block
         total = sum(F.cross_entropy(*pair, reduction="sum").item() for pair in self._predictions(model, ids, rows))
         return total / (len(rows) * block)
 
@@ -101,22 +98,17 @@ class LanguageModel(TextTask):
     def context(self) -> int:
         return self.config.block_size
 
-    def too_large(self, batch_size: int) -> str | None:
-        """From the shape alone (`minilm.models.size`)."""
-        config, there, need = self.config, memory(), training_bytes(self.config, batch_size)
-        if there is None or need <= there:
-            return None
-        return (
-            f"a GPT with {config.n_layer} layers, {config.n_embd} wide and {config.vocab_size} tokens takes at least "
-            f"{need / 1e9:,.0f} GB of memory to train, and there are {there / 1e9:,.0f} GB. Choose a smaller --width or fewer --layers."
-        )
-
     # -- what is told of it -------------------------------------------------------------------------------------------
 
     @property
     def shape(self) -> str:
         c = self.config
         return f"GPT: {c.n_layer} layers, {c.n_head} heads, {c.n_embd} wide, context {c.block_size}"
+
+    @property
+    def described(self) -> str:
+        c = self.config
+        return f"a GPT with {c.n_layer} layers, {c.n_embd} wide and {c.vocab_size} tokens"
 
     def result(self, loss: float, measures: Mapping[str, float]) -> str:
         return f"validation loss {loss:.4f} nats a token, {measures['bits_per_character']:.3f} bits per character"
@@ -185,13 +177,6 @@ class LanguageModel(TextTask):
         """The order is that of version 2, which knew no other task. Where the text lies is none of it."""
         text = [self.text.sha256, self.text.characters]
         return [self.config.to_dict(), training, *text, self.tokenizer_sha256, self.token_files, phases]
-
-    def misfit(self, shapes: Mapping[str, Shape]) -> str | None:
-        layers = {name.split(".")[1] for name in shapes if name.startswith("blocks.")}
-        wanted, found = (self.config.vocab_size, self.config.n_embd), shapes.get("wte.weight")
-        if found == wanted and len(layers) == self.config.n_layer:
-            return None
-        return f"embedding {found} and {len(layers)} layers, expected {wanted} and {self.config.n_layer}"
 
 
 def encode_prompt(tokenizer: Tokenizer, prompt: str) -> list[int]:

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from minilm.backend.detect import memory
 from minilm.data import random_blocks
 from minilm.graph import no_grad
 from minilm.models.bert import NO_TARGET, BertConfig, BertForMaskedLM
@@ -29,7 +28,7 @@ from minilm.training.checkpoint import CheckpointError
 from minilm.training.run import Run
 from minilm.training.task import Parts
 from minilm.training.text_task import TextSource, TextTask, TokenizedText, expect_fields, sha256_of, text_fields
-from minilm.types import HostArray, Shape
+from minilm.types import HostArray
 
 EVALUATION = 2018  # the seed of what is hidden from the model when it is measured: always the same places
 ROWS = 64  # passages that are evaluated at a time
@@ -53,6 +52,7 @@ class MaskedLanguageModel(TextTask):
 
     name = "masked language model"
     unit = "nats per masked token"
+    embedding_name, layer_names = "bert.words.weight", "bert.layers."
 
     # -- how a run of it is begun -------------------------------------------------------------------------------------
 
@@ -131,10 +131,7 @@ class MaskedLanguageModel(TextTask):
 
         What is hidden of a passage does not depend on how many others are read.
         """
-        count = len(data.validation) // self.context
-        rows = np.arange(count)
-        if most is not None and count > most // self.context:
-            rows = rows[np.linspace(0, count - 1, max(1, most // self.context)).astype(int)]
+        rows = self.looked_at(len(data.validation) // self.context, most)
         for some in np.array_split(rows, max(1, -(-len(rows) // ROWS))):
             passages = data.validation[some[:, None] * self.context + np.arange(self.context)]
             each = [
@@ -173,16 +170,6 @@ class MaskedLanguageModel(TextTask):
             count += len(wanted)
         return {"accuracy": right / max(count, 1)}
 
-    def too_large(self, batch_size: int) -> str | None:
-        """From the shape alone (`minilm.models.size`)."""
-        there, (_, need) = memory(), self.sizes(self.config, batch_size)
-        if there is None or need <= there:
-            return None
-        return (
-            f"a BERT with {self.shape.removeprefix('BERT: ')} takes at least {need / 1e9:,.0f} GB of memory to train, and there are "
-            f"{there / 1e9:,.0f} GB. Choose a smaller --width or fewer --layers."
-        )
-
     # -- what is told of it -------------------------------------------------------------------------------------------
 
     @property
@@ -192,6 +179,10 @@ class MaskedLanguageModel(TextTask):
             f"BERT: {c.num_hidden_layers} layers, {c.num_attention_heads} heads, {c.hidden_size} wide, "
             f"context {c.max_position_embeddings}"
         )
+
+    @property
+    def described(self) -> str:
+        return f"a BERT with {self.shape.removeprefix('BERT: ')}"
 
     def result(self, loss: float, measures: Mapping[str, float]) -> str:
         return f"validation loss {loss:.4f} nats a masked token, {measures['accuracy']:.1%} of them right"
@@ -253,13 +244,6 @@ class MaskedLanguageModel(TextTask):
         ):
             raise CheckpointError(f"{path}: marks should be the ids of {', '.join(MARKS)}, it is {marks!r}.")
         return task
-
-    def misfit(self, shapes: Mapping[str, Shape]) -> str | None:
-        layers = {name.split(".")[2] for name in shapes if name.startswith("bert.layers.")}
-        wanted, found = (self.config.vocab_size, self.config.hidden_size), shapes.get("bert.words.weight")
-        if found == wanted and len(layers) == self.config.num_hidden_layers:
-            return None
-        return f"embedding {found} and {len(layers)} layers, expected {wanted} and {self.config.num_hidden_layers}"
 
 
 def fill(

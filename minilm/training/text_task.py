@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
+from minilm.backend.detect import memory
 from minilm.data import TABLE
 from minilm.files import shown
 from minilm.metrics import bits_per_character
@@ -18,7 +21,7 @@ from minilm.training.checkpoint import CheckpointError, canonical
 from minilm.training.recipe import RECIPES, command_of
 from minilm.training.settings import TrainConfig, from_json
 from minilm.training.task import Facts, RunFile, Task
-from minilm.types import HostArray
+from minilm.types import HostArray, Shape
 
 TRAIN_SHARE = 0.9  # of the text's characters; the rest is for validation
 EVAL_TOKENS = 32_768  # for the evaluations on the way; the last one reads all
@@ -78,6 +81,9 @@ class TextTask(Task):
     options = {"n_layer": "layers", "n_head": "heads", "n_embd": "width"}
     model_settings: ClassVar[tuple[str, ...]] = ("n_layer", "n_head", "n_embd", "block_size", "dropout")
     """The settings of ``minilm train`` from which `make_config` makes the model's shape."""
+    embedding_name: ClassVar[str]
+    layer_names: ClassVar[str]
+    """The weights' name of the token embedding, and what stands before a layer's number in theirs."""
 
     # -- how a run of it is begun -------------------------------------------------------------------------------------
 
@@ -110,12 +116,33 @@ class TextTask(Task):
     def units(self) -> int:
         return self.context
 
+    def looked_at(self, count: int, most: int | None) -> HostArray:
+        """Which of `count` contexts an evaluation reads: all, or evenly spread ones with `most` tokens together."""
+        if most is None or count <= most // self.context:
+            return np.arange(count)
+        return np.linspace(0, count - 1, max(1, most // self.context)).astype(int)
+
+    def too_large(self, batch_size: int) -> str | None:
+        """From the shape alone (`minilm.models.size`)."""
+        there, (_, need) = memory(), self.sizes(self.config, batch_size)
+        if there is None or need <= there:
+            return None
+        return (
+            f"{self.described} takes at least {need / 1e9:,.0f} GB of memory to train, and there are {there / 1e9:,.0f} GB. "
+            "Choose a smaller --width or fewer --layers."
+        )
+
     # -- what is told of it -------------------------------------------------------------------------------------------
 
     @property
     @abstractmethod
     def shape(self) -> str:
         """The model's shape in a few words."""
+
+    @property
+    @abstractmethod
+    def described(self) -> str:
+        """The same in a sentence, as in "a GPT with 4 layers"."""
 
     @abstractmethod
     def result(self, loss: float, measures: Mapping[str, float]) -> str:
@@ -205,6 +232,14 @@ class TextTask(Task):
             "tokenizer_sha256": self.tokenizer_sha256,
             "token_files": self.token_files,
         }
+
+    def misfit(self, shapes: Mapping[str, Shape]) -> str | None:
+        settings, before = self.settings_of(self.config), self.layer_names
+        layers = {name.removeprefix(before).split(".")[0] for name in shapes if name.startswith(before)}
+        wanted, found = (self.config.vocab_size, settings["n_embd"]), shapes.get(self.embedding_name)
+        if found == wanted and len(layers) == settings["n_layer"]:
+            return None
+        return f"embedding {found} and {len(layers)} layers, expected {wanted} and {settings['n_layer']}"
 
     def tokenizer(self, folder: Path) -> Tokenizer:
         """The tokenizer in the folder of the task's run.
