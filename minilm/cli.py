@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from minilm import cli_bugs, cli_chat, cli_classroom, cli_evaluate, cli_exercises, cli_models, terminal
 from minilm import options as kinds
 from minilm.options import Parser, UsageError
-from minilm.terminal import did_you_mean, say
+from minilm.terminal import say
 
 if TYPE_CHECKING:
     from minilm.models.gpt import GPTConfig
@@ -115,7 +115,7 @@ def parser() -> Parser:
     top = Parser(prog="minilm", description="Train small language models, and write text with them.", epilog=FIRST_STEPS,
                  formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     top.add_argument("--version", action="version", version=f"minilm {minilm.__version__}")
-    _help_alone(top)
+    kinds.help_alone(top)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
     _train_parser(commands)
     _generate_parser(commands)
@@ -130,16 +130,6 @@ def parser() -> Parser:
     doctor = commands.add_parser("doctor", help="print what is installed, and which devices can be used")
     doctor.set_defaults(command=run_doctor)
     return top
-
-
-def _help_alone(p: Parser) -> None:
-    """Without a command the command line prints its help: a first look is no mistake."""
-
-    def run_help(_options: argparse.Namespace) -> int:
-        p.print_help()
-        return 0
-
-    p.set_defaults(command=run_help)
 
 
 def _train_parser(commands: Any) -> None:
@@ -181,7 +171,7 @@ def _train_parser(commands: Any) -> None:
         metavar="RUN",
         help="go on with a run where its last checkpoint is; with training options: in a new phase",
     )
-    _device_option(p)
+    kinds.add_device(p)
     p.add_argument("--quiet", action="store_true", help="no progress bar")
     count, rate = kinds.integer(1), kinds.number("a number of at least 0", lambda x: x >= 0)
     model = p.add_argument_group("tokenizer and model")
@@ -222,12 +212,6 @@ def _train_parser(commands: Any) -> None:
     ):
         metavar = "X" if name in ("learning-rate", "min-learning-rate", "weight-decay", "clip") else "N"
         training.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
-
-
-def _device_option(p: Any) -> None:
-    p.add_argument(
-        "--device", type=kinds.some_text, default="auto", help="cpu, cuda, or auto: a GPU if one can be used (default)"
-    )
 
 
 def _generate_parser(commands: Any) -> None:
@@ -285,12 +269,12 @@ def _generate_parser(commands: Any) -> None:
     )
     p.add_argument("--seed", type=kinds.integer(0), metavar="N", help="the same seed gives the same text")
     p.add_argument("--raw", action="store_true", help="write control characters as they are")
-    _device_option(p)
+    kinds.add_device(p)
 
 
 def _data_parser(commands: Any) -> None:
     p = commands.add_parser("data", help="the table of data sets")
-    _help_alone(p)
+    kinds.help_alone(p)
     data = p.add_subparsers(title="commands", metavar="COMMAND")
     data.add_parser("list", help="name, state and content of each").set_defaults(command=run_data_list)
     show = data.add_parser("show", help="source, licence, size, checksum and citation of one")
@@ -327,7 +311,7 @@ def run_train(options: argparse.Namespace) -> int:
     from minilm.training.loop import train
     from minilm.training.recipes import find_recipe, resume_run, start_run
 
-    device = _device(options)  # before a folder is made
+    device = kinds.device_named(options.device)  # before a folder is made
     given = {k: v for k, v in vars(options).items() if v is not None and k not in NO_SETTINGS}
     if options.resume:
         if options.out or options.recipe != "default":
@@ -361,16 +345,6 @@ def run_train(options: argparse.Namespace) -> int:
     terminal.write(f"\nA sample:\n{terminal.visible(_sample(run, text, device))}\n\n")
     say(run.task.more(_typed(run.folder)))
     return 0
-
-
-def _device(options: argparse.Namespace) -> str:
-    """The name of the device that --device stands for."""
-    from minilm.backend import DeviceError, get_device
-
-    try:
-        return get_device(options.device).name
-    except DeviceError as error:
-        raise DeviceError(f"--device: {error}{did_you_mean(options.device, ('cpu', 'cuda', 'auto'))}") from None
 
 
 def _typed(path: Path) -> str:
@@ -508,7 +482,7 @@ def run_generate(options: argparse.Namespace) -> int:
     from minilm.training.language_model import PROMPT, encode_prompt
     from minilm.training.recipes import open_run
 
-    device = _device(options)
+    device = kinds.device_named(options.device)
     with _named("RUN"):
         run = open_run(options.run)
     tokenizer, model = run.task.tokenizer(run.folder), run.model(device)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from minilm import options as kinds
@@ -30,7 +29,7 @@ def add_parser(commands: Any) -> None:
         "Ctrl-D the chat. Where input or output is no terminal, each line of the input is a turn, and only answers are printed.",
     )
     p.set_defaults(command=run_chat)
-    p.add_argument("model", nargs="?", type=model, default=DEFAULT, metavar="MODEL",
+    p.add_argument("model", nargs="?", type=kinds.model, default=DEFAULT, metavar="MODEL",
                    help=f"a name of `minilm models list` (default: {DEFAULT}), a folder or GGUF file of a model, or the folder of a "
                    "run")  # fmt: skip
     p.add_argument("--yes", action="store_true", help="fetch the model without a question if it is not here")
@@ -57,12 +56,6 @@ def add_parser(commands: Any) -> None:
     )
 
 
-def model(text: str) -> str:
-    """The name of a model, or a path."""
-    kinds.path(text)
-    return kinds.any_text(text)
-
-
 def run_chat(options: argparse.Namespace) -> int:
     """``minilm chat``"""
     from minilm.chat import Conversation
@@ -81,7 +74,7 @@ def run_chat(options: argparse.Namespace) -> int:
         options.top_p,
         penalty if options.repetition_penalty is None else options.repetition_penalty,
     )
-    with _blamed("--system"):
+    with kinds.named("--system"):
         conversation = Conversation(opened.model, template, system=options.system, sampler=sampler,
                                     max_tokens=options.max_tokens, seed=options.seed)  # fmt: skip
     session = Session(conversation, {"model": opened.source, "storage": options.storage})
@@ -143,12 +136,3 @@ def _is_gguf(name: str) -> bool:
 
     entry = table.TABLE.get(name.lower())
     return (entry.main if entry else name).lower().endswith(".gguf")
-
-
-@contextlib.contextmanager
-def _blamed(option: str) -> Iterator[None]:
-    """Within it, the message of an error begins with the option that is to blame."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{option}: {error}") from None

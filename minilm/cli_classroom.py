@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,7 @@ from minilm.terminal import say
 def add_parser(commands: Any) -> None:
     """Adds ``classroom`` and its commands."""
     p = commands.add_parser("classroom", help="hand out exercises, grade what comes back, and report")
-
-    def run_help(_options: argparse.Namespace) -> int:
-        p.print_help()
-        return 0
-
-    p.set_defaults(command=run_help)
+    kinds.help_alone(p)
     classroom = p.add_subparsers(title="commands", metavar="COMMAND")
     _release_parser(classroom)
     _grade_parsers(classroom)
@@ -171,15 +166,6 @@ def _needed(options: argparse.Namespace, *names: str) -> None:
             raise kinds.UsageError(f"--{name} is needed.\n`minilm classroom --help` lists the commands.")
 
 
-@contextlib.contextmanager
-def _named(option: str) -> Iterator[None]:
-    """Begins the message of an error with the option that led to it."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{option}: {error}") from error
-
-
 def run_release(options: argparse.Namespace) -> int:
     """``minilm classroom release``"""
     from minilm import __version__
@@ -191,15 +177,15 @@ def run_release(options: argparse.Namespace) -> int:
         raise ValueError("nothing to hand out: say which with --chapters, --tasks or --own.")
     own = options.own.absolute() if options.own else None
     if own:
-        with _named("--own"):
+        with kinds.named("--own"):
             course.own_tasks(own)
-    with _named("--chapters"):
+    with kinds.named("--chapters"):
         course.choose(options.chapters, [], own)
-    with _named("--tasks"):
+    with kinds.named("--tasks"):
         chosen = course.choose(options.chapters, options.tasks, own)
     students: tuple[course.Student, ...] = ()
     if options.students:
-        with _named("--students"):
+        with kinds.named("--students"):
             students = course.read_roster(options.students)
     individual = bool(students) and not options.same_numbers and not options.nbgrader
     made = course.Course(options.course, chosen, students, individual, own, release.today())
@@ -225,7 +211,7 @@ def run_regrade(options: argparse.Namespace) -> int:
     from minilm.exercises.classroom.tables import write_table
 
     _needed(options, "out", "since")
-    with _named("--since"):
+    with kinds.named("--since"):
         old = marking.read_results(options.since)
         if lost := regrade.forgotten(old, bool(options.late), bool(options.manual)):
             raise ValueError(lost)
@@ -258,7 +244,7 @@ def _mark(options: argparse.Namespace, known: dict[str, Any]) -> tuple[int, Any,
 
     _needed(options, "out")
     out: Path = options.out
-    with _named("--out"):
+    with kinds.named("--out"):
         if out.suffix != ".csv":
             raise ValueError(f"expected a file that ends in .csv, got {out}.")
         if out.exists():
@@ -266,30 +252,30 @@ def _mark(options: argparse.Namespace, known: dict[str, Any]) -> tuple[int, Any,
                 f"{out} is there already, and nothing is written over: choose another --out, or remove it."
             )
     place = options.submissions
-    with _named("--release" if options.release else "SUBMISSIONS"):
+    with kinds.named("--release" if options.release else "SUBMISSIONS"):
         near = [options.release] if options.release else [place, place.absolute().parent, Path()]
         course = courses.load(courses.find_course(near))
     if options.own:
-        with _named("--own"):
+        with kinds.named("--own"):
             courses.own_tasks(options.own.absolute())
         course = dataclasses.replace(course, own=options.own.absolute())
-    with _named("--due"):
+    with kinds.named("--due"):
         due = submissions.read_time(options.due) if options.due else None
-    with _named("--late"):
+    with kinds.named("--late"):
         rule = marking.late_rule(options.late) if options.late else None
         if rule is not None and due is None:
             raise ValueError("how late somebody was counts from --due: give that, too.")
-    with _named("--times"):
+    with kinds.named("--times"):
         times = submissions.read_times(options.times, course) if options.times else {}
-    with _named("--manual"):
+    with kinds.named("--manual"):
         manual = marking.read_manual(options.manual, course) if options.manual else {}
-    with _named("SUBMISSIONS"):
+    with kinds.named("SUBMISSIONS"):
         found, problems = submissions.read(place, course)
     if not any(one.files for one in found):
         raise ValueError(
             f"{place} holds no notebook (.ipynb) and no Python file that could be assigned. {' '.join(problems[:3])}"
         )
-    with _named("--out"):
+    with kinds.named("--out"):
         out.parent.mkdir(parents=True, exist_ok=True)
         out.with_name(f"{out.stem}.journal.jsonl").touch()
     limits = marking.Limits(options.time, options.memory)
@@ -345,9 +331,9 @@ def run_report(options: argparse.Namespace) -> int:
     from minilm.exercises.classroom import comments, marking, report
 
     _needed(options, "out")
-    with _named("GRADES"):
+    with kinds.named("GRADES"):
         results = marking.read_results(options.grades)
-    with _named("--out"):
+    with kinds.named("--out"):
         report.write(options.out, results, comments.read(options.grades))
     say(
         f"The class: {options.out / 'index.html'}; a page for each of {len(results.students)} students in {options.out / 'students'}"
@@ -360,9 +346,9 @@ def run_comment(options: argparse.Namespace) -> int:
     from minilm.exercises.classroom import comments, marking
 
     _needed(options, "cause", "text")
-    with _named("GRADES"):
+    with kinds.named("GRADES"):
         results = marking.read_results(options.grades)
-    with _named("--task" if options.task else "--cause"):
+    with kinds.named("--task" if options.task else "--cause"):
         reached = comments.add(options.grades, results, options.cause, options.text, options.task or "")
     say(
         f"The comment on {options.cause} reaches {reached} student{'s' * (reached != 1)}. `minilm classroom report` shows it."
@@ -377,14 +363,14 @@ def run_export(options: argparse.Namespace) -> int:
 
     _needed(options, "to", "out")
     grades: Path = options.grades
-    with _named("GRADES"):
+    with kinds.named("GRADES"):
         results = marking.read_results(grades)
     roster: tuple[courses.Student, ...] = ()
     near = [options.release] if options.release else [grades.absolute().parent, Path()]
-    with contextlib.nullcontext() if options.release else contextlib.suppress(ValueError), _named("--release"):
+    with contextlib.nullcontext() if options.release else contextlib.suppress(ValueError), kinds.named("--release"):
         roster = courses.load(courses.find_course(near)).students
     name = options.assignment or results.run["course"]
-    with _named("--out"):
+    with kinds.named("--out"):
         exports.write(options.to, options.out, results, roster, name, comments.read(grades))
     say(f"{options.to}: {options.out}")
     return 0

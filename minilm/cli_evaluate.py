@@ -32,7 +32,7 @@ def add_parser(commands: Any) -> None:
         "with the context before it in its document.",
     )
     p.set_defaults(command=run_evaluate)
-    p.add_argument("model", nargs="+", type=model, metavar="MODEL",
+    p.add_argument("model", nargs="+", type=kinds.model, metavar="MODEL",
                    help="the folder of a run, a name of `minilm models list`, a folder or GGUF file of a model")  # fmt: skip
     p.add_argument("--data", type=kinds.text_source, metavar="TEXT",
                    help="a .txt file (one document), a .jsonl file (one per line), a folder, or a name of `minilm data list`")  # fmt: skip
@@ -46,14 +46,7 @@ def add_parser(commands: Any) -> None:
     p.add_argument("--batch-size", type=kinds.integer(1, 1 << 20), metavar="N", help="windows a forward pass")
     p.add_argument("--seed", type=kinds.integer(0), default=0, metavar="N", help="of the intervals' draws (default 0)")
     p.add_argument("--json", action="store_true", help="everything that was found, for a program")
-    p.add_argument("--device", type=kinds.some_text, default="auto", metavar="DEVICE",
-                   help="cpu, cuda, or auto: a GPU if one can be used (default)")  # fmt: skip
-
-
-def model(text: str) -> str:
-    """The name of a model, or a path."""
-    kinds.path(text)
-    return kinds.any_text(text)
+    kinds.add_device(p)
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
@@ -86,13 +79,9 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 
 def _open(name: str, device: str) -> Opened:
-    from minilm.backend import DeviceError, get_device
     from minilm.training.opening import open_language_model
 
-    try:
-        place = get_device(device).name
-    except DeviceError as error:
-        raise DeviceError(f"--device: {error}{terminal.did_you_mean(device, ('cpu', 'cuda', 'auto'))}") from None
+    place = kinds.device_named(device)
     try:
         return open_language_model(name, place)
     except ValueError as error:

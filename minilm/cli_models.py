@@ -15,9 +15,7 @@ from minilm.terminal import say
 def add_parser(commands: Any) -> None:
     """Adds the command."""
     p = commands.add_parser("models", help="published models, and what is known of a model")
-    p.set_defaults(
-        command=lambda _options: p.print_help() or 0
-    )  # without a command it prints its help, as `minilm` does
+    kinds.help_alone(p)
     models = p.add_subparsers(title="commands", metavar="COMMAND")
     models.add_parser("list", help="name, state and kind of each published model").set_defaults(command=run_list)
     show = models.add_parser(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -137,6 +138,12 @@ def path(text: str) -> Path:
     return Path(whole)
 
 
+def model(text: str) -> str:
+    """The name of a model, or a path."""
+    path(text)
+    return any_text(text)
+
+
 def text_source(text: str) -> str:
     """What `minilm.data.iter_text` reads: a file, a folder, a data set's name or a URL. Its name goes into the run's settings."""
     there = path(text)
@@ -166,3 +173,46 @@ def checksum(text: str) -> str:
     if not re.fullmatch("[0-9a-fA-F]{64}", text):
         raise argparse.ArgumentTypeError(f"expected a SHA-256, 64 hexadecimal digits, got {quoted(text)}")
     return text
+
+
+# -- what several commands do with their options ------------------------------------------------------------------------
+
+
+def help_alone(p: Parser) -> None:
+    """Without a command a parser of commands prints its help: a first look is no mistake."""
+
+    def run_help(_options: argparse.Namespace) -> int:
+        p.print_help()
+        return 0
+
+    p.set_defaults(command=run_help)
+
+
+def add_device(p: Any) -> None:
+    """Adds ``--device``."""
+    p.add_argument(
+        "--device", type=some_text, default="auto", help="cpu, cuda, or auto: a GPU if one can be used (default)"
+    )
+
+
+def device_named(text: str) -> str:
+    """The name of the device that ``--device`` stands for.
+
+    Raises:
+        DeviceError: there is none of that name, or it cannot be used.
+    """
+    from minilm.backend import DeviceError, get_device
+
+    try:
+        return get_device(text).name
+    except DeviceError as error:
+        raise DeviceError(f"--device: {error}{did_you_mean(text, ('cpu', 'cuda', 'auto'))}") from None
+
+
+@contextlib.contextmanager
+def named(option: str) -> Iterator[None]:
+    """Within it, the message of an error begins with the option that is to blame."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{option}: {error}") from None
