@@ -6,10 +6,13 @@ made here, so that the book cannot say something else than the grader.
 
 from __future__ import annotations
 
+import itertools
+
 from minilm.exercises import tasks
 from minilm.exercises.causes.wrong_answers import explained
 from minilm.exercises.task import Task
 
+ON_A_PAGE = 8  # solutions, at most
 DIFFICULTY = ("", "easy", "medium", "hard")
 
 
@@ -19,10 +22,22 @@ def statements(chapter: int) -> str:
     return "\n\n".join([_how(chapter, there), _list(there), *map(_statement, there)])
 
 
-def solutions(chapter: int, title: str) -> str:
-    """A page with hint, derivation and solution of each exercise, folded, and the wrong answers that are known."""
+def solutions(chapter: int, title: str) -> dict[str, str]:
+    """Pages with hint, derivation and solution of each exercise, folded, and the wrong answers that are known: by their names.
+
+    The first lists the others, each of which has a few exercises, so that none is endless.
+    """
+    there, name = tasks.of_chapter(chapter), f"solutions-{chapter}"
+    count = -(-len(there) // ON_A_PAGE)
+    cuts = [i * len(there) // count for i in range(count + 1)]
+    parts = {
+        f"{name}/{some[0].id}-to-{some[-1].id}".replace(".", "-"): some
+        for some in (there[a:b] for a, b in itertools.pairwise(cuts))
+    }
     head = f"# Hints and solutions of chapter {chapter}\n\n{title}. Open one step at a time: the hint first."
-    return "\n\n".join([head, *map(_answer, tasks.of_chapter(chapter))]) + "\n"
+    below = "\n".join(["```{toctree}", ":titlesonly:", "", *(f"/{part}" for part in parts), "```"])
+    pages = {part: [f"# Solutions {some[0].id} to {some[-1].id}", *map(_answer, some)] for part, some in parts.items()}
+    return {page: "\n\n".join(content) + "\n" for page, content in {name: [head, below], **pages}.items()}
 
 
 def _how(chapter: int, there: tuple[Task, ...]) -> str:

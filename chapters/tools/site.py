@@ -124,17 +124,19 @@ def write_appendices(language: str, target: Path) -> list[str]:
     """The pages that are no chapters: the guide for teachers as it is written, and what is made from the tasks and the bugs."""
     guide = ROOT / "chapters" / language / "teaching.md"
     text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", guide.read_text(encoding="utf-8"))
-    made = {f"solutions-{c.number}": solutions(c.number, c.title) for c in book(language) if c.number in tasks.CHAPTERS}
+    answers = [solutions(c.number, c.title) for c in book(language) if c.number in tasks.CHAPTERS]
+    made = {name: text for pages in answers for name, text in pages.items()}
     made["teaching"] = for_sphinx(text, guide.parent, target, language)
     library = bug_page.pages(tasks.every())
     families = [name.removeprefix("bugs/") for name in library if name != "bugs"]
     library["bugs"] += "\n".join(
         ["", "```{toctree}", ":hidden:", "", *(f"bugs/{family}" for family in families), "```", ""]
     )
-    (target / "bugs").mkdir()
     for name, markdown in {**made, **library}.items():
-        (target / f"{name}.md").write_text(markdown, encoding="utf-8")
-    return [*made, "bugs"]
+        path = target / f"{name}.md"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(markdown, encoding="utf-8")
+    return [*(name for name in made if "/" not in name), "bugs"]
 
 
 def write_page(
