@@ -20,6 +20,7 @@ import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,7 +57,7 @@ _MARKS = (
 
 
 @contextmanager
-def open_regular(path: str | os.PathLike[str], fault: Fault, what: str = "file") -> Iterator[BinaryIO]:
+def open_regular(path: str | os.PathLike[str], fault: Fault, what: str = "file") -> Iterator[BufferedReader]:
     """Opens a regular file for reading, without ever waiting for it.
 
     Args:

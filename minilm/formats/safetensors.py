@@ -16,7 +16,8 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from io import BufferedReader
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -114,7 +115,7 @@ def read_all(path: Pathish, *, max_bytes: int | None = None) -> tuple[Arrays, di
     return arrays, head.metadata
 
 
-def _header_of(file: BinaryIO, name: str) -> tuple[Header, int]:
+def _header_of(file: BufferedReader, name: str) -> tuple[Header, int]:
     """The header, and where the data begin."""
     size = os.fstat(file.fileno()).st_size
     try:
@@ -127,7 +128,7 @@ def _header_of(file: BinaryIO, name: str) -> tuple[Header, int]:
         ) from None
 
 
-def _read_header(file: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
+def _read_header(file: BufferedReader, size: int) -> tuple[dict[str, Any], int]:
     head = file.read(8)
     if (packing := packed_as(head)) is not None:
         hint = (
@@ -194,10 +195,10 @@ def _are_counts(values: Any) -> bool:
     return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
 
 
-def _read_array(file: BinaryIO, about: ArrayInfo) -> NDArray[Any]:
+def _read_array(file: BufferedReader, about: ArrayInfo) -> NDArray[Any]:
     array = np.empty(about.shape, DTYPES[about.dtype])
     view = array.reshape(-1).view(np.uint8)
-    if view.nbytes and file.readinto(view) != view.nbytes:  # type: ignore[attr-defined]
+    if view.nbytes and file.readinto(view.data) != view.nbytes:
         raise EOFError
     if (
         about.dtype == "BOOL" and array.view(np.uint8).max(initial=0) > 1

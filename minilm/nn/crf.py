@@ -126,7 +126,7 @@ class LinearChainCRF(Module):
     def __init__(self, num_tags: int, allowed: Allowed | None = None, reduction: str = "mean") -> None:
         super().__init__()
         expect_sizes("LinearChainCRF", num_tags=num_tags)
-        check_reduction("LinearChainCRF", reduction)  # type: ignore[no-untyped-call]
+        check_reduction("LinearChainCRF", reduction)
         self.num_tags, self.reduction, self.allowed = num_tags, reduction, None
         self.start_transitions = init.uniform_(Parameter(zeros(num_tags)), -0.1, 0.1)
         self.transitions = init.uniform_(Parameter(zeros(num_tags, num_tags)), -0.1, 0.1)

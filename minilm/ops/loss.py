@@ -7,6 +7,7 @@ with gradient 0. Predictions and targets have one shape: broadcasting them, as `
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from minilm.backend import device_of
 from minilm.ops.activation import sigmoid, softplus
@@ -468,7 +469,7 @@ def share_of_element(x, reduction, empty=math.nan):
     return 1.0 / count if count else empty
 
 
-def check_reduction(op_name, reduction, allowed=REDUCTIONS):
+def check_reduction(op_name: str, reduction: str, allowed: Collection[str] = REDUCTIONS) -> None:
     """Raises unless the reduction is one of those allowed."""
     if reduction not in allowed:
         raise ValueError(f"{op_name}: reduction must be one of {', '.join(map(repr, allowed))}, got {reduction!r}.")

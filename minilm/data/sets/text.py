@@ -91,10 +91,11 @@ def iter_documents(
 
     Arguments and errors are those of `load_text`; no document at all is an error, an empty one is none.
     """
-    number = -1
-    for number, document in enumerate(_documents(source, field, sha256, max_bytes)):  # noqa: B007
+    none = True
+    for document in _documents(source, field, sha256, max_bytes):
+        none = False
         yield "".join(document)
-    if number < 0:
+    if none:
         raise DataError(f"{_named(source)} holds no document")
 
 

@@ -67,16 +67,16 @@ def only_loop(text: str) -> tuple[int, str] | None:
     In which line a loop was when time ran out is chance; where it begins is not.
     """
     try:
-        within = list(ast.parse(text).body)
+        within: list[ast.AST] = list(ast.parse(text).body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     loops: list[ast.AST] = []
     while within:
-        node: ast.AST = within.pop()
+        node = within.pop()
         if isinstance(node, ast.For | ast.While):
             loops.append(node)
         else:
-            within += ast.iter_child_nodes(node)  # type: ignore[arg-type]
+            within += ast.iter_child_nodes(node)
     if len(loops) != 1:
         return None
     number = int(getattr(loops[0], "lineno", 0))
