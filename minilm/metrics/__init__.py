@@ -2,9 +2,11 @@
 
 from minilm.metrics.interval import Interval, difference_interval, ratio_interval
 from minilm.metrics.language_model import bits_per_byte, bits_per_character, loss_per_token, perplexity, text_size
+from minilm.metrics.score import Score
 
 __all__ = [
     "Interval",
+    "Score",
     "bits_per_byte",
     "bits_per_character",
     "difference_interval",

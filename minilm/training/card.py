@@ -24,7 +24,7 @@ from minilm.files import atomic_write, shown
 from minilm.metrics.interval import FEW, Interval, ratio_interval
 from minilm.training.recipe import quoted
 from minilm.training.run import Run
-from minilm.training.task import Parts
+from minilm.training.task import Parts, Tested
 
 CARD = "card.md"
 BLOCKS = 100  # of the validation data, at most, for an interval
@@ -37,11 +37,13 @@ class Result(NamedTuple):
         loss: the validation loss of the best weights, over all of the validation data.
         parts: what it is made of; None: not known.
         measures: what else the task tells.
+        tested: what it measured on its test part.
     """
 
     loss: float
     parts: Parts | None
     measures: Mapping[str, float]
+    tested: tuple[Tested, ...] = ()
 
 
 def blocks_of(parts: Parts, most: int = BLOCKS) -> Parts:
@@ -134,6 +136,9 @@ def _measured(run: Run[Any], data: Any, step: int, result: Result | None) -> lis
             (name.replace("_", " "), f"{value:.4f}", _between(bounds.get(name)))
             for name, value in result.measures.items()
         ]
+        rows += [(f"test: {test.name}", f"{test.value:.4f}", _between(test.bounds)) for test in result.tested]
+        if result.tested:
+            notes.append("The test part was read once, after the training; no setting was chosen by it.")
         notes.append("The validation loss is over all of the validation data, of the weights in model.safetensors.")
         if blocks is not None and interval is not None:
             notes.append(

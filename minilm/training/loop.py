@@ -28,6 +28,7 @@ from minilm.training.resume import restore, step_of_best_weights
 from minilm.training.run import Run, load_weights, warn, weights_of
 from minilm.training.settings import TrainConfig
 from minilm.training.stops import explained, stop_requests
+from minilm.training.task import Tested
 
 LOG_EVERY = 10
 
@@ -120,6 +121,10 @@ class Training:
     def measures(self, loss: float) -> dict[str, float]:
         """What else the task tells of the model, whose validation loss is `loss`."""
         return self._in_evaluation(self.task.measures, loss)
+
+    def tested(self) -> tuple[Tested, ...]:
+        """What the task measures on its test part."""
+        return self._in_evaluation(self.task.tested, self.run.folder)
 
     def _in_evaluation(self, look: Any, *arguments: Any) -> Any:
         self.model.eval()
@@ -260,7 +265,8 @@ def _train(run: Run[Any], data: Any, device: str, progress: bool) -> Outcome:
     told = any("final_validation_loss" in line and line["step"] == training.step for line in run.metrics())
     reason = "finished" if training.step >= config.steps else "early stop"
     if not told or not (run.folder / CARD).exists():  # before the line: where the line is, the card is
-        write_card(run, data, training.model, training.step, reason, Result(loss_of_best, parts, measures))
+        result = Result(loss_of_best, parts, measures, training.tested())
+        write_card(run, data, training.model, training.step, reason, result)
     if not told:
         run.log(step=training.step, final_validation_loss=loss_of_best, **measures)
     return Outcome(reason, training.step, loss_of_best, time.perf_counter() - started, measures)

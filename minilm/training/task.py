@@ -47,6 +47,14 @@ class Parts(NamedTuple):
     counts: HostArray
 
 
+class Tested(NamedTuple):
+    """A number of the final weights over data that nothing was chosen by, with the bounds of its interval of 95 %; None: there is none."""
+
+    name: str
+    value: float
+    bounds: tuple[float, float] | None
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a task tells of itself in the model card of a run (`minilm.training.card`), in Markdown.
@@ -132,6 +140,14 @@ class Task(ABC):
         """Between which bounds the measures lie that follow from the validation loss, where it lies between `low` and `high`."""
         return {}
 
+    def tested(self, model: Any, data: Any, folder: Path) -> tuple[Tested, ...]:
+        """What is measured of the final weights on a test part, which is read here and nowhere else; for the model card.
+
+        Args:
+            folder: the run's.
+        """
+        return ()
+
     def groups(self, model: Module, weight_decay: float) -> list[dict[str, Any]]:
         """The optimizer's groups: matrices decay, vectors (biases and norms) do not."""
         return decay_groups(model.parameters(), weight_decay)
@@ -196,4 +212,4 @@ class Task(ABC):
         return None
 
 
-__all__ = ["Facts", "Parts", "RunFile", "Task"]
+__all__ = ["Facts", "Parts", "RunFile", "Task", "Tested"]

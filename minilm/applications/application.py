@@ -1,0 +1,120 @@
+"""What every application has: real data with a fixed split, a system that answers, simple methods beside it, and what is measured.
+
+An application is a question asked of language: is this mail spam, which characters are a name. It says where its examples come from and
+how they are split; what a system is given of an example, and how an answer is measured. A `System` answers: ours, trained by
+`minilm.training` or published, and the simple methods (`Application.baselines`), which are measured by the same numbers on the same
+examples.
+
+`minilm task NAME train|evaluate|predict` (`minilm.cli_task`) knows no application: only what stands here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from minilm.metrics.score import Score
+
+E = TypeVar("E")
+Answer = dict[str, Any]
+"""What a system says to one input, as a JSON object: {"label": "spam", "probability": 0.97}."""
+
+
+class System(Protocol):
+    """Whatever answers the questions of an application."""
+
+    def __call__(self, questions: Sequence[Any]) -> list[Answer]:
+        """One answer per question, in their order; an answer depends on its question alone."""
+
+
+Baseline = Callable[["Split[Any]"], System]
+"""A simple method: it learns from the training part, is tuned on the validation part, and never sees the test part."""
+
+
+@dataclass(frozen=True)
+class Split(Generic[E]):
+    """The examples of an application in three parts, without copies: no text stands in two of them.
+
+    Attributes:
+        train: to learn from; `validation`: to choose settings by; `test`: to be read once, at the end.
+        about: how the parts were made, and what was removed before: a sentence or two, for the model card.
+    """
+
+    train: Sequence[E]
+    validation: Sequence[E]
+    test: Sequence[E]
+    about: str
+
+
+class Application(ABC, Generic[E]):
+    """One task on real data.
+
+    Attributes:
+        name: as it is typed: "spam".
+        title: in a few words, for a list.
+        datasets, models: what is fetched: names of `minilm data list` and of `minilm models list`.
+        line: an input of ``predict``, as an example: a line of text, or a JSON object.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    datasets: ClassVar[tuple[str, ...]] = ()
+    models: ClassVar[tuple[str, ...]] = ()
+    line: ClassVar[str]
+
+    # -- the data -----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def split(self) -> Split[E]:
+        """The published examples, always in the same parts.
+
+        Raises:
+            DataError: they cannot be had; the message says what to run where.
+        """
+
+    @abstractmethod
+    def read(self, path: Path) -> list[E]:
+        """The examples, with their answers, of a file that a user brings.
+
+        Raises:
+            DataError: what is wrong, in which line, and what was expected.
+        """
+
+    @abstractmethod
+    def question(self, example: E) -> Any:
+        """What a system is given of an example: all but the answer."""
+
+    @abstractmethod
+    def parse(self, line: str) -> Any:
+        """A question from a line of ``predict``'s input.
+
+        Raises:
+            ValueError: what is wrong with the line.
+        """
+
+    # -- what answers -------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def open(self, folder: Path | None, device: str) -> System:
+        """The system.
+
+        Args:
+            folder: of the run that trained it; None where nothing is trained (see `Trained`).
+        """
+
+    def baselines(self) -> Mapping[str, Baseline]:
+        """The simple methods by name, through libraries (the extra `compare`): the best there are, tuned as carefully as ours."""
+        return {}
+
+    # -- what it is worth ---------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def measure(self, examples: Sequence[E], answers: Sequence[Answer]) -> list[Score]:
+        """The numbers of a system's answers, the one that decides first."""
+
+    def limits(self) -> Sequence[str]:
+        """What it is not good for, a sentence each, for the model card."""
+        return ()
