@@ -3,6 +3,7 @@
 Nothing here knows of tensors or tokenizers: what goes in and comes out is text and NumPy arrays.
 """
 
+from .copies import WithoutCopies, fold_text, without_copies
 from .errors import DataError
 from .files import cache_dir
 from .idx import read_idx, write_idx
@@ -14,7 +15,7 @@ from .sets.table import TABLE, DataSet, describe
 from .sets.text import iter_documents, iter_text, load_text
 from .sets.url import fetch_url
 from .sets.words import misspellings, spam_assassin, weat_words
-from .split import split_indices, train_test_split
+from .split import Parts, split_indices, three_parts, train_test_split
 from .tables import Table, load_table
 from .tokens import TokenBlocks, TokenHeader, open_tokens, random_blocks, read_token_header, write_tokens
 
@@ -25,14 +26,17 @@ __all__ = [
     "DataError",
     "DataLoader",
     "DataSet",
+    "Parts",
     "Table",
     "TokenBlocks",
     "TokenHeader",
+    "WithoutCopies",
     "cache_dir",
     "default_collate",
     "describe",
     "digits",
     "fetch_url",
+    "fold_text",
     "get",
     "is_here",
     "iter_documents",
@@ -51,8 +55,10 @@ __all__ = [
     "read_token_header",
     "spam_assassin",
     "split_indices",
+    "three_parts",
     "train_test_split",
     "weat_words",
+    "without_copies",
     "write_idx",
     "write_tokens",
 ]
