@@ -106,6 +106,9 @@ def _seconds(value: float | None) -> str:
 
 def _below(chosen: dict[str, Any], command: str) -> Iterator[str]:
     """When and where each was measured; those of one day and machine in one sentence."""
+    if not chosen:
+        yield f"No application is on record yet: `{command} --json chapters/results.json` measures them."
+        return
     places: dict[tuple[str, str], list[str]] = {}
     for name, found in chosen.items():
         places.setdefault((found["date"], found["machine"]), []).append(name)
