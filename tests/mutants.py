@@ -1988,6 +1988,27 @@ T5 = [
            "tests/pretrained/test_t5.py::test_version_5_of_transformers_calls_both_kinds_tied"),
 ]  # fmt: skip
 
+SETS = [
+    Mutant("a copy in capitals is another text", "minilm/data/copies.py",
+           'unicodedata.normalize("NFKC", text).casefold()', 'unicodedata.normalize("NFKC", text)',
+           "tests/data/test_copies.py::test_the_first_is_kept_as_it_is"),
+    Mutant("the last of several copies is kept", "minilm/data/copies.py",
+           "first.setdefault(text, place)", "first[text] = place",
+           "tests/data/test_copies.py::test_the_first_is_kept_as_it_is"),
+    Mutant("of a text with two labels the first item stays", "minilm/data/copies.py",
+           "        if text not in torn:\n", "        if True:\n",
+           "tests/data/test_copies.py::test_a_text_with_two_labels_goes_altogether"),
+    Mutant("groups are cut", "minilm/data/split.py",
+           "group_of = np.arange(n) if groups is None else", "group_of = np.arange(n) if True else",
+           "tests/data/test_split.py::test_a_group_is_never_cut"),
+    Mutant("each label rounds in favor of the training part", "minilm/data/split.py",
+           "missing = [m + share * float(counts[label])", "missing = [share * float(counts[label])",
+           "tests/data/test_split.py::test_rare_labels_do_not_all_go_to_one_part"),
+    Mutant("the first groups of the data are learned from", "minilm/data/split.py",
+           "for number in rng.permutation(len(members))]", "for number in range(len(members))]",
+           "tests/data/test_split.py::test_three_parts_are_drawn_at_random"),
+]  # fmt: skip
+
 MUTANTS = [
     *ENGINE,
     *OPS,
@@ -2025,4 +2046,5 @@ MUTANTS = [
     *POINTER,
     *BEAM,
     *T5,
+    *SETS,
 ]
