@@ -29,7 +29,9 @@ def _made_up(monkeypatch):
 
 
 def trained(folder, **options):
-    run, data = Spam().begin(folder, {"steps": 40, "eval_every": 10, "checkpoint_every": 20, "warmup": 4, **options})
+    run, data = Spam().begin(
+        folder, {"steps": 60, "learning_rate": 0.03, "eval_every": 10, "checkpoint_every": 20, "warmup": 4, **options}
+    )
     return run, train(run, data, device="cpu", progress=False)
 
 
