@@ -209,6 +209,7 @@ def test_of_the_file_that_it_learned_from_only_the_test_part_is_measured(tmp_pat
 def test_the_last_run_that_ended_is_taken(capsys, monkeypatch):
     for _ in range(2):
         run(capsys, "color", "train", "--quiet", "--steps", "1")
+    os.rename("runs/color-1", "runs/color-9")
     os.rename("runs/color-2", "runs/color-12")
     os.mkdir("runs/color-13")
     Color().begin("runs/color-14")
