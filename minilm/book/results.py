@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -25,13 +26,21 @@ class Table:
         return "\n".join([*(f"| {line} |" for line in lines), "", *self.below])
 
     def _repr_html_(self) -> str:
-        def line(cells: Sequence[str], tag: str) -> str:
-            return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag.split()[0]}>" for cell in cells) + "</tr>"
-
-        body = "\n".join(line(row, "td") for row in self.rows)
-        head = line(HEADER, 'th scope="col"')
+        """A line for each task above those of its systems; an interval is not broken."""
+        head = "".join(f'<th scope="col">{cell}</th>' for cell in HEADER[1:])
+        lines = []
+        for task, *cells in self.rows:
+            if task:
+                lines.append(f'<tr><th scope="colgroup" colspan="{len(cells)}">{escape(task)}</th></tr>')
+            lines.append("<tr>" + "".join(f"<td>{_unbroken(cell)}</td>" for cell in cells) + "</tr>")
         notes = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.below)
-        return f'<table class="table">\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n{notes}'
+        body = "\n".join(lines)
+        return f'<table class="table">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n{notes}'
+
+
+def _unbroken(cell: str) -> str:
+    """As HTML; between the brackets of an interval, and beside a slash, no line ends."""
+    return re.sub(r" (to|/) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", escape(cell))
 
 
 def results(*names: str, numbers: int = 1, folder: Path = RECORD) -> Table:
