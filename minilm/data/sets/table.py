@@ -26,9 +26,10 @@ def find(name: str) -> DataSet:
         raise DataError(f"the name of a data set is a string, got {name!r}. There are: {', '.join(TABLE)}.")
     if name in TABLE:
         return TABLE[name]
-    near = difflib.get_close_matches(name, TABLE, n=2)
+    word = name.lower()[:100]
+    near = [known for known in TABLE if len(word) > 2 and word in known] or difflib.get_close_matches(word, TABLE, n=2)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(TABLE)}."
-    raise DataError(f"there is no data set called {name!r}. {hint}")
+    raise DataError(f"there is no data set called {name[:100]!r}. {hint}")
 
 
 def describe(name: str) -> str:

@@ -16,7 +16,7 @@ def test_every_entry_is_complete(entry):
     for package in entry.packages:
         assert package.version in package.archive
         assert package.archive_size > 0
-        assert package.wanted.startswith(f"the data set{'s' if entry.part else ''} ")
+        assert package.wanted.startswith("the archive of the data sets " if entry.part else "the data set ")
         assert entry.name in package.wanted
         for sha256 in [package.archive_sha256, *(file.sha256 for file in package.files)]:
             assert re.fullmatch("[0-9a-f]{64}", sha256)
@@ -62,5 +62,7 @@ def test_describe_says_all_that_a_user_needs(name):
 def test_unknown_name_suggests_the_nearest():
     with pytest.raises(DataError, match="Did you mean mnist-5k"):
         find("mnist5k")
+    with pytest.raises(DataError, match=r"Did you mean shop-reviews\?"):
+        find("Reviews")
     with pytest.raises(DataError, match="There are: python-docs, "):
         find("qqq")
