@@ -245,9 +245,10 @@ def _verify(path: Path, expected: PackageFile, package: Package) -> None:
     too_large = far_larger(path, expected.size)
     found = f"not computed: it has more than {expected.size:,} bytes" if too_large else sha256_of(path)
     if found != expected.sha256:
+        size = os.path.getsize(path)
         raise DataError(
             f"{expected.name} for {package.wanted} is not the file of the table.\n"
-            f"    expected SHA-256 {expected.sha256}\n    found    SHA-256 {found}\n"
+            f"    expected SHA-256 {expected.sha256}, {expected.size:,} bytes\n    found    SHA-256 {found}, {size:,} bytes\n"
             f"It was not used. Remove {path} if it is still there and fetch it again; "
             "if the hash stays the same, the package was replaced where it came from."
         )
