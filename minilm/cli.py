@@ -8,13 +8,12 @@ import dataclasses
 import errno
 import os
 import re
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minilm import cli_bugs, cli_chat, cli_classroom, cli_evaluate, cli_exercises, cli_models, terminal
+from minilm import cli_bugs, cli_chat, cli_classroom, cli_evaluate, cli_exercises, cli_models, cli_task, terminal
 from minilm import options as kinds
 from minilm.options import Parser, UsageError
 from minilm.terminal import say
@@ -121,6 +120,7 @@ def parser() -> Parser:
     _generate_parser(commands)
     cli_chat.add_parser(commands)
     cli_evaluate.add_parser(commands)
+    cli_task.add_parser(commands)
     _data_parser(commands)
     cli_models.add_parser(commands)
     _book_parser(commands)
@@ -162,18 +162,8 @@ def _train_parser(commands: Any) -> None:
         metavar="NAME",
         help=f"named settings ({recipes})",
     )
-    p.add_argument(
-        "--out", type=kinds.path, metavar="RUN", help="the run's folder, new or empty (default: runs/RECIPE-1, -2, ...)"
-    )
-    p.add_argument(
-        "--resume",
-        type=kinds.path,
-        metavar="RUN",
-        help="go on with a run where its last checkpoint is; with training options: in a new phase",
-    )
-    kinds.add_device(p)
-    p.add_argument("--quiet", action="store_true", help="no progress bar")
-    count, rate = kinds.integer(1), kinds.number("a number of at least 0", lambda x: x >= 0)
+    kinds.add_run(p, "RECIPE")
+    count = kinds.integer(1)
     model = p.add_argument_group("tokenizer and model")
     model.add_argument(
         "--tokenizer",
@@ -194,24 +184,7 @@ def _train_parser(commands: Any) -> None:
         metavar="P",
         help="probability of dropping an activation in training",
     )
-    training = p.add_argument_group("training")
-    for name, kind, text in (
-        ("steps", count, "updates; with --resume those of the run in all"),
-        ("batch-size", count, "sequences a forward pass"),
-        ("accumulate", count, "forward passes an update"),
-        ("learning-rate", kinds.number("a number above 0", lambda x: x > 0), "highest learning rate"),
-        ("min-learning-rate", rate, "learning rate at the end"),
-        ("warmup", kinds.integer(0), "steps in which the learning rate rises"),
-        ("weight-decay", rate, "AdamW's decay of the matrices"),
-        ("clip", rate, "largest norm of the gradient; 0: not clipped"),
-        ("eval-every", count, "steps between evaluations"),
-        ("patience", kinds.integer(0), "stop after so many evaluations without a better validation loss; 0: never"),
-        ("checkpoint-every", count, "steps between checkpoints"),
-        ("seed", kinds.integer(0), "of weights, batches and dropout"),
-        ("processes", kinds.integer(1, 256), "processes that share each batch on the CPU, with a core each"),
-    ):
-        metavar = "X" if name in ("learning-rate", "min-learning-rate", "weight-decay", "clip") else "N"
-        training.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
+    kinds.add_training(p)
 
 
 def _generate_parser(commands: Any) -> None:
@@ -319,9 +292,10 @@ def run_train(options: argparse.Namespace) -> int:
                 "--resume goes on in the run's own folder, with its own recipe; it takes neither --out nor --recipe."
             )
         with _named("--resume"):
+            _refuse_run_of_application(options.resume)
             run, text = resume_run(options.resume, given)
     else:
-        folder = options.out or _free_folder(options.recipe)
+        folder = options.out or kinds.free_folder(options.recipe)
         recipe = find_recipe(options.recipe)
         check_settings(recipe, given, device)
         with _settings_named(given, folder):
@@ -330,26 +304,25 @@ def run_train(options: argparse.Namespace) -> int:
         vocab_size, source, tokens = run.task.config.vocab_size, run.task.text, len(text.train) + len(text.validation)
         say(f"{source.source}: {source.characters:,} characters, {tokens:,} tokens from a vocabulary of {vocab_size:,}")
         say(f"{run.task.shape}; on {device}; run folder {run.folder}")
-        if run.phases:
-            phase = run.phases[-1]
-            say(f"phase {len(run.phases) + 1}, begun after step {phase.began}: {_listed(phase.changes)}")
+        kinds.say_phase(run)
         outcome = train(run, text, device=device, progress=not options.quiet)
     if outcome.reason == "interrupted":
-        say(f"Stopped after step {outcome.step} of {run.train_config.steps}; nothing is lost. Go on with:")
-        say(f"  {run.command}")
-        return 130
-    say(f"{outcome.reason} after step {outcome.step}, {outcome.seconds:.0f} s")
-    say(run.task.result(outcome.validation_loss, outcome.measures))
-    say(f"loss curve: {run.folder / 'loss.png'}")
-    say(f"model card: {run.folder / 'card.md'}")
+        return kinds.say_stopped(run, outcome)
+    kinds.say_ended(run, outcome, run.task.result(outcome.validation_loss, outcome.measures))
     terminal.write(f"\nA sample:\n{terminal.visible(_sample(run, text, device))}\n\n")
-    say(run.task.more(_typed(run.folder)))
+    say(run.task.more(kinds.typed(run.folder)))
     return 0
 
 
-def _typed(path: Path) -> str:
-    """The path as a shell takes it."""
-    return shlex.quote(str(path)) if os.name == "posix" else f'"{path}"' if " " in str(path) else str(path)
+def _refuse_run_of_application(folder: Path) -> None:
+    """A run of ``minilm task`` goes on with that command."""
+    from minilm.applications import PLACES
+    from minilm.training.config import task_named_in
+
+    if (task := task_named_in(folder / "config.json")) in PLACES:
+        raise ValueError(
+            f"{folder} is a run of the task {task}: minilm task {task} train --resume {kinds.typed(folder)}"
+        )
 
 
 def option_names() -> dict[str, str]:
@@ -394,14 +367,7 @@ def check_settings(recipe: Recipe, given: dict[str, Any], device: str = "cpu") -
 
     if settings["n_embd"] % settings["n_head"]:
         raise ValueError(f"{of('n_head')} does not divide {of('n_embd')}: each head has an equal part of the width.")
-    if settings["min_learning_rate"] > settings["learning_rate"]:
-        raise ValueError(
-            f"{of('min_learning_rate')} is above {of('learning_rate')}: the rate falls to it, so it is at most that."
-        )
-    if settings["processes"] > settings["batch_size"]:
-        raise ValueError(
-            f"{of('processes')} is more than {of('batch_size')}: each process needs a sequence of the batch."
-        )
+    kinds.check_training(settings, of)
     config = task.make_config(least, {name: settings[name] for name in task.model_settings})
     there, (weights, need) = memory(), task.sizes(config, settings["batch_size"])
     if device == "cpu" and there is not None and need > there:
@@ -458,17 +424,6 @@ def in_options(message: str) -> str:
         rf"^(?:GPT|Bert)Config: |\b({settings})=", lambda found: f"{names[found[1]]} " if found[1] else "", message
     )
     return re.sub(rf"\b({settings})(?= must be )", lambda found: names[found[1]], message)
-
-
-def _listed(changes: dict[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changes.items())
-
-
-def _free_folder(recipe: str) -> Path:
-    number = 1
-    while (folder := Path("runs") / f"{recipe}-{number}").exists():
-        number += 1
-    return folder
 
 
 def _sample(run: Any, text: Any, device: str) -> str:

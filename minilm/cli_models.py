@@ -85,15 +85,19 @@ def card_of_run(folder: Path) -> str:
     Raises:
         CheckpointError: there is none, or it cannot be read.
     """
+    from minilm.applications import PLACES
     from minilm.files import read_regular, shown
     from minilm.training.card import CARD
     from minilm.training.checkpoint import CheckpointError
+    from minilm.training.config import task_named_in
 
     path = folder / CARD
     if not os.path.lexists(path):
+        task = task_named_in(folder / "config.json")
+        program = f"minilm task {task} train" if task in PLACES else "minilm train"
         raise CheckpointError(
             f"the run {shown(folder)} has no {CARD} yet: it is written when a training ends or is stopped. Go on with it: "
-            f"minilm train --resume {shown(folder)}"
+            f"{program} --resume {shown(folder)}"
         )
     content = read_regular(path, CheckpointError, max_bytes=1 << 24, remedy="no model card has that size.")
     return content.decode("utf-8", "replace").rstrip("\n")

@@ -6,12 +6,17 @@ import argparse
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from minilm import terminal
-from minilm.terminal import did_you_mean, shortened
+from minilm.terminal import did_you_mean, say, shortened
+
+if TYPE_CHECKING:
+    from minilm.training.loop import Outcome
+    from minilm.training.run import Run
 
 MOST = 2**63 - 1
 
@@ -216,3 +221,105 @@ def named(option: str) -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         raise ValueError(f"{option}: {error}") from None
+
+
+# -- what the commands that train have in common --------------------------------------------------------------------------
+
+
+def add_run(p: Any, name: str) -> None:
+    """Adds what says in which folder is trained, and how it is shown: ``--out``, ``--resume``, ``--device``, ``--quiet``.
+
+    Args:
+        name: of the folders that are made where ``--out`` does not say, as in runs/NAME-1.
+    """
+    p.add_argument(
+        "--out", type=path, metavar="RUN", help=f"the run's folder, new or empty (default: runs/{name}-1, -2, ...)"
+    )
+    p.add_argument(
+        "--resume",
+        type=path,
+        metavar="RUN",
+        help="go on with a run where its last checkpoint is; with training options: in a new phase",
+    )
+    add_device(p)
+    p.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def add_training(p: Any) -> list[str]:
+    """Adds the options that are settings of a training (`minilm.training.settings.TrainConfig`); returns the names of the settings."""
+    count, rate = integer(1), number("a number of at least 0", lambda x: x >= 0)
+    training = p.add_argument_group("training")
+    kinds: tuple[tuple[str, Callable[[str], Any], str], ...] = (
+        ("steps", count, "updates; with --resume those of the run in all"),
+        ("batch-size", count, "examples a forward pass"),
+        ("accumulate", count, "forward passes an update"),
+        ("learning-rate", number("a number above 0", lambda x: x > 0), "highest learning rate"),
+        ("min-learning-rate", rate, "learning rate at the end"),
+        ("warmup", integer(0), "steps in which the learning rate rises"),
+        ("weight-decay", rate, "AdamW's decay of the matrices"),
+        ("clip", rate, "largest norm of the gradient; 0: not clipped"),
+        ("eval-every", count, "steps between evaluations"),
+        ("patience", integer(0), "stop after so many evaluations without a better validation loss; 0: never"),
+        ("checkpoint-every", count, "steps between checkpoints"),
+        ("seed", integer(0), "of weights, batches and dropout"),
+        ("processes", integer(1, 256), "processes that share each batch on the CPU, with a core each"),
+    )
+    for name, kind, text in kinds:
+        metavar = "X" if name in ("learning-rate", "min-learning-rate", "weight-decay", "clip") else "N"
+        training.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
+    return [name.replace("-", "_") for name, _, _ in kinds]
+
+
+def check_training(settings: Mapping[str, Any], of: Callable[[str], str]) -> None:
+    """Refuses settings of a training that do not fit each other, in the names of the options.
+
+    Args:
+        of: from the name of a setting to its option with its value.
+
+    Raises:
+        ValueError: which options do not fit, and what would.
+    """
+    if settings["min_learning_rate"] > settings["learning_rate"]:
+        raise ValueError(
+            f"{of('min_learning_rate')} is above {of('learning_rate')}: the rate falls to it, so it is at most that."
+        )
+    if settings["processes"] > settings["batch_size"]:
+        raise ValueError(
+            f"{of('processes')} is more than {of('batch_size')}: each process needs an example of the batch."
+        )
+
+
+def free_folder(name: str) -> Path:
+    """The first of runs/NAME-1, -2, ... that is not there."""
+    count = 1
+    while (folder := Path("runs") / f"{name}-{count}").exists():
+        count += 1
+    return folder
+
+
+def say_phase(run: Run[Any]) -> None:
+    """Tells which phase of a run begins, if it is not its first."""
+    if run.phases:
+        phase = run.phases[-1]
+        changes = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in phase.changes.items())
+        say(f"phase {len(run.phases) + 1}, begun after step {phase.began}: {changes}")
+
+
+def say_stopped(run: Run[Any], outcome: Outcome) -> int:
+    """Tells how to go on with a training that was interrupted; returns the exit status."""
+    say(f"Stopped after step {outcome.step} of {run.train_config.steps}; nothing is lost. Go on with:")
+    say(f"  {run.command}")
+    return 130
+
+
+def say_ended(run: Run[Any], outcome: Outcome, result: str) -> None:
+    """Tells how a training ended, with its `result`, and where its curve and its card are."""
+    say(f"{outcome.reason} after step {outcome.step}, {outcome.seconds:.0f} s")
+    say(result)
+    say(f"loss curve: {run.folder / 'loss.png'}")
+    say(f"model card: {run.folder / 'card.md'}")
+
+
+def typed(path: Path) -> str:
+    """The path as a shell takes it."""
+    return shlex.quote(str(path)) if os.name == "posix" else f'"{path}"' if " " in str(path) else str(path)

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+import numpy as np
+
+from minilm.data.errors import DataError
 from minilm.metrics.score import Score
 
 E = TypeVar("E")
@@ -57,6 +60,7 @@ class Application(ABC, Generic[E]):
         title: in a few words, for a list.
         datasets, models: what is fetched: names of `minilm data list` and of `minilm models list`.
         line: an input of ``predict``, as an example: a line of text, or a JSON object.
+        file: what `read` reads, in a sentence.
     """
 
     name: ClassVar[str]
@@ -64,6 +68,7 @@ class Application(ABC, Generic[E]):
     datasets: ClassVar[tuple[str, ...]] = ()
     models: ClassVar[tuple[str, ...]] = ()
     line: ClassVar[str]
+    file: ClassVar[str] = ""
 
     # -- the data -----------------------------------------------------------------------------------------------------
 
@@ -82,6 +87,25 @@ class Application(ABC, Generic[E]):
         Raises:
             DataError: what is wrong, in which line, and what was expected.
         """
+
+    def divide(self, examples: Sequence[E]) -> Split[E]:
+        """The examples of a user's file in three parts, of which 80, 10 and 10 % are drawn with a fixed seed.
+
+        Override it where examples belong together, as the sentences of an article do, and where copies are to be removed.
+
+        Raises:
+            DataError: there are too few of them.
+        """
+        n, tenth = len(examples), len(examples) // 10
+        if not tenth:
+            raise DataError(
+                f"{n} examples cannot be divided into parts to learn from, to validate and to test on: expected at least 10."
+            )
+        order = np.random.default_rng(0).permutation(n)
+        test, validation, train = (
+            [examples[i] for i in part] for part in (order[:tenth], order[tenth : 2 * tenth], order[2 * tenth :])
+        )
+        return Split(train, validation, test, "A tenth to validate and a tenth to test on were drawn at random.")
 
     @abstractmethod
     def question(self, example: E) -> Any:
@@ -114,6 +138,22 @@ class Application(ABC, Generic[E]):
     @abstractmethod
     def measure(self, examples: Sequence[E], answers: Sequence[Answer]) -> list[Score]:
         """The numbers of a system's answers, the one that decides first."""
+
+    def wrong(self, examples: Sequence[E], answers: Sequence[Answer]) -> list[int]:
+        """Which answers are wrong, the worst first: those whose own number, the one that decides, is below the best that there can be.
+
+        The best is 1, or the highest number of an answer if that is more, and 0 of an error.
+        """
+        each = [self.measure([example], [answer])[0] for example, answer in zip(examples, answers, strict=True)]
+        if not each:
+            return []
+        values = np.array([score.value if score.higher_is_better else -score.value for score in each])
+        best = max(1.0, np.nanmax(values, initial=0.0)) if each[0].higher_is_better else 0.0
+        return [int(i) for i in np.argsort(values, kind="stable") if values[i] < best]
+
+    def details(self, examples: Sequence[E], answers: Sequence[Answer]) -> Mapping[str, Any]:
+        """What is told beside the numbers to a program (``--json``), such as a confusion matrix."""
+        return {}
 
     def limits(self) -> Sequence[str]:
         """What it is not good for, a sentence each, for the model card."""

@@ -11,13 +11,14 @@ import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from minilm.applications.application import Application, Split, System
+from minilm.applications.application import Answer, Application, Split, System
 from minilm.data.sets.table import find
 from minilm.files import atomic_write
+from minilm.graph import no_grad
 from minilm.training.recipe import quoted
 from minilm.training.run import Run
 from minilm.training.settings import TrainConfig, check_changes
@@ -50,9 +51,15 @@ class ApplicationTask(Task):
 
     Attributes:
         examples_sha256: of the split (`fingerprint`).
+        source: the file that the examples were read from; empty: the published ones.
     """
 
     examples_sha256: str
+    source: str = field(default="", kw_only=True)
+
+    @property
+    def program(self) -> str:
+        return f"minilm task {self.name} train"
 
     def tested(self, model: Any, data: Examples, folder: Path) -> tuple[Tested, ...]:
         application, test = data.application, data.split.test
@@ -70,16 +77,18 @@ class ApplicationTask(Task):
                 (split.test, "to test on"),
             )
         )
-        licences = {f"licence of {name}": find(name).licence for name in application.datasets}
+        published = {} if self.source else {name: find(name) for name in application.datasets}
+        licences = {f"licence of {name}": entry.licence for name, entry in published.items()}
         shape = {
-            field.name.replace("_", " "): f"{getattr(self, field.name)}"
-            for field in dataclasses.fields(self)
-            if not field.name.endswith("sha256")
+            name.replace("_", " "): f"{value}"
+            for name, value in dataclasses.asdict(self).items()
+            if not name.endswith("sha256") and name != "source"
         }
+        named = ", ".join(f"`{name}`: {entry.title}" for name, entry in published.items())
         return Facts(
             model=shape,
             data={
-                "examples": ", ".join(f"`{name}`: {find(name).title}" for name in application.datasets),
+                "examples": f"of the file {self.source}; their licence is not known here" if self.source else named,
                 **licences,
                 "split": f"{sizes}. {split.about}",
                 "SHA-256": f"`{self.examples_sha256}`, of the split",
@@ -97,7 +106,8 @@ class ApplicationTask(Task):
             for name, value in dataclasses.asdict(training).items()
             if standard[name] != value
         ]
-        return " ".join([f"minilm task {self.name} train", *words])
+        data = [f"--data {quoted(self.source)}"] if self.source else []
+        return " ".join([self.program, *data, *words])
 
     settings: ClassVar[Mapping[str, Any]] = {}
     """Of `TrainConfig`: those that differ from its defaults."""
@@ -128,14 +138,25 @@ class Trained(Application[E]):
 
     @abstractmethod
     def system(self, model: Any, task: ApplicationTask, folder: Path) -> System:
-        """What answers questions with a trained model, in evaluation mode."""
+        """What answers questions with a trained model, in evaluation mode; nothing is recorded."""
 
-    def begin(self, folder: Path, options: Mapping[str, Any] | None = None) -> tuple[Run[Any], Examples]:
+    def examples(self, source: str = "") -> Split[E]:
+        """The examples of a file in three parts (`divide`), or the published ones.
+
+        Raises:
+            DataError: they cannot be had, or are too few.
+        """
+        return self.divide(self.read(Path(source))) if source else self.split()
+
+    def begin(
+        self, folder: Path, options: Mapping[str, Any] | None = None, source: str = ""
+    ) -> tuple[Run[Any], Examples]:
         """Makes a new run.
 
         Args:
             folder: must not exist, or be empty.
             options: what replaces the task's settings: fields of `TrainConfig`.
+            source: a file of a user's own examples (`read`); empty: the published ones.
 
         Raises:
             FileExistsError, RunError: the folder holds something, or cannot be made.
@@ -143,8 +164,11 @@ class Trained(Application[E]):
             ValueError: a setting is out of range.
         """
         training = TrainConfig(**{**self.task.settings, **(options or {})})
-        split = self.split()
+        source = str(Path(source).resolve()) if source else ""
+        split = self.examples(source)
+        _check_batch(training, split)
         task, files = self.learn(split, fingerprint(split))
+        task = dataclasses.replace(task, source=source)
 
         def make_task(place: Path) -> ApplicationTask:
             for name, content in files.items():
@@ -155,8 +179,14 @@ class Trained(Application[E]):
         run = Run.create(folder, self.task, training, make_task)
         return run, self._examples(run, split)
 
-    def resume(self, folder: Path, changes: dict[str, Any] | None = None) -> tuple[Run[Any], Examples]:
-        """Opens a run to go on with it; `changes` are the settings of a new phase.
+    def resume(
+        self, folder: Path, changes: dict[str, Any] | None = None, source: str = ""
+    ) -> tuple[Run[Any], Examples]:
+        """Opens a run to go on with it.
+
+        Args:
+            changes: the settings of a new phase.
+            source: where the run's own file of examples is now; empty: where it was.
 
         Raises:
             RunError: another process trains it.
@@ -167,13 +197,29 @@ class Trained(Application[E]):
         run = Run(folder, self.task)
         if changes:
             check_changes(changes, run.task.fixed, run.task.options)
-        split = self.split()
-        if fingerprint(split) != run.task.examples_sha256:
-            raise ValueError(
-                f"the examples of {self.name} are not those that {folder} was trained on (their SHA-256 differs): start a new run."
-            )
+        split = self.examples_of(run, source)
         with run.locked():
-            return (run.with_phase(changes) if changes else run), self._examples(run, split)
+            run = run.with_phase(changes) if changes else run
+            _check_batch(run.train_config, split)
+            return run, self._examples(run, split)
+
+    def examples_of(self, run: Run[Any], source: str = "") -> Split[E]:
+        """The examples that a run was trained on.
+
+        Args:
+            source: where the run's own file of examples is now; empty: where it was.
+
+        Raises:
+            DataError: they cannot be had.
+            ValueError: they are not those that the run began with.
+        """
+        split = self.examples(source or run.task.source)
+        if fingerprint(split) != run.task.examples_sha256:
+            whose = source or run.task.source or self.name
+            raise ValueError(
+                f"the examples of {whose} are not those that {run.folder} was trained on (their SHA-256 differs): start a new run."
+            )
+        return split
 
     def open(self, folder: Path | None, device: str) -> System:
         if folder is None:
@@ -181,11 +227,24 @@ class Trained(Application[E]):
                 f"{self.name} is trained: give the folder of a run (`minilm task {self.name} train` makes one)."
             )
         run = Run(folder, self.task)
-        return self.system(run.model(device), run.task, run.folder)
+        system = self.system(run.model(device), run.task, run.folder)
+
+        def answer(questions: Sequence[Any]) -> list[Answer]:
+            with no_grad():
+                return system(questions)
+
+        return answer
 
     def _examples(self, run: Run[Any], split: Split[E]) -> Examples:
         train, validation = (self.encode(run.task, run.folder, part) for part in (split.train, split.validation))
         return Examples(self, split, train, validation)
+
+
+def _check_batch(training: TrainConfig, split: Split[Any]) -> None:
+    if training.batch_size > len(split.train):
+        raise ValueError(
+            f"--batch-size {training.batch_size} is more than there is to learn from: {len(split.train):,} examples."
+        )
 
 
 def fingerprint(split: Split[Any]) -> str:

@@ -22,7 +22,6 @@ import numpy as np
 
 from minilm.files import atomic_write, shown
 from minilm.metrics.interval import FEW, Interval, ratio_interval
-from minilm.training.recipe import quoted
 from minilm.training.run import Run
 from minilm.training.task import Parts, Tested
 
@@ -76,7 +75,7 @@ def card_of(run: Run[Any], data: Any, model: Any, step: int, reason: str, result
         "finished": f"The training finished after {step:,} updates.",
         "early stop": f"The training ended early, after {step:,} of {run.train_config.steps:,} updates: the validation loss rose.",
         "interrupted": f"The training was stopped after {step:,} of {run.train_config.steps:,} updates: this is no finished model. "
-        f"`minilm train --resume {quoted(run.folder)}` goes on with it.",
+        f"`{run.command}` goes on with it.",
     }[reason]
     architecture = {"task": task.name, "class": f"`{type(model).__name__}`", **facts.model,
                     "parameters": f"{model.num_parameters():,}"}  # fmt: skip
@@ -138,7 +137,13 @@ def _measured(run: Run[Any], data: Any, step: int, result: Result | None) -> lis
         ]
         rows += [(f"test: {test.name}", f"{test.value:.4f}", _between(test.bounds)) for test in result.tested]
         if result.tested:
-            notes.append("The test part was read once, after the training; no setting was chosen by it.")
+            notes.append(
+                "The test part was read once, after the training; no setting was chosen by it."
+                if not (
+                    before := sum("final_validation_loss" in line and line["step"] < step for line in run.metrics())
+                )
+                else f"The test part was read {before + 1} times, whenever a phase of the training had ended."
+            )
         notes.append("The validation loss is over all of the validation data, of the weights in model.safetensors.")
         if blocks is not None and interval is not None:
             notes.append(
@@ -193,7 +198,7 @@ def _again(run: Run[Any], device: str) -> list[str]:
         if phase.began < until:
             lines.append(f"# stopped with Ctrl-C after step {phase.began}")
         changes = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in phase.changes.items())
-        lines.append(f"minilm train --resume RUN {changes} --device {device}")
+        lines.append(f"{run.task.program} --resume RUN {changes} --device {device}")
     run_is = " RUN is the folder that the first command names." if run.phases else ""
     return [
         *lines,

@@ -43,6 +43,7 @@ class Outcome:
         validation_loss: of the best weights, over all of the validation data, in the task's unit; NaN when interrupted.
         seconds: this session's time.
         measures: what else the task tells of the best weights (`Task.measures`).
+        tested: what the task measured of them on its test part; empty where that was done in an earlier session.
     """
 
     reason: str
@@ -50,6 +51,7 @@ class Outcome:
     validation_loss: float
     seconds: float
     measures: dict[str, float] = field(default_factory=dict)
+    tested: tuple[Tested, ...] = ()
 
 
 def schedule_of(optimizer: Optimizer, config: TrainConfig, began: int = 0) -> WarmupCosineLR:
@@ -264,12 +266,14 @@ def _train(run: Run[Any], data: Any, device: str, progress: bool) -> Outcome:
     measures = training.measures(loss_of_best)
     told = any("final_validation_loss" in line and line["step"] == training.step for line in run.metrics())
     reason = "finished" if training.step >= config.steps else "early stop"
+    tested: tuple[Tested, ...] = ()
     if not told or not (run.folder / CARD).exists():  # before the line: where the line is, the card is
-        result = Result(loss_of_best, parts, measures, training.tested())
+        tested = training.tested()
+        result = Result(loss_of_best, parts, measures, tested)
         write_card(run, data, training.model, training.step, reason, result)
     if not told:
         run.log(step=training.step, final_validation_loss=loss_of_best, **measures)
-    return Outcome(reason, training.step, loss_of_best, time.perf_counter() - started, measures)
+    return Outcome(reason, training.step, loss_of_best, time.perf_counter() - started, measures, tested)
 
 
 def _report(training: Training, loss: Tensor, norm: Any, meter: Meter, bar: Bar) -> None:

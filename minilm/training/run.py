@@ -213,7 +213,7 @@ class Run(Generic[T]):
     @property
     def command(self) -> str:
         """What goes on with the run."""
-        return f"minilm train --resume {shlex.quote(str(self.folder))}"
+        return f"{self.task.program} --resume {shlex.quote(str(self.folder))}"
 
     @property
     def begun(self) -> bool:

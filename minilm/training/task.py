@@ -153,6 +153,11 @@ class Task(ABC):
         return decay_groups(model.parameters(), weight_decay)
 
     @property
+    def program(self) -> str:
+        """The command that trains it, to which ``--resume RUN`` is added."""
+        return "minilm train"
+
+    @property
     def units(self) -> int:
         """How many of what is `counted` one example has."""
         return 1

@@ -1,0 +1,32 @@
+"""Libraries that the simple methods use, and that not everybody has installed."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+PACKAGES = {"sklearn": "scikit-learn", "pycrfsuite": "python-crfsuite", "bm25s": "bm25s"}
+
+
+class MissingLibraryError(ValueError):
+    """A library of the extra `compare` is not installed."""
+
+
+def library(module: str) -> Any:
+    """A module of a library, as in ``library("sklearn.svm")``.
+
+    Raises:
+        MissingLibraryError: it is not installed; the message says what to type.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        top = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != top:
+            raise
+        raise MissingLibraryError(
+            f'the simple methods beside it need {PACKAGES.get(top, top)}, which is not installed: pip install "minilm[compare]"'
+        ) from None
+
+
+__all__ = ["MissingLibraryError", "library"]
