@@ -24,6 +24,7 @@ from minilm.applications.trained import Trained
 from minilm.data.errors import DataError
 from minilm.metrics import Score, accuracy, auc, calibration_error, confusion_matrix, f1
 from minilm.strict_json import object_from
+from minilm.tensor import Tensor
 from minilm.types import HostArray
 
 LABELS = ("negative", "positive")
@@ -214,12 +215,17 @@ def label_of(rating: float) -> str:
     return NEUTRAL if abs(rating) < CLEAR else LABELS[int(rating > 0)]
 
 
+def constant(values: Any, like: Tensor) -> Tensor:
+    """Numbers of NumPy as a Tensor of the type and on the device of another one."""
+    return Tensor(np.asarray(values).astype(like.dtype), device=like.device)
+
+
 def neighbors(lengths: HostArray, size: int, rng: np.random.Generator) -> HostArray:
     """`size` examples of about one length, so that little is padding: those at a random place of the order by length.
 
     Equal lengths are in an order of the moment. The order is closed to a ring: so each example is as likely as any other.
     """
-    order = np.lexsort((rng.random(len(lengths)), lengths))
+    order = np.argsort(lengths + rng.random(len(lengths)))
     return order[(rng.integers(len(order)) + np.arange(size)) % len(order)]
 
 
@@ -240,6 +246,7 @@ __all__ = [
     "Words",
     "answer_of",
     "by_length",
+    "constant",
     "label_of",
     "neighbors",
     "parse_text",

@@ -34,6 +34,7 @@ from minilm.applications.sentiment import (
     Sentiment,
     answer_of,
     by_length,
+    constant,
     label_of,
     neighbors,
 )
@@ -101,7 +102,7 @@ class SentenceRater(nn.Module):
         """
         hidden = self.bert(ids, mask)  # (B, T, C)
         share = np.asarray(mask, np.float32) / np.sum(mask, axis=1, keepdims=True, dtype=np.float32)
-        mean = (hidden * Tensor(share[..., None], device=hidden.device)).sum(axis=1)  # (B, C)
+        mean = (hidden * constant(share[..., None], hidden)).sum(axis=1)  # (B, C)
         return self.head(self.dropout(mean))
 
     def losses(self, ids: Any, mask: Any, labels: Any, ratings: Any) -> Tensor:
@@ -112,13 +113,10 @@ class SentenceRater(nn.Module):
         """
         output = self(ids, mask)
         rated = ~np.isnan(ratings)
-        c = Tensor((labels == 1).astype(np.float32), device=output.device)
-        y = Tensor(np.where(rated, ratings, 0.0).astype(np.float32), device=output.device)
+        c, y = constant(labels == 1, output), constant(np.where(rated, ratings, 0.0), output)
         surprise = F.binary_cross_entropy_with_logits(output[:, 0], c, reduction="none")
         error = (output[:, 1] - y / 2.0) ** 2
-        has_class, has_rating = (
-            Tensor(known.astype(np.float32), device=output.device) for known in (labels >= 0, rated)
-        )
+        has_class, has_rating = constant(labels >= 0, output), constant(rated, output)
         return surprise * has_class + error * has_rating
 
     def loss(self, ids: Any, mask: Any, labels: Any, ratings: Any) -> Tensor:

@@ -29,7 +29,7 @@ import numpy as np
 
 from minilm import nn
 from minilm.applications.application import Answer, Baseline, Split, System
-from minilm.applications.sentiment import CHINESE, LABELS, Opinion, Sentiment, answer_of, by_length, neighbors
+from minilm.applications.sentiment import CHINESE, LABELS, Opinion, Sentiment, answer_of, by_length, constant, neighbors
 from minilm.applications.simple.linear import label_methods
 from minilm.applications.trained import ApplicationTask, Examples
 from minilm.creation import zeros
@@ -100,7 +100,7 @@ class TwoReaders(nn.Module):
 
     def wide(self, grams: Any, values: Any) -> Tensor:
         weights = self.weights(grams)[..., 0]  # (B, 3, T)
-        return (weights * Tensor(values, device=weights.device)).sum(axis=(1, 2)) * SHARPNESS + self.bias
+        return (weights * constant(values, weights)).sum(axis=(1, 2)) * SHARPNESS + self.bias
 
     def deep(self, seen: Any, lengths: Any) -> Tensor:
         x = self.vectors(seen).sum(axis=1)  # (B, T, width)
@@ -109,13 +109,13 @@ class TwoReaders(nn.Module):
         for conv, k in zip(self.filters, KERNELS, strict=True):
             y = F.relu(conv(x))  # (B, filters, T + k - 1)
             inside = np.arange(y.shape[2]) < np.asarray(lengths)[:, None] + k - 1  # windows that hold a character
-            answers.append((y * Tensor(inside[:, None].astype(np.float32), device=y.device)).max(axis=2))
+            answers.append((y * constant(inside[:, None], y)).max(axis=2))
         return self.head(self.dropout(concat(*answers, axis=1)))[:, 0]
 
     def losses(self, grams: Any, values: Any, seen: Any, lengths: Any, targets: Any) -> tuple[Tensor, Tensor]:
         """The surprise of each reader at each text, in nats, (B,) each; targets (B,): the probability of "positive"."""
         a, d = self(grams, values, seen, lengths)
-        wanted = Tensor(np.asarray(targets, np.float32), device=a.device)
+        wanted = constant(targets, a)
         surprise = F.binary_cross_entropy_with_logits
         return surprise(a, wanted, reduction="none"), surprise(d, wanted, reduction="none")
 
@@ -220,7 +220,7 @@ class ChineseSentiment(Sentiment):
         parts = three_parts(len(opinions), stratify=[opinion.label for opinion in opinions])
         train, validation, test = ([opinions[i] for i in part] for part in parts)
         about = (
-            f"{found.copies:,} lines went that repeat another one, and {found.contradictions} of texts that are published with both labels; "
+            f"{found.copies:,} lines went that repeat another one, and {found.contradictions} whose text is there with both labels; "
             "the rest was drawn into three parts, each label by itself."
         )
         return Split(train, validation, test, about)
@@ -249,8 +249,8 @@ class ChineseSentiment(Sentiment):
 
     def limits(self) -> Sequence[str]:
         return (
-            "Many reviews were published line by line: a line such as 早餐比较丰富 (breakfast is rather rich) has the label of a review that "
-            "it is not typical of. Nobody can be right on those.",
+            "Many reviews were published line by line: a line such as 早餐比较丰富 (breakfast is rather rich) may have the label "
+            "of a review that says the contrary elsewhere. Nobody can be right on those.",
             "There is no rating of how favorable a review is: only the probability says something of it.",
             "Reviews of books, hotels and computers, of about 2008: other goods and later words it does not know.",
         )
