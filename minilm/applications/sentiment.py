@@ -155,6 +155,11 @@ def share(part: HostArray, whole: HostArray) -> HostArray:
     return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
 
 
+def unknown(name: str, n: int) -> Score:
+    """A number that examples without an answer of their own do not have: NaN."""
+    return Score.of_sums(name, np.zeros((n, 2)), share)
+
+
 def parse_text(line: str) -> str:
     """The text of a line: the line, or the field "text" of a JSON object.
 
@@ -251,4 +256,5 @@ __all__ = [
     "neighbors",
     "parse_text",
     "read_opinions",
+    "unknown",
 ]

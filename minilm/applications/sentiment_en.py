@@ -37,6 +37,7 @@ from minilm.applications.sentiment import (
     constant,
     label_of,
     neighbors,
+    unknown,
 )
 from minilm.applications.simple.linear import label_methods
 from minilm.applications.simple.sentiment import class_methods, intensity_methods
@@ -184,7 +185,7 @@ class RaterTask(ApplicationTask):
         return losses
 
     def measures(self, model: SentenceRater, data: Examples, loss: float) -> dict[str, float]:
-        output, (_, labels, ratings) = outputs(model, data.validation.ids), data.validation
+        output, labels, ratings = outputs(model, data.validation.ids), data.validation.labels, data.validation.ratings
         found, classed, rated = {}, labels >= 0, ~np.isnan(ratings)
         if classed.any():
             found["accuracy"] = float(((output[:, 0] > 0) == labels)[classed].mean())
@@ -248,7 +249,7 @@ class EnglishSentiment(_OnMiniLM):
     def measure(self, examples: Sequence[Opinion], answers: Sequence[Answer]) -> list[Score]:
         classed = [i for i, example in enumerate(examples) if example.label in LABELS]
         if not classed:
-            return [Score.mean("accuracy", np.full(len(examples), np.nan))]
+            return [unknown("accuracy", len(examples))]
         return super().measure([examples[i] for i in classed], [answers[i] for i in classed])
 
     def details(self, examples: Sequence[Opinion], answers: Sequence[Answer]) -> Mapping[str, Any]:
@@ -275,7 +276,7 @@ class Intensity(_OnMiniLM):
         ]
         truth, said = ([pair[i] for pair in rated] for i in (0, 1))
         if not rated:
-            return [Score.mean("Pearson", np.full(len(examples), np.nan))]
+            return [unknown("Pearson", len(examples))]
         return [pearson(truth, said), spearman(truth, said), mean_absolute_error(truth, said)]
 
     def wrong(self, examples: Sequence[Opinion], answers: Sequence[Answer]) -> list[int]:

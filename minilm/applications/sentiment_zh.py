@@ -35,6 +35,7 @@ from minilm.applications.trained import ApplicationTask, Examples
 from minilm.creation import zeros
 from minilm.data import shop_reviews, three_parts, without_copies
 from minilm.data.errors import DataError
+from minilm.graph import no_grad
 from minilm.nn import functional as F
 from minilm.ops.shape import concat
 from minilm.strict_json import object_from
@@ -84,6 +85,8 @@ class TwoReaders(nn.Module):
         self.bias = nn.Parameter(zeros(1))
         self.vectors = nn.Embedding(vectors, width, padding_idx=0)
         nn.init.normal_(self.vectors.weight, 0.0, 0.1)
+        with no_grad():
+            self.vectors.weight[0] = 0.0
         self.filters = nn.ModuleList([nn.Conv1d(width, filters, k, padding=k - 1) for k in KERNELS])
         self.vector_dropout, self.dropout = nn.Dropout(vector_dropout), nn.Dropout(dropout)
         self.head = nn.Linear(filters * len(KERNELS), 1)

@@ -52,7 +52,12 @@ def test_lengths_are_in_words_or_characters():
 
 
 def test_numbers_of_four_answers():
-    examples = [Opinion("不好", "negative"), Opinion("好", "positive"), Opinion("差", "negative"), Opinion("不贵", "positive")]
+    examples = [
+        Opinion("不好", "negative"),
+        Opinion("好", "positive"),
+        Opinion("差", "negative"),
+        Opinion("不贵", "positive"),
+    ]
     found = told(examples, [BAD, GOOD, answer_of(0.6), BAD])
     assert list(found)[0] == "accuracy" and found["accuracy"] == 0.5
     assert found["accuracy with a negation"] == 0.5
