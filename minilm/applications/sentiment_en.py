@@ -88,6 +88,7 @@ class SentenceRater(nn.Module):
     def __init__(self, bert: Any) -> None:
         super().__init__()
         self.bert = bert
+        self.bert.pooler = None  # the mean stands for the sentence: it would be a weight that never learns
         self.dropout = nn.Dropout(bert.config.hidden_dropout_prob)
         self.head = nn.Linear(bert.config.hidden_size, 2)
         nn.init.normal_(self.head.weight, 0.0, bert.config.initializer_range)

@@ -59,7 +59,8 @@ def test_numbers_of_four_answers():
         Opinion("不贵", "positive"),
     ]
     found = told(examples, [BAD, GOOD, answer_of(0.6), BAD])
-    assert list(found)[0] == "accuracy" and found["accuracy"] == 0.5
+    assert next(iter(found)) == "accuracy"
+    assert found["accuracy"] == 0.5
     assert found["accuracy with a negation"] == 0.5
     assert found["AUC"] == pytest.approx((1 + 1 + 0 + 0.5) / 4)
     assert "accuracy from 100 characters" not in found  # there is none
@@ -68,7 +69,8 @@ def test_numbers_of_four_answers():
 @pytest.mark.parametrize("label", ["negative", "positive"])
 def test_of_one_class_there_is_no_order_to_measure(label):
     found = told([Opinion("好", label), Opinion("坏", label)], [GOOD, GOOD])
-    assert found["accuracy"] == float(label == "positive") and "AUC" not in found
+    assert found["accuracy"] == float(label == "positive")
+    assert "AUC" not in found
     assert all(math.isfinite(value) for value in found.values())
 
 
@@ -110,7 +112,7 @@ def test_a_file_has_labels_or_ratings_before_tabs_or_in_objects(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line, told",
+    ("line", "told"),
     [
         ("good\tfine", "'good' is no label"),
         ("5\tfine", "'5' is no label"),
@@ -140,9 +142,10 @@ def test_what_is_no_text_at_all(tmp_path):
 
 
 def test_a_line_to_predict():
-    assert parse_text("  so so \n") == "so so" and parse_text('{"text": "a {"}') == "a {"
+    assert parse_text("  so so \n") == "so so"
+    assert parse_text('{"text": "a {"}') == "a {"
     for line in ("", "  ", '{"text": ""}', '{"texts": "a"}', "{"):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=r"no text|not valid JSON"):
             parse_text(line)
 
 

@@ -1,4 +1,4 @@
-"""MiniLM fine-tuned on classes and ratings. Here it is a small BERT with drawn weights and a small vocabulary, and sentences are made up."""
+"""MiniLM fine-tuned on classes and ratings. Here it is a small BERT with drawn weights, and the sentences are made up."""
 
 import types
 
@@ -20,14 +20,28 @@ from minilm.training.run import Run
 
 pytestmark = pytest.mark.host  # runs name their device
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"a the film is not good bad fine dull and so very".split()]
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    *("the", "film", "is", "good", "bad", "fine", "dull", "so", "very", "a", "not"),
+]
 OPTIONS = {"steps": 12, "warmup": 3, "eval_every": 10, "checkpoint_every": 5, "batch_size": 8, "learning_rate": 0.02}
 
 
-def small(dropout=0.1):
-    config = BertConfig(len(WORDS), hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=12,
-                        max_position_embeddings=130, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)  # fmt: skip
-    return Bert(config, pooler=False, rng=np.random.default_rng(0)).eval()
+def small(dropout=0.05):
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = BertConfig(
+        len(WORDS),
+        max_position_embeddings=130,
+        initializer_range=0.3,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+        **sizes,
+    )
+    return Bert(config, rng=np.random.default_rng(0)).eval()
 
 
 def made(n, seed):
@@ -101,7 +115,9 @@ def test_the_mean_is_over_tokens_alone():
 
 def test_padding_and_the_longest_sentence(published, tmp_path):
     ids, mask = padded(IDS)
-    assert ids.shape == (3, 7) and mask.sum(axis=1).tolist() == [5, 3, 7] and (ids[~mask] == 0).all()
+    assert ids.shape == (3, 7)
+    assert mask.sum(axis=1).tolist() == [5, 3, 7]
+    assert not ids[~mask].any()
     (tmp_path / "tokenizer.json").write_bytes((published / "tokenizer.json").read_bytes())
     long, none = pieces(["film " * 500, ""], tmp_path)
     assert (len(long), long[0], long[-1], none.tolist()) == (128, 2, 3, [2, 3])
@@ -120,7 +136,8 @@ def test_the_model_begins_in_training_mode_with_published_weights_whose_embeddin
     model = task.make_model()
     assert all(module.training for module in model.modules())
     for name, value in small().state_dict().items():
-        assert np.array_equal(model.bert.state_dict()[name].numpy(), value.numpy())
+        if not name.startswith("pooler."):
+            assert np.array_equal(model.bert.state_dict()[name].numpy(), value.numpy())
     learning = {id(p) for group in task.groups(model, 0.1) for p in group["params"]}
     resting = [p for table in (model.bert.words, model.bert.segments, model.bert.positions) for p in table.parameters()]
     assert learning == {id(p) for p in model.parameters()} - {id(p) for p in resting}
@@ -132,8 +149,9 @@ def test_other_published_weights_are_refused():
 
 
 def test_it_learns_both_and_a_run_answers_both_questions(tmp_path):
-    run, outcome = trained(tmp_path / "run", steps=60, eval_every=60, checkpoint_every=60)
-    assert outcome.measures["accuracy"] > 0.9 and outcome.measures["mean absolute error"] < 0.7
+    run, outcome = trained(tmp_path / "run", steps=80, eval_every=40, checkpoint_every=80, batch_size=16)
+    assert outcome.measures["accuracy"] > 0.9
+    assert outcome.measures["mean absolute error"] < 0.7
     texts = ["the film is good", "the film is very very bad", ""]
     classes, strengths = (kind().open(run.folder, "cpu")(texts) for kind in (MadeUp, MadeUpIntensity))
     assert [answer["label"] for answer in classes[:2]] == ["positive", "negative"]
@@ -162,7 +180,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatc
     run, data = MadeUp().resume(tmp_path / "cut")
     train(run, data, device="cpu", progress=False)
     one, other = (Run(folder, RaterTask).load_weights().arrays for folder in (whole.folder, run.folder))
-    assert one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+    assert one.keys() == other.keys()
+    assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
 # -- what is measured -------------------------------------------------------------------------------------------------

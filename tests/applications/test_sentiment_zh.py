@@ -176,7 +176,8 @@ def test_values_are_those_of_tf_idf(written):
     for gram, w in weight.items():
         assert values[grams == number[gram]].sum() == pytest.approx(w / length, rel=1e-6), gram
     assert (grams[1, 3], grams[2, 2:].tolist()) == (0, [0, 0])  # what would go beyond the end
-    assert (values[grams == 0] == 0).all() and texts.lengths.tolist() == [4, 1, 1]
+    assert (values[grams == 0] == 0).all()
+    assert texts.lengths.tolist() == [4, 1, 1]
     assert texts.grams[2].tolist() == [[0]] * 3  # 猫 stands nowhere else
 
 
@@ -215,7 +216,9 @@ def test_what_is_known_is_of_the_training_part_alone():
     split = Split(MadeUp.parts[0], [Opinion("猫猫", "positive")] * 2, [Opinion("狗狗", "negative")] * 2, "")
     task, files = MadeUp().learn(split, "0")
     content = files[GRAMS].decode()
-    assert "猫" not in content and "狗" not in content and "好" in content
+    assert "猫" not in content
+    assert "狗" not in content
+    assert "好" in content
     assert 1 < task.vectors <= task.grams
 
 
@@ -248,4 +251,5 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatc
     run, data = MadeUp().resume(tmp_path / "cut")
     train(run, data, device="cpu", progress=False)
     one, other = (Run(folder, ReviewTask).load_weights().arrays for folder in (whole.folder, run.folder))
-    assert one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+    assert one.keys() == other.keys()
+    assert all(np.array_equal(one[name], other[name]) for name in one)
