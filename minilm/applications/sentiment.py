@@ -104,13 +104,15 @@ class Sentiment(Trained[Opinion]):
 
     Attributes:
         words: of its language.
+        labels: those that an example of a file may have.
     """
 
     words: ClassVar[Words]
+    labels: ClassVar[tuple[str, ...]] = LABELS
     file = 'each line a label, a tab and a text; or a JSON object, as {"label": "positive", "text": "..."}'
 
     def read(self, path: Path) -> list[Opinion]:
-        return read_opinions(path)
+        return read_opinions(path, self.labels)
 
     def question(self, example: Opinion) -> str:
         return example.text
@@ -119,6 +121,9 @@ class Sentiment(Trained[Opinion]):
         return parse_text(line)
 
     def measure(self, examples: Sequence[Opinion], answers: Sequence[Answer]) -> list[Score]:
+        examples, answers = _with_class(examples, answers)
+        if not examples:
+            return [unknown("accuracy", 1)]
         truth, said = [example.label for example in examples], [answer["label"] for answer in answers]
         right = np.array([t == s for t, s in zip(truth, said, strict=True)], float)
         positive = [answer["probabilities"]["positive"] for answer in answers]
@@ -133,6 +138,7 @@ class Sentiment(Trained[Opinion]):
         return scores
 
     def details(self, examples: Sequence[Opinion], answers: Sequence[Answer]) -> Mapping[str, Any]:
+        examples, answers = _with_class(examples, answers)
         truth, said = [example.label for example in examples], [answer["label"] for answer in answers]
         labels, counts = confusion_matrix(truth, said, LABELS)
         slices = self.words.slices([example.text for example in examples])
@@ -140,6 +146,12 @@ class Sentiment(Trained[Opinion]):
             "confusion": {"labels": labels, "counts": counts.tolist()},
             "slices": {name: int(within.sum()) for name, within in slices.items()},
         }
+
+
+def _with_class(examples: Sequence[Opinion], answers: Sequence[Answer]) -> tuple[list[Opinion], list[Answer]]:
+    """The examples that are positive or negative, and the answers to them."""
+    rows = [i for i, example in enumerate(examples) if example.label in LABELS]
+    return [examples[i] for i in rows], [answers[i] for i in rows]
 
 
 def answer_of(positive: float) -> Answer:
@@ -177,7 +189,7 @@ def parse_text(line: str) -> str:
     return text
 
 
-def read_opinions(path: Path) -> list[Opinion]:
+def read_opinions(path: Path, labels: Sequence[str] = (*LABELS, NEUTRAL)) -> list[Opinion]:
     """The opinions of a file, whose form is `Sentiment.file`; empty lines are passed over.
 
     Raises:
@@ -191,28 +203,29 @@ def read_opinions(path: Path) -> list[Opinion]:
     for number, line in enumerate(content.split("\n"), 1):
         if line.strip():
             try:
-                opinions.append(_opinion(line))
+                opinions.append(_opinion(line, labels))
             except ValueError as error:
                 raise DataError(f"{path}, line {number}: {error}") from None
     return opinions
 
 
-def _opinion(line: str) -> Opinion:
+def _opinion(line: str, labels: Sequence[str]) -> Opinion:
     label, _, text = line.partition("\t")
     given: Any = label.strip()
     if line.lstrip().startswith("{"):
         fields = object_from(line.encode())
         given, text = fields.get("label", fields.get("rating")), line
     text = parse_text(text)
-    if given in (*LABELS, NEUTRAL):
-        return Opinion(text, given)
-    try:
-        rating = float(given)
-    except (TypeError, ValueError):
-        rating = math.nan
-    if not abs(rating) <= STRONGEST:
-        raise ValueError(f'{given!r} is no label: expected "positive" or "negative", or a rating from -4 to 4.')
-    return Opinion(text, label_of(rating), rating)
+    opinion = Opinion(text, given)
+    if given not in (*LABELS, NEUTRAL):
+        try:
+            rating = float(given)
+        except (TypeError, ValueError):
+            rating = math.nan
+        opinion = Opinion(text, label_of(rating) if abs(rating) <= STRONGEST else "", rating)
+    if opinion.label not in labels:
+        raise ValueError(f"{given!r} is no label: expected {', '.join(labels)}, or a rating from -4 to 4 that is one.")
+    return opinion
 
 
 def label_of(rating: float) -> str:

@@ -17,7 +17,7 @@ not among the 8,500 sentences would not move with the others, and AdamW has half
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -30,6 +30,7 @@ from minilm.applications.sentiment import (
     CLEAR,
     ENGLISH,
     LABELS,
+    NEUTRAL,
     Opinion,
     Sentiment,
     answer_of,
@@ -42,6 +43,7 @@ from minilm.applications.sentiment import (
 from minilm.applications.simple.linear import label_methods
 from minilm.applications.simple.sentiment import class_methods, intensity_methods
 from minilm.applications.trained import ApplicationTask, Examples
+from minilm.creation import zeros
 from minilm.data import movie_sentences, three_parts, without_copies
 from minilm.data.errors import DataError
 from minilm.graph import no_grad
@@ -92,7 +94,7 @@ class SentenceRater(nn.Module):
         self.dropout = nn.Dropout(bert.config.hidden_dropout_prob)
         self.head = nn.Linear(bert.config.hidden_size, 2)
         nn.init.normal_(self.head.weight, 0.0, bert.config.initializer_range)
-        nn.init.constant_(self.head.bias, 0.0)
+        self.head.bias = nn.Parameter(zeros(2))
         for table in (bert.words, bert.segments, bert.positions):
             table.requires_grad_(False)
 
@@ -204,6 +206,7 @@ class _OnMiniLM(Sentiment):
     line = "Not a great film, but never a dull one."
     file = 'each line a label or a rating, a tab and a text; or a JSON object, as {"rating": 1.5, "text": "..."}'
     task = RaterTask
+    labels = (*LABELS, NEUTRAL)
     brief: ClassVar[Mapping[str, Any]] = {"steps": 60, "warmup": 10, "eval_every": 60, "checkpoint_every": 60}
 
     def split(self) -> Split[Opinion]:
@@ -247,19 +250,10 @@ class EnglishSentiment(_OnMiniLM):
     def answer(self, logit: float, intensity: float) -> Answer:
         return answer_of(1 / (1 + np.exp(-logit)))
 
-    def measure(self, examples: Sequence[Opinion], answers: Sequence[Answer]) -> list[Score]:
-        classed = [i for i, example in enumerate(examples) if example.label in LABELS]
-        if not classed:
-            return [unknown("accuracy", len(examples))]
-        return super().measure([examples[i] for i in classed], [answers[i] for i in classed])
-
-    def details(self, examples: Sequence[Opinion], answers: Sequence[Answer]) -> Mapping[str, Any]:
-        classed = [i for i, example in enumerate(examples) if example.label in LABELS]
-        return super().details([examples[i] for i in classed], [answers[i] for i in classed])
-
     def baselines(self) -> Mapping[str, Baseline]:
         methods = label_methods(lambda example: example.text, lambda example: example.label)
-        return {name: _on_classed(method) for name, method in {**methods, **class_methods(published_vectors)}.items()}
+        methods = {**methods, **class_methods(published_vectors)}
+        return {name: on(method, lambda x: x.label in LABELS) for name, method in methods.items()}
 
 
 class Intensity(_OnMiniLM):
@@ -272,29 +266,25 @@ class Intensity(_OnMiniLM):
         return {"intensity": round(min(4.0, max(-4.0, intensity)), 3)}
 
     def measure(self, examples: Sequence[Opinion], answers: Sequence[Answer]) -> list[Score]:
-        rated = [
-            (x.rating, answer["intensity"]) for x, answer in zip(examples, answers, strict=True) if x.rating is not None
-        ]
-        truth, said = ([pair[i] for pair in rated] for i in (0, 1))
+        rated = [i for i, x in enumerate(examples) if x.rating is not None]
         if not rated:
             return [unknown("Pearson", len(examples))]
+        truth, said = [examples[i].rating for i in rated], [answers[i]["intensity"] for i in rated]
         return [pearson(truth, said), spearman(truth, said), mean_absolute_error(truth, said)]
 
     def wrong(self, examples: Sequence[Opinion], answers: Sequence[Answer]) -> list[int]:
         """Those that are 1 or more from the rating, the farthest first."""
-        errors = np.array(
-            [
-                0.0 if x.rating is None else abs(x.rating - answer["intensity"])
-                for x, answer in zip(examples, answers, strict=True)
-            ]
-        )
+        truth = [
+            answer["intensity"] if x.rating is None else x.rating for x, answer in zip(examples, answers, strict=True)
+        ]
+        errors = np.abs(np.array(truth) - [answer["intensity"] for answer in answers])
         return [int(i) for i in np.argsort(-errors, kind="stable") if errors[i] >= 1.0]
 
     def details(self, examples: Sequence[Opinion], answers: Sequence[Answer]) -> Mapping[str, Any]:
         return {}
 
     def baselines(self) -> Mapping[str, Baseline]:
-        return intensity_methods()
+        return {name: on(method, lambda x: x.rating is not None) for name, method in intensity_methods().items()}
 
     def limits(self) -> Sequence[str]:
         return (*super().limits(), "An intensity is a mean over raters: what one of them would say is not known.")
@@ -306,7 +296,7 @@ def weights_sha256(name: str) -> str:
 
 
 def pieces(texts: Sequence[str], folder: Path) -> list[HostArray]:
-    """The word pieces of each text, with [CLS] and [SEP]: those of the run's tokenizer."""
+    """The word pieces of each text, with [CLS] and [SEP], by the tokenizer in a folder."""
     tokenizer = read_tokenizer_json(folder / TOKENIZER)
     return [np.array(framed(tokenizer, [tokenizer.encode(text)[: LONGEST - 2]]).ids) for text in texts]
 
@@ -335,21 +325,24 @@ def outputs(model: SentenceRater, ids: Sequence[HostArray]) -> HostArray:
 
 def published_vectors(texts: Sequence[str]) -> HostArray:
     """MiniLM's own vectors of texts, (n, 384), as it was published."""
-    found = load(MINILM)
-    ids = [np.array(framed(found.tokenizer, [found.tokenizer.encode(text)[: LONGEST - 2]]).ids) for text in texts]
-    vectors = np.zeros((len(ids), found.model.config.hidden_size), np.float32)
+    model, ids = load(MINILM).model, pieces(texts, get(MINILM))
+    vectors = np.zeros((len(ids), model.config.hidden_size), np.float32)
     with no_grad():
         for some in by_length(np.array(list(map(len, ids)), int), AT_ONCE):
-            vectors[some] = found.model.embed(*padded([ids[row] for row in some])).numpy()
+            vectors[some] = model.embed(*padded([ids[row] for row in some])).numpy()
     return vectors
 
 
-def _on_classed(method: Baseline) -> Baseline:
-    """A method that learns classes, on the sentences that have one."""
+def on(method: Baseline, chosen: Callable[[Opinion], bool]) -> Baseline:
+    """A simple method that learns from the examples that have what it needs."""
 
     def learn(split: Split[Opinion]) -> System:
-        parts = ([x for x in part if x.label in LABELS] for part in (split.train, split.validation, split.test))
-        return method(Split(*parts, split.about))
+        train, validation = ([x for x in part if chosen(x)] for part in (split.train, split.validation))
+        if not (train and validation):
+            raise ValueError(
+                "the examples have none of the labels, or none of the ratings, that this method learns from."
+            )
+        return method(Split(train, validation, split.test, split.about))
 
     return learn
 
