@@ -17,7 +17,10 @@ CHARACTERS, WORDS = "characters", "words"
 COMPOUND = frozenset("欧阳 诸葛 司马 司徒 南宫 令狐 上官 夏侯 皇甫 尉迟 公孙 慕容 端木".split())
 """Chinese surnames of two characters; all others have one."""
 SENTENCE_END = frozenset("。！？；")
+TEXT_END = frozenset("。！？；：…，、”’）》")
 PAUSE = frozenset("，、：,;:")
+BLOCK = 20  # paragraphs of the news in a group, at least
+TOGETHER = 10  # sentences of a file in a group, where it does not say which are of one document
 WORD = re.compile(r"[^\W_]+(?:[-'’.&][^\W_]+)*|\S")
 
 
@@ -28,11 +31,13 @@ class Tagged(NamedTuple):
         tokens: its characters or words.
         spans: which of them are a name, and of what type.
         unit: "characters" or "words".
+        group: a number that texts have in common which belong together, such as those of one article.
     """
 
     tokens: tuple[str, ...]
     spans: tuple[Span, ...]
     unit: str
+    group: int
 
 
 class Line(NamedTuple):
@@ -91,8 +96,17 @@ def news(paragraphs: Iterable[Sequence[tuple[str, str]]]) -> Iterator[Tagged]:
 
     A person's name is tagged nr, its surname and its given name by themselves: 江/nr 泽民/nr is one person. A surname has one character
     or is one of `COMPOUND`; two surnames before a given name are one name (陈/nr 方/nr 安生/nr, a married woman's). A place is ns.
+
+    Which paragraphs are one article is not told. So a group has at least `BLOCK` of them, and ends before a headline: a paragraph that does
+    not end with a mark, behind one that does.
     """
+    group = held = 0
+    ended = False
     for words in paragraphs:
+        ends = words[-1][0][-1] in TEXT_END
+        if held >= BLOCK and ended and not ends:
+            group, held = group + 1, 0
+        held, ended = held + 1, ends
         found: list[Span] = []
         run: list[str] = []
         at = 0
@@ -108,7 +122,7 @@ def news(paragraphs: Iterable[Sequence[tuple[str, str]]]) -> Iterator[Tagged]:
             if part == "ns":
                 found.append(Span(at, at + len(word), "LOC"))
             at += len(word)
-        yield Tagged(tuple("".join(word for word, _ in words)), tuple(found), CHARACTERS)
+        yield Tagged(tuple("".join(word for word, _ in words)), tuple(found), CHARACTERS, group)
 
 
 def _persons(run: Sequence[str]) -> Iterator[str]:
@@ -132,7 +146,7 @@ def read_conll(path: Path) -> list[Tagged]:
     A line has a token first and its tag last, with white space between the columns; an empty line ends a sentence. Lines that begin
     with "-DOCSTART-" or are a comment ("# " at the beginning of a sentence, as in WNUT and CoNLL-U) are passed over. Tags may be of
     IOB1, BIO, BIOES or BILOU (`minilm.metrics.spans`): B, I, E or L, S or U, or O, before a type. Tokens that are mostly single characters
-    that are no letters of an alphabet are read as characters.
+    that are no letters of an alphabet are read as characters. A group is a document, or `TOGETHER` sentences where none is marked.
 
     Raises:
         DataError: the file cannot be read, is no UTF-8, has a line without a tag or with a tag of another kind, or no sentence.
@@ -143,22 +157,27 @@ def read_conll(path: Path) -> list[Tagged]:
         raise DataError(f"{path} is no UTF-8 text (byte {error.start}): save it as UTF-8.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
-    sentences: list[tuple[list[str], list[str]]] = []
+    sentences: list[tuple[list[str], list[str], int]] = []
+    document = 0
     tokens: list[str] = []
     tags: list[str] = []
     for number, line in enumerate([*text.split("\n"), ""], 1):
         columns = line.split()
         if not columns or columns[0] == "-DOCSTART-":
             if tokens:
-                sentences.append((tokens, tags))
+                sentences.append((tokens, tags, document))
             tokens, tags = [], []
+            document += bool(columns)
         elif not (line.startswith("# ") and not tokens):
             tokens.append(columns[0])
             tags.append(_tag(columns, path, number))
     if not sentences:
         raise DataError(f"{path} has no sentence: expected lines of a token, white space and a tag such as B-PER or O.")
-    unit = _unit(token for tokens, _ in sentences for token in tokens)
-    return [Tagged(tuple(tokens), tuple(spans(tags)), unit) for tokens, tags in sentences]
+    unit = _unit(token for tokens, _, _ in sentences for token in tokens)
+    return [
+        Tagged(tuple(tokens), tuple(spans(tags)), unit, at if document else i // TOGETHER)
+        for i, (tokens, tags, at) in enumerate(sentences)
+    ]
 
 
 def _tag(columns: list[str], path: Path, number: int) -> str:
