@@ -180,8 +180,8 @@ class NamesTask(ApplicationTask):
 def features(tokens: Sequence[str], unit: str) -> list[list[str]]:
     """Of each column, the features of the tokens.
 
-    Characters: itself, the pair with the one before, the pair with the one behind. Words: in small letters, its first and last three letters,
-    and its shape, in which X, x and 0 stand for letters and digits in a row.
+    Characters: itself, the pair with the one before, the pair with the one behind. Words: in small letters, its first three letters, its
+    last three, and its shape, in which X, x and 0 stand for letters and digits in a row.
     """
     if unit == CHARACTERS:
         pairs = [before + behind for before, behind in zip([EDGE, *tokens], [*tokens, EDGE], strict=True)]
@@ -284,7 +284,10 @@ class NamedEntities(Trained[Tagged]):
     def split(self) -> Split[Tagged]:
         texts = data.without_copies(news(data.tagged_news()), lambda text: "".join(text.tokens))
         split = self.divide(texts.kept)
-        about = f"{texts.copies:,} copies of paragraphs were removed. {split.about} Organizations, which are marked only where they are one word, are left out."
+        about = (
+            f"{texts.copies:,} copies of paragraphs were removed. {split.about} Organizations are left out: those of several words are "
+            "not marked."
+        )
         return Split(split.train, split.validation, split.test, about)
 
     def read(self, path: Path) -> list[Tagged]:
@@ -308,7 +311,7 @@ class NamedEntities(Trained[Tagged]):
         if not types:
             raise data.DataError("the part to learn from has no name in it: every tag is O.")
         known = vocabulary(split.train, unit)
-        sizes = {name: KNOWN + len(known[name]) if name in known else 0 for name in WIDTHS}
+        sizes: dict[str, Any] = {name: KNOWN + len(known[name]) if name in known else 0 for name in WIDTHS}
         return NamesTask(sha256, unit, " ".join(types), **sizes), {
             VOCABULARY: json.dumps(known, ensure_ascii=False).encode()
         }
@@ -341,8 +344,8 @@ class NamedEntities(Trained[Tagged]):
 
     def limits(self) -> Sequence[str]:
         return (
-            "Trained on the published examples it knows news of January 1998 in simplified Chinese, written with full-width digits and letters: "
-            "names of other times, other kinds of text and traditional characters it finds less often.",
+            "Trained on the published examples it knows news of January 1998 in simplified Chinese, with full-width digits and letters: names "
+            "of other times, in other kinds of text and in traditional characters it finds less often.",
             "A text is cut into sentences: what an earlier one says of a name does not help.",
         )
 
@@ -372,24 +375,25 @@ def spans_of(answer: Answer) -> list[tuple[int, int, str]]:
 
 
 def seen_and_new(train: Sequence[Tagged], examples: Sequence[Tagged], answers: Sequence[Answer]) -> dict[str, Score]:
-    """The recall of names that the training part has, as names of the same type, and of those that are new: are names known, or recognized?"""
-    known = {
-        (line.text[s:e], kind)
-        for text in train
-        for line in [NamedEntities().question(text)]
-        for s, e, kind in truth_of(text)
-    }
+    """The recall of names that the training part has with the same type, "seen", and of those that are "new": known, or recognized?"""
+    known = {named for text in train for named, _ in _named(text)}
     parts: dict[str, list[list[tuple[int, int, str]]]] = {"seen": [], "new": []}
     for example in examples:
-        text = line_of(example.tokens, example.unit).text
-        each = truth_of(example)
-        parts["seen"].append([span for span in each if (text[span[0] : span[1]], span[2]) in known])
-        parts["new"].append([span for span in each if (text[span[0] : span[1]], span[2]) not in known])
+        for part in parts.values():
+            part.append([])
+        for named, span in _named(example):
+            parts["seen" if named in known else "new"][-1].append(span)
     said = [spans_of(answer) for answer in answers]
     return {
         name: span_recall(truth, said).by_group([example.group for example in examples])
         for name, truth in parts.items()
     }
+
+
+def _named(example: Tagged) -> list[tuple[tuple[str, str], tuple[int, int, str]]]:
+    """Each name of an example as (its text, its type), and where it is."""
+    text = line_of(example.tokens, example.unit).text
+    return [((text[start:end], kind), (start, end, kind)) for start, end, kind in truth_of(example)]
 
 
 def _known(folder: Path) -> dict[str, list[str]]:

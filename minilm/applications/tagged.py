@@ -14,7 +14,9 @@ from minilm.data import DataError
 from minilm.metrics.spans import Span, spans
 
 CHARACTERS, WORDS = "characters", "words"
-COMPOUND = frozenset("欧阳 诸葛 司马 司徒 南宫 令狐 上官 夏侯 皇甫 尉迟 公孙 慕容 端木".split())
+COMPOUND = frozenset(
+    ["欧阳", "诸葛", "司马", "司徒", "南宫", "令狐", "上官", "夏侯", "皇甫", "尉迟", "公孙", "慕容", "端木"]
+)
 """Chinese surnames of two characters; all others have one."""
 SENTENCE_END = frozenset("。！？；")
 TEXT_END = frozenset("。！？；：…，、”’）》")
