@@ -27,6 +27,7 @@ from minilm.applications.trained import ApplicationTask, Examples, Trained
 from minilm.metrics import Score, span_f1, span_precision, span_recall, spans, tags_of
 from minilm.models.tagger import KNOWN, PADDING, UNKNOWN, SequenceTagger, mask_of
 from minilm.nn.crf import allowed_transitions
+from minilm.training.run import Run
 from minilm.training.task import Parts, RunFile
 from minilm.types import HostArray
 
@@ -342,10 +343,23 @@ class NamedEntities(Trained[Tagged]):
         scores += [span_f1(truth, said, of=kind) for kind in kinds]
         return [score.by_group([example.group for example in examples]) for score in scores]
 
+    def remarks(self, folder: Path | None, examples: Sequence[Tagged]) -> Sequence[str]:
+        assert folder is not None
+        task = Run(folder, self.task).task
+        known = task.types.split()
+        others = Counter(kind for example in examples for _, _, kind in example.spans if kind not in known)
+        told = [f"The run knows names of the types {', '.join(known)}, in texts of {task.tokens_are}."]
+        if others:
+            listed = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(others.items()))
+            told.append(f"The file has others, which it cannot find, and which count as missed: {listed}.")
+        if examples[0].unit != task.tokens_are:
+            told.append(f"The file is of {examples[0].unit}: nearly all of them are unknown to the run.")
+        return told
+
     def limits(self) -> Sequence[str]:
         return (
-            "Trained on the published examples it knows news of January 1998 in simplified Chinese, with full-width digits and letters: names "
-            "of other times, in other kinds of text and in traditional characters it finds less often.",
+            "Trained on the published examples it knows news of January 1998 in simplified Chinese, with full-width digits and letters: "
+            "it finds fewer names of other times, in other kinds of text and in traditional characters.",
             "A text is cut into sentences: what an earlier one says of a name does not help.",
         )
 

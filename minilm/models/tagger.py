@@ -7,9 +7,9 @@ a table of vectors, and a token's are joined, :math:`e_t = [E^1_{x_{t1}}; \dots;
     h^0 = W e, \qquad
     h^\ell_t = h^{\ell-1}_t + \operatorname{ReLU}(W^\ell [n_{t-d}; n_t; n_{t+d}] + b^\ell), \quad n = \operatorname{LN}(h^{\ell-1})
 
-Four layers with d = 1, 2, 4, 1 see 8 tokens to each side, in four products for a whole batch, where a recurrent layer needs one for each token
-(Strubell et al., *Fast and Accurate Entity Recognition with Iterated Dilated Convolutions*, 2017). :math:`\operatorname{LN}(h)` gives the
-emissions of `minilm.nn.LinearChainCRF`.
+Four layers with d = 1, 2, 4, 1 see 8 tokens to each side, in four products for a whole batch where a recurrent layer has one per token
+(Strubell et al., *Fast and Accurate Entity Recognition with Iterated Dilated Convolutions*, 2017). :math:`\operatorname{LN}(h)` at the
+last layer gives the emissions of `minilm.nn.LinearChainCRF`.
 
 In the shape comments B is the batch, L the length in tokens, K the number of columns, C the width, N the number of tags.
 """
