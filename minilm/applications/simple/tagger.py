@@ -38,6 +38,7 @@ def crf(split: Split[Tagged]) -> System:
     ]
     truth = [text.spans for text in split.validation]
     best, best_f1 = None, -1.0
+    held = b""  # the tagger reads its weights where they are: they must stay
     with tempfile.TemporaryDirectory() as folder:
         for rounds in ROUNDS:
             trainer = suite.Trainer("ap", verbose=False)
@@ -45,13 +46,14 @@ def crf(split: Split[Tagged]) -> System:
             for each, tags in examples:
                 trainer.append(each, tags)
             trainer.train(path := str(Path(folder) / f"{rounds}"))
-            tagger = suite.Tagger()
-            tagger.open_inmemory(Path(path).read_bytes())
+            tagger, weights = suite.Tagger(), Path(path).read_bytes()
+            tagger.open_inmemory(weights)
             f1 = span_f1(truth, [_found(tagger, text.tokens, unit) for text in split.validation]).value
             if best is None or f1 > best_f1:
-                best, best_f1 = tagger, f1
+                best, held, best_f1 = tagger, weights, f1
 
     def answer(questions: Sequence[Line | str]) -> list[Answer]:
+        assert held
         lines = [tokenized(line, unit) if isinstance(line, str) else line for line in questions]
         return [_answer(line, _found(best, line.tokens, unit)) for line in lines]
 
