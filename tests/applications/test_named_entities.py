@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import minilm as ml
+from minilm import nn
 from minilm.applications import named_entities
 from minilm.applications.application import Split
 from minilm.applications.named_entities import NamedEntities, cut, features, found, seen_and_new, vocabulary
@@ -15,6 +16,7 @@ from minilm.cli import main
 from minilm.data import DataError
 from minilm.metrics.spans import Span
 from minilm.models.tagger import PADDING, UNKNOWN
+from minilm.nn.crf import allowed_transitions
 
 PEOPLE, PLACES = ["张三", "李四海", "王五"], ["北京", "上海", "长安街"]
 
@@ -118,6 +120,30 @@ def test_answers_are_about_the_line_that_was_given():
         "text": "a bc d",
         "entities": [{"start": 2, "end": 6, "text": "bc d", "type": "PER", "probability": 0.5}],
     }
+
+
+class ByCharacter:
+    """Gives each character the tag that it always has: what a perfect model of these texts would say."""
+
+    def __init__(self, task, known):
+        self.crf = nn.LinearChainCRF(len(task.tags), allowed_transitions(task.tags))
+        tags = dict(zip("张三李四海王五北京上安街", "BIBIIBIBIBII", strict=True))
+        self.scores = np.zeros((task.token, len(task.tags)), np.float32)
+        for i, token in enumerate(known["token"], 2):
+            letter = tags.get(token, "O")
+            kind = "" if letter == "O" else "-LOC" if token in "北京上安街" else "-PER"
+            self.scores[i, task.tags.index(letter + kind)] = 9.0
+
+    def __call__(self, ids, lengths):
+        return ml.tensor(self.scores[ids[:, :, 0]])
+
+
+def test_names_stand_where_they_stand_in_the_whole_text():
+    task, known = task_of(made(60, 0))
+    text = Tagged(tuple("张三来了。北京的王五在。"), (), CHARACTERS, 0)
+    (names,) = found(task, ByCharacter(task, known), cut([text], task, known), 1)
+    assert [name[:3] for name in names] == [(0, 2, "PER"), (5, 7, "LOC"), (8, 10, "PER")]
+    assert all(0.9 < name[3] < 1 for name in names)
 
 
 def answers(texts, keep):

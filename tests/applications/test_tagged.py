@@ -6,12 +6,12 @@ from minilm.applications.tagged import CHARACTERS, WORDS, line_of, news, pieces,
 from minilm.data import DataError
 
 WAYS = {
-    "BIO": "B-PER I-PER O B-LOC B-LOC I-LOC",
-    "IOB1": "I-PER I-PER O I-LOC B-LOC I-LOC",
-    "BIOES": "B-PER E-PER O S-LOC B-LOC E-LOC",
-    "BILOU": "B-PER L-PER O U-LOC B-LOC L-LOC",
+    "BIO": "B-PER I-PER O B-LOC B-LOC B-LOC I-LOC",
+    "IOB1": "I-PER I-PER O I-LOC B-LOC B-LOC I-LOC",
+    "BIOES": "B-PER E-PER O S-LOC S-LOC B-LOC E-LOC",
+    "BILOU": "B-PER L-PER O U-LOC U-LOC B-LOC L-LOC",
 }
-NAMES = [(0, 2, "PER"), (3, 4, "LOC"), (4, 6, "LOC")]
+NAMES = [(0, 2, "PER"), (3, 4, "LOC"), (4, 5, "LOC"), (5, 7, "LOC")]
 
 
 def written(folder, text, encoding="utf-8"):
@@ -25,7 +25,7 @@ def test_every_way_of_tagging_gives_the_same_names(tmp_path, way):
     lines = [f"w{i} NN x {tag}" for i, tag in enumerate(WAYS[way].split())]
     (sentence,) = read_conll(written(tmp_path, "\n".join(lines)))
     assert list(sentence.spans) == NAMES
-    assert sentence.tokens == ("w0", "w1", "w2", "w3", "w4", "w5")
+    assert sentence.tokens == ("w0", "w1", "w2", "w3", "w4", "w5", "w6")
 
 
 def test_sentences_documents_comments_and_line_ends(tmp_path):
