@@ -23,6 +23,7 @@ TEXT_END = frozenset("。！？；：…，、”’）》")
 PAUSE = frozenset("，、：,;:")
 BLOCK = 20  # paragraphs of the news in a group, at least
 TOGETHER = 10  # sentences of a file in a group, where it does not say which are of one document
+GAP = re.compile(r"[ \t]+")  # and no other white space: in Japanese and Chinese a wide space can be a token
 WORD = re.compile(r"[^\W_]+(?:[-'’.&][^\W_]+)*|\S")
 
 
@@ -145,7 +146,7 @@ def _persons(run: Sequence[str]) -> Iterator[str]:
 def read_conll(path: Path) -> list[Tagged]:
     """The sentences of a file in the format of CoNLL's shared tasks.
 
-    A line has a token first and its tag last, with white space between the columns; an empty line ends a sentence. Lines that begin
+    A line has a token first and its tag last, with spaces or tabs between the columns; an empty line ends a sentence. Lines that begin
     with "-DOCSTART-" or are a comment ("# " at the beginning of a sentence, as in WNUT and CoNLL-U) are passed over. Tags may be of
     IOB1, BIO, BIOES or BILOU (`minilm.metrics.spans`): B, I, E or L, S or U, or O, before a type. Tokens that are mostly single characters
     that are no letters of an alphabet are read as characters. A group is a document, or `TOGETHER` sentences where none is marked.
@@ -164,7 +165,7 @@ def read_conll(path: Path) -> list[Tagged]:
     tokens: list[str] = []
     tags: list[str] = []
     for number, line in enumerate([*text.split("\n"), ""], 1):
-        columns = line.split()
+        columns = GAP.split(stripped) if (stripped := line.strip(" \t\r")) else []
         if not columns or columns[0] == "-DOCSTART-":
             if tokens:
                 sentences.append((tokens, tags, document))
@@ -174,7 +175,7 @@ def read_conll(path: Path) -> list[Tagged]:
             tokens.append(columns[0])
             tags.append(_tag(columns, path, number))
     if not sentences:
-        raise DataError(f"{path} has no sentence: expected lines of a token, white space and a tag such as B-PER or O.")
+        raise DataError(f"{path} has no sentence: expected lines of a token, a space and a tag such as B-PER or O.")
     unit = _unit(token for tokens, _, _ in sentences for token in tokens)
     return [
         Tagged(tuple(tokens), tuple(spans(tags)), unit, at if document else i // TOGETHER)
@@ -185,7 +186,7 @@ def read_conll(path: Path) -> list[Tagged]:
 def _tag(columns: list[str], path: Path, number: int) -> str:
     tag = columns[-1]
     if len(columns) == 1:
-        raise DataError(f"{path}, line {number}: {tag[:40]!r} stands alone, expected a token, white space and its tag.")
+        raise DataError(f"{path}, line {number}: {tag[:40]!r} stands alone, expected a token, a space and its tag.")
     letter, _, kind = tag.partition("-")
     letter = {"L": "E", "U": "S"}.get(letter, letter)
     if tag == "O":

@@ -35,6 +35,11 @@ def test_sentences_documents_comments_and_line_ends(tmp_path):
     assert first.group == second.group != third.group
 
 
+def test_a_wide_space_is_a_token(tmp_path):
+    (sentence,) = read_conll(written(tmp_path, "　\t記号\tO\n東京\t名詞\tB-LOC"))
+    assert sentence.tokens == ("　", "東京")
+
+
 def test_without_documents_ten_sentences_in_a_row_belong_together(tmp_path):
     sentences = read_conll(written(tmp_path, "a O\n\n" * 21))
     assert [s.group for s in sentences] == [0] * 10 + [1] * 10 + [2]
