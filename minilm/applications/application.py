@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from minilm.data.errors import DataError
+from minilm.data import three_parts
 from minilm.metrics.score import Score
 
 E = TypeVar("E")
@@ -96,15 +96,7 @@ class Application(ABC, Generic[E]):
         Raises:
             DataError: there are too few of them.
         """
-        n, tenth = len(examples), len(examples) // 10
-        if not tenth:
-            raise DataError(
-                f"{n} examples cannot be divided into parts to learn from, to validate and to test on: expected at least 10."
-            )
-        order = np.random.default_rng(0).permutation(n)
-        test, validation, train = (
-            [examples[i] for i in part] for part in (order[:tenth], order[tenth : 2 * tenth], order[2 * tenth :])
-        )
+        train, validation, test = ([examples[i] for i in part] for part in three_parts(len(examples)))
         return Split(train, validation, test, "A tenth to validate and a tenth to test on were drawn at random.")
 
     @abstractmethod
@@ -150,6 +142,14 @@ class Application(ABC, Generic[E]):
         values = np.array([score.value if score.higher_is_better else -score.value for score in each])
         best = max(1.0, np.nanmax(values, initial=0.0)) if each[0].higher_is_better else 0.0
         return [int(i) for i in np.argsort(values, kind="stable") if values[i] < best]
+
+    def remarks(self, folder: Path | None, examples: Sequence[E]) -> Sequence[str]:
+        """What is told beside the numbers of a run on these examples, such as answers that it cannot give; a sentence each.
+
+        Args:
+            folder: of the run; None where nothing is trained.
+        """
+        return ()
 
     def details(self, examples: Sequence[E], answers: Sequence[Answer]) -> Mapping[str, Any]:
         """What is told beside the numbers to a program (``--json``), such as a confusion matrix."""
