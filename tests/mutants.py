@@ -2033,6 +2033,34 @@ NAMES_IN_TEXT = [
            "tests/applications/test_named_entities.py::test_a_batch_draws_from_its_generator_alone"),
 ]  # fmt: skip
 
+SENTIMENT = [
+    Mutant("a published model that goes on to learn stays in evaluation mode", "minilm/applications/sentiment_en.py",
+           "SentenceRater(load(self.pretrained).model).train()", "SentenceRater(load(self.pretrained).model)",
+           "tests/applications/test_sentiment_en.py::test_the_model_begins_in_training_mode_with_published_weights_whose_embeddings_stay"),
+    Mutant("the mean of a sentence counts its padding", "minilm/applications/sentiment_en.py",
+           "np.sum(mask, axis=1, keepdims=True, dtype=np.float32)", "np.float32(mask.shape[1])",
+           "tests/applications/test_sentiment_en.py::test_the_mean_is_over_tokens_alone"),
+    Mutant("a sentence without a class is learned as a negative one", "minilm/applications/sentiment_en.py",
+           "constant(labels >= 0, output)", "constant(labels >= -1, output)",
+           "tests/applications/test_sentiment_en.py::test_the_loss_is_its_formula_and_what_is_missing_costs_nothing"),
+    Mutant("a filter's answer to padding may be the largest", "minilm/applications/sentiment_zh.py",
+           "(y * constant(inside[:, None], y)).max(axis=2)", "y.max(axis=2)",
+           "tests/applications/test_sentiment_zh.py::test_padding_changes_nothing"),
+    Mutant("what is unknown has a vector that was drawn", "minilm/applications/sentiment_zh.py",
+           "            self.vectors.weight[0] = 0.0\n", "            pass\n",
+           "tests/applications/test_sentiment_zh.py::test_it_learns_and_answers_each_text_by_itself"),
+    Mutant("runs of characters of the validation part are known", "minilm/applications/sentiment_zh.py",
+           "count_grams([opinion.text for opinion in split.train])",
+           "count_grams([opinion.text for opinion in [*split.train, *split.validation]])",
+           "tests/applications/test_sentiment_zh.py::test_what_is_known_is_of_the_training_part_alone"),
+    Mutant("long texts are learned from more often than short ones", "minilm/applications/sentiment.py",
+           "rng.integers(len(order))", "rng.integers(len(order) // 2, len(order) - size)",
+           "tests/applications/test_sentiment.py::test_neighbors_are_of_one_length_and_each_example_is_as_likely"),
+    Mutant("weights that rest are taken for a damaged checkpoint", "minilm/training/resume.py",
+           "for p in model.parameters() if p.requires_grad}", "for p in model.parameters()}",
+           "tests/applications/test_sentiment_en.py::test_a_run_that_was_stopped_goes_on_to_the_same_weights"),
+]  # fmt: skip
+
 MUTANTS = [
     *ENGINE,
     *OPS,
@@ -2072,4 +2100,5 @@ MUTANTS = [
     *T5,
     *SETS,
     *NAMES_IN_TEXT,
+    *SENTIMENT,
 ]
