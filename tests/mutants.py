@@ -2059,6 +2059,7 @@ SENTIMENT = [
     Mutant("weights that rest are taken for a damaged checkpoint", "minilm/training/resume.py",
            "for p in model.parameters() if p.requires_grad}", "for p in model.parameters()}",
            "tests/applications/test_sentiment_en.py::test_a_run_that_was_stopped_goes_on_to_the_same_weights"),
+]  # fmt: skip
 
 TASK = "tests/test_cli_task.py::"
 RUN_OF = "tests/applications/test_trained.py::"
@@ -2104,6 +2105,53 @@ APPLICATIONS = [
            "tests/data/test_near_copies.py::test_a_number_agrees_as_often_as_the_shingles_do"),
 ]  # fmt: skip
 
+N = "tests/metrics/"
+MEASURES = [
+    Mutant("a tie counts as won in the area under the curve", "minilm/metrics/ranking.py",
+           "won = (p * (below + q / 2)).sum(axis=1)", "won = (p * (below + q)).sum(axis=1)",
+           N + "test_ranking.py::test_against_all_pairs_and_all_thresholds"),
+    Mutant("examples with one number are parted by their order", "minilm/metrics/ranking.py",
+           "np.append(True, values[1:] != values[:-1])", "np.append(True, values[1:] == values[1:])",
+           N + "test_ranking.py::test_by_hand"),
+    Mutant("a class that a draw lacks counts as 0", "minilm/metrics/counts.py",
+           'weights = counts[1] if average == "weighted" else 1.0 - none', 'weights = counts[1] if average == "weighted" else np.ones_like(none, float)',
+           N + "test_classification.py::test_of_a_draw_it_is_the_number_of_what_was_drawn"),
+    Mutant("n-grams count as often as they are said", "minilm/metrics/ngrams.py",
+           "sum(min(count, second[piece]) for", "sum(count for",
+           N + "test_bleu.py::test_the_counts_of_a_sentence"),
+    Mutant("BLEU pays for what is too long, not for what is too short", "minilm/metrics/bleu.py",
+           "np.exp(1 - reference / length)", "np.exp(1 - length / reference)",
+           N + "test_bleu.py::test_by_hand"),
+    Mutant("a missing n-gram is always half a one", "minilm/metrics/bleu.py",
+           "missing = (right == 0).cumsum(axis=0)", "missing = (right == 0).astype(int)",
+           N + "test_bleu.py::test_what_is_missing_is_halved_again_and_again"),
+    Mutant("chrF takes shares of each sentence's best length only", "minilm/metrics/chrf.py",
+           "counted = (ours > 0) & (theirs > 0)", "counted = (ours > 0) | (theirs > 0)",
+           N + "test_chrf.py::test_by_hand"),
+    Mutant("a carry is lost in the longest common subsequence", "minilm/metrics/rouge.py",
+           "row = ((row + same) | (row - same)) & all_bits", "row = ((row ^ same) | (row - same)) & all_bits",
+           N + "test_rouge.py::test_the_subsequence_is_that_of_the_table"),
+    Mutant("a span of another type goes on", "minilm/metrics/spans.py",
+           'letter in "IE" and before[1] == kind', 'letter in "IE"',
+           N + "test_spans.py::test_from_tags"),
+    Mutant("equal numbers have the rank of the last of them", "minilm/metrics/correlation.py",
+           "middle = here.cumsum(axis=1) - here / 2", "middle = here.cumsum(axis=1)",
+           N + "test_correlation.py::test_ties_share_the_mean_of_their_ranks"),
+    Mutant("the upper edge belongs to the next bin", "minilm/metrics/calibration.py",
+           "np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], p)", 'np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], p, "right")',
+           N + "test_calibration.py::test_a_bin_holds_its_upper_edge_and_the_first_holds_0"),
+    Mutant("two systems are compared on different draws", "minilm/metrics/score.py",
+           "        first, *second = (score.of_draws(times) for score in scores)\n",
+           "        first, *second = (score.of_draws(rng.permutation(times, axis=1)) for score in scores)\n",
+           N + "test_score.py::test_the_paired_interval_is_that_of_a_plain_loop"),
+    Mutant("a tie helps whoever searches", "minilm/metrics/retrieval.py",
+           "return (scores >= own).sum(axis=1)", "return (scores > own).sum(axis=1) + 1",
+           N + "test_retrieval.py::test_ranks_count_what_is_as_high"),
+    Mutant("a chapter number opens the first section that comes", "minilm/launch.py",
+           "int(second) if second.isdecimal() else 0", "0",
+           "tests/test_launch.py::test_a_section_is_a_notebook_of_its_own"),
+]  # fmt: skip
+
 MUTANTS = [
     *ENGINE,
     *OPS,
@@ -2144,5 +2192,6 @@ MUTANTS = [
     *SETS,
     *NAMES_IN_TEXT,
     *SENTIMENT,
+    *MEASURES,
     *APPLICATIONS,
 ]
