@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minilm.applications.application import Answer
+from minilm.applications.labels import label_answers, parse_text
 from minilm.applications.trained import Trained
 from minilm.data.errors import DataError
 from minilm.metrics import Score, accuracy, auc, calibration_error, confusion_matrix, f1
@@ -154,12 +155,10 @@ def _with_class(examples: Sequence[Opinion], answers: Sequence[Answer]) -> tuple
     return [examples[i] for i in rows], [answers[i] for i in rows]
 
 
-def answer_of(positive: float) -> Answer:
-    """The answer of a system that says "positive" with this probability."""
-    positive = float(positive)
-    label, probability = ("positive", positive) if positive >= 0.5 else ("negative", 1 - positive)
-    both = {"negative": round(1 - positive, 4), "positive": round(positive, 4)}
-    return {"label": label, "probability": round(probability, 4), "probabilities": both}
+def answers_of(logits: Any) -> list[Answer]:
+    """The answers of a system whose logits of "positive" are these, (n,)."""
+    positive = 1 / (1 + np.exp(-np.asarray(logits, np.float64).reshape(-1)))
+    return label_answers(LABELS, np.stack([1 - positive, positive], axis=1))
 
 
 def share(part: HostArray, whole: HostArray) -> HostArray:
@@ -170,23 +169,6 @@ def share(part: HostArray, whole: HostArray) -> HostArray:
 def unknown(name: str, n: int) -> Score:
     """A number that examples without an answer of their own do not have: NaN."""
     return Score.of_sums(name, np.zeros((n, 2)), share)
-
-
-def parse_text(line: str) -> str:
-    """The text of a line: the line, or the field "text" of a JSON object.
-
-    Raises:
-        ValueError: it is empty, or the object has no text.
-    """
-    text: Any = line.strip()
-    if text.startswith("{"):
-        fields = object_from(text.encode())
-        text = fields["text"].strip() if isinstance(fields.get("text"), str) else None
-        if text is None:
-            raise ValueError('the object has no text: expected {"text": "..."}.')
-    if not text:
-        raise ValueError("the line has no text.")
-    return text
 
 
 def read_opinions(path: Path, labels: Sequence[str] = (*LABELS, NEUTRAL)) -> list[Opinion]:
@@ -215,7 +197,7 @@ def _opinion(line: str, labels: Sequence[str]) -> Opinion:
     if line.lstrip().startswith("{"):
         fields = object_from(line.encode())
         given, text = fields.get("label", fields.get("rating")), line
-    text = parse_text(text)
+    text = parse_text(text).strip()
     opinion = Opinion(text, given)
     if given not in (*LABELS, NEUTRAL):
         try:
@@ -262,12 +244,11 @@ __all__ = [
     "Opinion",
     "Sentiment",
     "Words",
-    "answer_of",
+    "answers_of",
     "by_length",
     "constant",
     "label_of",
     "neighbors",
-    "parse_text",
     "read_opinions",
     "unknown",
 ]

@@ -31,9 +31,10 @@ from minilm.applications.sentiment import (
     ENGLISH,
     LABELS,
     NEUTRAL,
+    STRONGEST,
     Opinion,
     Sentiment,
-    answer_of,
+    answers_of,
     by_length,
     constant,
     label_of,
@@ -231,14 +232,13 @@ class _OnMiniLM(Sentiment):
 
     def system(self, model: SentenceRater, task: ApplicationTask, folder: Path) -> System:
         def answer(questions: Sequence[str]) -> list[Answer]:
-            output = outputs(model, pieces(questions, folder))
-            return [self.answer(a, 2 * b) for a, b in output.tolist()]
+            return self.answers(outputs(model, pieces(questions, folder)))
 
         return answer
 
     @abstractmethod
-    def answer(self, logit: float, intensity: float) -> Answer:
-        """The answer that the model's two numbers give."""
+    def answers(self, output: HostArray) -> list[Answer]:
+        """The answers that the model's two numbers (n, 2) give."""
 
 
 class EnglishSentiment(_OnMiniLM):
@@ -247,8 +247,8 @@ class EnglishSentiment(_OnMiniLM):
     name = "sentiment-en"
     title = "is an English sentence on a movie positive or negative (MiniLM, fine-tuned)"
 
-    def answer(self, logit: float, intensity: float) -> Answer:
-        return answer_of(1 / (1 + np.exp(-logit)))
+    def answers(self, output: HostArray) -> list[Answer]:
+        return answers_of(output[:, 0])
 
     def baselines(self) -> Mapping[str, Baseline]:
         methods = label_methods(lambda example: example.text, lambda example: example.label)
@@ -262,8 +262,8 @@ class Intensity(_OnMiniLM):
     name = "sentiment-intensity"
     title = "how positive or negative is an English sentence, from -4 to 4 (MiniLM, fine-tuned)"
 
-    def answer(self, logit: float, intensity: float) -> Answer:
-        return {"intensity": round(min(4.0, max(-4.0, intensity)), 3)}
+    def answers(self, output: HostArray) -> list[Answer]:
+        return [{"intensity": value} for value in np.clip(2 * output[:, 1], -STRONGEST, STRONGEST).tolist()]
 
     def measure(self, examples: Sequence[Opinion], answers: Sequence[Answer]) -> list[Score]:
         rated = [i for i, x in enumerate(examples) if x.rating is not None]

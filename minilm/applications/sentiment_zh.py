@@ -29,7 +29,16 @@ import numpy as np
 
 from minilm import nn
 from minilm.applications.application import Answer, Baseline, Split, System
-from minilm.applications.sentiment import CHINESE, LABELS, Opinion, Sentiment, answer_of, by_length, constant, neighbors
+from minilm.applications.sentiment import (
+    CHINESE,
+    LABELS,
+    Opinion,
+    Sentiment,
+    answers_of,
+    by_length,
+    constant,
+    neighbors,
+)
 from minilm.applications.simple.linear import label_methods
 from minilm.applications.trained import ApplicationTask, Examples
 from minilm.creation import zeros
@@ -241,7 +250,7 @@ class ChineseSentiment(Sentiment):
     def system(self, model: TwoReaders, task: Any, folder: Path) -> System:
         def answer(questions: Sequence[str]) -> list[Answer]:
             texts = encoded(questions, folder / GRAMS, np.zeros(len(questions), np.int64))
-            return [answer_of(1 / (1 + np.exp(-logit))) for logit in task.logits(model, texts)]
+            return answers_of(task.logits(model, texts))
 
         return answer
 

@@ -63,7 +63,7 @@ class MadeUp(EnglishSentiment):
 
 class MadeUpIntensity(MadeUp, Intensity):
     name = Intensity.name
-    answer, measure, details, wrong = Intensity.answer, Intensity.measure, Intensity.details, Intensity.wrong
+    answers, measure, details, wrong = Intensity.answers, Intensity.measure, Intensity.details, Intensity.wrong
 
 
 @pytest.fixture(autouse=True)
@@ -205,4 +205,5 @@ def test_numbers_of_intensities():
     assert list(scores.values())[:2] == pytest.approx([1.0, 1.0])
     assert Intensity().wrong(examples, answers) == [1, 0]
     assert np.isnan(Intensity().measure(examples[2:], answers[2:])[0].value)
-    assert [Intensity().answer(0.0, value)["intensity"] for value in (9.0, -9.0, 0.1234)] == [4.0, -4.0, 0.123]
+    told = Intensity().answers(np.array([[0, 9.0], [0, -9.0], [0, 0.5]]))
+    assert [answer["intensity"] for answer in told] == [4.0, -4.0, 1.0]

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from minilm.applications.application import Answer, Baseline, Split, System
+from minilm.applications.labels import label_answers
 from minilm.applications.simple.library import library
-from minilm.applications.simple.linear import WORDS, answers_of
+from minilm.applications.simple.linear import WORDS
 from minilm.types import HostArray
 
 
@@ -52,7 +53,7 @@ def _on(vectors: Callable[[Sequence[str]], HostArray], split: Split[Any]) -> Sys
 
 
 def _answers(learner: Any, x: HostArray) -> list[Answer]:
-    return answers_of(list(map(str, learner.classes_)), learner.predict_proba(x)) if len(x) else []
+    return label_answers(list(map(str, learner.classes_)), learner.predict_proba(x)) if len(x) else []
 
 
 def intensity_methods() -> Mapping[str, Baseline]:

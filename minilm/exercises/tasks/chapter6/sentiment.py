@@ -26,8 +26,8 @@ WEIGHT_OF_A_WORD = Task(
     difficulty=1,
     practises="log-count ratios, the features of NBSVM",
     statement=r"""
-Before anything is learned, counts tell what a word says (Wang and Manning 2012). Word $j$ stands in $p_j$ favorable and in $q_j$ unfavorable
-texts; $\alpha$ is added to each count. Its weight is
+Before anything is learned, counts tell what a word says (Wang and Manning 2012). Word $j$ stands in $p_j$ favorable and in $q_j$
+unfavorable texts; $\alpha$ is added to each count. Its weight is
 
 $$
 r_j = \ln \frac{(p_j + \alpha) / \sum_k (p_k + \alpha)}{(q_j + \alpha) / \sum_k (q_k + \alpha)} .
@@ -51,8 +51,8 @@ def log_ratio(p, q, alpha):
     name="log_ratio",
     hint="Add first, then divide by the sum of what you have now. The logarithm of a quotient is a difference.",
     derivation=r"""
-$r_j = \ln (p_j + \alpha) - \ln (q_j + \alpha) - \ln \sum_k (p_k + \alpha) + \ln \sum_k (q_k + \alpha)$. The last two terms are the same for all
-words: they make up for one kind of text being longer or more frequent. A word that nobody used has only these: 0 where both kinds of
+$r_j = \ln (p_j + \alpha) - \ln (q_j + \alpha) - \ln \sum_k (p_k + \alpha) + \ln \sum_k (q_k + \alpha)$. The last two terms are the
+same for all words: they make up for one kind of text being longer or more frequent. A word that nobody used has only these: 0 where both kinds of
 text have as many words. Without $\alpha$ a word that was seen on one side only would weigh infinitely much, on the evidence of one text.
 """,
     tests=(
