@@ -39,7 +39,8 @@ Write `log_ratio(p, q, alpha)`. What is the weight of a word that nobody used?
 def log_ratio(p, q, alpha):
     """The weight r of each word, (V,).
 
-    p, q: (V,) in how many favorable and unfavorable texts it stands; alpha: what is added to each count.
+    p, q: (V,) in how many favorable and in how many unfavorable texts it stands.
+    alpha: what is added to each count.
     """
     raise NotImplementedError
 ''',
@@ -51,9 +52,10 @@ def log_ratio(p, q, alpha):
     name="log_ratio",
     hint="Add first, then divide by the sum of what you have now. The logarithm of a quotient is a difference.",
     derivation=r"""
-$r_j = \ln (p_j + \alpha) - \ln (q_j + \alpha) - \ln \sum_k (p_k + \alpha) + \ln \sum_k (q_k + \alpha)$. The last two terms are the
-same for all words: they make up for one kind of text being longer or more frequent. A word that nobody used has only these: 0 where both kinds of
-text have as many words. Without $\alpha$ a word that was seen on one side only would weigh infinitely much, on the evidence of one text.
+$r_j = \ln (p_j + \alpha) - \ln (q_j + \alpha) - \ln \sum_k (p_k + \alpha) + \ln \sum_k (q_k + \alpha)$. The last two terms are the same
+for all words: they make up for one kind of text being longer or more frequent. A word that nobody used has only these: 0 where both
+kinds of text have as many words. Without $\alpha$ a word that was seen on one side only would weigh infinitely much, on the evidence of
+one text.
 """,
     tests=(
         Test("a good word, a bad one, and one that says nothing", lambda rng: (np.array([3, 0, 2]), np.array([0, 3, 2]), 1.0)),
@@ -89,12 +91,14 @@ LARGEST_ANSWER = Task(
     difficulty=2,
     practises="testing that a text's result does not depend on its neighbors in the batch",
     statement=r"""
-In (6.8.1) each filter keeps its largest answer anywhere in the text. In a batch, short texts are filled up with zeros, and a filter answers
-to zeros too: with $\operatorname{relu}(c)$. If that is larger than all that the text gives, the text's result depends on the longest text beside it.
+In (6.8.1) each filter keeps its largest answer anywhere in the text. In a batch, short texts are filled up with zeros, and a filter
+answers to zeros too: with $\operatorname{relu}(c)$. If that is larger than all that the text gives, the text's result depends on the
+longest text beside it.
 
-`test_largest(largest)` is given a function `largest(x, lengths, u, c)` of texts `x` `(B, T, d)`, which are zero from `lengths` `(B,)` on, one
-filter `u` `(k, d)` and its bias `c`; it returns `(B,)`, the largest $\operatorname{relu}(u \cdot x_{t : t + k} + c)$ over the windows that lie inside
-the text (each text has at least `k` places). The test passes the right function and raises `AssertionError` for each of several wrong ones.
+`test_largest(largest)` is given a function `largest(x, lengths, u, c)` of texts `x` `(B, T, d)`, which are zero from `lengths` `(B,)`
+on, one filter `u` `(k, d)` and its bias `c`; it returns `(B,)`, the largest $\operatorname{relu}(u \cdot x_{t : t + k} + c)$ over the
+windows that lie inside the text (each text has at least `k` places). The test passes the right function and raises `AssertionError` for
+each of several wrong ones.
 """,
     stub='''
 def test_largest(largest):
@@ -107,7 +111,7 @@ def test_largest(largest):
     subject="""
 def largest(x, lengths, u, c):
     k, T = len(u), x.shape[1]
-    windows = np.stack([x[:, t : t + k] for t in range(T - k + 1)], axis=1)  # (B, T - k + 1, k, d)
+    windows = np.stack([x[:, t : t + k] for t in range(T - k + 1)], axis=1)
     answers = np.maximum((windows * u).sum(axis=(2, 3)) + c, 0)
     inside = np.arange(T - k + 1) < (lengths - k + 1)[:, None]
     return np.where(inside, answers, 0).max(axis=1)
@@ -118,20 +122,22 @@ def test_largest(largest):
     for c in (-0.5, 0.5, 3.0):
         for draw in range(20):
             lengths = np.array([3, 7, 5])
-            x = rng.standard_normal((3, 7, 2)) * (np.arange(7) < lengths[:, None])[:, :, None]
+            inside = np.arange(7) < lengths[:, None]
+            x = rng.standard_normal((3, 7, 2)) * inside[:, :, None]
             u = rng.standard_normal((3, 2))
             y = largest(x, lengths, u, c)
             assert np.shape(y) == (3,)
             for b, n in enumerate(lengths):
                 one = [(x[b, t : t + 3] * u).sum() + c for t in range(n - 2)]
-                assert np.isclose(y[b], max(0, *one, 0)), "not that of the text alone"
+                assert np.isclose(y[b], max(0, *one)), "not that of the text alone"
 """,
     name="test_largest",
     hint="Compute each text by a plain loop, without its neighbors. With which sign of `c` does padding give the largest answer?",
     derivation=r"""
-A window that lies in the padding wholly has the answer $\operatorname{relu}(c)$, which is above 0 only where $c > 0$. It is the largest only if
-all windows of the text have $u \cdot x < 0$; so short texts, several draws and a positive bias are needed. Windows that lie half in the padding
-have other answers than any window of the text; a text that ends in the middle of the batch's longest one shows these.
+A window that lies in the padding wholly has the answer $\operatorname{relu}(c)$, which is above 0 only where $c > 0$. It is the largest
+only if all windows of the text have $u \cdot x < 0$; so short texts, several draws and a positive bias are needed. Windows that lie
+half in the padding have other answers than any window of the text; a text that ends in the middle of the batch's longest one shows
+these.
 """,
     wrong=(
         Wrong("", "np.where(inside, answers, 0).max(axis=1)", "answers.max(axis=1)",
