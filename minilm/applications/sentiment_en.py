@@ -268,7 +268,7 @@ class Intensity(_OnMiniLM):
     def measure(self, examples: Sequence[Opinion], answers: Sequence[Answer]) -> list[Score]:
         rated = [i for i, x in enumerate(examples) if x.rating is not None]
         if not rated:
-            return [unknown("Pearson", len(examples))]
+            return [unknown("Pearson correlation", len(examples))]
         truth, said = [examples[i].rating for i in rated], [answers[i]["intensity"] for i in rated]
         return [pearson(truth, said), spearman(truth, said), mean_absolute_error(truth, said)]
 

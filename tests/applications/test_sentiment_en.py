@@ -207,3 +207,20 @@ def test_numbers_of_intensities():
     assert np.isnan(Intensity().measure(examples[2:], answers[2:])[0].value)
     told = Intensity().answers(np.array([[0, 9.0], [0, -9.0], [0, 0.5]]))
     assert [answer["intensity"] for answer in told] == [4.0, -4.0, 1.0]
+
+
+# -- the published sentences ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_simple_methods_on_the_published_sentences():
+    """Both parts are large enough, and the simple methods learn from the sentences that have what they need."""
+    pytest.importorskip("sklearn")
+    classes, strengths = EnglishSentiment(), Intensity()
+    split = classes.split()
+    assert [len(part) for part in (split.train, split.validation, split.test)] == [8_483, 1_060, 1_060]
+    texts = [opinion.text for opinion in split.validation]
+    said = classes.baselines()["naive Bayes"](split)(texts)
+    assert classes.measure(split.validation, said)[0].value > 0.8
+    said = strengths.baselines()["ridge regression, words"](split)(texts)
+    assert strengths.measure(split.validation, said)[0].value > 0.7

@@ -255,3 +255,20 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatc
     one, other = (Run(folder, ReviewTask).load_weights().arrays for folder in (whole.folder, run.folder))
     assert one.keys() == other.keys()
     assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+# -- the published reviews --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_some_hundred_updates_on_the_published_reviews(tmp_path):
+    """Better than words alone would let a guess be, and far from what the whole training reaches."""
+    application = ChineseSentiment()
+    split = application.split()
+    assert [len(part) for part in (split.train, split.validation, split.test)] == [13_861, 1_733, 1_733]
+    shares = [np.mean([opinion.label == "positive" for opinion in part]) for part in (split.train, split.test)]
+    assert shares[0] == pytest.approx(shares[1], abs=0.001)
+    run, data = application.begin(
+        tmp_path / "run", {"steps": 150, "warmup": 15, "eval_every": 150, "checkpoint_every": 150}
+    )
+    assert train(run, data, device="cpu", progress=False).measures["accuracy"] > 0.77
