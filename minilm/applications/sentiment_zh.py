@@ -9,10 +9,10 @@ is a run of its own beside 不 ("not") and 错 ("wrong"). Two readers see them, 
   that it saw once. By itself it learns much by heart: dropout of inputs and of answers is half of its strength.
 
 .. math:: a = w \cdot x + b, \qquad h_{f} = \max_t \operatorname{relu}(u_f \cdot e_{t : t + k} + c_f), \qquad
-    d = v \cdot h + b', \qquad P(\text{positive}) = \sigma\left(\frac{a + d}{\tau}\right)
+    d = v \cdot h + b', \qquad P(\text{positive}) = \sigma(a + \beta d)
 
-(Cheng et al. 2016, *Wide & Deep Learning*, add the two before one loss: then the wide one, which learns fast, leaves the deep one
-little to learn. With a loss each they err on different texts, and the sum errs less than both.)
+Cheng et al. 2016, *Wide & Deep Learning*, add the two before one loss: then they share the work, and neither is good by itself. With a
+loss each they err on different texts. Their sum errs less than both; the deep one, which is too sure of itself, counts half (beta).
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ from minilm.types import HostArray
 GRAMS = "ngrams.json"
 RUNS = (1, 2, 3)  # lengths of the runs of characters
 LONGEST = 300  # characters; of a longer text the first
+ENOUGH = 5  # texts that a pair stands in: of one that is rarer nothing is learned but those texts by heart, and AdamW's time goes
 KERNELS = (2, 3, 4)
 SHARPNESS = 10.0  # the wide reader's logit is so many times its product: TF-IDF vectors have length 1, and AdamW takes small steps
 
@@ -145,7 +146,7 @@ class ReviewTask(ApplicationTask):
         grams, vectors, width, filters, dropout, vector_dropout: of `TwoReaders`.
         unseen: the share of characters and pairs that the deep reader is not given while it learns.
         smoothing: this share of a label is spread over both (label smoothing).
-        temperature: the sum of the logits is divided by it.
+        share: beta, what the deep reader counts beside the wide one.
     """
 
     name: ClassVar[str] = "sentiment-zh"
@@ -154,25 +155,25 @@ class ReviewTask(ApplicationTask):
         RunFile(GRAMS, "the runs of characters, and in how many texts each stands", ("resume", "generate"), True),
     )
     settings: ClassVar[Mapping[str, Any]] = {
-        "steps": 1700,
-        "batch_size": 32,
-        "learning_rate": 1e-3,
+        "steps": 1000,
+        "batch_size": 64,
+        "learning_rate": 6e-3,
         "min_learning_rate": 0.0,
-        "warmup": 100,
+        "warmup": 50,
         "weight_decay": 0.01,
-        "eval_every": 425,
-        "checkpoint_every": 425,
+        "eval_every": 200,
+        "checkpoint_every": 200,
     }
 
     grams: int
     vectors: int
-    width: int = 64
+    width: int = 48
     filters: int = 100
     dropout: float = 0.5
     vector_dropout: float = 0.2
     unseen: float = 0.1
     smoothing: float = 0.1
-    temperature: float = 1.0
+    share: float = 0.5
 
     def make_model(self) -> TwoReaders:
         return TwoReaders(self.grams, self.vectors, self.width, self.filters, self.dropout, self.vector_dropout)
@@ -192,11 +193,11 @@ class ReviewTask(ApplicationTask):
         return grams, values, np.where(seen < self.vectors, seen, 0), lengths
 
     def logits(self, model: TwoReaders, texts: Texts) -> HostArray:
-        """What is answered: (a + d) / temperature of each text."""
+        """What is answered: a + beta d of each text."""
         found = np.zeros(len(texts.lengths))
         for rows in by_length(texts.lengths, 64):
             a, d = model(*self.arrays(texts, rows))
-            found[rows] = (a.numpy() + d.numpy()) / self.temperature
+            found[rows] = a.numpy() + self.share * d.numpy()
         return found
 
     def evaluate(self, model: TwoReaders, data: Examples, most: int | None) -> float:
@@ -224,7 +225,7 @@ class ChineseSentiment(Sentiment):
     words = CHINESE
     line = "房间不错,但是早餐很差。"
     task = ReviewTask
-    brief: ClassVar[Mapping[str, Any]] = {"steps": 400, "warmup": 40, "eval_every": 400, "checkpoint_every": 400}
+    brief: ClassVar[Mapping[str, Any]] = {"steps": 300, "warmup": 30, "eval_every": 300, "checkpoint_every": 300}
 
     def split(self) -> Split[Opinion]:
         found = without_copies(shop_reviews(), key=lambda each: each[0], label=lambda each: each[1])
@@ -239,7 +240,7 @@ class ChineseSentiment(Sentiment):
 
     def learn(self, split: Split[Opinion], sha256: str) -> tuple[ReviewTask, dict[str, bytes]]:
         counts = count_grams([opinion.text for opinion in split.train])
-        vectors = 1 + sum(len(gram) < 3 and count > 2 for gram, count in counts.items())
+        vectors = 1 + known_well(counts)
         content = json.dumps({"texts": len(split.train), "counts": counts}, ensure_ascii=False)
         return ReviewTask(sha256, grams=1 + len(counts), vectors=vectors), {GRAMS: content.encode("utf-8")}
 
@@ -280,6 +281,11 @@ def count_grams(texts: Sequence[str]) -> dict[str, int]:
     )
     kept = [(gram, count) for gram, count in found.items() if count > 1]
     return dict(sorted(kept, key=lambda each: (len(each[0]), -each[1], each[0])))
+
+
+def known_well(counts: Mapping[str, int]) -> int:
+    """How many of the first runs have a vector: all characters, and the pairs that stand in `ENOUGH` texts."""
+    return sum(len(gram) == 1 or (len(gram) == 2 and count >= ENOUGH) for gram, count in counts.items())
 
 
 def encoded(texts: Sequence[str], path: Path, labels: HostArray) -> Texts:

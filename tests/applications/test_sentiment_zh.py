@@ -17,6 +17,7 @@ from minilm.applications.sentiment_zh import (
     TwoReaders,
     count_grams,
     encoded,
+    known_well,
     plain,
 )
 from minilm.data import DataError
@@ -222,6 +223,7 @@ def test_what_is_known_is_of_the_training_part_alone():
     assert "狗" not in content
     assert "好" in content
     assert 1 < task.vectors <= task.grams
+    assert known_well({"好": 2, "坏": 9, "好坏": 5, "坏好": 4, "好坏好": 9}) == 3
 
 
 def test_a_batch_draws_from_its_generator_alone(tmp_path):
