@@ -45,6 +45,7 @@ from minilm.creation import zeros
 from minilm.data import shop_reviews, three_parts, without_copies
 from minilm.data.errors import DataError
 from minilm.graph import no_grad
+from minilm.models.ids import as_ids
 from minilm.nn import functional as F
 from minilm.ops.shape import concat
 from minilm.strict_json import object_from
@@ -112,11 +113,11 @@ class TwoReaders(nn.Module):
         return self.wide(grams, values), self.deep(seen, lengths)
 
     def wide(self, grams: Any, values: Any) -> Tensor:
-        weights = self.weights(grams)[..., 0]  # (B, 3, T)
+        weights = self.weights(as_ids(grams, self.bias, "grams"))[..., 0]  # (B, 3, T)
         return (weights * constant(values, weights)).sum(axis=(1, 2)) * SHARPNESS + self.bias
 
     def deep(self, seen: Any, lengths: Any) -> Tensor:
-        x = self.vectors(seen).sum(axis=1)  # (B, T, width)
+        x = self.vectors(as_ids(seen, self.bias, "seen")).sum(axis=1)  # (B, T, width)
         x = self.vector_dropout(x).swapaxes(1, 2)
         answers = []
         for conv, k in zip(self.filters, KERNELS, strict=True):
