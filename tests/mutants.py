@@ -2075,6 +2075,58 @@ SETS = [
            "tests/data/sets/test_debian.py::test_a_damaged_file_is_made_again"),
 ]  # fmt: skip
 
+NAMES_IN_TEXT = [
+    Mutant("two surnames before a given name are two persons", "minilm/applications/tagged.py",
+           "== [1, 1, 2]:", "== [9]:",
+           "tests/applications/test_tagged.py::test_names_are_made_of_tagged_words"),
+    Mutant("articles are cut where a block is full", "minilm/applications/tagged.py",
+           "if held >= BLOCK and ended and not ends:", "if held >= BLOCK:",
+           "tests/applications/test_tagged.py::test_a_group_ends_before_a_headline"),
+    Mutant("L and U are no places in a name", "minilm/applications/tagged.py",
+           '{"L": "E", "U": "S"}.get(letter, letter)', '{"L": "I", "U": "I"}.get(letter, letter)',
+           "tests/applications/test_tagged.py::test_every_way_of_tagging_gives_the_same_names"),
+    Mutant("what stands behind a row's end is its neighbor", "minilm/models/tagger.py",
+           "norm(x) if inside is None else norm(x) * inside", "norm(x)",
+           "tests/models/test_tagger.py::test_a_padded_row_gets_what_it_gets_alone"),
+    Mutant("the neighbors before are those behind", "minilm/models/tagger.py",
+           "framed[:, k * d : k * d + length] for k in range(3)", "framed[:, k * d : k * d + length] for k in (2, 1, 0)",
+           "tests/models/test_tagger.py::test_neighbors_stand_before_and_behind"),
+    Mutant("names are told by their place in the sentence", "minilm/applications/named_entities.py",
+           "(since + start, since + end, kind,", "(start, end, kind,",
+           "tests/applications/test_named_entities.py::test_names_stand_where_they_stand_in_the_whole_text"),
+    Mutant("a batch forgets the padding", "minilm/applications/named_entities.py",
+           "(rng.random(ids.shape) < shares) & (ids != PADDING)", "(rng.random(ids.shape) < shares)",
+           "tests/applications/test_named_entities.py::test_a_batch_draws_from_its_generator_alone"),
+]  # fmt: skip
+
+SENTIMENT = [
+    Mutant("a published model that goes on to learn stays in evaluation mode", "minilm/applications/sentiment_en.py",
+           "SentenceRater(load(self.pretrained).model).train()", "SentenceRater(load(self.pretrained).model)",
+           "tests/applications/test_sentiment_en.py::test_the_model_begins_in_training_mode_with_published_weights_whose_embeddings_stay"),
+    Mutant("the mean of a sentence counts its padding", "minilm/applications/sentiment_en.py",
+           "np.sum(mask, axis=1, keepdims=True, dtype=np.float32)", "np.float32(mask.shape[1])",
+           "tests/applications/test_sentiment_en.py::test_the_mean_is_over_tokens_alone"),
+    Mutant("a sentence without a class is learned as a negative one", "minilm/applications/sentiment_en.py",
+           "constant(labels >= 0, output)", "constant(labels >= -1, output)",
+           "tests/applications/test_sentiment_en.py::test_the_loss_is_its_formula_and_what_is_missing_costs_nothing"),
+    Mutant("a filter's answer to padding may be the largest", "minilm/applications/sentiment_zh.py",
+           "(y * constant(inside[:, None], y)).max(axis=2)", "y.max(axis=2)",
+           "tests/applications/test_sentiment_zh.py::test_padding_changes_nothing"),
+    Mutant("what is unknown has a vector that was drawn", "minilm/applications/sentiment_zh.py",
+           "            self.vectors.weight[0] = 0.0\n", "            pass\n",
+           "tests/applications/test_sentiment_zh.py::test_it_learns_and_answers_each_text_by_itself"),
+    Mutant("runs of characters of the validation part are known", "minilm/applications/sentiment_zh.py",
+           "count_grams([opinion.text for opinion in split.train])",
+           "count_grams([opinion.text for opinion in [*split.train, *split.validation]])",
+           "tests/applications/test_sentiment_zh.py::test_what_is_known_is_of_the_training_part_alone"),
+    Mutant("long texts are learned from more often than short ones", "minilm/applications/sentiment.py",
+           "rng.integers(len(order))", "rng.integers(len(order) // 2, len(order) - size)",
+           "tests/applications/test_sentiment.py::test_neighbors_are_of_one_length_and_each_example_is_as_likely"),
+    Mutant("weights that rest are taken for a damaged checkpoint", "minilm/training/resume.py",
+           "for p in model.parameters() if p.requires_grad}", "for p in model.parameters()}",
+           "tests/applications/test_sentiment_en.py::test_a_run_that_was_stopped_goes_on_to_the_same_weights"),
+]  # fmt: skip
+
 N = "tests/metrics/"
 MEASURES = [
     Mutant("a tie counts as won in the area under the curve", "minilm/metrics/ranking.py",
@@ -2162,4 +2214,7 @@ MUTANTS = [
     *BEAM,
     *T5,
     *SETS,
+    *NAMES_IN_TEXT,
+    *SENTIMENT,
+    *MEASURES,
 ]

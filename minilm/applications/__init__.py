@@ -23,8 +23,9 @@ PLACES = {
     "summary": "summarization:Summary",
     "headline": "summarization:Headline",
     "ner": "named_entities:NamedEntities",
-    "sentiment-zh": "sentiment:ChineseSentiment",
-    "sentiment-en": "sentiment:EnglishSentiment",
+    "sentiment-zh": "sentiment_zh:ChineseSentiment",
+    "sentiment-en": "sentiment_en:EnglishSentiment",
+    "sentiment-intensity": "sentiment_en:Intensity",
 }
 """Where each application is: the file of this room, and the class. They are imported when they are asked for."""
 
