@@ -17,6 +17,7 @@ from minilm.data import DataError
 from minilm.metrics.spans import Span
 from minilm.models.tagger import PADDING, UNKNOWN
 from minilm.nn.crf import allowed_transitions
+from minilm.training.loop import train
 
 PEOPLE, PLACES = ["张三", "李四海", "王五"], ["北京", "上海", "长安街"]
 
@@ -203,3 +204,21 @@ def test_the_command_trains_on_a_file_and_measures_and_answers(tmp_path, monkeyp
     assert [(each["text"], each["type"]) for each in first] == [("王五", "PER"), ("上海", "LOC")]
     assert [(each["start"], each["end"]) for each in first] == [(0, 2), (4, 6)]
     assert all(0.5 < each["probability"] <= 1 for each in first)
+
+
+@pytest.mark.slow
+def test_the_newspaper_is_divided_by_articles_and_learned_from(tmp_path):
+    app = NamedEntities()
+    split = app.split()
+    parts = split.train, split.validation, split.test
+    assert [len(part) for part in parts] == [15185, 1891, 1909]
+    assert not set.intersection(*({text.group for text in part} for part in parts))
+    texts = ["".join(text.tokens) for part in parts for text in part]
+    assert len(texts) == len(set(texts))
+    kinds = [kind for part in parts for text in part for _, _, kind in text.spans]
+    assert {kind: kinds.count(kind) for kind in sorted(set(kinds))} == {"LOC": 27830, "PER": 19920}
+    run, examples = app.begin(tmp_path / "run", {"steps": 60, "eval_every": 60, "checkpoint_every": 60, "warmup": 5})
+    outcome = train(run, examples, progress=False)
+    assert outcome.measures["span_f1"] > 0.3
+    (answer,) = app.open(tmp_path / "run", "cpu")(["１９９８年１月１日，江泽民在北京发表讲话。"])
+    assert {"北京"} <= {each["text"] for each in answer["entities"]}
