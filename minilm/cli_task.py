@@ -150,7 +150,7 @@ def _data(application: Application[Any]) -> list[Fetched]:
 
     entries = [(table.find(name), fetch.is_here(name)) for name in application.datasets]
     return [
-        Fetched(entry.name, entry.title, entry.licence, _state(here, entry.archive_size)) for entry, here in entries
+        Fetched(entry.name, entry.title, entry.licence, _state(here, entry.download_size)) for entry, here in entries
     ]
 
 
