@@ -176,7 +176,7 @@ def write_page(
     cells = list(page.cells)
     chapter, section = numbers(stem)
     if section and page.name == stem:
-        cells[0].source = cells[0].source.replace("# ", f"# {chapter}.{section}. ", 1)
+        cells[0].source = cells[0].source.replace("# ", f"# {chapter}.{section} ", 1)
     if below:
         to = [os.path.relpath(target / name, path.parent) for name in below]
         cells.append(nbformat.v4.new_markdown_cell("\n".join(["```{toctree}", ":titlesonly:", "", *to, "```"])))
