@@ -2075,6 +2075,8 @@ NAMES_IN_TEXT = [
     Mutant("a batch forgets the padding", "minilm/applications/named_entities.py",
            "(rng.random(ids.shape) < shares) & (ids != PADDING)", "(rng.random(ids.shape) < shares)",
            "tests/applications/test_named_entities.py::test_a_batch_draws_from_its_generator_alone"),
+]  # fmt: skip
+
 N = "tests/metrics/"
 MEASURES = [
     Mutant("a tie counts as won in the area under the curve", "minilm/metrics/ranking.py",
@@ -2162,5 +2164,6 @@ MUTANTS = [
     *BEAM,
     *T5,
     *SETS,
+    *MEASURES,
     *NAMES_IN_TEXT,
 ]
