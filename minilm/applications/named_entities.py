@@ -113,7 +113,7 @@ class NamesTask(ApplicationTask):
     counted = "tokens"
     files = (RunFile(VOCABULARY, "the features that are known", ("resume", "generate"), True),)
     settings = {
-        "steps": 4000,
+        "steps": 3200,
         "batch_size": 32,
         "learning_rate": 3e-3,
         "min_learning_rate": 6e-5,

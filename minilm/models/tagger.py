@@ -58,7 +58,7 @@ class SequenceTagger(nn.Module):
         others: int = 0,
         width: int = 128,
         dilations: Sequence[int] = (1, 2, 4, 1),
-        dropout: float = 0.25,
+        dropout: float = 0.2,
         allowed: Allowed | None = None,
     ) -> None:
         super().__init__()
