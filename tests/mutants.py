@@ -2214,7 +2214,7 @@ MUTANTS = [
     *BEAM,
     *T5,
     *SETS,
+    *MEASURES,
     *NAMES_IN_TEXT,
     *SENTIMENT,
-    *MEASURES,
 ]
