@@ -8,10 +8,13 @@ from .errors import DataError
 from .files import cache_dir
 from .idx import read_idx, write_idx
 from .loader import ArrayDataset, BatchDataset, DataLoader, default_collate
-from .sets.fetch import get, is_here, list_datasets
+from .sets.dataset import DataSet
+from .sets.fetch import get, get_files, is_here, list_datasets
 from .sets.images import digits, load_images, mnist_5k
+from .sets.news import tagged_news
 from .sets.python_text import python_docs, python_docstrings
-from .sets.table import TABLE, DataSet, describe
+from .sets.sentiment import movie_sentences, shop_reviews
+from .sets.table import TABLE, describe
 from .sets.text import iter_documents, iter_text, load_text
 from .sets.url import fetch_url
 from .sets.words import misspellings, spam_assassin, weat_words
@@ -38,6 +41,7 @@ __all__ = [
     "fetch_url",
     "fold_text",
     "get",
+    "get_files",
     "is_here",
     "iter_documents",
     "iter_text",
@@ -47,14 +51,17 @@ __all__ = [
     "load_text",
     "misspellings",
     "mnist_5k",
+    "movie_sentences",
     "open_tokens",
     "python_docs",
     "python_docstrings",
     "random_blocks",
     "read_idx",
     "read_token_header",
+    "shop_reviews",
     "spam_assassin",
     "split_indices",
+    "tagged_news",
     "three_parts",
     "train_test_split",
     "weat_words",
