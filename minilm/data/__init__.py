@@ -14,9 +14,11 @@ from .sets.images import digits, load_images, mnist_5k
 from .sets.news import tagged_news
 from .sets.python_text import python_docs, python_docstrings
 from .sets.sentiment import movie_sentences, shop_reviews
+from .sets.software import software_catalogs
 from .sets.table import TABLE, describe
 from .sets.text import iter_documents, iter_text, load_text
 from .sets.url import fetch_url
+from .sets.wordnet import GlossRelation, gloss_relations, wordnet_glosses
 from .sets.words import misspellings, spam_assassin, weat_words
 from .split import Parts, split_indices, three_parts, train_test_split
 from .tables import Table, load_table
@@ -29,6 +31,7 @@ __all__ = [
     "DataError",
     "DataLoader",
     "DataSet",
+    "GlossRelation",
     "Parts",
     "Table",
     "TokenBlocks",
@@ -42,6 +45,7 @@ __all__ = [
     "fold_text",
     "get",
     "get_files",
+    "gloss_relations",
     "is_here",
     "iter_documents",
     "iter_text",
@@ -59,6 +63,7 @@ __all__ = [
     "read_idx",
     "read_token_header",
     "shop_reviews",
+    "software_catalogs",
     "spam_assassin",
     "split_indices",
     "tagged_news",
@@ -66,6 +71,7 @@ __all__ = [
     "train_test_split",
     "weat_words",
     "without_copies",
+    "wordnet_glosses",
     "write_idx",
     "write_tokens",
 ]

