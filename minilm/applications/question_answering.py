@@ -79,14 +79,14 @@ class SpanTask(PublishedTask):
     counted: ClassVar[str] = "questions"
     glance: ClassVar[int | None] = 512
     settings: ClassVar[Mapping[str, Any]] = {
-        "steps": 700,
+        "steps": 600,
         "batch_size": 32,
-        "learning_rate": 1e-4,
+        "learning_rate": 1.5e-4,
         "min_learning_rate": 0.0,
-        "warmup": 70,
+        "warmup": 60,
         "weight_decay": 0.01,
-        "eval_every": 175,
-        "checkpoint_every": 175,
+        "eval_every": 150,
+        "checkpoint_every": 150,
     }
 
     def make_model(self) -> BertForQuestionAnswering:
