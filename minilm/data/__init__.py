@@ -9,10 +9,12 @@ from .files import cache_dir
 from .idx import read_idx, write_idx
 from .loader import ArrayDataset, BatchDataset, DataLoader, default_collate
 from .sets.dataset import DataSet
+from .sets.debian import PackageDescription, package_descriptions
 from .sets.fetch import get, get_files, is_here, list_datasets
 from .sets.images import digits, load_images, mnist_5k
 from .sets.news import tagged_news
 from .sets.python_text import python_docs, python_docstrings
+from .sets.questions import python_questions
 from .sets.sentiment import movie_sentences, shop_reviews
 from .sets.software import software_catalogs
 from .sets.table import TABLE, describe
@@ -32,6 +34,7 @@ __all__ = [
     "DataLoader",
     "DataSet",
     "GlossRelation",
+    "PackageDescription",
     "Parts",
     "Table",
     "TokenBlocks",
@@ -57,8 +60,10 @@ __all__ = [
     "mnist_5k",
     "movie_sentences",
     "open_tokens",
+    "package_descriptions",
     "python_docs",
     "python_docstrings",
+    "python_questions",
     "random_blocks",
     "read_idx",
     "read_token_header",
