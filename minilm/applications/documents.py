@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from minilm.applications.application import Answer
 from minilm.types import HostArray
 
 PASSAGE = 200  # words of a passage, about: paragraphs are not cut
+KEPT = 8  # collections of documents whose index is kept
 
 Documents = tuple[str, ...]
 Scores = Callable[[Sequence[str], Documents], HostArray]
@@ -45,10 +48,16 @@ def passages(text: str, words: int = PASSAGE) -> list[str]:
     return found
 
 
+def all_passages(documents: Documents, words: int = PASSAGE) -> tuple[list[str], HostArray]:
+    """The passages of all documents, one after the other, and the number of the first one of each document."""
+    cut = [passages(document, words) for document in documents]
+    return [passage for each in cut for passage in each], np.cumsum([0, *(len(each) for each in cut[:-1])])
+
+
 def rank(answer: Answer, right: str) -> int | None:
     """The place of the right document among those that were found: how many score as high as it. None: it is not among them."""
     scores = {each["text"]: each["score"] for each in answer["answers"]}
     return sum(score >= scores[right] for score in scores.values()) if right in scores else None
 
 
-__all__ = ["PASSAGE", "Asked", "Documents", "Scores", "passages", "rank"]
+__all__ = ["KEPT", "PASSAGE", "Asked", "Documents", "Scores", "all_passages", "passages", "rank"]

@@ -15,13 +15,14 @@ Nothing is trained here: one part of the questions serves to choose settings, ou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from minilm.applications.application import Answer, Application, Baseline, Split, System
-from minilm.applications.documents import PASSAGE, Asked, Documents, Scores, passages, rank
+from minilm.applications.documents import KEPT, PASSAGE, Asked, Documents, Scores, all_passages, rank
 from minilm.applications.published import MINILM, by_length, padded
 from minilm.applications.records import records_of, text_of
 from minilm.applications.simple.ranking import bm25, reciprocal_ranks, word_methods
@@ -64,7 +65,7 @@ class Answers(Application[Asked]):
         talk = [
             (pair[0].strip(), pair[1].strip(), topic)
             for topic in TOPICS
-            for pair in small_talk("english", topic)
+            for pair in small_talk("english", topics=[topic])
             if len(pair) == 2 and all(text.strip() for text in pair)
         ]
         pairs = [(question, answer, PYTHON) for question, answer in python_questions()]
@@ -155,22 +156,23 @@ class Answers(Application[Asked]):
 
 
 class Embeddings:
-    """Scores by MiniLM's vectors. Those of documents are kept."""
+    """Scores by MiniLM's vectors. Those of the documents that were searched last are kept."""
 
     def __init__(self, device: str = "auto", words: int = PASSAGE) -> None:
         found = load(MINILM)
         assert found.tokenizer is not None
         self.model, self.tokenizer, self.words = found.model.to(device).eval(), found.tokenizer, words
-        self.kept: dict[Documents, tuple[HostArray, HostArray]] = {}
+        self.kept = lru_cache(KEPT)(self._vectors)
 
     def __call__(self, questions: Sequence[str], documents: Documents) -> HostArray:
         """The score of each document for each question: (questions, documents)."""
-        if documents not in self.kept:
-            cut = [passages(document, self.words) for document in documents]
-            first = np.cumsum([0, *(len(each) for each in cut[:-1])])
-            self.kept[documents] = (self.embed([passage for each in cut for passage in each]), first)
-        vectors, first = self.kept[documents]
+        vectors, first = self.kept(documents)
         return np.maximum.reduceat(self.embed(questions) @ vectors.T, first, axis=1)
+
+    def _vectors(self, documents: Documents) -> tuple[HostArray, HostArray]:
+        """Those of all passages, and the number of each document's first one."""
+        texts, first = all_passages(documents, self.words)
+        return self.embed(texts), first
 
     def embed(self, texts: Sequence[str]) -> HostArray:
         """(n, 384), each row of length 1."""

@@ -17,7 +17,7 @@ from minilm.text.huggingface_write import write_tokenizer_json
 from minilm.text.wordpiece import BERT_SPECIAL_TOKENS, WordPieceTokenizer
 
 pytestmark = pytest.mark.host
-WORDS = "what is a toe part of ? one the digits foot ##s über straße .".split()
+WORDS = ["what", "is", "a", "toe", "part", "of", "?", "one", "the", "digits", "foot", "##s", "über", "straße", "."]
 
 
 @pytest.fixture
@@ -93,7 +93,10 @@ def test_the_model_learns_from_what_it_is_given(folder):
     ml.manual_seed(0)
     config = BertConfig(len(WORDS) + 5, 8, 1, 2, 16, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     model = BertForQuestionAnswering(config).eval()
-    readings = [Reading("toe ?", "the foot", ("foot",), 4), Reading("what is a toe ?", "one of the digits", ("digits",), 11)]
+    readings = [
+        Reading("toe ?", "the foot", ("foot",), 4),
+        Reading("what is a toe ?", "one of the digits", ("digits",), 11),
+    ]
     pieces = Spans().encode(None, folder, readings)
     whole = model.loss(*_arrays(pieces, np.array([0, 1]))).item()
     alone = [model.loss(*_arrays(pieces, np.array([row]))).item() for row in (0, 1)]
@@ -113,7 +116,9 @@ def test_what_is_measured():
         "token F1": 0.5,
         "exact match, asked in new words": 0.0,
     }
-    assert spans.details(readings, [{"answer": "a foot"}, {"answer": "Foot."}]) == {"exact match": {"kind": 1, "whole": 1}}
+    assert spans.details(readings, [{"answer": "a foot"}, {"answer": "Foot."}]) == {
+        "exact match": {"kind": 1, "whole": 1}
+    }
     assert len(spans.measure(readings[:1], [{"answer": "foot"}])) == 2
 
 
@@ -148,8 +153,14 @@ def test_a_wrong_line_is_named(tmp_path, line, said):
 def test_a_line_of_predict():
     spans = Spans()
     assert spans.parse(spans.line) == ("What is a toe part of?", "one of the digits of the foot")
-    for line in ("", "What?", '{"question": "What?"}', '{"question": "What?", "context": " "}', '{"question": null, "context": "x"}'):
-        with pytest.raises(ValueError):
+    for line in (
+        "",
+        "What?",
+        '{"question": "What?"}',
+        '{"question": "What?", "context": " "}',
+        '{"question": null, "context": "x"}',
+    ):
+        with pytest.raises(ValueError, match="question|JSON|documents|context"):
             spans.parse(line)
 
 

@@ -20,12 +20,13 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from minilm.applications.application import Split
-from minilm.applications.documents import PASSAGE, Asked, Documents, Scores, passages
+from minilm.applications.documents import KEPT, PASSAGE, Asked, Documents, Scores, all_passages
 from minilm.applications.simple.library import library
 from minilm.metrics import mrr, ranks
 from minilm.types import HostArray
@@ -167,14 +168,14 @@ def by_tf_idf(size: int, **options: Any) -> Scores:
 
 def _searching(index: Callable[[Sequence[str]], Callable[[Sequence[str]], HostArray]], size: int) -> Scores:
     """The scores of documents by those of their passages. A document without a word of the question is not found."""
-    kept: dict[Documents, tuple[Callable[[Sequence[str]], HostArray], HostArray]] = {}
+
+    @lru_cache(KEPT)
+    def indexed(documents: Documents) -> tuple[Callable[[Sequence[str]], HostArray], HostArray]:
+        texts, first = all_passages(documents, size)
+        return index(texts), first
 
     def scores(questions: Sequence[str], documents: Documents) -> HostArray:
-        if documents not in kept:
-            cut = [passages(document, size) for document in documents]
-            first = np.cumsum([0, *(len(each) for each in cut[:-1])])
-            kept[documents] = (index([passage for each in cut for passage in each]), first)
-        search, first = kept[documents]
+        search, first = indexed(documents)
         found = np.maximum.reduceat(search(questions), first, axis=1)
         return np.where(found > 0, found, -np.inf)
 

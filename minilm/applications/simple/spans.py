@@ -3,11 +3,11 @@ r"""Simple methods that find the answer to a question in a text.
 Three of them look at words alone. Function words and punctuation cut a text into runs, about its noun phrases; an answer is one of them:
 
 - the first, or the longest;
-- that around which most of the question's words stand, each counted by how rare it is, :math:`\ln(1 + N / n_w)` (the sliding window of
+- that with a new word around which most of the question's words stand, each counted by how rare it is, :math:`\ln(1 + N / n_w)` (the sliding window of
   Richardson, Burges and Renshaw 2013, *MCTest*, section 5.2).
 
-The fourth is a linear-chain conditional random field, by python-crfsuite: each word of the text begins the answer, goes on with it, or is no
-part of it. Its features are the words around, alone and together with the question, in which X stands for what is asked about. The same
+The fourth is a linear-chain conditional random field, by python-crfsuite: each word of the text begins the answer, goes on with it, or is
+no part of it. Its features are the words around, alone and together with the question, in which X stands for what is asked about. The same
 without the question tells how far the texts alone lead: the answer is then the same for every question.
 """
 
@@ -113,7 +113,9 @@ def sliding_window(split: Split[Reading]) -> System:
             def around(run: Sequence[Word]) -> float:
                 return sum(rare[max(0, place[run[0]] - size) : place[run[-1]] + 1 + size])
 
-            return max(_runs(words), key=around)
+            runs = _runs(words)
+            new = [run for run in runs if not all(word.text.lower() in asked for word in run)]
+            return max(new or runs, key=around)
 
         return choose
 
