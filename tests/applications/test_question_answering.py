@@ -1,4 +1,4 @@
-"""Spans: where an answer stands, in characters of the text it was asked of. The encoder is small and untrained, or a plain table of numbers."""
+"""Spans: where an answer stands, in characters of the text. The encoder is small and untrained, or a plain table of numbers."""
 
 import json
 

@@ -3,8 +3,8 @@ r"""Simple methods that find the answer to a question in a text.
 Three of them look at words alone. Function words and punctuation cut a text into runs, about its noun phrases; an answer is one of them:
 
 - the first, or the longest;
-- that with a new word around which most of the question's words stand, each counted by how rare it is, :math:`\ln(1 + N / n_w)` (the sliding window of
-  Richardson, Burges and Renshaw 2013, *MCTest*, section 5.2).
+- that around which most of the question's words stand, each counted by how rare it is, :math:`\ln(1 + N / (1 + n_w))`, and which has a word
+  that the question has not (the sliding window of Richardson, Burges and Renshaw 2013, *MCTest*, section 5.2).
 
 The fourth is a linear-chain conditional random field, by python-crfsuite: each word of the text begins the answer, goes on with it, or is
 no part of it. Its features are the words around, alone and together with the question, in which X stands for what is asked about. The same
