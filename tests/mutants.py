@@ -2009,6 +2009,50 @@ SETS = [
            "tests/data/test_split.py::test_three_parts_are_drawn_at_random"),
 ]  # fmt: skip
 
+TASK = "tests/test_cli_task.py::"
+RUN_OF = "tests/applications/test_trained.py::"
+APPLICATIONS = [
+    Mutant("an application's run goes on with other examples", "minilm/applications/trained.py",
+           "if fingerprint(split) != run.task.examples_sha256:", "if False:",
+           RUN_OF + "test_another_split_is_refused"),
+    Mutant("the SHA-256 of a split does not tell its parts apart", "minilm/applications/trained.py",
+           '        digest.update(b"part")\n', "",
+           RUN_OF + "test_a_fingerprint_tells_parts_orders_and_fields_apart"),
+    Mutant("a training that is opened again measures the test part again", "minilm/training/loop.py",
+           "if not told or not (run.folder / CARD).exists():", "if True:",
+           RUN_OF + "test_the_test_part_is_read_once_at_the_end"),
+    Mutant("a file is measured on as a whole by the run that learned from it", "minilm/cli_task.py",
+           "if fingerprint(split) == run.task.examples_sha256:", "if False:",
+           TASK + "test_of_the_file_that_it_learned_from_only_the_test_part_is_measured"),
+    Mutant("a piece of a line is lost where a block ends", "minilm/cli_task.py",
+           'line, begun = begun + end, b""', 'line, begun = end, b""',
+           TASK + "test_nothing_is_lost_where_blocks_end"),
+    Mutant("a bad line takes its neighbors with it", "minilm/cli_task.py",
+           "    for number, question in questions.items():\n", "    for number, question in ():\n",
+           TASK + "test_bad_lines_are_reported_and_passed_over"),
+    Mutant("predict waits for the end of a pipe", "minilm/cli_task.py",
+           "stream.buffer.read1(AT_ONCE)", "stream.buffer.read(AT_ONCE)",
+           TASK + "test_a_pipe_gets_its_answer_before_it_ends"),
+    Mutant("runs are numbered as texts: 2 comes after 12", "minilm/cli_task.py",
+           "        int(found[1]): folder\n", "        found[1]: folder\n",
+           TASK + "test_the_last_run_that_ended_is_taken"),
+    Mutant("copies of a campaign in every part", "minilm/applications/classification.py",
+           "three_parts(len(examples), groups=groups)", "three_parts(len(examples))",
+           "tests/applications/test_classification.py::test_a_split_has_no_copies_and_keeps_near_copies_together"),
+    Mutant("the line for false alarms is drawn below one too many", "minilm/applications/classification.py",
+           "np.flatnonzero(alarms <= most)[-1]", "np.flatnonzero(alarms > most)[0]",
+           "tests/applications/test_classification.py::test_recall_where_the_line_is_drawn"),
+    Mutant("a text's vector keeps the length of the text", "minilm/applications/ngrams.py",
+           "x / max(float(np.linalg.norm(x)), 1e-9)", "x",
+           "tests/applications/test_ngrams.py::test_a_vector_by_hand"),
+    Mutant("NBSVM with the ratio upside down", "minilm/applications/simple/linear.py",
+           "(of_class, ~of_class)", "(~of_class, of_class)",
+           "tests/applications/simple/test_linear.py::test_nbsvm_on_counts_that_can_be_followed_by_hand"),
+    Mutant("all hash functions of MinHash are one", "minilm/data/near_copies.py",
+           "hashes * factors + terms", "hashes * factors[:1] + terms[:1]",
+           "tests/data/test_near_copies.py::test_a_number_agrees_as_often_as_the_shingles_do"),
+]  # fmt: skip
+
 MUTANTS = [
     *ENGINE,
     *OPS,
@@ -2047,4 +2091,5 @@ MUTANTS = [
     *BEAM,
     *T5,
     *SETS,
+    *APPLICATIONS,
 ]
