@@ -79,14 +79,14 @@ class SpanTask(PublishedTask):
     counted: ClassVar[str] = "questions"
     glance: ClassVar[int | None] = 512
     settings: ClassVar[Mapping[str, Any]] = {
-        "steps": 600,
+        "steps": 500,
         "batch_size": 32,
         "learning_rate": 1.5e-4,
         "min_learning_rate": 0.0,
-        "warmup": 60,
+        "warmup": 50,
         "weight_decay": 0.01,
-        "eval_every": 150,
-        "checkpoint_every": 150,
+        "eval_every": 125,
+        "checkpoint_every": 125,
     }
 
     def make_model(self) -> BertForQuestionAnswering:

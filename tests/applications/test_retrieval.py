@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from minilm.applications import find
-from minilm.applications.documents import Asked, passages, rank
+from minilm.applications.documents import PASSAGE, Asked, passages, rank
 from minilm.applications.retrieval import Answers, Question
+from minilm.applications.simple.ranking import by_bm25, words_by
 from minilm.data import DataError
 
 pytestmark = pytest.mark.host
@@ -92,3 +93,23 @@ def test_a_line_of_predict():
     ):
         with pytest.raises(ValueError, match="question|JSON|documents|context"):
             parse(line)
+
+
+@pytest.mark.slow
+def test_the_published_vectors_find_what_shares_no_word():
+    """Sixty questions of Python's FAQ among their answers; BM25 with its usual settings beside."""
+    pytest.importorskip("bm25s")
+    try:
+        examples = [each for each in Answers().split().test if each.topic == "Python"][:60]
+        ours = Answers().open(None, "cpu")
+    except DataError as error:
+        pytest.skip(f"needs data and weights from the package registry: {error}")
+    documents = tuple(each.answer for each in examples)
+    examples = [Asked(each.question, each.answer, "", documents) for each in examples]
+    theirs = Answers()._searching(by_bm25(words_by(True, True), PASSAGE, 1.2, 0.75))
+    questions = [Answers().question(each) for each in examples]
+    first, second = (Answers().measure(examples, system(questions)) for system in (ours, theirs))
+    assert first[0].value > 0.8
+    assert first[0].minus(second[0]).low > 0.05
+    paraphrase = ours([Question("a quick animal", ("the price of bread", "a fox that is fast", "a quick bread"))])[0]
+    assert paraphrase["answers"][0]["text"] == "a fox that is fast"
