@@ -156,6 +156,7 @@ def test_every_exercise_of_a_chapter_of_sections_stands_in_one_of_them():
             assert named == [task.id for task in tasks.of_chapter(first.number)]
 
 
+@pytest.mark.book
 class TestNotebooks:
     """As files, and as pages of the site."""
 
