@@ -35,6 +35,8 @@ from minilm.applications.readings import NEW, Reading, published_readings, readi
 from minilm.applications.records import records_of, text_of
 from minilm.applications.simple.spans import span_methods
 from minilm.applications.trained import ApplicationTask, Examples, Trained
+from minilm.data import three_parts
+from minilm.data.copies import fold_text
 from minilm.metrics import Score, exact_match, token_f1
 from minilm.metrics.answers import normalized
 from minilm.models.bert import BertForQuestionAnswering, best_spans
@@ -139,6 +141,16 @@ class Spans(Trained[Reading]):
     def read(self, path: Path) -> list[Reading]:
         return records_of(path, reading_of)
 
+    def divide(self, examples: Sequence[Reading]) -> Split[Reading]:
+        parts = three_parts(len(examples), groups=[fold_text(each.context) for each in examples])
+        train, validation, test = ([examples[i] for i in part] for part in parts)
+        return Split(
+            train,
+            validation,
+            test,
+            "A tenth to validate and a tenth to test on were drawn; a text is in one part only.",
+        )
+
     def question(self, example: Reading) -> tuple[str, str]:
         return example.question, example.context
 
@@ -188,7 +200,10 @@ class Spans(Trained[Reading]):
 
 
 def find_spans(model: BertForQuestionAnswering, pieces: Pieces, contexts: Sequence[str]) -> list[Answer]:
-    """The likeliest span for each question, with its place in the text and its probability among all spans."""
+    """The likeliest span for each question, with its place in the text and its probability among all spans.
+
+    A question of which there is no window has the empty answer.
+    """
     best = np.full(len(contexts), -np.inf)  # s_i + e_j
     whole = np.full(len(contexts), -np.inf)  # the logarithm of the sum over all spans
     places = np.zeros((len(contexts), 2), np.int64)
@@ -205,9 +220,10 @@ def find_spans(model: BertForQuestionAnswering, pieces: Pieces, contexts: Sequen
             if score > best[owner]:
                 first, last = span - pieces.before[row]
                 best[owner], places[owner] = score, (pieces.offsets[row][first][0], pieces.offsets[row][last][1])
+    p = np.exp(best - np.where(np.isfinite(whole), whole, 0.0))
     return [
-        {"answer": context[start:end], "start": start, "end": end, "probability": round(float(np.exp(score - mass)), 4)}
-        for context, (start, end), score, mass in zip(contexts, places.tolist(), best, whole, strict=True)
+        {"answer": context[start:end], "start": start, "end": end, "probability": round(probability, 4)}
+        for context, (start, end), probability in zip(contexts, places.tolist(), p.tolist(), strict=True)
     ]
 
 

@@ -165,6 +165,23 @@ def test_a_line_of_predict():
             spans.parse(line)
 
 
+def test_an_answer_without_words_is_no_error_where_the_model_learns(folder):
+    reading = Reading("toe ?", "the \u200b foot", ("\u200b",), 4)
+    pieces = Spans().encode(None, folder, [reading, Reading("toe ?", "the foot", ("foot",), 4)])
+    assert pieces.owner.tolist() == [1]
+    none, some = find_spans(Pointer("foot"), pieces, ["the \u200b foot", "the foot"])
+    assert (none["answer"], none["probability"]) == ("", 0.0)
+    assert (some["answer"], some["start"]) == ("foot", 4)
+
+
+def test_a_text_of_a_users_file_is_in_one_part():
+    readings = [Reading(f"{n}?", f"text {n // 3}", ("text",), 0) for n in range(90)]
+    split = Spans().divide(readings)
+    texts = [{each.context for each in part} for part in (split.train, split.validation, split.test)]
+    assert sum(map(len, texts)) == 30
+    assert sum(len(part) for part in (split.train, split.validation, split.test)) == 90
+
+
 def test_a_text_without_words_is_refused(folder):
     with pytest.raises(ValueError, match="nothing in it"):
         _pieces(folder, [("what?", "\u200b\x00")])

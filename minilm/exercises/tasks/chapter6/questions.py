@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minilm.exercises.task import Generator, Task, Test, Wrong
+from minilm.exercises.task import Task, Test, Wrong
 
 
 def numbers(length: int, most: int) -> Any:
