@@ -133,7 +133,7 @@ class Spans(Trained[Reading]):
     line = '{"question": "What is a toe part of?", "context": "one of the digits of the foot"}'
     file = 'each line a JSON object with "question", "context" and "answer", which stands in the context, or a list "answers"'
     task = SpanTask
-    brief: ClassVar[Mapping[str, Any]] = {"steps": 40, "warmup": 10, "eval_every": 40, "checkpoint_every": 40}
+    brief: ClassVar[Mapping[str, Any]] = {"steps": 30, "warmup": 5, "eval_every": 30, "checkpoint_every": 30}
 
     def split(self) -> Split[Reading]:
         return published_readings()
