@@ -115,6 +115,7 @@ def test_what_is_measured():
     assert {score.name: score.value for score in scores} == {
         "exact match": 0.5,
         "token F1": 0.5,
+        "exact match, asked in known words": 1.0,
         "exact match, asked in new words": 0.0,
     }
     assert spans.details(readings, [{"answer": "a foot"}, {"answer": "Foot."}]) == {
