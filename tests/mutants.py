@@ -2175,6 +2175,33 @@ MEASURES = [
            "tests/test_launch.py::test_a_section_is_a_notebook_of_its_own"),
 ]  # fmt: skip
 
+QUESTIONS = [
+    Mutant("an answer may stand in the question", "minilm/applications/question_answering.py",
+           "text = (at >= pieces.before[some, None]) & (at", "text = (at >= 0) & (at",
+           "tests/applications/test_question_answering.py::test_a_question_is_no_part_of_the_text"),
+    Mutant("places are counted from the window, not from the text", "minilm/applications/question_answering.py",
+           "window, span = at[begin : begin + room], (-1, -1)", "window, span = at[:room], (-1, -1)",
+           "tests/applications/test_question_answering.py::test_a_long_text_is_read_to_its_end"),
+    Mutant("windows do not overlap", "minilm/applications/question_answering.py",
+           "range(0, max(1, len(text) - room // 2), room // 2)", "range(0, max(1, len(text) - room), room)",
+           "tests/applications/test_question_answering.py::test_a_long_text_is_read_to_its_end"),
+    Mutant("a probability forgets the spans of one word", "minilm/applications/question_answering.py",
+           "for n in range(min(ANSWER, length))]", "for n in range(1, min(ANSWER, length))]",
+           "tests/applications/test_question_answering.py::test_probabilities_of_all_spans_add_up_to_one"),
+    Mutant("definitions are split, words are not kept together", "minilm/applications/readings.py",
+           "groups=[head.lower() for head, *_ in found.kept]", "groups=[text for _, text, _ in found.kept]",
+           "tests/applications/test_readings.py::test_no_definition_and_no_word_is_in_two_parts"),
+    Mutant("ties count for the system", "minilm/applications/documents.py",
+           "sum(score >= scores[right] for", "1 + sum(score > scores[right] for",
+           "tests/applications/test_retrieval.py::test_ties_count_against_the_system"),
+    Mutant("a document is scored by its first passage", "minilm/applications/simple/ranking.py",
+           "found = np.maximum.reduceat(search(questions), first, axis=1)", "found = search(questions)[:, first]",
+           "tests/applications/simple/test_ranking.py::test_the_best_passage_counts_and_what_shares_no_word_is_not_found"),
+    Mutant("what shares no word is found last", "minilm/applications/simple/ranking.py",
+           "return np.where(found > 0, found, -np.inf)", "return found",
+           "tests/applications/simple/test_ranking.py::test_the_best_passage_counts_and_what_shares_no_word_is_not_found"),
+]  # fmt: skip
+
 MUTANTS = [
     *ENGINE,
     *OPS,
@@ -2217,4 +2244,5 @@ MUTANTS = [
     *MEASURES,
     *NAMES_IN_TEXT,
     *SENTIMENT,
+    *QUESTIONS,
 ]

@@ -15,7 +15,7 @@ PLACES = {
     "spam": "classification:Spam",
     "topics": "classification:Topics",
     "translation": "translation:Translation",
-    "answers": "question_answering:Answers",
+    "answers": "retrieval:Answers",
     "spans": "question_answering:Spans",
     "generation": "generation:Generation",
     "similarity": "understanding:Similarity",
