@@ -10,7 +10,7 @@ from .idx import read_idx, write_idx
 from .loader import ArrayDataset, BatchDataset, DataLoader, default_collate
 from .sets.fetch import get, is_here, list_datasets
 from .sets.images import digits, load_images, mnist_5k
-from .sets.python_text import python_docs, python_docstrings
+from .sets.python_text import docstrings, python_docs, python_docstrings
 from .sets.table import TABLE, DataSet, describe
 from .sets.text import iter_documents, iter_text, load_text
 from .sets.url import fetch_url
@@ -35,6 +35,7 @@ __all__ = [
     "default_collate",
     "describe",
     "digits",
+    "docstrings",
     "fetch_url",
     "fold_text",
     "get",
