@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 ABBREVIATIONS = frozenset(
-    "e.g i.e etc vs cf al approx dept dr mr mrs ms prof st no nr vol fig eq sec ch p pp ed inc ltd co corp jr sr u.s u.k a.k.a resp incl".split()
+    """e.g i.e etc vs cf al approx dept dr mr mrs ms prof st no nr vol fig eq sec ch p pp ed inc ltd co corp jr sr u.s u.k a.k.a resp
+    incl""".split()
 )
 _BLOCKS = re.compile(r"\n[^\S\n]*(?:\n\s*|(?=[-*+•]\s|\d+[.)]\s))|^[^\S\n]*(?=[-*+•]\s)", re.MULTILINE)
 _END = re.compile(r"(?:[.!?]+|…)[\"'”’»)\]]*(?=\s+\S)|[。！？]+[”’』」）]*")
