@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import math
@@ -10,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minilm import options as kinds
 from minilm import terminal
@@ -124,7 +125,7 @@ def run_about(options: argparse.Namespace) -> int:
             (
                 application.name,
                 application.title,
-                "; ".join(_data_states(application)) or "none",
+                "; ".join(_states(application)) or "none",
                 _last_run_of(application),
             )
             for application in map(find, PLACES)
@@ -135,13 +136,40 @@ def run_about(options: argparse.Namespace) -> int:
     return 0
 
 
-def _data_states(application: Application[Any]) -> list[str]:
-    """The data sets and models of an application, each with how much is to be fetched."""
-    from minilm.data import list_datasets
-    from minilm.pretrained.table import list_models
+class Fetched(NamedTuple):
+    """A data set or a model that an application uses: what it is, its licence, and whether it is here or how much is to be fetched."""
 
-    states = {row["name"]: row["state"] for row in (*list_datasets(), *list_models())}
-    return [f"{name} ({states[name]})" for name in (*application.datasets, *application.models)]
+    name: str
+    title: str
+    licence: str
+    state: str
+
+
+def _data(application: Application[Any]) -> list[Fetched]:
+    from minilm.data.sets import fetch, table
+
+    entries = [(table.find(name), fetch.is_here(name)) for name in application.datasets]
+    return [
+        Fetched(entry.name, entry.title, entry.licence, _state(here, entry.archive_size)) for entry, here in entries
+    ]
+
+
+def _models(application: Application[Any]) -> list[Fetched]:
+    from minilm.pretrained import table
+
+    entries = [(table.find(name), table.is_here(name)) for name in application.models]
+    return [
+        Fetched(entry.name, entry.title, entry.licence.text, _state(here, entry.package.archive_size))
+        for entry, here in entries
+    ]
+
+
+def _state(here: bool, size: int) -> str:
+    return "here" if here else f"{size / 1e6:.1f} MB to fetch"
+
+
+def _states(application: Application[Any]) -> list[str]:
+    return [f"{each.name} ({each.state})" for each in (*_data(application), *_models(application))]
 
 
 def _last_run_of(application: Application[Any]) -> str:
@@ -156,7 +184,7 @@ def _described(application: Application[Any]) -> str:
     from minilm.applications.trained import Trained
 
     name = application.name
-    facts = [("data", each) for each in _data_states(application)]
+    facts = [("data", each) for each in _states(application)]
     facts += [("a line", application.line)]
     facts += [("a file", application.file)] if application.file else []
     facts += [("beside it", ", ".join(application.baselines()) or "no simple method")]
@@ -218,7 +246,8 @@ def run_train(options: argparse.Namespace) -> int:
         settings = {**(application.brief if options.brief else {}), **given}
         _check(application, settings, given)
         _announce(application, data=not source)
-        run, data = application.begin(options.out or kinds.free_folder(application.name), settings, source)
+        with _data_named(source):
+            run, data = application.begin(options.out or kinds.free_folder(application.name), settings, source)
     with run.locked(), run.undone_unless_begun():
         sizes = [f"{len(part):,}" for part in (data.split.train, data.split.validation, data.split.test)]
         say(
@@ -236,6 +265,20 @@ def run_train(options: argparse.Namespace) -> int:
     say(f"Beside the simple methods:  minilm task {application.name} evaluate --run {folder} --baselines")
     say(f"To use it:                  minilm task {application.name} predict --run {folder} FILE")
     return 0
+
+
+@contextlib.contextmanager
+def _data_named(source: str) -> Iterator[None]:
+    """Within it, an error of the user's file of examples names the option."""
+    from minilm.data import DataError
+
+    try:
+        yield
+    except (DataError, OSError) as error:
+        if not source or isinstance(error, FileExistsError):
+            raise
+        with kinds.named("--data"):
+            raise
 
 
 def _trained(options: argparse.Namespace, command: str) -> Trained[Any]:
@@ -271,20 +314,11 @@ def _check(application: Trained[Any], settings: dict[str, Any], given: dict[str,
     kinds.check_training(whole, of)
 
 
-def _announce(application: Application[Any], data: bool, models: bool = True) -> None:
+def _announce(application: Application[Any], data: bool) -> None:
     """Tells on standard error what is about to be fetched, and under which licence it is."""
-    from minilm.data import list_datasets
-    from minilm.data.sets.table import find
-    from minilm.pretrained.table import list_models
-
-    states = {row["name"]: row["state"] for row in (*list_datasets(), *list_models())}
-    licences = {row["name"]: row["licence"] for row in list_models()}
-    for name in application.datasets if data else ():
-        if states[name].endswith("to fetch"):
-            terminal.complain(f"{name}: {find(name).title}; {states[name]}. Licence: {find(name).licence}")
-    for name in application.models if models else ():
-        if states[name].endswith("to fetch"):
-            terminal.complain(f"{name}: {states[name]}. Licence: {licences[name]}")
+    for each in (*(_data(application) if data else ()), *_models(application)):
+        if each.state != "here":
+            terminal.complain(f"{each.name}: {each.title}; {each.state}. Licence: {each.licence}")
 
 
 def _result(unit: str, loss: float, measures: Any) -> str:

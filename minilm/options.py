@@ -220,7 +220,10 @@ def named(option: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        raise ValueError(f"{option}: {error}") from None
+        told = str(error)
+        if isinstance(error, OSError) and error.errno is not None:
+            told = f"{error.filename}: {error.strerror}"
+        raise ValueError(told if option in told else f"{option}: {told}") from None
 
 
 # -- what the commands that train have in common --------------------------------------------------------------------------
