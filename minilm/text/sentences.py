@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 
-ABBREVIATIONS = frozenset(
-    """e.g i.e etc vs cf al approx dept dr mr mrs ms prof st no nr vol fig eq sec ch p pp ed inc ltd co corp jr sr u.s u.k a.k.a resp
-    incl""".split()
-)
+ABBREVIATIONS = frozenset({
+    "e.g", "i.e", "etc", "vs", "cf", "al", "approx", "dept", "dr", "mr", "mrs", "ms", "prof", "st", "no",
+    "nr", "vol", "fig", "eq", "sec", "ch", "p", "pp", "ed", "inc", "ltd", "co", "corp", "jr", "sr", "u.s",
+    "u.k", "a.k.a", "resp", "incl",
+})  # fmt: skip
 _BLOCKS = re.compile(r"\n[^\S\n]*(?:\n\s*|(?=[-*+•]\s|\d+[.)]\s))|^[^\S\n]*(?=[-*+•]\s)", re.MULTILINE)
 _END = re.compile(r"(?:[.!?]+|…)[\"'”’»)\]]*(?=\s+\S)|[。！？]+[”’』」）]*")
 
