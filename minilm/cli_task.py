@@ -150,7 +150,7 @@ def _data(application: Application[Any]) -> list[Fetched]:
 
     entries = [(table.find(name), fetch.is_here(name)) for name in application.datasets]
     return [
-        Fetched(entry.name, entry.title, entry.licence, _state(here, entry.archive_size)) for entry, here in entries
+        Fetched(entry.name, entry.title, entry.licence, _state(here, entry.download_size)) for entry, here in entries
     ]
 
 
@@ -234,18 +234,17 @@ def run_train(options: argparse.Namespace) -> int:
     device = kinds.device_named(options.device)  # before a folder is made
     given = {name: value for name, value in vars(options).items() if value is not None and name not in NO_SETTINGS}
     source = options.data or ""
+    _announce(application)
     if options.resume:
         if options.out or options.brief:
             raise ValueError(
                 "--resume goes on in the run's own folder, with its own settings; it takes neither --out nor --brief."
             )
-        _announce(application, data=True)
         with kinds.named("--resume"):
             run, data = application.resume(options.resume, given, source)
     else:
         settings = {**(application.brief if options.brief else {}), **given}
         _check(application, settings, given)
-        _announce(application, data=not source)
         with _data_named(source):
             run, data = application.begin(options.out or kinds.free_folder(application.name), settings, source)
     with run.locked(), run.undone_unless_begun():
@@ -314,9 +313,9 @@ def _check(application: Trained[Any], settings: dict[str, Any], given: dict[str,
     kinds.check_training(whole, of)
 
 
-def _announce(application: Application[Any], data: bool) -> None:
-    """Tells on standard error what is about to be fetched, and under which licence it is."""
-    for each in (*(_data(application) if data else ()), *_models(application)):
+def _announce(application: Application[Any]) -> None:
+    """Tells on standard error which models are about to be fetched, and under which licence they are; data sets tell it themselves."""
+    for each in _models(application):
         if each.state != "here":
             terminal.complain(f"{each.name}: {each.title}; {each.state}. Licence: {each.licence}")
 
@@ -346,7 +345,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     application = _application(options, "evaluate")
     device = kinds.device_named(options.device)
     folder = _which_run(application, options.run)
-    _announce(application, data=not options.data or options.baselines)
+    _announce(application)
     split, examples, about = _examples(application, folder, options)
     systems = [measured(application, OURS, _open(application, folder, device), examples)]
     if options.baselines:
@@ -524,7 +523,7 @@ def run_predict(options: argparse.Namespace) -> int:
     application = _application(options, "predict")
     device = kinds.device_named(options.device)
     folder = _which_run(application, options.run)
-    _announce(application, data=False)
+    _announce(application)
     system = _open(application, folder, device)
     count = skipped = 0
     for lines in _lines(options.file):

@@ -89,11 +89,17 @@ def test_train_ends_with_what_a_user_wants_to_know(capsys):
     assert (os.path.isdir("runs/color-2"), os.path.isdir("runs/color-3")) == (True, True)
 
 
-def test_licences_are_told_before_something_is_fetched(capsys, monkeypatch):
-    monkeypatch.setattr("minilm.data.sets.fetch.is_here", lambda name: False)
-    err = run(capsys, "color", "train", "--quiet", "--steps", "1").err
-    assert re.match(r"minilm: python-docs: .*; \d+\.\d MB to fetch\. Licence: Python Software Foundation License", err)
-    assert "Licence" not in run(capsys, "color", "predict", "--run", "runs/color-1", os.devnull, status=1).err
+def test_licences_are_told_before_something_is_fetched(trained, capsys, monkeypatch):
+    """Of models; those of data sets are told where they are fetched."""
+    monkeypatch.setattr(Color, "models", ("all-minilm-l6-v2",))
+    monkeypatch.setattr("minilm.pretrained.table.is_here", lambda name: False)
+    for arguments in (
+        ["train", "--quiet", "--steps", "1"],
+        ["evaluate", "--run", trained],
+        ["predict", "--run", trained, os.devnull],
+    ):
+        err = run(capsys, "color", *arguments, status=int(arguments[-1] == os.devnull)).err
+        assert re.match(r"minilm: all-minilm-l6-v2: .*; \d+\.\d MB to fetch\. Licence: Apache-2\.0", err)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from .files import cache_dir
 from .idx import read_idx, write_idx
 from .loader import ArrayDataset, BatchDataset, DataLoader, default_collate
 from .sets.dataset import DataSet
+from .sets.debian import PackageDescription, package_descriptions
 from .sets.fetch import get, get_files, is_here, list_datasets
 from .sets.images import digits, load_images, mnist_5k
 from .sets.news import tagged_news
@@ -32,6 +33,7 @@ __all__ = [
     "DataLoader",
     "DataSet",
     "GlossRelation",
+    "PackageDescription",
     "Parts",
     "Synset",
     "Table",
@@ -59,6 +61,7 @@ __all__ = [
     "mnist_5k",
     "movie_sentences",
     "open_tokens",
+    "package_descriptions",
     "python_docs",
     "python_docstrings",
     "random_blocks",

@@ -42,9 +42,7 @@ class DataSet:
 
     @property
     def filenames(self) -> list[str]:
-        """The names of its files in the cache."""
-        if not self.packages:
-            return [f"{self.name}.txt"]
+        """The names of those files of its packages that are its own."""
         return list(self.part) or [file.name for package in self.packages for file in package.files]
 
     @property

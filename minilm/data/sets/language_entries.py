@@ -191,4 +191,21 @@ LANGUAGE_ENTRIES = (
             ),
         ),
     ),
+    DataSet(
+        name="package-descriptions",
+        title="What Debian's packages are for, in half a line and at length",
+        kind="descriptions",
+        reader="package_descriptions()",
+        rows="about 63,000 packages (Debian 12): name, section (of 58), synopsis, text; 3.5 million words",
+        licence="each description is under the licence of its packaging (free, mixed)",
+        citation="The Debian project and its package maintainers.",
+        description=(
+            "Made with apt from the index of the Debian release that this machine runs, without root and without changing the "
+            "machine; elsewhere it can be copied from a machine with Debian. Families of packages share a description or most of "
+            "it: remove copies before you split. The text changes with the release, so it has no fixed SHA-256; numbers are "
+            "comparable within one release."
+        ),
+        generated="Debian's index of packages (Packages and Translation-en of main, amd64), by apt",
+        fetch_size=15_800_000,
+    ),
 )

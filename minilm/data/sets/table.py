@@ -6,7 +6,9 @@ package. Packages are opened as archives; they are never installed, built or imp
 
 import difflib
 
+from minilm.data import apt_index
 from minilm.data.errors import DataError
+from minilm.data.files import cache_dir
 
 from .dataset import DataSet
 from .entries import ENTRIES
@@ -34,7 +36,11 @@ def describe(name: str) -> str:
         for file in package.files:
             if file.name in entry.filenames:
                 facts += [("file", f"{file.name}, {file.size:,} bytes"), ("SHA-256", file.sha256)]
-        facts += [("download", f"{package.archive}, {package.archive_size:,} bytes")]
+        if package.archive not in entry.filenames:
+            facts += [("download", f"{package.archive}, {package.archive_size:,} bytes")]
+    if name == "package-descriptions" and (release := apt_index.release(cache_dir() / name)) is not None:
+        made = "Debian {version} ({codename}), fetched on {fetched}, {packages:,} packages"
+        facts += [("here", made.format(**release)), ("SHA-256", release["sha256"])]
     facts += [
         ("licence", entry.licence),
         ("cite", entry.citation),
