@@ -109,7 +109,7 @@ class Generation(Application[Passage]):
     # -- the data -----------------------------------------------------------------------------------------------------
 
     def split(self) -> Split[Passage]:
-        """Python's manual: the nine tenths that ``minilm train`` learns from, whose last ninth validates n-grams; the last tenth is the test."""
+        """Python's manual: nine tenths that ``minilm train`` learns from, their last ninth to validate n-grams, and a tenth as the test."""
         text = load_text("python-docs")
         middle, end = (int(share * len(text)) for share in (TRAIN_SHARE * 8 / 9, TRAIN_SHARE))
         validation, _ = passages(text[middle:end], text[:middle])

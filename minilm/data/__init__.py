@@ -14,6 +14,7 @@ from .sets.fetch import get, get_files, is_here, list_datasets
 from .sets.images import digits, load_images, mnist_5k
 from .sets.news import tagged_news
 from .sets.python_text import docstrings, python_docs, python_docstrings
+from .sets.questions import python_questions
 from .sets.sentiment import movie_sentences, shop_reviews
 from .sets.software import software_catalogs
 from .sets.table import TABLE, describe
@@ -64,6 +65,7 @@ __all__ = [
     "package_descriptions",
     "python_docs",
     "python_docstrings",
+    "python_questions",
     "random_blocks",
     "read_idx",
     "read_token_header",

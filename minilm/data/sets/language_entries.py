@@ -208,4 +208,58 @@ LANGUAGE_ENTRIES = (
         generated="Debian's index of packages (Packages and Translation-en of main, amd64), by apt",
         fetch_size=15_800_000,
     ),
+    DataSet(
+        name="python-questions",
+        title="Questions about Python with their answers: the FAQ of its documentation",
+        kind="pairs",
+        reader="python_questions()",
+        rows="175 questions, each with its answer",
+        licence="Python Software Foundation License 2",
+        citation="Python Software Foundation. Python Frequently Asked Questions (Python 3.11).",
+        description=(
+            "Real questions with answers of a sentence to several pages, code among them. Few, so a difference of some percent "
+            "is chance. The files are those of Python 3.11 in Debian 12; its builds differ in version, not in them."
+        ),
+        packages=(
+            Package(
+                wanted="the data set python-questions",
+                place="python-questions",
+                client="apt",
+                package="python3.11-doc",
+                version="3.11.2-6+deb12u9",
+                archive="python3.11-doc_3.11.2-6+deb12u9_all.deb",
+                archive_sha256="5b3594189d6ef9a6963ce0347fd307a1cc67620ad697e144db366070e2e146be",
+                archive_size=12_644_000,
+                inside="usr/share/doc/python3.11/html/_sources/faq",
+                files=(
+                    PackageFile(
+                        "design.rst.txt", "80227bd4d6acf61382886b874af33d7d04350f935fb4806b2fad09a129d0ec38", 33_373
+                    ),
+                    PackageFile(
+                        "extending.rst.txt", "4c6f67c28b1936c31edf0f7b053489269f2f0d0a802727196338fb007f8ce2e7", 10_886
+                    ),
+                    PackageFile(
+                        "general.rst.txt", "2e48b3bd8b4b4630f0973a8e712022c74dec582f6b54ec7d9ac18a083b1bb5fa", 20_045
+                    ),
+                    PackageFile(
+                        "gui.rst.txt", "6ab47f21346cc83cb88b845c4d9f94f39d8e502d4eae073da4820a6f89b2a647", 3_026
+                    ),
+                    PackageFile(
+                        "installed.rst.txt", "c204a8fe1873944f79fdc052aed8e3b1c15c40fe9dfe377e65c072a9303c54a2", 2_332
+                    ),
+                    PackageFile(
+                        "library.rst.txt", "4b4ffa484acec02ad5c258532c370923a3e005ddbe1f37316a09d1a85790e679", 31_602
+                    ),
+                    PackageFile(
+                        "programming.rst.txt",
+                        "7d60d4b4eec137f6762b92a073f027b1981f735d6c498d87809b9c01076fe720",
+                        78_511,
+                    ),
+                    PackageFile(
+                        "windows.rst.txt", "fc614953032cd7f2e31ba19a63a8a012dcc034e56aa5b93fb866eb70c7e24d7d", 12_413
+                    ),
+                ),
+            ),
+        ),
+    ),
 )
