@@ -53,7 +53,6 @@ KINDS = ("definition", "Definition", "tail", "Tail", "head", "Head")
 DEFINITION, TAIL, HEAD = 0, 2, 4
 MODEL = "all-minilm-l6-v2"
 LONGEST, LONGEST_HEAD = 64, 16  # tokens
-FROZEN = 0
 AT_ONCE = 64  # examples that are answered in one pass
 
 
@@ -93,27 +92,20 @@ class RelationModel(nn.Module):
 
 def mean_where(x: Tensor, keep: HostArray) -> Tensor:
     """The mean of the vectors x, (B, T, C), at the places that are kept, (B, T): (B, C); zero where none is."""
-    count = np.maximum(keep.sum(axis=1, keepdims=True), 1).astype(np.float32)
-    weights = Tensor((keep / count)[:, None].astype(np.float32), device=x.device)  # (B, 1, T)
-    return (weights @ x)[:, 0]
+    weights = keep / np.maximum(keep.sum(axis=1, keepdims=True), 1)
+    return (Tensor(weights[:, None].astype(x.dtype), device=x.device) @ x)[:, 0]
 
 
 @dataclass(frozen=True)
 class RelationTask(ApplicationTask):
-    """MiniLM, fine-tuned.
-
-    Attributes:
-        frozen_layers: so many of its layers, from below, stay as they were published, and so do the embeddings of words and positions.
-    """
-
-    frozen_layers: int
+    """MiniLM, fine-tuned: all but the embeddings of words and positions, which stay as they were published."""
 
     name = "relations"
     unit = "nats per sentence"
     counted = "sentences"
     settings: ClassVar[Mapping[str, Any]] = {
-        "steps": 1000, "batch_size": 32, "learning_rate": 1e-4, "min_learning_rate": 0.0, "warmup": 60, "weight_decay": 0.01,
-        "beta2": 0.999, "eval_every": 200, "checkpoint_every": 200,
+        "steps": 680, "batch_size": 32, "learning_rate": 1.5e-4, "min_learning_rate": 0.0, "warmup": 50, "weight_decay": 0.01,
+        "beta2": 0.999, "eval_every": 170, "checkpoint_every": 170,
     }  # fmt: skip
 
     def make_model(self) -> RelationModel:
@@ -124,7 +116,7 @@ class RelationTask(ApplicationTask):
         drawn = random.generator().normal(0.0, 0.02, (len(KINDS), published.config.hidden_size)).astype(np.float32)
         weights["segments.weight"] = weights["segments.weight"][:1] + drawn
         bert.load_state_dict(weights)
-        for part in (bert.words, bert.positions, *list(bert.layers)[: self.frozen_layers]):
+        for part in (bert.words, bert.positions):
             part.requires_grad_(False)
         return RelationModel(bert)
 
@@ -288,7 +280,7 @@ class Relations(Trained[GlossRelation]):
     # -- what answers -------------------------------------------------------------------------------------------------
 
     def learn(self, split: Split[GlossRelation], sha256: str) -> tuple[RelationTask, dict[str, bytes]]:
-        return RelationTask(examples_sha256=sha256, frozen_layers=FROZEN), {}
+        return RelationTask(sha256), {}
 
     def encode(self, task: ApplicationTask, folder: Path, examples: Sequence[GlossRelation]) -> Encoded:
         rows = list(map(self.reader(), map(self.question, examples)))
