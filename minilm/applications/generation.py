@@ -27,15 +27,20 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from minilm.applications.application import Answer, Application, Baseline, Split, System
-from minilm.applications.simple import ngrams as simple
+from minilm.applications.simple import ngrams as counting
 from minilm.chat import template_for
 from minilm.data import fold_text, load_text
 from minilm.evaluation import evaluate, read_documents
+from minilm.evaluation.language_model import cuts
+from minilm.graph import no_grad
 from minilm.metrics import Score
+from minilm.metrics.ngrams import ngrams
 from minilm.metrics.samples import copied, distinct, repeated
 from minilm.models.generation import Sampler, generate
+from minilm.nn import functional as F
 from minilm.training.opening import Opened, open_language_model
 from minilm.training.text_task import TRAIN_SHARE
+from minilm.types import HostArray
 
 MODEL = "smollm2-135m-instruct"
 PASSAGE = 1000  # characters of an example, or a paragraph more
@@ -133,7 +138,10 @@ class Generation(Application[Passage]):
         """
         if not line.lstrip().startswith("{"):
             return Prompt(line)
-        given = json.loads(line)
+        try:
+            given = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"expected a JSON object such as {self.line}: {error}") from None
         numbers = {name: given.pop(name) for name in ("tokens", "seed") if name in given}
         for name, value in numbers.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -157,7 +165,7 @@ class Generation(Application[Passage]):
         return Writer(open_language_model(MODEL if folder is None else str(folder), device))
 
     def baselines(self) -> Mapping[str, Baseline]:
-        return simple.BASELINES
+        return counting.BASELINES
 
     # -- what it is worth ---------------------------------------------------------------------------------------------
 
@@ -208,7 +216,33 @@ def passages(text: str, before: str) -> tuple[list[Passage], int]:
     return [*found, Passage("\n\n".join(kept))] if kept else found, removed
 
 
-# -- samples ----------------------------------------------------------------------------------------------------------
+# -- where, and how ---------------------------------------------------------------------------------------------------
+
+
+@no_grad()
+def nats_by_character(opened: Opened, text: str) -> HostArray:
+    """The surprise of each character of a text, (n,), by a model whose tokens are characters, each after at least half of a window of those
+    before it; NaN for the first, which has nothing before it.
+
+    Raises:
+        ValueError: the model's tokens are longer than a character: then no character has a surprise of its own.
+    """
+    ids = np.asarray(opened.tokenizer.encode(text), np.int64)
+    if len(ids) != len(text):
+        raise ValueError(f"{opened.name} has tokens that are no characters: {len(ids):,} for {len(text):,} characters.")
+    found = np.full(len(ids), np.nan)
+    window = opened.model.cache_size.longest
+    for start, first, end in cuts(len(ids) - 1, window, max(1, window // 2)):
+        logits = opened.model(ids[None, start:end])[0, first - start :]
+        found[first + 1 : end + 1] = F.cross_entropy(logits, ids[first + 1 : end + 1], reduction="none").numpy()
+    return found
+
+
+def times_seen(text: str, training: str, length: int = 4) -> HostArray:
+    """For each character of a text, how often the `length` characters before it stand in another text, (n,); -1 where there are fewer."""
+    known = ngrams(training[:-1], length)  # what ends the text is followed by nothing
+    return np.array([known[text[i - length : i]] if i >= length else -1 for i in range(len(text))], np.int64)
+
 
 DRAWS = {
     "greedy": Sampler(temperature=0.0),

@@ -17,7 +17,30 @@ from minilm.pretrained import Pretrained
 from minilm.text.wordpiece import WordPieceTokenizer
 from minilm.training.loop import train
 
-WORDS = "a an of the in is part member kind city wheel spoke france river animal dog pack leaf tree law ( )".split()
+WORDS = [
+    "a",
+    "an",
+    "of",
+    "the",
+    "in",
+    "is",
+    "part",
+    "member",
+    "kind",
+    "city",
+    "wheel",
+    "spoke",
+    "france",
+    "river",
+    "animal",
+    "dog",
+    "pack",
+    "leaf",
+    "tree",
+    "law",
+    "(",
+    ")",
+]
 CAPITALS = {"France"}
 
 
@@ -26,7 +49,7 @@ def tokenizer():
 
 
 def tiny_bert(**config):
-    sizes = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
     return Bert(
         BertConfig(5 + len(WORDS), **sizes, max_position_embeddings=LONGEST, **config), rng=np.random.default_rng(0)
     )
