@@ -137,6 +137,18 @@ def test_padding_changes_nothing_and_head_tail_and_capital_do():
             assert np.abs(model(BATCH.ids, kinds).numpy()[1] - together[1]).max() > 1e-4
 
 
+def test_the_mean_of_the_tail_is_over_words_with_and_without_capitals():
+    """A tail whose word has a capital is read off at its place, as one without."""
+    model = model_of().eval()
+    seen = []
+    model.classifier.forward = lambda x: seen.append(x.numpy()) or x
+    with ml.no_grad():
+        model(BATCH.ids, BATCH.kinds)
+        hidden = model.bert(BATCH.ids, BATCH.ids != 0, BATCH.kinds).numpy()
+    for row, i in ((0, BATCH.kinds[0].tolist().index(TAIL)), (1, BATCH.kinds[1].tolist().index(TAIL + 1))):
+        np.testing.assert_allclose(seen[0][row, 32:], hidden[row, i], atol=1e-6)
+
+
 def test_it_begins_at_the_published_weights_and_what_is_frozen_stays(published):
     task = relations.RelationTask("")
     model = task.make_model()
