@@ -24,6 +24,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -32,7 +33,7 @@ import numpy as np
 from minilm.applications.application import Answer, Application, Baseline, Split, System
 from minilm.applications.simple import extractive as simple
 from minilm.applications.vectors import MODEL, vectors
-from minilm.data import DataError, docstrings, package_descriptions, split_indices, without_copies
+from minilm.data import DataError, docstrings, package_descriptions, without_copies
 from minilm.metrics import Score, rouge
 from minilm.text.sentences import sentences
 from minilm.types import HostArray
@@ -151,17 +152,21 @@ class Summary(Application[Summarized]):
     file = 'a JSON object per line: {"text": "...", "summary": "..."}'
     measured_count: ClassVar[int] = 1
     """How many sentences a summary has when it is measured: the written ones are of one sentence."""
+    most: ClassVar[int] = 1500
+    """How many texts are measured and chosen by."""
 
     def split(self) -> Split[Summarized]:
         """Nothing is trained: a third of the texts to choose among variants, the rest to measure on."""
         left = without_copies(self.examples(), lambda example: example.text)
-        kept = [e for e in left.kept if 3 <= len(e.summary.split()) <= 25 and len(sentences(e.text)) >= 3]
-        validation, test = split_indices(len(kept), 2 / 3, seed=0)
+        drawn = (left.kept[i] for i in np.random.default_rng(0).permutation(len(left.kept)))
+        fit = (e for e in drawn if 3 <= len(e.summary.split()) <= 25 and len(sentences(e.text)) >= 3)
+        kept = list(islice(fit, self.most))
+        validation, test = kept[: len(kept) // 3], kept[len(kept) // 3 :]
         about = (
-            f"Nothing is trained. {left.copies:,} texts that occurred before were removed; those with summaries of 3 to 25 words and of at "
-            "least 3 sentences stay. A third was drawn (seed 0) to choose settings by."
+            f"Nothing is trained. {left.copies:,} texts that occurred before were removed, then {len(kept):,} drawn (seed 0) of those with "
+            "a summary of 3 to 25 words and at least 3 sentences. A third of them is there to choose settings by."
         )
-        return Split([], [kept[i] for i in validation], [kept[i] for i in test], about)
+        return Split([], validation, test, about)
 
     def examples(self) -> list[Summarized]:
         """First paragraph and body of each docstring that has both, but for code and the marks of reStructuredText."""
