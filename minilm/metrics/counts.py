@@ -8,7 +8,7 @@ often it is said, :math:`s_c`:
 Several classes are averaged in one of three ways (van Rijsbergen 1979, *Information Retrieval*; Lewis 1991):
 
 - "macro": the mean of the classes' numbers, each class counts alike;
-- "weighted": their mean weighted by :math:`t_c`;
+- "weighted": their mean weighted by :math:`t_c`; 0 where something is said and nothing is true;
 - "micro": the counts are summed over classes first.
 
 What is divided by 0: precision of a class that is true but never said is 0, and so is recall of one that is said but never true. A
@@ -71,9 +71,11 @@ def averaged(
         counts = np.stack(sums).reshape(3, len(classes), -1)
         if average == "micro":
             return number(*counts.sum(axis=1))
-        each, weights = number(*counts), counts[1] if average == "weighted" else 1.0
-        weights = np.where(np.isnan(each), 0.0, weights)
-        return np.where(np.isnan(each), 0.0, each * weights).sum(axis=0) / weights.sum(axis=0)
+        each, none = number(*counts), counts[1:].sum(axis=0) == 0
+        weights = counts[1] if average == "weighted" else 1.0 - none
+        total = weights.sum(axis=0)
+        mean = (np.where(none, 0.0, each) * weights).sum(axis=0) / np.where(total > 0, total, 1)
+        return np.where(none.all(axis=0), np.nan, mean)
 
     full = f"{name} of {of}" if of is not None else f"{name} ({average})"
     return Score.of_sums(full, rows.reshape(len(rows), -1), statistic)
