@@ -2125,6 +2125,8 @@ SENTIMENT = [
     Mutant("weights that rest are taken for a damaged checkpoint", "minilm/training/resume.py",
            "for p in model.parameters() if p.requires_grad}", "for p in model.parameters()}",
            "tests/applications/test_sentiment_en.py::test_a_run_that_was_stopped_goes_on_to_the_same_weights"),
+]  # fmt: skip
+
 READING_AND_WRITING = [
     Mutant("TextRank follows the edges backwards", "minilm/applications/extractive.py",
            "damping * (scores @ moves)", "damping * (moves @ scores)",
