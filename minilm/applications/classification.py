@@ -331,8 +331,8 @@ def grouped_split(rows: Sequence[tuple[str, str]], what: str) -> Split[LabeledTe
     examples = [LabeledText(*row, group) for row, group in zip(kept.kept, groups, strict=True)]
     train, validation, test = ([examples[i] for i in part] for part in three_parts(len(examples), groups=groups))
     about = (
-        f"Drawn with a fixed seed. {kept.copies:,} copies were removed before, and {kept.contradictions:,} {what} that occur with two "
-        f"labels; {what} that are nearly the same are in one part."
+        f"Drawn with a fixed seed. Before, {kept.copies:,} copies were removed and {kept.contradictions:,} of {what} that occur with two "
+        f"labels. {what.capitalize()} that are nearly the same are in one part."
     )
     return Split(train, validation, test, about)
 
