@@ -146,7 +146,7 @@ def _measured(run: Run[Any], data: Any, step: int, result: Result | None) -> lis
             )
         if any(test.bounds for test in result.tested):
             notes.append(
-                "The interval of a number of the test part holds the middle 95 % of what the number becomes when its examples, or the groups "
+                "The interval of a number of the test part holds the middle 95 % of what it becomes when its examples, or the groups "
                 "that they belong to, are drawn again with replacement."
             )
         notes.append("The validation loss is over all of the validation data, of the weights in model.safetensors.")
