@@ -59,7 +59,7 @@ def names_of(tags):
     name="names_of",
     hint="Which type does a tag have? Then there are three cases: nothing, a name begins, the last one grows.",
     derivation=r"""
-The type of tag $t$ is $\lfloor (t + 1) / 2 \rfloor$: 0, 1, 1, 2, 2. An even tag above 0 is an I. It goes on with a name exactly if the token
+The type of tag $t$ is $\lfloor (t + 1) / 2 \rfloor$: 0, 1, 1, 2, 2. An even tag above 0 is an I. It goes on with a name only if the token
 before it has the same type, whether that is a B or an I: so one number is enough to remember, the type of the tag before.
 """,
     tests=(
