@@ -59,8 +59,8 @@ def names_of(tags):
     name="names_of",
     hint="Which type does a tag have? Then there are three cases: nothing, a name begins, the last one grows.",
     derivation=r"""
-The type of tag $t$ is $\lfloor (t + 1) / 2 \rfloor$: 0, 1, 1, 2, 2. An even tag above 0 is an I. It goes on with a name only if the token
-before it has the same type, whether that is a B or an I: so one number is enough to remember, the type of the tag before.
+The type of tag $t$ is $\lfloor (t + 1) / 2 \rfloor$: 0, 1, 1, 2, 2. An even tag above 0 is an I. It goes on with a name where the token
+before has the same type, B or I, and nowhere else: so one number is enough to remember, the type of the tag before.
 """,
     tests=(
         Test("one name", fixed(np.array([0, 1, 2, 0]))),
