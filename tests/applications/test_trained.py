@@ -83,6 +83,7 @@ def test_the_test_part_is_read_once_at_the_end(tmp_path, monkeypatch):
     low, high = accuracy.bounds
     assert f"| test: accuracy | {accuracy.value:.4f} | {low:.4f} to {high:.4f} |" in card
     assert "The test part was read once, after the training" in card
+    assert "or the groups that they belong to, are drawn again" in card
     again, data = Color().resume(run.folder)
     assert train(again, data, device="cpu", progress=False).tested == ()
     assert Color.reads == 1
