@@ -273,11 +273,8 @@ def _data_named(source: str) -> Iterator[None]:
 
     try:
         yield
-    except (DataError, OSError) as error:
-        if not source or isinstance(error, FileExistsError):
-            raise
-        with kinds.named("--data"):
-            raise
+    except DataError as error:
+        raise ValueError(f"--data: {error}" if source else str(error)) from None
 
 
 def _trained(options: argparse.Namespace, command: str) -> Trained[Any]:

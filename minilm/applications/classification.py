@@ -121,7 +121,7 @@ class LabelTask(ApplicationTask):
     settings: ClassVar[Mapping[str, Any]] = {
         "steps": 600,
         "batch_size": 32,
-        "learning_rate": 1e-2,
+        "learning_rate": 1.5e-2,
         "min_learning_rate": 0.0,
         "weight_decay": 0.0,
         "warmup": 50,
@@ -157,7 +157,7 @@ class SpamTask(LabelTask):
     """The task of `Spam`."""
 
     name = "spam"
-    settings: ClassVar[Mapping[str, Any]] = {**LabelTask.settings, "steps": 400}
+    settings: ClassVar[Mapping[str, Any]] = {**LabelTask.settings, "steps": 400, "learning_rate": 5e-3}
 
 
 class TopicsTask(LabelTask):
@@ -178,7 +178,7 @@ class Classification(Trained[LabeledText]):
     task: ClassVar[type[LabelTask]]
     brief: ClassVar[Mapping[str, Any]] = {"steps": 150, "eval_every": 50}
     file = FILE
-    most: ClassVar[int] = 60_000
+    most: ClassVar[int] = 20_000
     longest: ClassVar[int]
     further: ClassVar[int] = 0
     members: ClassVar[int] = 4
@@ -299,7 +299,7 @@ class Topics(Classification):
     line = "plays chess against you, or watches two engines play"
     models = (MODEL,)
     task = TopicsTask
-    most = 40_000
+    most = 30_000
     longest = 4000
     further = WIDTH
 
@@ -331,8 +331,8 @@ def grouped_split(rows: Sequence[tuple[str, str]], what: str) -> Split[LabeledTe
     examples = [LabeledText(*row, group) for row, group in zip(kept.kept, groups, strict=True)]
     train, validation, test = ([examples[i] for i in part] for part in three_parts(len(examples), groups=groups))
     about = (
-        f"Drawn with a fixed seed. {kept.copies:,} copies were removed before, and {kept.contradictions:,} {what} that occur with two "
-        f"labels; {what} that are nearly the same are in one part."
+        f"Drawn with a fixed seed. Before, {kept.copies:,} copies were removed and {kept.contradictions:,} of {what} that occur with two "
+        f"labels. {what.capitalize()} that are nearly the same are in one part."
     )
     return Split(train, validation, test, about)
 
