@@ -6,7 +6,7 @@ import pytest
 networkx = pytest.importorskip("networkx")
 text = pytest.importorskip("sklearn.feature_extraction.text")
 
-from minilm.applications.extractive import text_rank, word_overlap  # noqa: E402
+from minilm.applications.extractive import text_rank, word_overlap
 
 
 @pytest.mark.parametrize("seed", range(4))
