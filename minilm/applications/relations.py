@@ -136,9 +136,6 @@ class RelationTask(ApplicationTask):
         part = Encoded(*(array[:most] for array in data.validation))
         return float(F.cross_entropy(Tensor(logits_of(model, part)), Tensor(part.labels)).item())
 
-    def measures(self, model: RelationModel, data: Examples, loss: float) -> dict[str, float]:
-        return {"accuracy": float((logits_of(model, data.validation).argmax(1) == data.validation.labels).mean())}
-
 
 @no_grad()
 def logits_of(model: RelationModel, part: Encoded) -> HostArray:
