@@ -187,7 +187,7 @@ def _described(application: Application[Any]) -> str:
     facts = [("data", each) for each in _states(application)]
     facts += [("a line", application.line)]
     facts += [("a file", application.file)] if application.file else []
-    facts += [("beside it", ", ".join(application.baselines()) or "no simple method")]
+    facts += [("beside it", "; ".join(application.baselines()) or "no simple method")]
     if isinstance(application, Trained):
         facts += [("settings", _settings(application.task.settings)), ("--brief", _settings(application.brief))]
         facts += [("last run", _last_run_of(application))]

@@ -1,12 +1,13 @@
 r"""To which of some classes does a text belong? Two applications: is a mail spam (`Spam`), and what is a program for (`Topics`).
 
 The model is a bag of embeddings: each word and each pair of neighbors has a vector of a few numbers, and the text is their sum, weighted
-(Joulin et al. 2016, *Bag of Tricks for Efficient Text Classification*); a layer with a bend between it and the classes lets words
-count together (Iyyer et al. 2015, *Deep Unordered Composition Rivals Syntactic Methods for Text Classification*):
+(Joulin et al. 2016, *Bag of Tricks for Efficient Text Classification*). A relu between the sum and the classes lets words count together
+(Iyyer et al. 2015, *Deep Unordered Composition Rivals Syntactic Methods for Text Classification*). Among networks on long texts it is
+hard to beat (Galke and Scherp 2022, *Bag-of-Words vs. Graph vs. Sequence in Text Classification*):
 
 .. math:: p = \mathrm{softmax}\left( W \, \mathrm{relu}(E x + b) + c \right)
 
-With :math:`x` the TF-IDF vector of a text (`minilm.applications.ngrams`), the columns of :math:`E` are the embeddings. Without the bend it
+With :math:`x` the TF-IDF vector of a text (`minilm.applications.ngrams`), the columns of :math:`E` are the embeddings. Without the relu it
 is logistic regression, which is one of the simple methods beside it.
 """
 
@@ -48,14 +49,12 @@ from minilm.training.task import RunFile
 from minilm.types import HostArray
 
 AT_ONCE = 256  # texts that are answered in one pass
-WIDTH, PIECES = (
-    384,
-    64,
-)  # of the published encoder: numbers of a vector, and the pieces of words of a text that it reads
+WIDTH = 384  # numbers of a vector of the published encoder
+PIECES = 64  # of words: so much of a text the encoder reads
 
 
 class Bag(nn.Module):
-    """Scores of the classes from the vector of a text: a sum of embeddings, a bend, a linear layer.
+    """Scores of the classes from the vector of a text: a sum of embeddings, a relu, a linear layer.
 
     Args:
         features: numbers of a text's vector.
