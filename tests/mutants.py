@@ -2127,6 +2127,37 @@ SENTIMENT = [
            "tests/applications/test_sentiment_en.py::test_a_run_that_was_stopped_goes_on_to_the_same_weights"),
 ]  # fmt: skip
 
+READING_AND_WRITING = [
+    Mutant("TextRank follows the edges backwards", "minilm/applications/extractive.py",
+           "damping * (scores @ moves)", "damping * (moves @ scores)",
+           "tests/applications/test_extractive.py::test_by_hand"),
+    Mutant("a sentence is like itself", "minilm/applications/extractive.py",
+           "    strength = counts @ counts.T / np.where(total > 0, total, 1.0)\n    np.fill_diagonal(strength, 0.0)\n",
+           "    strength = counts @ counts.T / np.where(total > 0, total, 1.0)\n",
+           "tests/applications/test_extractive.py::test_common_words_by_hand"),
+    Mutant("the score of a node without edges is lost", "minilm/applications/extractive.py",
+           "out=np.full((n, n), 1 / n), where=out > 0", "out=np.zeros((n, n)), where=out > 0",
+           "tests/applications/test_extractive.py::test_the_fixed_point"),
+    Mutant("Kneser and Ney's shorter contexts count occurrences", "minilm/applications/simple/ngrams.py",
+           "        if kind == KINDS[0]:\n            for longer", "        if False:\n            for longer",
+           "tests/applications/simple/test_ngrams.py::test_kneser_and_ney_by_hand"),
+    Mutant("the discount is not given to the shorter context", "minilm/applications/simple/ngrams.py",
+           "discount * len(after) * p) / total", "discount * p) / total",
+           "tests/applications/simple/test_ngrams.py::test_probabilities_of_all_characters_and_the_unknown_one_add_up_to_one"),
+    Mutant("head and tail are told apart by their capitals only", "minilm/applications/relations.py",
+           "mean_where(hidden, kinds // 2 == TAIL // 2)", "mean_where(hidden, kinds == TAIL)",
+           "tests/applications/test_relations.py::test_the_mean_of_the_tail_is_over_words_with_and_without_capitals"),
+    Mutant("the mean over the tail is over padding, too", "minilm/applications/relations.py",
+           "    weights = keep / np.maximum(keep.sum(axis=1, keepdims=True), 1)", "    weights = keep / keep.shape[1]",
+           "tests/applications/test_relations.py::test_the_mean_over_some_places_and_its_derivatives"),
+    Mutant("a passage that was read in training is measured", "minilm/applications/generation.py",
+           "if folded in known or not folded:", "if not folded:",
+           "tests/applications/test_generation.py::test_passages_leave_out_what_was_read_before"),
+    Mutant("a text is copied if its n-grams are its own", "minilm/metrics/samples.py",
+           "known = ngrams(training, n)", "known = ngrams(samples[0], n)",
+           "tests/metrics/test_samples.py::test_by_hand"),
+]  # fmt: skip
+
 N = "tests/metrics/"
 MEASURES = [
     Mutant("a tie counts as won in the area under the curve", "minilm/metrics/ranking.py",
@@ -2175,6 +2206,33 @@ MEASURES = [
            "tests/test_launch.py::test_a_section_is_a_notebook_of_its_own"),
 ]  # fmt: skip
 
+QUESTIONS = [
+    Mutant("an answer may stand in the question", "minilm/applications/question_answering.py",
+           "text = (at >= pieces.before[some, None]) & (at", "text = (at >= 0) & (at",
+           "tests/applications/test_question_answering.py::test_a_question_is_no_part_of_the_text"),
+    Mutant("places are counted from the window, not from the text", "minilm/applications/question_answering.py",
+           "window, span = at[begin : begin + room], (-1, -1)", "window, span = at[:room], (-1, -1)",
+           "tests/applications/test_question_answering.py::test_a_long_text_is_read_to_its_end"),
+    Mutant("windows do not overlap", "minilm/applications/question_answering.py",
+           "range(0, max(1, len(text) - room // 2), room // 2)", "range(0, max(1, len(text) - room), room)",
+           "tests/applications/test_question_answering.py::test_a_long_text_is_read_to_its_end"),
+    Mutant("a probability forgets the spans of one word", "minilm/applications/question_answering.py",
+           "for n in range(min(ANSWER, length))]", "for n in range(1, min(ANSWER, length))]",
+           "tests/applications/test_question_answering.py::test_probabilities_of_all_spans_add_up_to_one"),
+    Mutant("definitions are split, words are not kept together", "minilm/applications/readings.py",
+           "groups=[head.lower() for head, *_ in found.kept]", "groups=[text for _, text, _ in found.kept]",
+           "tests/applications/test_readings.py::test_no_definition_and_no_word_is_in_two_parts"),
+    Mutant("ties count for the system", "minilm/applications/documents.py",
+           "sum(score >= scores[right] for", "1 + sum(score > scores[right] for",
+           "tests/applications/test_retrieval.py::test_ties_count_against_the_system"),
+    Mutant("a document is scored by its first passage", "minilm/applications/simple/ranking.py",
+           "found = np.maximum.reduceat(search(questions), first, axis=1)", "found = search(questions)[:, first]",
+           "tests/applications/simple/test_ranking.py::test_the_best_passage_counts_and_what_shares_no_word_is_not_found"),
+    Mutant("what shares no word is found last", "minilm/applications/simple/ranking.py",
+           "return np.where(found > 0, found, -np.inf)", "return found",
+           "tests/applications/simple/test_ranking.py::test_the_best_passage_counts_and_what_shares_no_word_is_not_found"),
+]  # fmt: skip
+
 MUTANTS = [
     *ENGINE,
     *OPS,
@@ -2214,7 +2272,9 @@ MUTANTS = [
     *BEAM,
     *T5,
     *SETS,
+    *MEASURES,
     *NAMES_IN_TEXT,
     *SENTIMENT,
-    *MEASURES,
+    *QUESTIONS,
+    *READING_AND_WRITING,
 ]

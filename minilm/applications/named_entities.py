@@ -35,8 +35,11 @@ VOCABULARY = "vocabulary.json"
 TABLES = {CHARACTERS: ("token", "pair"), WORDS: ("token", "prefix", "suffix", "shape")}
 COLUMNS = {CHARACTERS: (0, 1, 1), WORDS: (0, 1, 2, 3)}
 WIDTHS = {"token": 64, "pair": 32, "prefix": 24, "suffix": 24, "shape": 8}
+OTHERS = "others"
 OFTEN = {CHARACTERS: {"token": 2, "pair": 5}, WORDS: {"token": 2, "prefix": 2, "suffix": 2, "shape": 2}}
 """How often a feature must occur in the training part to be known."""
+OFTEN_OTHERS = 20
+"""The same of what else is known of a token."""
 FORGOTTEN = {"token": 0.1, "pair": 0.2, "prefix": 0.1, "suffix": 0.1, "shape": 0.0}
 """The share that is taken for unknown while learning, so that the model knows what to do without it."""
 LONGEST = 100  # tokens of a piece
@@ -50,26 +53,28 @@ class Cut(NamedTuple):
 
     Attributes:
         ids: of the features of all tokens, one after the other, (tokens, columns).
-        tags: theirs, (tokens,).
+        tags, others: theirs, and what else is known of them (0: nothing), (tokens,).
         starts, lengths: where each piece begins among the tokens, and how many it has.
         whose, since: of which text each piece is, and with which of its tokens it begins.
     """
 
     ids: HostArray
     tags: HostArray
+    others: HostArray
     starts: HostArray
     lengths: HostArray
     whose: HostArray
     since: HostArray
 
-    def rows(self, chosen: HostArray) -> tuple[HostArray, HostArray, HostArray]:
-        """Some pieces as ids (B, L, K), tags (B, L) and lengths (B,); padded with 0."""
+    def rows(self, chosen: HostArray) -> tuple[HostArray, HostArray, HostArray, HostArray]:
+        """Some pieces as ids (B, L, K), tags and others (B, L), and lengths (B,); padded with 0."""
         lengths = self.lengths[chosen]
         place = np.arange(lengths.max())
         inside = place < lengths[:, None]
         at = np.where(inside, self.starts[chosen][:, None] + place, 0)
         ids = np.where(inside[:, :, None], self.ids[at], PADDING).astype(np.int64)
-        return ids, np.where(inside, self.tags[at], 0).astype(np.int64), lengths
+        tags, others = (np.where(inside, each[at], 0).astype(np.int64) for each in (self.tags, self.others))
+        return ids, tags, others, lengths
 
     def batches(self, tokens: int) -> Iterator[HostArray]:
         """All pieces, some at a time, that have about so many tokens with their padding."""
@@ -89,6 +94,7 @@ class NamesTask(ApplicationTask):
         tokens_are: "characters" or "words".
         types: the types of names, with a space between them.
         token, pair, prefix, suffix, shape: how many ids the table of each feature has; 0: it is not used.
+        others: how many different things else are known of tokens, such as parts of speech; 0: it is not learned.
         width: of the convolutions.
     """
 
@@ -99,6 +105,7 @@ class NamesTask(ApplicationTask):
     prefix: int
     suffix: int
     shape: int
+    others: int
     width: int = 128
 
     name = "ner"
@@ -106,8 +113,8 @@ class NamesTask(ApplicationTask):
     counted = "tokens"
     files = (RunFile(VOCABULARY, "the features that are known", ("resume", "generate"), True),)
     settings = {
-        "steps": 2400,
-        "batch_size": 64,
+        "steps": 3200,
+        "batch_size": 32,
         "learning_rate": 3e-3,
         "min_learning_rate": 6e-5,
         "warmup": 50,
@@ -128,22 +135,24 @@ class NamesTask(ApplicationTask):
     def make_model(self) -> SequenceTagger:
         tables = [(getattr(self, name), WIDTHS[name]) for name in TABLES[self.tokens_are]]
         allowed = allowed_transitions(self.tags)
-        return SequenceTagger(tables, COLUMNS[self.tokens_are], len(self.tags), width=self.width, allowed=allowed)
+        return SequenceTagger(
+            tables, COLUMNS[self.tokens_are], len(self.tags), others=self.others, width=self.width, allowed=allowed
+        )
 
     def batch(
         self, data: Examples, batch_size: int, rng: np.random.Generator
-    ) -> tuple[HostArray, HostArray, HostArray]:
+    ) -> tuple[HostArray, HostArray, HostArray, HostArray]:
         """Pieces of nearly one length, as many as have `UNIT` tokens for each of `batch_size`: around one that is drawn by its tokens."""
         cut: Cut = data.train
         pivot = int(np.searchsorted(np.cumsum(cut.lengths), rng.integers(cut.lengths.sum()), side="right"))
         count = min(max(1, batch_size * UNIT // int(cut.lengths[pivot])), len(cut.lengths))
         among = min(4 * count, len(cut.lengths))
         first = min(max(0, pivot - among // 2), len(cut.lengths) - among)
-        ids, tags, lengths = cut.rows(np.sort(first + rng.choice(among, count, replace=False)))
+        ids, tags, others, lengths = cut.rows(np.sort(first + rng.choice(among, count, replace=False)))
         names = TABLES[self.tokens_are]
         shares = np.array([FORGOTTEN[names[table]] for table in COLUMNS[self.tokens_are]])
         forgotten = (rng.random(ids.shape) < shares) & (ids != PADDING)
-        return np.where(forgotten, UNKNOWN, ids), tags, lengths
+        return np.where(forgotten, UNKNOWN, ids), tags, others, lengths
 
     def evaluate(self, model: SequenceTagger, data: Examples, most: int | None) -> float:
         sums, counts = self._by_piece(model, data.validation, most)
@@ -160,7 +169,7 @@ class NamesTask(ApplicationTask):
         """Minus the log-likelihood of each piece, and its tokens."""
         sums = []
         for chosen in cut.batches(AT_ONCE):
-            ids, tags, lengths = cut.rows(chosen[:most])
+            ids, tags, _, lengths = cut.rows(chosen[:most])
             mask = mask_of(lengths, ids.shape[1])
             sums.append(-model.crf.log_likelihood(model(ids, lengths), tags, mask).numpy().astype(np.float64))
             if most is not None:
@@ -214,6 +223,12 @@ def vocabulary(examples: Sequence[Tagged], unit: str) -> dict[str, list[str]]:
     return {name: sorted(f for f, n in found.items() if n >= OFTEN[unit][name]) for name, found in counts.items()}
 
 
+def others_of(examples: Sequence[Tagged]) -> list[str]:
+    """What else is known of tokens, where it is often enough (`OFTEN_OTHERS`) to be learned."""
+    counts = Counter(other for example in examples for other in example.others)
+    return sorted(other for other, n in counts.items() if n >= OFTEN_OTHERS)
+
+
 def cut(texts: Sequence[Tagged], task: NamesTask, known: Mapping[str, Sequence[str]]) -> Cut:
     """Texts as the model takes them. A name of a type that the task does not know, or has been cut in two, is none."""
     unit, number = task.tokens_are, {tag: i for i, tag in enumerate(task.tags)}
@@ -229,6 +244,8 @@ def cut(texts: Sequence[Tagged], task: NamesTask, known: Mapping[str, Sequence[s
         for text in texts
     ]
     tags, places = [], []
+    numbers = {other: i for i, other in enumerate(known.get(OTHERS, ()), 1)}
+    others = [numbers.get(other, 0) for text in texts for other in text.others or [""] * len(text.tokens)]
     begins = np.cumsum([0, *(len(text.tokens) for text in texts)])
     kinds = task.types.split()
     for whose, text in enumerate(texts):
@@ -244,6 +261,7 @@ def cut(texts: Sequence[Tagged], task: NamesTask, known: Mapping[str, Sequence[s
     return Cut(
         np.concatenate(ids) if ids else np.zeros((0, columns), np.int32),
         np.concatenate(tags) if tags else np.zeros(0, np.int8),
+        np.array(others, np.int16),
         *table[order].T,
     )
 
@@ -256,7 +274,7 @@ def found(task: NamesTask, model: SequenceTagger, texts: Cut, count: int) -> lis
     """
     names: list[list[tuple[int, int, str, float]]] = [[] for _ in range(count)]
     for chosen in texts.batches(AT_ONCE):
-        ids, _, lengths = texts.rows(chosen)
+        ids, _, _, lengths = texts.rows(chosen)
         mask = mask_of(lengths, ids.shape[1])
         emissions = model(ids, lengths)
         marginals = model.crf.marginals(emissions, mask).numpy()
@@ -280,7 +298,7 @@ class NamedEntities(Trained[Tagged]):
     line = "江泽民在北京会见了克林顿。"
     file = "CoNLL's format: a token and its tag on a line (columns between them are passed over), an empty line behind each sentence"
     task = NamesTask
-    brief = {"steps": 250, "eval_every": 125}
+    brief = {"steps": 400, "eval_every": 200}
 
     def split(self) -> Split[Tagged]:
         texts = data.without_copies(news(data.tagged_news()), lambda text: "".join(text.tokens))
@@ -313,6 +331,8 @@ class NamedEntities(Trained[Tagged]):
             raise data.DataError("the part to learn from has no name in it: every tag is O.")
         known = vocabulary(split.train, unit)
         sizes: dict[str, Any] = {name: KNOWN + len(known[name]) if name in known else 0 for name in WIDTHS}
+        known[OTHERS] = others_of(split.train)
+        sizes[OTHERS] = len(known[OTHERS]) and 1 + len(known[OTHERS])
         return NamesTask(sha256, unit, " ".join(types), **sizes), {
             VOCABULARY: json.dumps(known, ensure_ascii=False).encode()
         }

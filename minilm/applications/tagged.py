@@ -35,12 +35,14 @@ class Tagged(NamedTuple):
         spans: which of them are a name, and of what type.
         unit: "characters" or "words".
         group: a number that texts have in common which belong together, such as those of one article.
+        others: what else is known of each token, such as its part of speech; empty: nothing.
     """
 
     tokens: tuple[str, ...]
     spans: tuple[Span, ...]
     unit: str
     group: int
+    others: tuple[str, ...] = ()
 
 
 class Line(NamedTuple):
@@ -102,6 +104,8 @@ def news(paragraphs: Iterable[Sequence[tuple[str, str]]]) -> Iterator[Tagged]:
 
     Which paragraphs are one article is not told. So a group has at least `BLOCK` of them, and ends before a headline: a paragraph that does
     not end with a mark, behind one that does.
+
+    What else is known of a character is the part of speech of its word, and whether the word begins with it: "B-ns", "I-ns".
     """
     group = held = 0
     ended = False
@@ -125,7 +129,8 @@ def news(paragraphs: Iterable[Sequence[tuple[str, str]]]) -> Iterator[Tagged]:
             if part == "ns":
                 found.append(Span(at, at + len(word), "LOC"))
             at += len(word)
-        yield Tagged(tuple("".join(word for word, _ in words)), tuple(found), CHARACTERS, group)
+        others = [f"{letter}-{part}" for word, part in words for letter in "B" + "I" * (len(word) - 1)]
+        yield Tagged(tuple("".join(word for word, _ in words)), tuple(found), CHARACTERS, group, tuple(others))
 
 
 def _persons(run: Sequence[str]) -> Iterator[str]:
@@ -150,6 +155,7 @@ def read_conll(path: Path) -> list[Tagged]:
     with "-DOCSTART-" or are a comment ("# " at the beginning of a sentence, as in WNUT and CoNLL-U) are passed over. Tags may be of
     IOB1, BIO, BIOES or BILOU (`minilm.metrics.spans`): B, I, E or L, S or U, or O, before a type. Tokens that are mostly single characters
     that are no letters of an alphabet are read as characters. A group is a document, or `TOGETHER` sentences where none is marked.
+    The column behind the token, its part of speech in CoNLL-2003, is what else is known of it.
 
     Raises:
         DataError: the file cannot be read, is no UTF-8, has a line without a tag or with a tag of another kind, or no sentence.
@@ -160,27 +166,27 @@ def read_conll(path: Path) -> list[Tagged]:
         raise DataError(f"{path} is no UTF-8 text (byte {error.start}): save it as UTF-8.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
-    sentences: list[tuple[list[str], list[str], int]] = []
+    sentences: list[tuple[list[tuple[str, str, str]], int]] = []
+    rows: list[tuple[str, str, str]] = []  # token, tag, what else is known
     document = 0
-    tokens: list[str] = []
-    tags: list[str] = []
     for number, line in enumerate([*text.split("\n"), ""], 1):
         columns = GAP.split(stripped) if (stripped := line.strip(" \t\r")) else []
         if not columns or columns[0] == "-DOCSTART-":
-            if tokens:
-                sentences.append((tokens, tags, document))
-            tokens, tags = [], []
+            if rows:
+                sentences.append((rows, document))
+            rows = []
             document += bool(columns)
-        elif not (line.startswith("# ") and not tokens):
-            tokens.append(columns[0])
-            tags.append(_tag(columns, path, number))
+        elif rows or not line.startswith("# "):
+            rows.append((columns[0], _tag(columns, path, number), columns[1] if len(columns) > 2 else ""))
     if not sentences:
         raise DataError(f"{path} has no sentence: expected lines of a token, a space and a tag such as B-PER or O.")
-    unit = _unit(token for tokens, _, _ in sentences for token in tokens)
-    return [
-        Tagged(tuple(tokens), tuple(spans(tags)), unit, at if document else i // TOGETHER)
-        for i, (tokens, tags, at) in enumerate(sentences)
-    ]
+    unit = _unit(token for rows, _ in sentences for token, _, _ in rows)
+    found = []
+    for i, (rows, at) in enumerate(sentences):
+        tokens, tags, others = zip(*rows, strict=True)
+        group = at if document else i // TOGETHER
+        found.append(Tagged(tokens, tuple(spans(tags)), unit, group, others if all(others) else ()))
+    return found
 
 
 def _tag(columns: list[str], path: Path, number: int) -> str:

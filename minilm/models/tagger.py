@@ -30,6 +30,7 @@ from minilm.types import HostArray
 
 PADDING, UNKNOWN = 0, 1  # ids of every table; what is known begins at 2
 KNOWN = 2
+OTHERS_COUNT = 0.1  # by how much a label beside the tag counts
 SPREAD = 0.3  # standard deviation of the tables' vectors in the beginning
 
 
@@ -40,6 +41,8 @@ class SequenceTagger(nn.Module):
         tables: of each table, how many ids it has, with padding and unknown, and how wide its vectors are.
         columns: of each column, which table it looks up.
         num_tags: N.
+        others: how many labels a token can have beside its tag, such as parts of speech, of which 0 is unknown. A linear layer of its own
+            says them: what the convolutions learn from many labels helps with the few tags (Caruana, *Multitask Learning*, 1997). 0: none.
         width: C.
         dilations: of each layer, how far away its neighbors are.
         dropout: probability of dropping a number of the embeddings, of a layer's addition, and of the last layer.
@@ -52,9 +55,10 @@ class SequenceTagger(nn.Module):
         columns: Sequence[int],
         num_tags: int,
         *,
+        others: int = 0,
         width: int = 128,
         dilations: Sequence[int] = (1, 2, 4, 1),
-        dropout: float = 0.25,
+        dropout: float = 0.2,
         allowed: Allowed | None = None,
     ) -> None:
         super().__init__()
@@ -68,23 +72,38 @@ class SequenceTagger(nn.Module):
         self.layers = nn.ModuleList([nn.Linear(3 * width, width) for _ in dilations])
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, num_tags)
+        self.out_others = nn.Linear(width, others) if others else None
         self.crf = nn.LinearChainCRF(num_tags, allowed, reduction="mean")
 
     def forward(self, ids: HostArray, lengths: HostArray) -> Tensor:
         """The emissions (B, L, N) of token ids (B, L, K), where each row has `lengths` (B,) tokens."""
+        y: Tensor = self.out(self.hidden(ids, lengths))
+        return y
+
+    def hidden(self, ids: HostArray, lengths: HostArray) -> Tensor:
+        """What the tags are told from, (B, L, C)."""
         inside = self._inside(ids, lengths)
         found = [self.tables[table](ids[:, :, k]) for k, table in enumerate(self.columns)]
         x = self.into(self.dropout(concat(*found, axis=-1)))  # (B, L, C)
         for norm, layer, d in zip(self.norms, self.layers, self.dilations, strict=True):
             x = x + self.dropout(F.relu(layer(neighbors(norm(x) if inside is None else norm(x) * inside, d))))
-        y: Tensor = self.out(self.dropout(self.norm(x)))
-        return y
+        h: Tensor = self.dropout(self.norm(x))
+        return h
 
-    def loss(self, ids: HostArray, tags: HostArray, lengths: HostArray) -> Tensor:
-        """Minus the log-likelihood of the tags (B, L), the mean over rows, in nats per token of the longest row."""
-        length = ids.shape[1]
-        loss: Tensor = self.crf(self(ids, lengths), tags, mask_of(lengths, length)) / float(length)
-        return loss
+    def loss(self, ids: HostArray, tags: HostArray, others: HostArray, lengths: HostArray) -> Tensor:
+        """Minus the log-likelihood of the tags (B, L), the mean over rows, in nats per token of the longest row.
+
+        Added are the cross-entropies of the labels `others` (B, L) that are known, `OTHERS_COUNT` of each, per token likewise.
+        """
+        length, h = ids.shape[1], self.hidden(ids, lengths)
+        loss: Tensor = self.crf(self.out(h), tags, mask_of(lengths, length)) / float(length)
+        if self.out_others is None or not others.any():
+            return loss
+        logits = self.out_others(h)  # (B, L, others)
+        more: Tensor = F.cross_entropy(
+            logits.reshape((-1, logits.shape[-1])), others.reshape(-1), ignore_index=0, reduction="sum"
+        )
+        return loss + more * (OTHERS_COUNT / others.size)
 
     def _inside(self, ids: HostArray, lengths: HostArray) -> Tensor | None:
         """1 on a row and 0 behind its end, (B, L, 1); None where all rows are as long as the batch."""

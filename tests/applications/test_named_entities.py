@@ -17,6 +17,7 @@ from minilm.data import DataError
 from minilm.metrics.spans import Span
 from minilm.models.tagger import PADDING, UNKNOWN
 from minilm.nn.crf import allowed_transitions
+from minilm.training.loop import train
 
 PEOPLE, PLACES = ["张三", "李四海", "王五"], ["北京", "上海", "长安街"]
 
@@ -76,13 +77,14 @@ def test_texts_are_cut_and_put_together_again(monkeypatch):
     for whose, text in enumerate(texts):
         own = np.flatnonzero(whole.whose == whose)
         own = own[np.argsort(whole.since[own])]
-        ids, tags, lengths = whole.rows(own)
+        ids, tags, others, lengths = whole.rows(own)
         tokens = [
             known["token"][i - 2] if i > 1 else None for row, n in zip(ids, lengths, strict=True) for i in row[:n, 0]
         ]
         assert tokens == [token if token in known["token"] else None for token in text.tokens]
         assert (ids[np.arange(ids.shape[1]) >= lengths[:, None]] == PADDING).all()
         assert not task.tags[tags[0, 0]].startswith("I-")
+        assert not others.any()
 
 
 def test_names_that_a_run_does_not_know_are_none():
@@ -93,13 +95,26 @@ def test_names_that_a_run_does_not_know_are_none():
     assert cut([Tagged((), (), CHARACTERS, 0)], task, known).lengths.tolist() == []
 
 
+def test_what_else_is_known_often_is_learned_beside(monkeypatch):
+    monkeypatch.setattr(named_entities, "OFTEN_OTHERS", 2)
+    texts = [
+        Tagged(tuple("甲乙"), (Span(0, 1, "PER"),), CHARACTERS, 0, ("a", "b")),
+        Tagged(tuple("丙"), (), CHARACTERS, 0, ("b",)),
+    ]
+    task, known = task_of([*texts, Tagged(tuple("丁"), (), CHARACTERS, 0)])
+    assert (task.others, known["others"]) == (2, ["b"])
+    assert cut(texts, task, known).others.tolist() == [0, 1, 1]
+    assert task.make_model().out_others.weight.shape[0] == 2
+    assert task_of([texts[0]])[0].others == 0
+
+
 def test_a_batch_draws_from_its_generator_alone():
     texts = made(60, 0)
     task, known = task_of(texts)
     data = Examples(NamedEntities(), Split(texts, texts, texts, ""), cut(texts, task, known), None)
     first, again = (task.batch(data, 2, np.random.default_rng(3)) for _ in range(2))
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
-    ids, tags, lengths = first
+    ids, tags, _, lengths = first
     assert ids.shape[:2] == tags.shape
     assert (ids.shape[0] - 1) * ids.shape[1] < 2 * named_entities.UNIT * 2
     assert (ids == UNKNOWN).any()
@@ -203,3 +218,21 @@ def test_the_command_trains_on_a_file_and_measures_and_answers(tmp_path, monkeyp
     assert [(each["text"], each["type"]) for each in first] == [("王五", "PER"), ("上海", "LOC")]
     assert [(each["start"], each["end"]) for each in first] == [(0, 2), (4, 6)]
     assert all(0.5 < each["probability"] <= 1 for each in first)
+
+
+@pytest.mark.slow
+def test_the_newspaper_is_divided_by_articles_and_learned_from(tmp_path):
+    app = NamedEntities()
+    split = app.split()
+    parts = split.train, split.validation, split.test
+    assert [len(part) for part in parts] == [15185, 1891, 1909]
+    assert not set.intersection(*({text.group for text in part} for part in parts))
+    texts = ["".join(text.tokens) for part in parts for text in part]
+    assert len(texts) == len(set(texts))
+    kinds = [kind for part in parts for text in part for _, _, kind in text.spans]
+    assert {kind: kinds.count(kind) for kind in sorted(set(kinds))} == {"LOC": 27830, "PER": 19920}
+    run, examples = app.begin(tmp_path / "run", {"steps": 60, "eval_every": 60, "checkpoint_every": 60, "warmup": 5})
+    outcome = train(run, examples, progress=False)
+    assert outcome.measures["span_f1"] > 0.3
+    (answer,) = app.open(tmp_path / "run", "cpu")(["１９９８年１月１日，江泽民在北京发表讲话。"])
+    assert {"北京"} <= {each["text"] for each in answer["entities"]}

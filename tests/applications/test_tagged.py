@@ -95,6 +95,13 @@ def test_names_are_made_of_tagged_words(words, found):
     assert names(words) == found
 
 
+def test_what_else_is_known_is_the_part_of_speech(tmp_path):
+    (text,) = news([[("江", "nr"), ("泽民", "nr"), ("在", "p")]])
+    assert text.others == ("B-nr", "B-nr", "I-nr", "B-p")
+    first, second = read_conll(written(tmp_path, "Ada NNP I-NP B-PER\nran VBD I-VP O\n\nRome B-LOC"))
+    assert (first.others, second.others) == (("NNP", "VBD"), ())
+
+
 def test_a_group_ends_before_a_headline():
     headline, text = [("标题", "n")], [("正文", "n"), ("。", "w")]
     paragraphs = [headline, *[text] * 15, headline, *[text] * 10, headline, headline, text]

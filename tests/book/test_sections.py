@@ -92,11 +92,11 @@ def test_sections_that_keep_the_rules(folder):
         assert messages(Chapter(path)) == [], path.name
 
 
-def test_the_first_page_lists_the_sections_with_their_questions(folder):
+def test_the_first_page_lists_the_sections(folder):
     text = Chapter(folder / "09-uses.md").text
-    assert "1. [A demonstration](09-1-demo.md): Is it so?\n2. [A demonstration](09-2-demo.md): Is it so?\n" in text
-    (folder / "09-2-demo.md").write_text(HEADER + "# Bare\n\n```{code-cell} ipython3\n1\n```\n", encoding="utf-8")
-    assert "2. [Bare](09-2-demo.md): \n" in Chapter(folder / "09-uses.md").text
+    assert "\n1. [A demonstration](09-1-demo.md)\n2. [A demonstration](09-2-demo.md)\n" in text
+    (folder / "09-2-demo.md").write_text(HEADER + "Begun.\n", encoding="utf-8")
+    assert "2. [09-2-demo](09-2-demo.md)\n" in Chapter(folder / "09-uses.md").text
 
 
 def test_the_exercises_that_a_section_names_stand_in_it(folder):
@@ -118,6 +118,10 @@ FAULTS = {
     "an unknown figure": (("Figure 9.1.1 rises", "Figure 9.1.4 rises"), "there is no Figure 9.1.4"),
     "no exercise": ((NAMED, ""), "a section names its exercises"),
     "all exercises": ((NAMED, "### Exercise 9.1. So\n"), "is none of the exercises that a section names"),
+    "data of which nothing is said": (
+        ("one = 1", "from minilm.applications import find"),
+        "how many MB, and under which licence",
+    ),
     "no setup": ((":tags: [setup]", ":tags: [varies]"), "must be tagged setup"),
     "no sources": (("## Sources", "## Literature"), "one section 'Sources'"),
 }
@@ -128,6 +132,12 @@ def test_a_planted_fault_is_found(fault, folder):
     change, expected = FAULTS[fault]
     found = messages(Chapter(folder / "09-1-demo.md", section(1, change)))
     assert any(expected in message for message in found), found
+
+
+def test_what_is_fetched_is_said(folder):
+    said = ("Is it so?", "Is it so? The first run fetches 2.1 MB, under the MIT licence.")
+    text = section(1, ("one = 1", "one = 1\nfrom minilm.applications import find"), said)
+    assert messages(Chapter(folder / "09-1-demo.md", text)) == []
 
 
 def test_formulas_of_sections_are_looked_up_from_elsewhere(folder):
@@ -172,7 +182,7 @@ class TestNotebooks:
         assert build.notebook_path(one).name == "09-1-demo.ipynb"
         notebook = build.read(one)
         assert [cell.id for cell in notebook.cells][:2] == ["09-1-000", "09-1-001"]
-        listed = next(cell.source for cell in build.read(first).cells if "Is it so?" in cell.source)
+        listed = next(cell.source for cell in build.read(first).cells if "2. [A" in cell.source)
         assert "[A demonstration](09-2-demo.ipynb)" in listed
 
     def test_it_may_take_less_time_than_a_chapter(self, folder, monkeypatch):

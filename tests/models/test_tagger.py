@@ -5,7 +5,7 @@ import pytest
 
 import minilm as ml
 from minilm.gradcheck import gradcheck, gradgradcheck
-from minilm.models.tagger import KNOWN, PADDING, UNKNOWN, SequenceTagger, mask_of, neighbors
+from minilm.models.tagger import KNOWN, OTHERS_COUNT, PADDING, UNKNOWN, SequenceTagger, mask_of, neighbors
 from minilm.nn.crf import allowed_transitions
 
 TAGS = ["O", "B-X", "I-X"]
@@ -16,10 +16,15 @@ LENGTHS = np.array([5, 3])
 GOLD = np.array([[1, 2, 0, 1, 0], [0, 1, 2, 0, 0]])
 
 
-def make(dropout=0.0, dtype="float64"):
+OTHERS = np.array([[1, 0, 2, 3, 1], [2, 2, 1, 0, 0]])
+
+
+def make(dropout=0.0, dtype="float64", others=0):
     ml.random.manual_seed(0)
     tables, allowed = [(4, 3), (5, 2)], allowed_transitions(TAGS)
-    return SequenceTagger(tables, (0, 1, 1), 3, width=4, dilations=(1, 2), dropout=dropout, allowed=allowed).to(dtype)
+    return SequenceTagger(
+        tables, (0, 1, 1), 3, others=others, width=4, dilations=(1, 2), dropout=dropout, allowed=allowed
+    ).to(dtype)
 
 
 def test_emissions_are_those_of_the_formula():
@@ -48,16 +53,27 @@ def test_a_padded_row_gets_what_it_gets_alone():
     alone = model(IDS[1:, :3], LENGTHS[1:]).numpy()
     np.testing.assert_allclose(both[1, :3], alone[0], rtol=1e-12)
     each = [
-        model.loss(IDS[b : b + 1, :n], GOLD[b : b + 1, :n], np.array([n])).item() * n for b, n in enumerate(LENGTHS)
+        model.loss(IDS[b : b + 1, :n], GOLD[b : b + 1, :n], OTHERS[b : b + 1, :n], np.array([n])).item() * n
+        for b, n in enumerate(LENGTHS)
     ]
-    assert model.loss(IDS, GOLD, LENGTHS).item() == pytest.approx(sum(each) / 2 / 5, rel=1e-12)
+    assert model.loss(IDS, GOLD, OTHERS, LENGTHS).item() == pytest.approx(sum(each) / 2 / 5, rel=1e-12)
+
+
+def test_what_else_is_known_counts_where_it_is_known():
+    model = make(others=4)
+    without = model.loss(IDS, GOLD, np.zeros_like(OTHERS), LENGTHS).item()
+    logits = model.out_others(model.hidden(IDS, LENGTHS)).numpy()
+    nats = np.log(np.exp(logits).sum(-1)) - np.take_along_axis(logits, OTHERS[:, :, None], 2)[:, :, 0]
+    expected = without + OTHERS_COUNT * nats[OTHERS > 0].sum() / OTHERS.size
+    assert model.loss(IDS, GOLD, OTHERS, LENGTHS).item() == pytest.approx(expected, rel=1e-12)
+    assert make().loss(IDS, GOLD, OTHERS, LENGTHS).item() == make().loss(IDS, GOLD, 0 * OTHERS, LENGTHS).item()
 
 
 def test_gradients_of_every_parameter_to_second_order():
-    model = make()
+    model = make(others=4)
 
     def loss(*_):
-        return model.loss(IDS, GOLD, LENGTHS)
+        return model.loss(IDS, GOLD, OTHERS, LENGTHS)
 
     assert gradcheck(loss, *model.parameters())
     assert gradgradcheck(loss, model.into.bias, model.norms[0].weight, model.crf.start_transitions)
@@ -72,7 +88,7 @@ def test_neighbors_stand_before_and_behind():
 
 def test_the_table_begins_with_padding_that_stays_zero():
     model = make(dtype="float32")
-    model.loss(IDS, GOLD, LENGTHS).backward()
+    model.loss(IDS, GOLD, OTHERS, LENGTHS).backward()
     assert (PADDING, UNKNOWN, KNOWN) == (0, 1, 2)
     for table in model.tables:
         assert not table.weight.numpy()[PADDING].any()

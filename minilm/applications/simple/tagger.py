@@ -19,7 +19,7 @@ from minilm.applications.tagged import CHARACTERS, Line, Tagged, pieces, tokeniz
 from minilm.metrics import span_f1, spans, tags_of
 
 LONGEST = 100  # tokens of a piece
-ROUNDS = (8, 16)  # passes over the training part, of which the validation part chooses
+ROUNDS = (16, 32)  # passes over the training part, of which the validation part chooses
 NUMERALS = frozenset("一二三四五六七八九十百千万亿零〇两")
 
 
