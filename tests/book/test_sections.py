@@ -225,7 +225,7 @@ class TestNotebooks:
         assert ":numbered: 1\n\n08-other\n09-uses\n```" in index
         assert "](09-2-demo.ipynb)" in index
         first, one = (nbformat.read(folder / "src" / f"{name}.ipynb", 4) for name in ("09-uses", "09-1-demo"))
-        assert first.cells[-1].source == "```{toctree}\n:titlesonly:\n\n09-1-demo\n09-2-demo\n```"
+        assert first.cells[-1].source == "```{toctree}\n:titlesonly:\n:hidden:\n\n09-1-demo\n09-2-demo\n```"
         assert one.cells[0].source.startswith("# 9.1 A demonstration")
         assert "\n## " not in one.cells[0].source
         assert any("(#the-logistic-function-and-)" in cell.source for cell in one.cells)
