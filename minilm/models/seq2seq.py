@@ -44,6 +44,9 @@ from minilm.tensor import Tensor
 from minilm.types import HostArray, Ids
 
 
+HIDDEN = -1e30  # the score of what may not be attended to: its weight is 0, and a row of nothing else is finite
+
+
 @dataclass(frozen=True)
 class Seq2SeqConfig:
     """The shape of a Seq2Seq, in the words of T5's config.json.
@@ -211,6 +214,14 @@ class Attention(nn.Module):
         )
         return self.o(y.swapaxes(1, 2).reshape(B, T, -1))
 
+    def weights(self, x: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
+        """What each of (B, T, C) attends to, where there are keys (B, H, S, D): (B, H, T, S), whose rows add up to 1.
+
+        It is what `forward` weighs the values with. A row whose mask hides everything is 0.
+        """
+        scores = where(mask, self._heads(self.q(x)) @ keys.swapaxes(-1, -2), HIDDEN)
+        return where(mask, F.softmax(scores, axis=-1), 0.0)
+
     def _heads(self, x: Tensor) -> Tensor:
         B, T, width = x.shape
         return x.reshape(B, T, self.num_heads, width // self.num_heads).swapaxes(1, 2)
@@ -259,7 +270,13 @@ class DecoderBlock(nn.Module):
         self.dropout = nn.Dropout(config.dropout_rate)
 
     def forward(
-        self, x: Tensor, bias: Tensor, source: tuple[Tensor, Tensor], mask: Tensor, cache: LayerCache | None = None
+        self,
+        x: Tensor,
+        bias: Tensor,
+        source: tuple[Tensor, Tensor],
+        mask: Tensor,
+        cache: LayerCache | None = None,
+        seen: list[Tensor] | None = None,
     ) -> Tensor:
         """(B, T, C) -> (B, T, C).
 
@@ -268,13 +285,17 @@ class DecoderBlock(nn.Module):
             source: the keys and values of the encoder's output, which stay the same for every token.
             mask: True where a source has a token, (B, 1, 1, S).
             cache: the keys and values of the tokens before.
+            seen: takes the weights with which the source is attended to, (B, H, T, S).
         """
         h = self.ln_1(x)
         keys_values = self.attn.keys_values(h)
         if cache is not None:
             keys_values = cache.extend(*keys_values)
         x = x + self.dropout(self.attn(h, keys_values, bias, causal=True))
-        x = x + self.dropout(self.cross(self.ln_2(x), source, mask))
+        h = self.ln_2(x)
+        if seen is not None:
+            seen.append(self.cross.weights(h, source[0], mask))
+        x = x + self.dropout(self.cross(h, source, mask))
         return x + self.dropout(self.mlp(self.ln_3(x)))
 
 
@@ -306,14 +327,16 @@ class Decoder(nn.Module):
         self.blocks = nn.ModuleList([DecoderBlock(config) for _ in range(config.num_decoder_layers or 0)])
         self.ln_f, self.dropout = _norm(config), nn.Dropout(config.dropout_rate)
 
-    def forward(self, x: Tensor, source: Encoded, cache: DecoderCache | None = None) -> Tensor:
-        """Embeddings (B, T, C) of tokens that follow those in the cache, to (B, T, C)."""
+    def forward(
+        self, x: Tensor, source: Encoded, cache: DecoderCache | None = None, seen: list[Tensor] | None = None
+    ) -> Tensor:
+        """Embeddings (B, T, C) of tokens that follow those in the cache, to (B, T, C); `seen` takes what each block attends to."""
         T, before = x.shape[1], cache.length if cache else 0
         bias, mask = self.positions(T, before + T), source.mask.reshape(len(source.mask), 1, 1, -1)
         x = self.dropout(x)
         for i, block in enumerate(self.blocks):
             memory = cache.memory[i] if cache else block.cross.keys_values(source.states)
-            x = block(x, bias, memory, mask, cache.layers[i] if cache else None)
+            x = block(x, bias, memory, mask, cache.layers[i] if cache else None, seen)
         return self.dropout(self.ln_f(x))
 
 
@@ -333,6 +356,20 @@ class Encoded(NamedTuple):
     def rows(self, rows: HostArray) -> Encoded:
         """Row i is what row rows[i] was."""
         return Encoded(*(x[rows] for x in self))
+
+
+class Look(NamedTuple):
+    """Where a model looks in the source when it says each token of a target.
+
+    Attributes:
+        cross: the weights of each block's heads, (blocks, B, H, T, S).
+        copy: those of the copy head, (B, T, S); None without it.
+        generate: how far it takes the vocabulary's word and does not copy, p_gen, (B, T); None without it.
+    """
+
+    cross: HostArray
+    copy: HostArray | None
+    generate: HostArray | None
 
 
 class Seq2Seq(nn.Module):
@@ -422,6 +459,24 @@ class Seq2Seq(nn.Module):
         counts = wanted != self.config.pad_token_id
         total, number = where(counts, losses, 0.0).sum(), int(counts.data.sum())
         return total / number if number else total * 0.0 + math.nan  # the mean of nothing, as of `cross_entropy`
+
+    def look(self, source: Ids, targets: Ids, mask: Ids | None = None) -> Look:
+        """Where the model looks in the source for each token of a target; padded places of the source get 0.
+
+        In evaluation mode, and without a graph. Arguments and errors are those of `loss`.
+        """
+        seen: list[Tensor] = []
+        with predicting(self):
+            encoded = self.encode(source, mask)
+            inputs = self.shift_right(self._ids("targets", targets, encoded))
+            x = self._embed(inputs)
+            states = self.decoder(x, encoded, seen=seen)
+            cross = np.stack([weights.numpy() for weights in seen])
+            if self.copy is None:
+                return Look(cross, None, None)
+            copying = self.copy(states, x, *encoded)
+            there = np.where(encoded.mask.numpy()[:, None], np.exp(copying.attention.numpy()), 0.0)
+            return Look(cross, there, np.exp(copying.generate.numpy()[..., 0]))
 
     def shift_right(self, targets: Ids) -> Tensor:
         """What the decoder reads to predict `targets` (B, T): the start token, then all targets but the last."""
@@ -647,6 +702,7 @@ __all__ = [
     "Encoder",
     "EncoderBlock",
     "GatedGELU",
+    "Look",
     "RelativePositions",
     "Seq2Seq",
     "Seq2SeqConfig",

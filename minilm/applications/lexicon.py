@@ -1,0 +1,95 @@
+r"""A lexicon that is learned from pairs of texts: which word of one language stands for which of the other.
+
+IBM model 1 (Brown et al. 1993, *The Mathematics of Statistical Machine Translation*, section 4.1): each word f of the target comes from
+one word e of the source, or from none, whichever it is with equal chance. Which one it was nobody has written down. So a share of f goes
+to each e of its text, by how probable e makes f so far; and t(f | e) is what all the shares of e add up to:
+
+.. math:: t(f \mid e) \propto \sum_{\text{pairs}} \frac{t(f \mid e)}{\sum_{e'} t(f \mid e')}
+
+Repeated some times this is EM: the likelihood of the targets never falls, and has one maximum.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from minilm.types import HostArray
+
+NULL = ""  # the source word of target words that come from none
+Texts = Sequence[tuple[Sequence[str], Sequence[str]]]
+
+
+class Alignment(NamedTuple):
+    """What IBM model 1 has learned.
+
+    Attributes:
+        probabilities: t(f | e) of n pairs of words, those that stand in one pair of texts.
+        pairs: their numbers (e, f), (n, 2).
+        sources, targets: the words by their numbers; source 0 is `NULL`.
+    """
+
+    probabilities: HostArray
+    pairs: HostArray
+    sources: list[str]
+    targets: list[str]
+
+
+def ibm_model_1(texts: Texts, iterations: int = 6) -> Alignment:
+    """Learns t(f | e) from pairs of texts, each a sequence of words. Equal to `ibm_model_1_plain`, on arrays."""
+    source_of, target_of = {NULL: 0}, dict[str, int]()
+    link, place, places = list[tuple[int, int]](), list[int](), 0
+    for source, target in texts:
+        numbers = [0, *(source_of.setdefault(word, len(source_of)) for word in source)]
+        for word in target:
+            f = target_of.setdefault(word, len(target_of))
+            link += [(e, f) for e in numbers]
+            place += [places] * len(numbers)
+            places += 1
+    pairs, pair_of = np.unique(np.array(link, np.int64).reshape(-1, 2), axis=0, return_inverse=True)
+    pair_of, place_of = pair_of.reshape(-1), np.array(place, np.int64)
+    t = np.ones(len(pairs))
+    for _ in range(iterations):
+        share = t[pair_of]
+        share /= np.bincount(place_of, share, places)[place_of]
+        t = np.bincount(pair_of, share, len(pairs))
+        t /= np.bincount(pairs[:, 0], t, len(source_of))[pairs[:, 0]]
+    return Alignment(t, pairs, list(source_of), list(target_of))
+
+
+def ibm_model_1_plain(texts: Texts, iterations: int = 6) -> dict[tuple[str, str], float]:
+    """The same as it is told: t(f | e) by (e, f)."""
+    t = {(e, f): 1.0 for source, target in texts for f in target for e in (NULL, *source)}
+    for _ in range(iterations):
+        shares: dict[tuple[str, str], float] = defaultdict(float)
+        for source, target in texts:
+            for f in target:
+                whole = sum(t[e, f] for e in (NULL, *source))
+                for e in (NULL, *source):
+                    shares[e, f] += t[e, f] / whole
+        totals: dict[str, float] = defaultdict(float)
+        for (e, _), share in shares.items():
+            totals[e] += share
+        t = {(e, f): share / totals[e] for (e, f), share in shares.items()}
+    return t
+
+
+def likeliest(alignment: Alignment, count: int, least: float) -> dict[str, list[tuple[str, float]]]:
+    """The likeliest words for each word of the source, with their probabilities: at most `count`, none below `least`."""
+    found: dict[str, list[tuple[str, float]]] = {}
+    for i in np.argsort(-alignment.probabilities, kind="stable"):
+        e, f = alignment.pairs[i].tolist()
+        p = float(alignment.probabilities[i])
+        if p < least:
+            break
+        known = found.setdefault(alignment.sources[e], [])
+        if len(known) < count:
+            known.append((alignment.targets[f], p))
+    found.pop(NULL, None)
+    return found
+
+
+__all__ = ["NULL", "Alignment", "ibm_model_1", "ibm_model_1_plain", "likeliest"]
