@@ -509,9 +509,10 @@ def run_data_show(options: argparse.Namespace) -> int:
 
 def run_data_get(options: argparse.Namespace) -> int:
     """``minilm data get``"""
-    from minilm.data import get
+    from minilm.data import get_files
 
-    terminal.write(f"{get(options.name)}\n")
+    for path in get_files(options.name):
+        terminal.write(f"{path}\n")
     return 0
 
 

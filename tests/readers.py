@@ -43,7 +43,9 @@ from minilm.data import (
     write_idx,
     write_tokens,
 )
-from minilm.data.sets.table import TABLE, DataSet
+from minilm.data.package import Package, PackageFile
+from minilm.data.sets.dataset import DataSet
+from minilm.data.sets.table import TABLE
 from minilm.formats import FormatError, gguf
 from minilm.formats import safetensors as safetensors_file
 from minilm.text import BPETokenizer, CharTokenizer, TokenizerError, WordPieceTokenizer, load_tokenizer
@@ -110,14 +112,22 @@ def other() -> Path:
     return folder
 
 
+def toy() -> DataSet:
+    """A data set of one file, in a package that nobody has."""
+    wanted, archive = CSV.encode(), wheel()
+    package = Package(
+        wanted="the data set toy", place="toy", client="pip", package="minilm-no-such-package", version="1", archive="toy.whl",
+        archive_sha256=hashlib.sha256(archive).hexdigest(), archive_size=len(archive), inside="toy",
+        files=(PackageFile("toy.csv", hashlib.sha256(wanted).hexdigest(), len(wanted)),),
+    )  # fmt: skip
+    return DataSet(
+        name="toy", title="", kind="words", reader="get", rows="", licence="", citation="", description="", packages=(package,)
+    )  # fmt: skip
+
+
 def from_cache(path: Path) -> bytes:
     """The toy data set, whose file in the cache is at `path`; there is no other copy, and no network."""
-    wanted = CSV.encode()
-    TABLE["toy"] = DataSet(
-        name="toy", title="", kind="words", reader="get", rows="", licence="", citation="", description="", client="pip",
-        package="minilm-no-such-package", version="1", member="toy/toy.csv", archive="toy.whl", size=len(wanted),
-        sha256=hashlib.sha256(wanted).hexdigest(), archive_sha256="0" * 64, archive_size=5000,
-    )  # fmt: skip
+    TABLE["toy"] = toy()
     try:
         with in_cache(path.parent.parent):
             return get("toy").read_bytes()
@@ -127,12 +137,7 @@ def from_cache(path: Path) -> bytes:
 
 def archive_in_cache(path: Path) -> bytes:
     """The toy data set again, whose archive was put into the cache folder by hand."""
-    wanted = CSV.encode()
-    TABLE["toy"] = DataSet(
-        name="toy", title="", kind="words", reader="get", rows="", licence="", citation="", description="", client="pip",
-        package="minilm-no-such-package", version="1", member="toy/toy.csv", archive="toy.whl", size=len(wanted),
-        sha256=hashlib.sha256(wanted).hexdigest(), archive_size=5000, archive_sha256=hashlib.sha256(wheel()).hexdigest(),
-    )  # fmt: skip
+    TABLE["toy"] = toy()
     try:
         with in_cache(path.parent.parent):
             got = get("toy")

