@@ -165,7 +165,7 @@ def stem(name: str) -> str:
 
 def long_paragraphs(text: str) -> list[str]:
     """The paragraphs that say something: of 60 characters or more."""
-    return [folded for paragraph in text.split("\n\n") if len(folded := fold_text(paragraph)) >= 60]
+    return [folded for paragraph in text.split("\n") if len(folded := fold_text(paragraph)) >= 60]
 
 
 def families(marks: Sequence[Iterable[str]], most: int = 100) -> list[int]:

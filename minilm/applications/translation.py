@@ -38,7 +38,7 @@ from minilm.applications.writing import (
     ids_of,
     read_pairs,
 )
-from minilm.data import chinese_lexicon, fold_text, software_catalogs, three_parts, without_copies
+from minilm.data import fold_text, software_catalogs, three_parts, without_copies
 from minilm.metrics import Score, bleu, chrf, sentence_bleu
 from minilm.text import BPETokenizer
 
@@ -49,7 +49,7 @@ UNIT = re.compile(
 ENGLISH, HAN = re.compile(r"[A-Za-z]+"), re.compile(r"[\u3400-\u9fff]")
 PATTERN = r"[A-Za-z]+|[\u3400-\u9fff]+|\d|\s|[^\w\s]|_|[^\W\d_]"
 """Pieces that no token crosses: English words, runs of Chinese characters; digits, white space and marks one by one."""
-TOKENS, CHINESE_WORDS = 3000, 4000
+TOKENS, CHINESE_WORDS = 2000, 4000
 FOLDS, MEANINGS, LEAST = 5, 2, 0.1
 """In how many parts the training part is cut for its lexicons; how many Chinese words stand behind an English one, and how likely each
 must be."""
@@ -62,15 +62,15 @@ class TranslationTask(WritingTask):
 
     name = "translation"
     settings: ClassVar[Mapping[str, Any]] = {
-        "steps": 1500,
-        "batch_size": 48,
+        "steps": 2400,
+        "batch_size": 24,
         "learning_rate": 3e-3,
         "min_learning_rate": 1e-4,
         "warmup": 100,
         "weight_decay": 0.05,
         "beta2": 0.98,
-        "eval_every": 250,
-        "checkpoint_every": 500,
+        "eval_every": 400,
+        "checkpoint_every": 200,
     }
 
 
@@ -107,7 +107,7 @@ class Translation(Writing):
         "num_heads": 4,
         "d_ff": 512,
         "num_layers": 2,
-        "dropout": 0.2,
+        "dropout": 0.1,
         "label_smoothing": 0.0,
         "longest_source": 200,
         "longest_target": 100,
@@ -168,7 +168,6 @@ class Translation(Writing):
         return {
             "nearest neighbor": partial(simple.nearest_neighbor, measure=worth),
             "learned lexicon": lambda split: simple.learned_lexicon(split, chinese_words(split.train), worth),
-            "dictionary": lambda split: simple.dictionary(split, chinese_lexicon(), worth),
         }
 
     def measure(self, examples: Sequence[Pair], answers: Sequence[Answer]) -> list[Score]:

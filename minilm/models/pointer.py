@@ -124,6 +124,34 @@ class CopyHead(nn.Module):
         return Copying(generate, copy, attention, ids, mask)
 
 
+class SelectiveRead(nn.Module):
+    r"""Tells the decoder where in the source the token stands that it reads, so that copying can go on behind it.
+
+    Gu et al. 2016, *Incorporating Copying Mechanism in Sequence-to-Sequence Learning*, section 3.3: with the embedding of
+    :math:`y_{t-1}` comes the encoder's state at the places with the same token, here their mean, and nothing where there is none:
+
+    .. math:: \zeta_t = W \frac{1}{|P|} \sum_{s \in P} h_s, \qquad P = \{s : x_s = y_{t-1}\}
+
+    Args:
+        d_model: the width C.
+    """
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model, bias=False)
+
+    def forward(self, inputs: Tensor, source: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
+        """What is added to the embeddings, (B, T, C).
+
+        Args:
+            inputs: the tokens that the decoder reads, (B, T).
+            source, mask, ids: as for `CopyHead`.
+        """
+        same = ((inputs[:, :, None] == ids[:, None, :]) & mask[:, None, :]).data.astype(source.dtype)  # (B, T, S)
+        share = Tensor(same / same.sum(axis=-1, keepdims=True).clip(1.0))
+        return self.project(share @ source)
+
+
 def probabilities_naive(vocab: Tensor, p_gen: Tensor, attention: Tensor, ids: Ids, size: int) -> Tensor:
     r"""Equation 9 as it is printed, the specification of `Copying.of_all`: (B, T, size).
 
@@ -160,4 +188,4 @@ def ids_with_unknown(
     return [vocabulary.get(word, beyond.get(word, unk_token_id)) for word in words], list(beyond)
 
 
-__all__ = ["CopyHead", "Copying", "ids_with_unknown", "probabilities_naive"]
+__all__ = ["CopyHead", "Copying", "SelectiveRead", "ids_with_unknown", "probabilities_naive"]

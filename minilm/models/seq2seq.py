@@ -34,7 +34,7 @@ from minilm.models.beam import Hypothesis, Rules, beam_search, predicting
 from minilm.models.cache import LayerCache
 from minilm.models.generation import generate, id_sequences
 from minilm.models.ids import as_ids
-from minilm.models.pointer import CopyHead, Copying
+from minilm.models.pointer import CopyHead, Copying, SelectiveRead
 from minilm.nn import functional as F
 from minilm.ops.arithmetic import where
 from minilm.ops.normalize import log_softmax
@@ -42,7 +42,6 @@ from minilm.ops.shape import concat
 from minilm.optim import decay_groups
 from minilm.tensor import Tensor
 from minilm.types import HostArray, Ids
-
 
 HIDDEN = -1e30  # the score of what may not be attended to: its weight is 0, and a row of nothing else is finite
 
@@ -69,6 +68,7 @@ class Seq2SeqConfig:
         eos_token_id: ends a text.
         decoder_start_token_id: what the decoder reads first.
         copy_head: whether the model may copy tokens of the source (`minilm.models.pointer`).
+        selective_read: whether the decoder is told where in the source a token stands that it has written; only with the copy head.
         unk_token_id: what an id beyond the vocabulary is read as; only with the copy head.
 
     Raises:
@@ -94,6 +94,7 @@ class Seq2SeqConfig:
     decoder_start_token_id: int = 0
     copy_head: bool = False
     unk_token_id: int = 2
+    selective_read: bool = False
 
     def __post_init__(self) -> None:
         if self.num_decoder_layers is None:
@@ -127,9 +128,12 @@ class Seq2SeqConfig:
             raise ValueError(
                 f"Seq2SeqConfig: feed_forward_proj must be 'relu' or 'gated-gelu', got {self.feed_forward_proj!r}."
             )
-        for name in ("tie_word_embeddings", "scale_decoder_outputs", "copy_head"):
+        for name in ("tie_word_embeddings", "scale_decoder_outputs", "copy_head", "selective_read"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"Seq2SeqConfig: {name} must be True or False, got {getattr(self, name)!r}.")
+
+        if self.selective_read and not self.copy_head:
+            raise ValueError("Seq2SeqConfig: selective_read is for models that copy; give copy_head=True, too.")
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, as a run's config.json holds them."""
@@ -391,6 +395,7 @@ class Seq2Seq(nn.Module):
         if config.tie_word_embeddings:
             self.lm_head.weight = self.shared.weight
         self.copy = CopyHead(config.d_model) if config.copy_head else None
+        self.read = SelectiveRead(config.d_model) if config.selective_read else None
         _initialize(self, rng)
 
     def forward(self, source: Ids, inputs: Ids, mask: Ids | None = None) -> Tensor:
@@ -469,7 +474,7 @@ class Seq2Seq(nn.Module):
         with predicting(self):
             encoded = self.encode(source, mask)
             inputs = self.shift_right(self._ids("targets", targets, encoded))
-            x = self._embed(inputs)
+            x = self._inputs(inputs, encoded)
             states = self.decoder(x, encoded, seen=seen)
             cross = np.stack([weights.numpy() for weights in seen])
             if self.copy is None:
@@ -541,12 +546,17 @@ class Seq2Seq(nn.Module):
 
     def _decode(self, ids: Tensor, source: Encoded, cache: DecoderCache | None) -> tuple[Tensor, Copying | None]:
         """The logits of the vocabulary (with the copy head: their logarithms after softmax), and what the copy head says."""
-        x = self._embed(ids)  # (B, T, C)
+        x = self._inputs(ids, source)  # (B, T, C)
         states = self.decoder(x, source, cache)
         logits = self.lm_head(states * self.config.d_model**-0.5 if self.config.scale_decoder_outputs else states)
         if self.copy is None:
             return logits, None
         return log_softmax(logits, axis=-1), self.copy(states, x, *source)
+
+    def _inputs(self, ids: Tensor, source: Encoded) -> Tensor:
+        """What the decoder reads: (B, T) -> (B, T, C)."""
+        x = self._embed(ids)
+        return x if self.read is None else x + self.read(ids, *source)
 
     def _embed(self, ids: Tensor) -> Tensor:
         if self.copy is not None:

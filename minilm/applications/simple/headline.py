@@ -33,9 +33,7 @@ def lead(split: Split[Any], measure: Measure) -> System:
 
     def system(words: int, after: bool) -> System:
         def answer(questions: Sequence[str]) -> list[Answer]:
-            return [
-                {"headline": " ".join(_after_verb(found["headline"], after)[:words])} for found in first(questions)
-            ]
+            return [{"headline": " ".join(_after_verb(found["headline"], after)[:words])} for found in first(questions)]
 
         return answer
 
