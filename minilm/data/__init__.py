@@ -8,15 +8,18 @@ from .errors import DataError
 from .files import cache_dir
 from .idx import read_idx, write_idx
 from .loader import ArrayDataset, BatchDataset, DataLoader, default_collate
+from .sets.bilingual import chinese_lexicon, human_rights
 from .sets.dataset import DataSet
 from .sets.debian import PackageDescription, package_descriptions
 from .sets.fetch import get, get_files, is_here, list_datasets
 from .sets.images import digits, load_images, mnist_5k
 from .sets.news import tagged_news
 from .sets.python_text import python_docs, python_docstrings
+from .sets.questions import python_questions
 from .sets.sentiment import movie_sentences, shop_reviews
 from .sets.software import software_catalogs
 from .sets.table import TABLE, describe
+from .sets.talk import small_talk
 from .sets.text import iter_documents, iter_text, load_text
 from .sets.url import fetch_url
 from .sets.wordnet import GlossRelation, gloss_relations, wordnet_glosses
@@ -40,6 +43,7 @@ __all__ = [
     "TokenHeader",
     "WithoutCopies",
     "cache_dir",
+    "chinese_lexicon",
     "default_collate",
     "describe",
     "digits",
@@ -48,6 +52,7 @@ __all__ = [
     "get",
     "get_files",
     "gloss_relations",
+    "human_rights",
     "is_here",
     "iter_documents",
     "iter_text",
@@ -62,10 +67,12 @@ __all__ = [
     "package_descriptions",
     "python_docs",
     "python_docstrings",
+    "python_questions",
     "random_blocks",
     "read_idx",
     "read_token_header",
     "shop_reviews",
+    "small_talk",
     "software_catalogs",
     "spam_assassin",
     "split_indices",

@@ -18,11 +18,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from minilm.files import atomic_write
+from minilm.files import atomic_write, read_regular
 
+from . import apt
 from .errors import DataError
-from .files import is_the_file, make_cache_folder
-from .package import cannot_write
+from .files import cannot_write, is_the_file, make_cache_folder
 
 FILE, RELEASE = "package-descriptions.jsonl", "release.json"
 TIMEOUT = 600.0  # seconds
@@ -40,8 +40,9 @@ def here(folder: Path) -> Path | None:
 def release(folder: Path) -> dict[str, Any] | None:
     """What the file in `folder` was made of: codename, date, number of packages, its sha256; None where that is not told."""
     try:
-        found = json.loads((folder / RELEASE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_regular(folder / RELEASE, DataError, max_bytes=1 << 16, remedy="it is made again")
+        found = json.loads(content)
+    except (ValueError, RecursionError):
         return None
     kinds = {"codename": str, "version": str, "packages": int, "fetched": str, "sha256": str}
     if isinstance(found, dict) and all(isinstance(found.get(name), kind) for name, kind in kinds.items()):
@@ -87,14 +88,7 @@ def _update(temporary: Path, folder: Path) -> dict[str, str]:
     """Where apt has put the indexes, by their kind, and the codename of the release."""
     if shutil.which("apt-get") is None:
         raise _cannot(folder, "it is made from Debian's index of packages, and this machine has no apt-get")
-    options = [
-        f"Dir::State::lists={temporary / 'lists'}", f"Dir::Cache={temporary / 'cache'}", "Acquire::Languages=en",
-        "Acquire::GzipIndexes=false", "APT::Architecture=amd64", "APT::Architectures=amd64", "Acquire::Retries=2",
-        "APT::Sandbox::User=" + (_user() or ""),
-    ]  # fmt: skip
-    for name in ("lists/partial", "cache/archives/partial"):
-        (temporary / name).mkdir(parents=True)
-    flags = [flag for option in options for flag in ("-o", option)]
+    flags = [*apt.options(temporary), "-o", "APT::Architecture=amd64", "-o", "APT::Architectures=amd64"]
     updated = _run(["apt-get", "update", "-q", *flags], folder)
     listed = _run(["apt-get", "indextargets", *flags, "--format", _TARGET], folder)
     found: dict[str, str] = {}
@@ -124,11 +118,6 @@ def _version(lists: Path, codename: str) -> str:
         if (fields.get("Label"), fields.get("Codename")) == ("Debian", codename):
             return fields.get("Version", "")
     return ""
-
-
-def _user() -> str | None:
-    """Whom apt downloads as. Root's downloads are made by a user of apt's own, who may not write into our folder."""
-    return "root" if hasattr(os, "geteuid") and os.geteuid() == 0 else None
 
 
 def _run(command: list[str], folder: Path) -> "subprocess.CompletedProcess[str]":

