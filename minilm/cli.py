@@ -266,7 +266,11 @@ def _book_parser(commands: Any) -> None:
     )
     p.set_defaults(command=run_book)
     p.add_argument(
-        "chapter", nargs="?", type=kinds.integer(1), metavar="CHAPTER", help="its number (default: the first)"
+        "chapter",
+        nargs="?",
+        type=kinds.chapter_or_section,
+        metavar="CHAPTER",
+        help="its number, or chapter-section, as 6-3 (default: the first)",
     )
     p.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
     p.add_argument(

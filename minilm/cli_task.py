@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import math
@@ -10,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minilm import options as kinds
 from minilm import terminal
@@ -124,7 +125,7 @@ def run_about(options: argparse.Namespace) -> int:
             (
                 application.name,
                 application.title,
-                "; ".join(_data_states(application)) or "none",
+                "; ".join(_states(application)) or "none",
                 _last_run_of(application),
             )
             for application in map(find, PLACES)
@@ -135,13 +136,40 @@ def run_about(options: argparse.Namespace) -> int:
     return 0
 
 
-def _data_states(application: Application[Any]) -> list[str]:
-    """The data sets and models of an application, each with how much is to be fetched."""
-    from minilm.data import list_datasets
-    from minilm.pretrained.table import list_models
+class Fetched(NamedTuple):
+    """A data set or a model that an application uses: what it is, its licence, and whether it is here or how much is to be fetched."""
 
-    states = {row["name"]: row["state"] for row in (*list_datasets(), *list_models())}
-    return [f"{name} ({states[name]})" for name in (*application.datasets, *application.models)]
+    name: str
+    title: str
+    licence: str
+    state: str
+
+
+def _data(application: Application[Any]) -> list[Fetched]:
+    from minilm.data.sets import fetch, table
+
+    entries = [(table.find(name), fetch.is_here(name)) for name in application.datasets]
+    return [
+        Fetched(entry.name, entry.title, entry.licence, _state(here, entry.download_size)) for entry, here in entries
+    ]
+
+
+def _models(application: Application[Any]) -> list[Fetched]:
+    from minilm.pretrained import table
+
+    entries = [(table.find(name), table.is_here(name)) for name in application.models]
+    return [
+        Fetched(entry.name, entry.title, entry.licence.text, _state(here, entry.package.archive_size))
+        for entry, here in entries
+    ]
+
+
+def _state(here: bool, size: int) -> str:
+    return "here" if here else f"{size / 1e6:.1f} MB to fetch"
+
+
+def _states(application: Application[Any]) -> list[str]:
+    return [f"{each.name} ({each.state})" for each in (*_data(application), *_models(application))]
 
 
 def _last_run_of(application: Application[Any]) -> str:
@@ -156,7 +184,7 @@ def _described(application: Application[Any]) -> str:
     from minilm.applications.trained import Trained
 
     name = application.name
-    facts = [("data", each) for each in _data_states(application)]
+    facts = [("data", each) for each in _states(application)]
     facts += [("a line", application.line)]
     facts += [("a file", application.file)] if application.file else []
     facts += [("beside it", ", ".join(application.baselines()) or "no simple method")]
@@ -206,19 +234,19 @@ def run_train(options: argparse.Namespace) -> int:
     device = kinds.device_named(options.device)  # before a folder is made
     given = {name: value for name, value in vars(options).items() if value is not None and name not in NO_SETTINGS}
     source = options.data or ""
+    _announce(application)
     if options.resume:
         if options.out or options.brief:
             raise ValueError(
                 "--resume goes on in the run's own folder, with its own settings; it takes neither --out nor --brief."
             )
-        _announce(application, data=True)
         with kinds.named("--resume"):
             run, data = application.resume(options.resume, given, source)
     else:
         settings = {**(application.brief if options.brief else {}), **given}
         _check(application, settings, given)
-        _announce(application, data=not source)
-        run, data = application.begin(options.out or kinds.free_folder(application.name), settings, source)
+        with _data_named(source):
+            run, data = application.begin(options.out or kinds.free_folder(application.name), settings, source)
     with run.locked(), run.undone_unless_begun():
         sizes = [f"{len(part):,}" for part in (data.split.train, data.split.validation, data.split.test)]
         say(
@@ -236,6 +264,20 @@ def run_train(options: argparse.Namespace) -> int:
     say(f"Beside the simple methods:  minilm task {application.name} evaluate --run {folder} --baselines")
     say(f"To use it:                  minilm task {application.name} predict --run {folder} FILE")
     return 0
+
+
+@contextlib.contextmanager
+def _data_named(source: str) -> Iterator[None]:
+    """Within it, an error of the user's file of examples names the option."""
+    from minilm.data import DataError
+
+    try:
+        yield
+    except (DataError, OSError) as error:
+        if not source or isinstance(error, FileExistsError):
+            raise
+        with kinds.named("--data"):
+            raise
 
 
 def _trained(options: argparse.Namespace, command: str) -> Trained[Any]:
@@ -271,20 +313,11 @@ def _check(application: Trained[Any], settings: dict[str, Any], given: dict[str,
     kinds.check_training(whole, of)
 
 
-def _announce(application: Application[Any], data: bool, models: bool = True) -> None:
-    """Tells on standard error what is about to be fetched, and under which licence it is."""
-    from minilm.data import list_datasets
-    from minilm.data.sets.table import find
-    from minilm.pretrained.table import list_models
-
-    states = {row["name"]: row["state"] for row in (*list_datasets(), *list_models())}
-    licences = {row["name"]: row["licence"] for row in list_models()}
-    for name in application.datasets if data else ():
-        if states[name].endswith("to fetch"):
-            terminal.complain(f"{name}: {find(name).title}; {states[name]}. Licence: {find(name).licence}")
-    for name in application.models if models else ():
-        if states[name].endswith("to fetch"):
-            terminal.complain(f"{name}: {states[name]}. Licence: {licences[name]}")
+def _announce(application: Application[Any]) -> None:
+    """Tells on standard error which models are about to be fetched, and under which licence they are; data sets tell it themselves."""
+    for each in _models(application):
+        if each.state != "here":
+            terminal.complain(f"{each.name}: {each.title}; {each.state}. Licence: {each.licence}")
 
 
 def _result(unit: str, loss: float, measures: Any) -> str:
@@ -312,7 +345,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     application = _application(options, "evaluate")
     device = kinds.device_named(options.device)
     folder = _which_run(application, options.run)
-    _announce(application, data=not options.data or options.baselines)
+    _announce(application)
     split, examples, about = _examples(application, folder, options)
     systems = [measured(application, OURS, _open(application, folder, device), examples)]
     if options.baselines:
@@ -490,7 +523,7 @@ def run_predict(options: argparse.Namespace) -> int:
     application = _application(options, "predict")
     device = kinds.device_named(options.device)
     folder = _which_run(application, options.run)
-    _announce(application, data=False)
+    _announce(application)
     system = _open(application, folder, device)
     count = skipped = 0
     for lines in _lines(options.file):

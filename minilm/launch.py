@@ -19,19 +19,19 @@ class BookError(RuntimeError):
 
 
 def open_book(
-    chapter: int | None = None,
+    chapter: int | tuple[int, int] | None = None,
     options: Sequence[str] = (),
     *,
     root: Path = ROOT,
     run: Callable[..., Any] = subprocess.run,
 ) -> int:
-    """Starts JupyterLab on the notebooks, or on one chapter's, and returns its exit status when it ends.
+    """Starts JupyterLab on the notebooks, or on one chapter's or section's, and returns its exit status when it ends.
 
     The notebooks come with their outputs. They are marked as trusted, since a step-through's buttons are a script, which
     JupyterLab shows only in a notebook that it trusts; the book's code is as trusted as the minilm that runs it.
 
     Args:
-        chapter: its number; None opens the first chapter.
+        chapter: its number, or with that of a section, (6, 3), where a chapter has a notebook for each; None opens the first chapter.
         options: further options of JupyterLab, such as ``--no-browser``.
         root: the repository.
         run: starts the program.
@@ -40,12 +40,16 @@ def open_book(
     opens too.
 
     Raises:
-        BookError: JupyterLab is not installed, the notebooks are not there, or there is no such chapter.
+        BookError: JupyterLab is not installed, the notebooks are not there, or there is no such chapter or section.
     """
     notebooks = find_notebooks(root)
     if importlib.util.find_spec("jupyterlab") is None:
         raise BookError('JupyterLab is not installed. In the repository: pip install -e ".[book]"')
-    notebook = notebooks[0] if chapter is None else find_chapter(notebooks, chapter)
+    notebook = (
+        notebooks[0]
+        if chapter is None
+        else find_chapter(notebooks, *((chapter,) if isinstance(chapter, int) else chapter))
+    )
     trust(notebooks)
     tree = f"/lab/tree/{notebook.relative_to(root).as_posix()}"
     command = [
@@ -67,12 +71,12 @@ def is_root() -> bool:
 
 
 def find_notebooks(root: Path = ROOT) -> list[Path]:
-    """The chapters' notebooks, in order.
+    """The chapters' notebooks, in order, each before those of its sections.
 
     Raises:
         BookError: there are none: minilm was installed without the repository.
     """
-    found = sorted((root / "notebooks" / "en").glob("[0-9][0-9]-*.ipynb"))
+    found = sorted((root / "notebooks" / "en").glob("[0-9][0-9]-*.ipynb"), key=numbers)
     if not found:
         raise BookError(
             f"the notebooks are not here: {root / 'notebooks' / 'en'} holds none. They are part of the repository, not of the "
@@ -81,17 +85,27 @@ def find_notebooks(root: Path = ROOT) -> list[Path]:
     return found
 
 
-def find_chapter(notebooks: Sequence[Path], number: int) -> Path:
-    """The notebook of one chapter.
+def numbers(notebook: Path) -> tuple[int, int]:
+    """Of the chapter, and of the section: (6, 3) of "06-3-questions.ipynb"; the section is 0 in "06-applications.ipynb"."""
+    chapter, second, *_ = notebook.stem.split("-")
+    return int(chapter), int(second) if second.isdecimal() else 0
+
+
+def find_chapter(notebooks: Sequence[Path], number: int, section: int = 0) -> Path:
+    """The notebook of one chapter, or of one of its sections.
 
     Raises:
-        BookError: there is no such chapter.
+        BookError: there is no such chapter, or no such section of it.
     """
-    for path in notebooks:
-        if int(path.name.split("-")[0]) == number:
-            return path
-    there = ", ".join(str(int(path.name.split("-")[0])) for path in notebooks)
-    raise BookError(f"there is no chapter {number}; there are {there}.")
+    there = {numbers(path): path for path in notebooks}
+    if (number, section) in there:
+        return there[number, section]
+    if (number, 0) not in there:
+        chapters = ", ".join(str(chapter) for chapter, part in there if not part)
+        raise BookError(f"there is no chapter {number}; there are {chapters}.")
+    sections = ", ".join(f"{number}-{part}" for chapter, part in there if chapter == number and part)
+    have = f"it has {sections}" if sections else f"it is one notebook: minilm book {number}"
+    raise BookError(f"chapter {number} has no section {section} that is a notebook of its own; {have}.")
 
 
 def trust(notebooks: Sequence[Path]) -> None:

@@ -88,6 +88,14 @@ def integer(least: int, most: int = MOST) -> Callable[[str], int]:
     return read
 
 
+def chapter_or_section(text: str) -> int | tuple[int, int]:
+    """A chapter of the book, "6", or one of its sections, "6-3": one number or two."""
+    found = re.fullmatch(r"([0-9]{1,3})(?:[-.]([1-9][0-9]{0,2}))?", text)
+    if not found or not int(found[1]):
+        raise argparse.ArgumentTypeError(f"expected a chapter's number, or chapter-section as 6-3, got {quoted(text)}")
+    return (int(found[1]), int(found[2])) if found[2] else int(found[1])
+
+
 def number(expected: str, fits: Callable[[float], bool]) -> Callable[[str], float]:
     """A finite number that `fits`; `expected` says which, as "a number above 0"."""
 
@@ -220,7 +228,10 @@ def named(option: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        raise ValueError(f"{option}: {error}") from None
+        told = str(error)
+        if isinstance(error, OSError) and error.errno is not None:
+            told = f"{error.filename}: {error.strerror}"
+        raise ValueError(told if option in told else f"{option}: {told}") from None
 
 
 # -- what the commands that train have in common --------------------------------------------------------------------------

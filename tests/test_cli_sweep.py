@@ -17,6 +17,7 @@ from minilm import cli, launch
 from minilm.cli import main, parser
 from minilm.models import Sampler
 from minilm.parallel import DataParallel
+from tests.applications.made_up import place
 from tests.tiny import FLAGS, text_file
 
 pytestmark = [
@@ -54,6 +55,10 @@ BASIS = {"train": ["train", *TINY], "generate": ["generate", "{run}", "--tokens"
          "exercises": ["exercises"], "check": ["check", "4.9"], "hint": ["hint", "4.9"], "progress": ["progress"],
          "bugs": ["bugs"], "models list": ["models", "list"], "models show": ["models", "show"], "models get": ["models", "get"],
          "evaluate": ["evaluate", "{run}", "--data", "{text}", "--device", "cpu"]}  # fmt: skip
+COLOR = ["task", "color"]
+BASIS |= {"task color train": [*COLOR, "train", "--out", "{out}", "--quiet", "--steps", "1", "--device", "cpu"],
+          "task color evaluate": [*COLOR, "evaluate", "--run", "{task}", "--device", "cpu"],
+          "task color predict": [*COLOR, "predict", "--run", "{task}", "--device", "cpu"]}  # fmt: skip
 GRADE = ["{sent}", "--out", "{out}.csv", "--release", "{course}", "--due", "2026-12-01"]
 BASIS |= {"classroom release": ["classroom", "release", "{out}", "--tasks", "4.9", "--course", "c"],
           "classroom grade": ["classroom", "grade", *GRADE], "classroom regrade": ["classroom", "regrade", *GRADE, "--since", "{grades}"],
@@ -62,9 +67,16 @@ BASIS |= {"classroom release": ["classroom", "release", "{out}", "--tasks", "4.9
           "classroom export": ["classroom", "export", "{grades}", "--to", "canvas", "--out", "{out}"]}  # fmt: skip
 
 
+FIRST = {"task": "color"}  # what stands before a command that follows an argument
+
+
 def leaves(p, name=""):
     """The commands of a parser, and what each takes: (name, [action, ...])."""
     inner = [action for action in p._actions if isinstance(action, argparse._SubParsersAction)]
+    if inner and (
+        before := [action.dest for action in p._actions if action.nargs is None and not action.option_strings]
+    ):
+        name += " ".join(["", *(FIRST[dest] for dest in before)])
     if not inner:
         yield name.strip(), [action for action in p._actions if action.nargs != 0]
     for action in inner:
@@ -94,6 +106,11 @@ def places(tmp_path_factory):
     (tmp / "utf16.txt").write_text("a text of its own\n" * 50, encoding="utf-16")
     (tmp / "dangling").symlink_to(tmp / "nowhere")
     (tmp / "loop").symlink_to(tmp / "loop")
+    (tmp / "mine.tsv").write_text("the car blue\tblue\na door red\tred\n" * 20)
+    task = tmp / "task"
+    with pytest.MonkeyPatch.context() as patch:
+        place(patch)
+        assert main(["task", "color", "train", "--out", str(task), "--quiet", "--device", "cpu"]) == 0
     with contextlib.suppress(OSError):  # a file system that wants text
         (tmp / os.fsdecode(b"undecodable-\xff.txt")).write_text("a text of its own\n" * 50)
     run = tmp / "run"
@@ -103,7 +120,20 @@ def places(tmp_path_factory):
     sent.mkdir()
     (sent / "ada.py").write_text("# task 4.9\ndef layer_norm_backward(x):\n    return x\n")
     assert main(["classroom", "grade", str(sent), "--release", str(course), "--out", str(grades)]) == 0
-    return {"tmp": tmp, "run": run, "text": tmp / "text.txt", "course": course, "sent": sent, "grades": grades}
+    return {
+        "tmp": tmp,
+        "run": run,
+        "task": task,
+        "text": tmp / "text.txt",
+        "course": course,
+        "sent": sent,
+        "grades": grades,
+    }
+
+
+@pytest.fixture(autouse=True)
+def _placed(monkeypatch):
+    place(monkeypatch)
 
 
 @contextlib.contextmanager
@@ -195,7 +225,7 @@ def sweep(command, option, positional, places, values, bounded, tmp_path):
     for number, template in enumerate(values):
         filled = {**places, "out": tmp_path / f"out-{number}"}
         value = template.format(**filled) if "{tmp}" in template else template
-        basis = ["train"] if option == "--resume" else [word.format(**filled) for word in BASIS[command]]
+        basis = command.split() if option == "--resume" else [word.format(**filled) for word in BASIS[command]]
         if positional:
             own = {"run": "run", "model": "run", "submissions": "sent", "grades": "grades", "out": "out"}.get(option)
             arguments = [*(word for word in basis if own is None or word != str(filled[own])), "--", value]

@@ -75,6 +75,35 @@ def test_a_chapter_that_is_not_there(repository):
         launch.open_book(7, root=repository.root, run=Runner())
 
 
+@pytest.fixture
+def sections(repository):
+    for name in ("06-applications.ipynb", "06-1-classification.ipynb", "06-3-questions.ipynb", "10-reading.ipynb"):
+        (repository.root / "notebooks" / "en" / name).write_text("{}")
+    return repository.root
+
+
+def test_a_section_is_a_notebook_of_its_own(sections):
+    for chapter, name in ((6, "06-applications"), ((6, 3), "06-3-questions"), ((6, 1), "06-1-classification")):
+        run = Runner()
+        launch.open_book(chapter, root=sections, run=run)
+        assert f"--LabApp.default_url=/lab/tree/notebooks/en/{name}.ipynb" in run.calls[0][0]
+    names = [path.stem for path in launch.find_notebooks(sections)]
+    assert names[2:] == ["06-applications", "06-1-classification", "06-3-questions", "10-reading"]
+
+
+@pytest.mark.parametrize(
+    ("chapter", "words"),
+    [
+        ((6, 2), "chapter 6 has no section 2 that is a notebook of its own; it has 6-1, 6-3"),
+        ((4, 1), "chapter 4 has no section 1 .*it is one notebook: minilm book 4"),
+        ((7, 1), "no chapter 7; there are 1, 4, 6, 10"),
+    ],
+)
+def test_a_section_that_is_not_there(sections, chapter, words):
+    with pytest.raises(launch.BookError, match=words):
+        launch.open_book(chapter, root=sections, run=Runner())
+
+
 def test_without_the_repository(tmp_path):
     with pytest.raises(launch.BookError, match="part of the repository"):
         launch.open_book(root=tmp_path, run=Runner())
@@ -92,6 +121,14 @@ def test_the_command_line(monkeypatch):
     monkeypatch.setattr(launch, "open_book", lambda *arguments: calls.append(arguments) or 0)
     assert main(["book"]) == main(["book", "3", "--no-browser", "--jupyter=--port=9999"]) == 0
     assert calls == [(None, []), (3, ["--no-browser", "--port=9999"])]
+    assert main(["book", "6-3"]) == main(["book", "6.3"]) == 0
+    assert calls[2:] == [((6, 3), [])] * 2
+
+
+@pytest.mark.parametrize("text", ["0", "6-0", "6-", "six", "-1", "6-3-1", "1e1"])
+def test_what_is_no_chapter(text, capsys):
+    assert main(["book", "--", text]) == 2
+    assert "expected a chapter's number, or chapter-section as 6-3" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(importlib.util.find_spec("nbformat") is None, reason="needs the extra book")

@@ -1,12 +1,13 @@
 """The exercises of a chapter as the book shows them: statements at its end, and a page of hints and solutions in the site.
 
-Both are views of the tasks in `minilm.exercises`. A chapter's file holds the line ``<!-- exercises -->``, and what is read in its place is
-made here, so that the book cannot say something else than the grader.
+Both are views of the tasks in `minilm.exercises`. A chapter's file holds the line ``<!-- exercises -->``, a section's names its own,
+``<!-- exercises 6.1 6.2 -->``, and what is read in its place is made here, so that the book cannot say something else than the grader.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 from minilm.exercises import tasks
 from minilm.exercises.causes.wrong_answers import explained
@@ -20,6 +21,20 @@ def statements(chapter: int) -> str:
     """What stands in a chapter under "Exercises": how to work on them, a list, and each one's statement and start."""
     there = tasks.of_chapter(chapter)
     return "\n\n".join([_how(chapter, there), _list(there), *map(_statement, there)])
+
+
+def some_statements(ids: Sequence[str]) -> str:
+    """What stands in a section under "Exercises": how to hand an answer in, and the statement and start of these.
+
+    Raises:
+        KeyError: there is no such exercise.
+    """
+    there = [tasks.find(id) for id in ids]
+    first = there[0]
+    how = f"""\
+Answers can be handed in: `ml.check("{first.id}", ...)` says what is wrong, and why; `ml.hint("{first.id}")` opens the next of three
+steps: hint, derivation, code. `minilm exercises {first.chapter} --out mine` writes a notebook with a cell for each answer."""
+    return "\n\n".join([how, *map(_statement, there)])
 
 
 def solutions(chapter: int, title: str) -> dict[str, str]:
@@ -42,7 +57,7 @@ def solutions(chapter: int, title: str) -> dict[str, str]:
 
 def _how(chapter: int, there: tuple[Task, ...]) -> str:
     minutes = sum(task.minutes for task in there)
-    example = next(task for task in there if task.kind == "code")
+    example = next((task for task in there if task.kind == "code"), there[0])
     return f"""\
 There are {len(there)} exercises, for about {round(minutes / 60)} hours. Each can be handed in:
 

@@ -14,7 +14,8 @@ from docutils import nodes
 from chapters.tools import code
 
 TAG = re.compile(r"\s*\\tag\{([^}]*)\}\s*$")
-REFERENCE = re.compile(r"\((\d{1,2}\.\d+\*?)\)|\b(Figure|Exercise) (\d{1,2}\.\d+)")
+NUMBER = r"\d{1,2}(?:\.\d+){1,2}"  # 4.9; in a section that is a page of its own 6.1.2
+REFERENCE = re.compile(rf"\(({NUMBER}\*?)\)|\b(Figure|Exercise) ({NUMBER})")
 OUTPUT = 120  # columns: a printed table is at most so wide and scrolls; what is wider is prose, and is wrapped
 UNTOUCHED = (nodes.literal, nodes.literal_block, nodes.reference, nodes.math, nodes.math_block, nodes.title, nodes.raw)
 
@@ -50,7 +51,7 @@ def formula_id(number: str) -> str:
 def figures_and_exercises(app: Any, doctree: Any) -> None:
     """Notes where captions, exercises and their solutions stand."""
     for paragraph in doctree.findall(nodes.paragraph):
-        caption = re.match(r"Figure (\d+\.\d+)\. ", paragraph.astext())
+        caption = re.match(rf"Figure ({NUMBER})\. ", paragraph.astext())
         if caption and paragraph.children and isinstance(paragraph.children[0], nodes.emphasis):
             paragraph["ids"].append(f"figure-{caption[1]}")
             _places(app)[f"Figure {caption[1]}"] = (app.env.docname, f"figure-{caption[1]}")

@@ -1,4 +1,8 @@
-"""The rules that every chapter keeps, checked without running anything. `lint` returns what breaks them."""
+"""The rules that every chapter keeps, checked without running anything. `lint` returns what breaks them.
+
+A section that is a file of its own keeps them with its own numbers: formulas (6.1.1), figures 6.1.1, and the exercises that it names.
+Goals, and the table of what the article gets wrong, stand on the chapter's first page, which leads to every section.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,13 @@ from urllib.parse import unquote
 from chapters.tools.source import (
     EXERCISES,
     HEADER,
+    NAME,
+    SECTIONS,
     Cell,
     Chapter,
     anchors,
+    in_order,
+    numbers,
     without_fences,
     without_inline_code,
     without_math,
@@ -37,7 +45,7 @@ def lint(chapter: Chapter) -> list[Problem]:
     problems = list(_cells(chapter))
     if problems and any("is not Python" in p.message for p in problems):
         return sorted(problems)
-    rules = (_head, _formulas, _references, _links, _figures, _exercises, _sections, _markup)
+    rules = (_head, _formulas, _references, _links, _figures, _exercises, _sections, _first_page, _markup)
     return sorted([*problems, *(problem for rule in rules for problem in rule(chapter))])
 
 
@@ -86,7 +94,7 @@ def _head(chapter: Chapter) -> Iterator[Problem]:
     for title in titles:
         if re.match(r"(chapter|part|\d)", title.text, re.IGNORECASE):
             yield Problem(title.line, "the title has no number: the table of contents gives it.")
-    if not any("**You will learn**" in cell.source for cell in chapter.markdown):
+    if not chapter.section and not any("**You will learn**" in cell.source for cell in chapter.markdown):
         yield Problem(1, "'**You will learn**' with the chapter's goals is missing.")
     if not chapter.setup or chapter.code[0] is not chapter.setup[0]:
         yield Problem(1, "the first code cell must be tagged setup.")
@@ -121,18 +129,18 @@ def _displays(chapter: Chapter) -> Iterator[Problem]:
             continue
         if len(display.ids) != 1 or not re.search(r"\\tag\{[^}]*\}\s*$", display.text):
             yield Problem(
-                display.line, rf"a display ends with one \tag{{{chapter.number}.M}}, this one has {len(display.ids)}."
+                display.line, rf"a display ends with one \tag{{{chapter.prefix}.M}}, this one has {len(display.ids)}."
             )
             continue
         id = display.ids[0]
-        m = re.fullmatch(r"(\d+)\.(\d+)(\*?)", id)
-        if not m or int(m[1]) != chapter.number:
-            yield Problem(display.line, f"({id}) is no formula number of chapter {chapter.number}.")
+        m = re.fullmatch(r"(\d+(?:\.\d+)?)\.(\d+)(\*?)", id)
+        if not m or m[1] != chapter.prefix:
+            yield Problem(display.line, f"({id}) is no formula number of {_called(chapter.prefix)}.")
             continue
         if id in seen:
             yield Problem(display.line, f"({id}) is there twice.")
         elif not m[3] and int(m[2]) != expected:
-            yield Problem(display.line, f"({id}) stands where ({chapter.number}.{expected}) is expected.")
+            yield Problem(display.line, f"({id}) stands where ({chapter.prefix}.{expected}) is expected.")
         seen.add(id)
         if not m[3]:
             expected = int(m[2]) + 1
@@ -167,16 +175,30 @@ def formula_ids(chapter: Chapter) -> set[str]:
 
 
 def _references(chapter: Chapter) -> Iterator[Problem]:
-    known = {chapter.number: formula_ids(chapter)}
+    known = {chapter.prefix: formula_ids(chapter)}
     for cell in chapter.markdown:
         text = without_math(_prose(cell))
-        for m in re.finditer(r"\((\d{1,2})\.(\d+)(\*?)\)", text):
-            n = int(m[1])
-            if n not in known:
-                others = sorted(chapter.path.parent.glob(f"{n:02d}-*.md"))
-                known[n] = formula_ids(Chapter(others[0])) if others else set()
-            if known[n] and m[0][1:-1] not in known[n]:
-                yield Problem(_line(cell, text, m.start()), f"there is no formula {m[0]} in chapter {n}.")
+        for m in re.finditer(r"\((\d{1,2}(?:\.\d)?)\.(\d+)(\*?)\)", text):
+            prefix = m[1]
+            if prefix not in known:
+                others = [path for path in siblings(chapter) if _prefix(path) == prefix]
+                known[prefix] = formula_ids(Chapter(others[0])) if others else set()
+            if known[prefix] and m[0][1:-1] not in known[prefix]:
+                yield Problem(_line(cell, text, m.start()), f"there is no formula {m[0]} in {_called(prefix)}.")
+
+
+def siblings(chapter: Chapter) -> list[Path]:
+    """The files of chapters in its folder, in order."""
+    return in_order(path for path in chapter.path.parent.glob("[0-9][0-9]-*.md") if NAME.fullmatch(path.stem))
+
+
+def _prefix(path: Path) -> str:
+    chapter, section = numbers(path.stem)
+    return f"{chapter}.{section}" if section else f"{chapter}"
+
+
+def _called(prefix: str) -> str:
+    return f"{'section' if '.' in prefix else 'chapter'} {prefix}"
 
 
 def slugs(chapter: Chapter) -> set[str]:
@@ -216,22 +238,33 @@ def _figures(chapter: Chapter) -> Iterator[Problem]:
     captions = []
     for cell in chapter.markdown:
         text = _prose(cell)
-        for m in re.finditer(r"^\*Figure (\d+\.\d+)\.", text, re.MULTILINE):
+        for m in re.finditer(r"^\*Figure (\d+(?:\.\d+){1,2})\.", text, re.MULTILINE):
             captions.append(m[1])
-            if m[1] != f"{chapter.number}.{len(captions)}":
+            if m[1] != f"{chapter.prefix}.{len(captions)}":
                 yield Problem(
                     _line(cell, text, m.start()),
-                    f"Figure {m[1]} stands where {chapter.number}.{len(captions)} is expected.",
+                    f"Figure {m[1]} stands where {chapter.prefix}.{len(captions)} is expected.",
                 )
     for cell in chapter.markdown:
         text = _prose(cell)
-        for m in re.finditer(rf"Figure ({chapter.number}\.\d+)", text):
+        for m in re.finditer(rf"Figure ({re.escape(chapter.prefix)}\.\d+)(?!\.?\d)", text):
             if m[1] not in captions:
                 yield Problem(_line(cell, text, m.start()), f"there is no Figure {m[1]}.")
 
 
 def _exercises(chapter: Chapter) -> Iterator[Problem]:
-    """A heading each, numbered without a gap: those of the tasks, where the chapter has tasks."""
+    """A heading each, numbered without a gap: those of the tasks, where the chapter has tasks.
+
+    In a chapter of sections each section names its own, and the first page has none.
+    """
+    if chapter.section or chapter.in_sections:
+        there = {f"Exercise {id}. {tasks.find(id).title}" for id in chapter.tasks or ()}
+        if chapter.section and not there:
+            yield Problem(1, "a section names its exercises: <!-- exercises 6.1 6.2 -->.")
+        for heading in chapter.exercises():
+            if not chapter.section or heading.text not in there:
+                yield Problem(heading.line, f"{heading.text!r} is none of the exercises that a section names.")
+        return
     for k, heading in enumerate(chapter.exercises(), 1):
         if not re.match(rf"Exercise {chapter.number}\.{k}\. \S", heading.text):
             yield Problem(
@@ -247,7 +280,7 @@ def _exercises(chapter: Chapter) -> Iterator[Problem]:
 
 def _sections(chapter: Chapter) -> Iterator[Problem]:
     headings = chapter.headings()
-    for wanted in (WRONG, SOURCES):
+    for wanted in (WRONG, SOURCES)[bool(chapter.section) :]:
         if sum(h.text == wanted for h in headings) != 1:
             yield Problem(1, f"one section '{wanted}' is expected.")
     lines = chapter.text.split("\n")
@@ -255,6 +288,15 @@ def _sections(chapter: Chapter) -> Iterator[Problem]:
         end = min([h.line for h in headings if h.line > here.line and h.level <= here.level], default=len(lines))
         if not any(line.startswith("|") for line in lines[here.line : end - 1]):
             yield Problem(here.line, f"'{WRONG}' holds a table.")
+
+
+def _first_page(chapter: Chapter) -> Iterator[Problem]:
+    """A chapter of sections has a first page, which lists them."""
+    if chapter.section and not any(numbers(path.stem) == (chapter.number, 0) for path in siblings(chapter)):
+        yield Problem(1, f"chapter {chapter.number} has no first page, such as {chapter.number:02d}-name.md.")
+    below = [path for path in siblings(chapter) if numbers(path.stem)[0] == chapter.number and numbers(path.stem)[1]]
+    if not chapter.section and below and not chapter.in_sections:
+        yield Problem(1, f"the first page of a chapter lists its sections: the line {SECTIONS} stands for them.")
 
 
 def _markup(chapter: Chapter) -> Iterator[Problem]:

@@ -30,8 +30,14 @@ class Page:
         return [self, *(page for below in self.pages for page in below.every())]
 
 
-def cut(notebook: Any, stem: str) -> Page:
-    """The chapter's opening page, with its sections below it. Cells are copies."""
+def cut(notebook: Any, stem: str, whole: bool = False) -> Page:
+    """The chapter's opening page, with its sections below it. Cells are copies.
+
+    Args:
+        whole: of a section with a notebook of its own, and of the first page of such a chapter: it stays one page if that is not long.
+    """
+    if whole and height(notebook.cells) <= LONG:
+        return Page(stem, [type(cell)(cell) for cell in notebook.cells], 1)
     opening, *sections = _divided(notebook.cells, 2)
     chapter = Page(stem, opening, 1)
     taken: set[str] = set()

@@ -4,8 +4,9 @@
 
     python chapters/tools/site.py [--repository https://...]
 
-Needs the extra `book`. A chapter becomes one page per section (`pages`). The notebooks, and the library's code that the pages
-name, are part of the site; with ``--repository`` (or the environment variable BOOK_REPOSITORY) the pages link that address, too.
+Needs the extra `book`. A chapter becomes one page per section (`pages`), whether its sections stand in one file or in one each. The
+notebooks, and the library's code that the pages name, are part of the site; with ``--repository`` (or the environment variable
+BOOK_REPOSITORY) the pages link that address, too.
 Formulas are typeset by MathJax, which is fetched once with npm into ``_build`` and becomes part of the site; where npm is missing,
 the pages load it from the net instead.
 """
@@ -30,6 +31,7 @@ if __name__ == "__main__":
 from chapters.tools.exercises import solutions  # noqa: E402
 from chapters.tools.pages import Page, cut, lifted, linked, places  # noqa: E402
 from chapters.tools.source import chapters as book  # noqa: E402
+from chapters.tools.source import in_order, numbers  # noqa: E402
 from minilm.exercises import tasks  # noqa: E402
 from minilm.exercises.bugs import page as bug_page  # noqa: E402
 
@@ -78,12 +80,12 @@ def fetch_mathjax() -> str:
 
 
 def notebooks(language: str) -> list[Path]:
-    """The edition's notebooks, in order.
+    """The edition's notebooks, in order; those of sections follow the first page of their chapter.
 
     Raises:
         FileNotFoundError: no notebook has been built.
     """
-    found = sorted((ROOT / "notebooks" / language).glob("[0-9][0-9]-*.ipynb"))
+    found = in_order((ROOT / "notebooks" / language).glob("[0-9][0-9]-*.ipynb"))
     if not found:
         raise FileNotFoundError(f"notebooks/{language} is empty: python chapters/tools/build.py write")
     return found
@@ -103,15 +105,20 @@ def copy_sources(language: str, target: Path) -> None:
 
     shutil.rmtree(target, ignore_errors=True)
     read = {path.stem: nbformat.read(path, as_version=4) for path in notebooks(language)}
-    chapters = {stem: cut(notebook, stem) for stem, notebook in read.items()}
+    below = {
+        stem: [other for other in read if numbers(other) > numbers(stem) == (numbers(other)[0], 0)] for stem in read
+    }
+    chapters = {stem: cut(notebook, stem, bool(numbers(stem)[1] or below[stem])) for stem, notebook in read.items()}
     anchors = {stem: places(chapter) for stem, chapter in chapters.items()}
     for stem, chapter in chapters.items():
         for page in chapter.every():
-            write_page(page, read[stem], anchors, stem, target, ROOT / "notebooks" / language)
+            lower = [other.name for other in page.pages] + (below[stem] if page is chapter else [])
+            write_page(page, read[stem], anchors, stem, target, ROOT / "notebooks" / language, lower)
     index = ROOT / "chapters" / language / "index.md"
     text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", index.read_text(encoding="utf-8"))
     text = for_sphinx(text, index.parent, target, language)
-    trees = [contents(chapters, "numbered: 1"), contents(write_appendices(language, target), "caption: Appendices")]
+    top = [stem for stem in chapters if not numbers(stem)[1]]
+    trees = [contents(top, "numbered: 1"), contents(write_appendices(language, target), "caption: Appendices")]
     (target / "index.md").write_text("\n".join([text, *trees]), encoding="utf-8")
 
 
@@ -124,7 +131,7 @@ def write_appendices(language: str, target: Path) -> list[str]:
     """The pages that are no chapters: the guide for teachers as it is written, and what is made from the tasks and the bugs."""
     guide = ROOT / "chapters" / language / "teaching.md"
     text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", guide.read_text(encoding="utf-8"))
-    answers = [solutions(c.number, c.title) for c in book(language) if c.number in tasks.CHAPTERS]
+    answers = [solutions(c.number, c.title) for c in book(language) if c.number in tasks.CHAPTERS and not c.section]
     made = {name: text for pages in answers for name, text in pages.items()}
     made["teaching"] = for_sphinx(text, guide.parent, target, language)
     library = bug_page.pages(tasks.every())
@@ -140,9 +147,18 @@ def write_appendices(language: str, target: Path) -> list[str]:
 
 
 def write_page(
-    page: Page, notebook: Any, anchors: dict[str, dict[str, tuple[str, str]]], stem: str, target: Path, origin: Path
+    page: Page,
+    notebook: Any,
+    anchors: dict[str, dict[str, tuple[str, str]]],
+    stem: str,
+    target: Path,
+    origin: Path,
+    below: Sequence[str],
 ) -> None:
-    """One page as a notebook of its own: headings lifted, links led to the pages where they now end, what follows listed."""
+    """One page as a notebook of its own: headings lifted, links led to the pages where they now end, the pages `below` listed.
+
+    The title of a section with a file of its own gets its number, as Sphinx numbers chapters.
+    """
     import nbformat
 
     path = target / f"{page.name}.ipynb"
@@ -158,9 +174,12 @@ def write_page(
             text = linked(for_sphinx(cell.source, origin, path.parent, target.name), lead)
             cell.source = lifted(text, page.level - 1)
     cells = list(page.cells)
-    if page.pages:
-        below = [os.path.relpath(target / other.name, path.parent) for other in page.pages]
-        cells.append(nbformat.v4.new_markdown_cell("\n".join(["```{toctree}", ":titlesonly:", "", *below, "```"])))
+    chapter, section = numbers(stem)
+    if section and page.name == stem:
+        cells[0].source = cells[0].source.replace("# ", f"# {chapter}.{section} ", 1)
+    if below:
+        to = [os.path.relpath(target / name, path.parent) for name in below]
+        cells.append(nbformat.v4.new_markdown_cell("\n".join(["```{toctree}", ":titlesonly:", "", *to, "```"])))
     nbformat.write(nbformat.v4.new_notebook(metadata=notebook.metadata, cells=cells), path)
 
 

@@ -1,5 +1,8 @@
 """A chapter's file, read: cells, displayed formulas, checks, exercises. Needs nothing but the standard library and `minilm`.
 
+A chapter is one file, ``05-project.md``, or a first page, ``06-applications.md``, and a file for each of its sections,
+``06-1-classification.md``. Each file has a notebook of its own. A section's formulas and figures have its number before their own: (6.1.2).
+
 The reader knows the part of MyST that the chapters use (Markdown and ``{code-cell}`` fences); `build` compares its cells
 with those that jupytext reads.
 """
@@ -14,6 +17,11 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 EXERCISES = "<!-- exercises -->"  # in a chapter's file: here stand its tasks, as minilm.exercises has them
+SOME_EXERCISES = re.compile(
+    r"^<!-- exercises((?: \d+\.\d+)*) -->$", re.MULTILINE
+)  # a section names its own: <!-- exercises 6.1 6.2 -->
+SECTIONS = "<!-- sections -->"  # on the first page of a chapter: here stands the list of its sections
+NAME = re.compile(r"(\d\d)-(?:([1-9])-)?([\w-]+)")
 HEADER = """\
 ---
 jupytext:
@@ -66,13 +74,26 @@ class CheckCall(NamedTuple):
 
 
 class Chapter:
-    """A chapter's path, text and cells. In its text the exercises stand where the file has the line `EXERCISES`."""
+    """A file of a chapter: its path, text and cells. In its text the exercises stand where the file has the line `EXERCISES`.
+
+    Attributes:
+        number: of the chapter.
+        section: of the section; 0: the file is the whole chapter, or its first page.
+        prefix: what the numbers of its formulas and figures begin with: "5", "6.1".
+        in_sections: whether it is the first page of a chapter whose sections have files of their own.
+        tasks: the ids of the exercises that the file names; None where it takes all of the chapter, or has none.
+    """
 
     def __init__(self, path: Path, text: str | None = None) -> None:
         self.path = path
         self.stem = path.stem
-        self.number = int(path.stem.split("-")[0])
-        self.text = with_exercises(path.read_text(encoding="utf-8") if text is None else text, self.number)
+        self.number, self.section = numbers(path.stem)
+        self.prefix = f"{self.number}.{self.section}" if self.section else f"{self.number}"
+        text = path.read_text(encoding="utf-8") if text is None else text
+        self.in_sections = SECTIONS in text
+        named = [m[1].split() for m in SOME_EXERCISES.finditer(text) if m[1]]
+        self.tasks = tuple(id for ids in named for id in ids) if named else None
+        self.text = with_sections(with_exercises(text, self.number), path, self.number)
         self.cells = read_cells(self.text)
 
     @property
@@ -126,13 +147,53 @@ class Chapter:
         return [heading for heading in self.headings() if heading.text.startswith("Exercise ")]
 
 
-def with_exercises(text: str, chapter: int) -> str:
-    """The text of a chapter with its exercises in it."""
-    if EXERCISES not in text:
-        return text
-    from chapters.tools.exercises import statements  # what other readers of a chapter need not import
+def numbers(stem: str) -> tuple[int, int]:
+    """Of the chapter, and of its section: (6, 1) of "06-1-classification", (6, 0) of "06-applications".
 
-    return text.replace(EXERCISES, statements(chapter))
+    Raises:
+        ValueError: no file of a chapter is called so.
+    """
+    m = NAME.fullmatch(stem)
+    if not m:
+        raise ValueError(f"a chapter's file is called as 05-project or 06-1-classification, not {stem!r}.")
+    return int(m[1]), int(m[2] or 0)
+
+
+def with_exercises(text: str, chapter: int) -> str:
+    """The text of a chapter with its exercises in it.
+
+    Raises:
+        KeyError: it names one that there is not.
+    """
+
+    def there(m: re.Match[str]) -> str:
+        from chapters.tools.exercises import (
+            some_statements,
+            statements,
+        )  # what other readers of a chapter need not import
+
+        return some_statements(m[1].split()) if m[1] else statements(chapter)
+
+    return SOME_EXERCISES.sub(there, text)
+
+
+def with_sections(text: str, path: Path, chapter: int) -> str:
+    """The text of a chapter's first page with the list of its sections: the title of each, and its first sentence, the question."""
+    if SECTIONS not in text:
+        return text
+    files = in_order(path.parent.glob(f"{chapter:02d}-[1-9]-*.md"))
+    lines = [
+        f"{file.stem[3]}. [{title}]({file.name}): {question}" for file in files for title, question in [_opening(file)]
+    ]
+    return text.replace(SECTIONS, "\n".join(lines))
+
+
+def _opening(file: Path) -> tuple[str, str]:
+    """The title of a chapter's file, and the first sentence below it; of what stands before the first code."""
+    first = next((cell.source for cell in read_cells(file.read_text(encoding="utf-8")) if cell.kind == "markdown"), "")
+    title, _, below = first.removeprefix("# ").partition("\n")
+    sentence = re.match(r".*?[.?!](?=\s|$)", " ".join(below.split()))
+    return title.strip(), sentence[0] if sentence else ""
 
 
 def headings_of(markdown: str) -> list[Heading]:
@@ -160,8 +221,13 @@ def anchors(headings: Iterable[Heading]) -> list[str]:
 
 
 def chapters(language: str = "en") -> list[Chapter]:
-    """The chapters of one edition, in order."""
-    return [Chapter(path) for path in sorted((ROOT / "chapters" / language).glob("[0-9][0-9]-*.md"))]
+    """The files of the chapters of one edition, in order; those of sections follow the first page of their chapter."""
+    return [Chapter(path) for path in in_order((ROOT / "chapters" / language).glob("[0-9][0-9]-*.md"))]
+
+
+def in_order(paths: Iterable[Path]) -> list[Path]:
+    """Chapters by number, each with its sections after it."""
+    return sorted(paths, key=lambda path: numbers(path.stem))
 
 
 def read_cells(text: str) -> list[Cell]:

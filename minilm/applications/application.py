@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from minilm.data.errors import DataError
+from minilm.data import three_parts
 from minilm.metrics.score import Score
 
 E = TypeVar("E")
@@ -96,15 +96,7 @@ class Application(ABC, Generic[E]):
         Raises:
             DataError: there are too few of them.
         """
-        n, tenth = len(examples), len(examples) // 10
-        if not tenth:
-            raise DataError(
-                f"{n} examples cannot be divided into parts to learn from, to validate and to test on: expected at least 10."
-            )
-        order = np.random.default_rng(0).permutation(n)
-        test, validation, train = (
-            [examples[i] for i in part] for part in (order[:tenth], order[tenth : 2 * tenth], order[2 * tenth :])
-        )
+        train, validation, test = ([examples[i] for i in part] for part in three_parts(len(examples)))
         return Split(train, validation, test, "A tenth to validate and a tenth to test on were drawn at random.")
 
     @abstractmethod

@@ -63,7 +63,7 @@ class ColorTask(ApplicationTask):
         "eval_every": 4,
         "checkpoint_every": 3,
         "warmup": 2,
-        "learning_rate": 0.05,
+        "learning_rate": 0.3,
     }
 
     def make_model(self):

@@ -22,10 +22,10 @@ def library(module: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         top = module.partition(".")[0]
-        if error.name is None or error.name.partition(".")[0] != top:
+        if top not in PACKAGES or (error.name or "").partition(".")[0] != top:
             raise
         raise MissingLibraryError(
-            f'the simple methods beside it need {PACKAGES.get(top, top)}, which is not installed: pip install "minilm[compare]"'
+            f'the simple methods beside it need {PACKAGES[top]}, which is not installed: pip install "minilm[compare]"'
         ) from None
 
 

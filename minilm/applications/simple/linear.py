@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from minilm.applications.application import Answer, Baseline, Split, System
+from minilm.applications.application import Baseline, Split, System
+from minilm.applications.labels import label_answers
 from minilm.applications.simple.library import library
 from minilm.types import HostArray
 
@@ -74,24 +75,12 @@ def label_methods(
     }
 
 
-def answers_of(labels: Sequence[str], probabilities: HostArray) -> list[Answer]:
-    """Answers from the probabilities (n, K) of the labels: the likeliest one, its probability, and all of them."""
-    return [
-        {
-            "label": labels[int(row.argmax())],
-            "probability": float(row.max()),
-            "probabilities": dict(zip(labels, row.tolist(), strict=True)),
-        }
-        for row in np.asarray(probabilities, np.float64)
-    ]
-
-
 def _most_frequent(split: Split[Any], label: Callable[[Any], str]) -> System:
     """Each label as probable as it is frequent in the training part, whatever the text."""
     counts = Counter(map(label, split.train))
     labels = sorted(counts)
     shares = np.array([[counts[each] for each in labels]]) / len(split.train)
-    return lambda questions: answers_of(labels, np.repeat(shares, len(questions), axis=0))
+    return lambda questions: label_answers(labels, np.repeat(shares, len(questions), axis=0))
 
 
 def _tuned(
@@ -118,7 +107,7 @@ def _tuned(
     labels = [str(each) for each in learner.classes_]
     probable = _platt(_scores(learner, unseen), right, labels)
     return lambda questions: (
-        answers_of(labels, probable(_scores(learner, vectorizer.transform(questions)))) if len(questions) else []
+        label_answers(labels, probable(_scores(learner, vectorizer.transform(questions)))) if len(questions) else []
     )
 
 
@@ -192,4 +181,4 @@ class NBSVM:
         return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
 
 
-__all__ = ["NBSVM", "answers_of", "label_methods"]
+__all__ = ["NBSVM", "label_methods"]

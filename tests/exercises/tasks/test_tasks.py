@@ -191,7 +191,7 @@ def test_numbers_run_on_and_those_of_the_book_are_kept():
     for chapter in tasks.CHAPTERS:
         there = tasks.of_chapter(chapter)
         assert [task.number for task in there] == list(range(1, len(there) + 1))
-        assert len(there) >= OF_THE_BOOK[chapter]
+        assert len(there) >= OF_THE_BOOK.get(chapter, 0)
 
 
 def test_there_are_enough_of_each_kind():

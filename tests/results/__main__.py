@@ -1,0 +1,157 @@
+"""What every application is worth beside the simple methods: ``python -m tests.results``.
+
+Each application is measured by its own command, ``minilm task NAME evaluate --baselines --json``, in a process of its own: the last run
+in runs/NAME-* that has ended, on its test part; where there is none (or with ``--train``) one is trained first. The simple methods learn
+anew each time. Seconds are the processor's, of all threads; those of our training are known where it was trained here.
+
+    python -m tests.results                                     # all applications, printed as a table
+    python -m tests.results spam topics --json chapters/results.json
+                                                                # these two, kept in the record that the book quotes
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from minilm.applications import PLACES, find
+from minilm.applications.trained import Trained
+from minilm.book.results import table
+from minilm.files import atomic_write
+from tests.benchmarks import machine
+
+COMMAND = "python -m tests.results"
+
+
+class Failed(Exception):
+    """A command of an application did not end well; the message is what it said last."""
+
+
+def minilm(*arguments: str) -> tuple[str, str, float]:
+    """Runs ``minilm`` with these arguments: what it wrote, what it said beside, and the seconds of processor time it took.
+
+    Raises:
+        Failed: it says so.
+    """
+    before = _children()
+    command = [sys.executable, "-m", "minilm", *arguments]
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", env={**os.environ, "PYTHONIOENCODING": "utf-8"}
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit status {done.returncode}"]
+        raise Failed(f"minilm {' '.join(arguments)}: {' '.join(lines[-3:])}")
+    return done.stdout, done.stderr, _children() - before
+
+
+def _children() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def measured(name: str, train: bool, run: Callable[..., tuple[str, str, float]] = minilm) -> dict[str, Any]:
+    """An application's entry of the record.
+
+    Args:
+        name: of the application.
+        train: whether a new run is trained although there is one.
+        run: what runs ``minilm``.
+
+    Raises:
+        Failed: a command did not end well.
+    """
+    application, learning = find(name), None
+    if isinstance(application, Trained) and (train or not has_run(application)):
+        *_, learning = run("task", name, "train", "--quiet")
+    found = json.loads(run("task", name, "evaluate", "--baselines", "--json")[0])
+    for system in found["systems"]:
+        system.pop("details", None)  # tables of each class: for the application's own section
+    found["systems"][0]["seconds"]["learning"] = learning
+    return {
+        "title": application.title,
+        "date": machine.now()[:10],
+        "machine": in_words(machine.machine()),
+        **{key: found[key] for key in ("run", "examples", "about", "confidence", "systems", "ours_less")},
+    }
+
+
+def has_run(application: Trained[Any]) -> bool:
+    """Whether ``evaluate`` would find a run that has ended."""
+    from minilm import cli_task
+
+    return cli_task._last_run(application) is not None
+
+
+def in_words(found: dict[str, Any]) -> str:
+    """The machine as a sentence has it."""
+    cores = found["cores"]
+    memory = f", {found['memory_bytes'] / 2**30:.0f} GiB" if found.get("memory_bytes") else ""
+    return f"on {cores} core{'s' * (cores != 1)} of {found['processor']}{memory}, Python {found['python']}, NumPy {found['numpy']}"
+
+
+def merged(record: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The record with new entries. Of a run whose training was timed before, the seconds stay known.
+
+    A run is the same if its folder and all its numbers are.
+    """
+    kept = dict(record.get("applications", {}))
+    for name, found in new.items():
+        ours, before = found["systems"][0], kept.get(name, {}).get("systems", [{}])[0]
+        if ours["seconds"]["learning"] is None and before.get("numbers") == ours["numbers"]:
+            ours["seconds"]["learning"] = before["seconds"]["learning"]
+        kept[name] = found
+    order = [name for name in PLACES if name in kept]
+    return {"command": COMMAND, "applications": {name: kept[name] for name in order}}
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(
+        prog=COMMAND, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    found.add_argument("names", nargs="*", metavar="NAME", help="applications (default: all of `minilm task list`)")
+    found.add_argument("--train", action="store_true", help="train each anew, and measure what that costs")
+    found.add_argument("--all", action="store_true", help="print all numbers, not only the one that decides")
+    found.add_argument("--json", type=Path, metavar="FILE", help="keep what was found there; other entries stay")
+    return found
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    run: Callable[..., tuple[str, str, float]] = minilm,
+    show: Callable[[str], None] = print,
+) -> int:
+    """Returns the exit status: 1 where an application could not be measured; the others are measured all the same."""
+    given = parser().parse_args(arguments)
+    for name in given.names:
+        if name not in PLACES:
+            parser().error(f"there is no application {name!r}; there are {', '.join(PLACES)}")
+    record: dict[str, Any] = {}
+    if given.json and given.json.exists():
+        record = json.loads(given.json.read_text(encoding="utf-8"))
+    found, failed = {}, []
+    for name in given.names or PLACES:
+        print(f"{name} ...", file=sys.stderr)
+        try:
+            found[name] = measured(name, given.train, run)
+        except Failed as error:
+            failed.append(f"{name}: {error}")
+            continue
+        record = merged(record, {name: found[name]})
+        if given.json:
+            with atomic_write(given.json) as file:
+                file.write((json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+    if found:
+        show(repr(table(record, list(found), 99 if given.all else 1)))
+    for message in failed:
+        print(f"not measured: {message}", file=sys.stderr)
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
