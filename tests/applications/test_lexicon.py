@@ -69,5 +69,6 @@ def test_nothing_is_found_where_nothing_is_written(texts):
 
 def test_a_target_without_a_source_comes_from_none():
     found = ibm_model_1([([], ["x", "y"])])
-    assert found.sources == [NULL] and sorted(found.targets) == ["x", "y"]
+    assert found.sources == [NULL]
+    assert sorted(found.targets) == ["x", "y"]
     assert likeliest(found, 1, 0.0) == {}

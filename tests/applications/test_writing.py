@@ -42,16 +42,19 @@ class TestCodec:
         assert units == ["{user}", "{file}"]
         assert [id - size for id in ids if id >= size] == [0, 1, 0]
         target = own.target("{file} {user}", units)
-        assert target[0] == size + 1 and target[-2:] == [size, own.tokenizer.special_tokens[END]]
+        assert target[0] == size + 1
+        assert target[-2:] == [size, own.tokenizer.special_tokens[END]]
 
     def test_a_unit_that_the_source_lacks_is_spelled(self):
         own = codec()
         target = own.target("{new}", ["{file}"])
-        assert max(target) < own.tokenizer.vocab_size and own.text(target, []) == "{new}"
+        assert max(target) < own.tokenizer.vocab_size
+        assert own.text(target, []) == "{new}"
 
     def test_without_units_everything_is_spelled(self):
         ids, units = codec(None).source("open {file}")
-        assert units == [] and max(ids) < codec().tokenizer.vocab_size
+        assert units == []
+        assert max(ids) < codec().tokenizer.vocab_size
 
     def test_half_a_character_is_no_error(self):
         assert codec().text([0xE6], []) == "�"
@@ -63,7 +66,9 @@ class TestIds:
         short = task(own.tokenizer.vocab_size, longest_source=3, longest_target=2)
         ids = ids_of(short, [Pair("open the door {file}", "{file} {file} {file}")], [own])
         unknown = own.tokenizer.special_tokens["<unk>"]
-        assert len(ids.sources[0]) == 3 and ids.targets[0][0] == unknown and len(ids.targets[0]) == 2
+        assert len(ids.sources[0]) == 3
+        assert ids.targets[0][0] == unknown
+        assert len(ids.targets[0]) == 2
         assert ids.lengths.tolist() == [5]
 
     def test_a_unit_before_the_cut_can_be_copied(self):
@@ -99,7 +104,9 @@ class TestBatches:
             sizes.append((source != own.pad).sum() + (targets != own.pad).sum())
             filled.append(sizes[-1] / (source.size + targets.size))
         mean = 16 * ids.lengths.mean()
-        assert max(sizes) < mean + 80 and np.median(sizes) > mean - 80 and np.mean(filled) > 0.6
+        assert max(sizes) < mean + 80
+        assert np.median(sizes) > mean - 80
+        assert np.mean(filled) > 0.6
 
     def test_the_same_generator_gives_the_same_batch(self):
         ids, own = self.made(), task(300)
@@ -108,7 +115,8 @@ class TestBatches:
 
     def test_one_pair_alone(self):
         source, targets = task(300).batch(data(Ids([[5, 6]], [[7]])), 4, np.random.default_rng(0))
-        assert source.tolist() == [[5, 6]] and targets.tolist() == [[7]]
+        assert source.tolist() == [[5, 6]]
+        assert targets.tolist() == [[7]]
 
     @pytest.mark.parametrize(("n", "most"), [(1, None), (130, None), (130, 1), (130, 70), (5, 50)])
     def test_in_order_each_comes_once(self, n, most):
@@ -118,24 +126,25 @@ class TestBatches:
         assert (np.diff(lengths[found]) >= 0).all()
 
 
-class TestWriting:
-    @pytest.fixture(scope="class")
-    def trained(self):
-        """A model that has learned by heart what three texts become."""
-        own = codec()
-        pairs = [Pair("open {file}", "打开 {file}"), Pair("close {user}", "of {user}"), Pair("the door", "door")]
-        small = task(own.tokenizer.vocab_size)
-        ids = ids_of(small, pairs, [own] * 3)
-        ml.manual_seed(0)
-        model = small.make_model()
-        optimizer = ml.optim.AdamW(model.parameters(), lr=0.01)
-        for step in range(150):
-            optimizer.zero_grad()
-            loss = model.learn(*small.batch(data(ids), 3, np.random.default_rng(step)))
-            loss.backward()
-            optimizer.step()
-        return own, small, ids, model
+@pytest.fixture(scope="module")
+def trained():
+    """A model that has learned by heart what three texts become."""
+    own = codec()
+    pairs = [Pair("open {file}", "打开 {file}"), Pair("close {user}", "of {user}"), Pair("the door", "door")]
+    small = task(own.tokenizer.vocab_size)
+    ids = ids_of(small, pairs, [own] * 3)
+    ml.manual_seed(0)
+    model = small.make_model()
+    optimizer = ml.optim.AdamW(model.parameters(), lr=0.01)
+    for step in range(150):
+        optimizer.zero_grad()
+        loss = model.learn(*small.batch(data(ids), 3, np.random.default_rng(step)))
+        loss.backward()
+        optimizer.step()
+    return own, small, ids, model
 
+
+class TestWriting:
     def test_it_learns_writes_and_copies_what_it_has_never_seen(self, trained):
         own, small, ids, model = trained
         assert small.evaluate(model, data(ids), None) < 0.1
