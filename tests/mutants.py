@@ -2075,6 +2075,37 @@ SETS = [
            "tests/data/sets/test_debian.py::test_a_damaged_file_is_made_again"),
 ]  # fmt: skip
 
+READING_AND_WRITING = [
+    Mutant("TextRank follows the edges backwards", "minilm/applications/extractive.py",
+           "damping * (scores @ moves)", "damping * (moves @ scores)",
+           "tests/applications/test_extractive.py::test_by_hand"),
+    Mutant("a sentence is like itself", "minilm/applications/extractive.py",
+           "    strength = counts @ counts.T / np.where(total > 0, total, 1.0)\n    np.fill_diagonal(strength, 0.0)\n",
+           "    strength = counts @ counts.T / np.where(total > 0, total, 1.0)\n",
+           "tests/applications/test_extractive.py::test_common_words_by_hand"),
+    Mutant("the score of a node without edges is lost", "minilm/applications/extractive.py",
+           "out=np.full((n, n), 1 / n), where=out > 0", "out=np.zeros((n, n)), where=out > 0",
+           "tests/applications/test_extractive.py::test_the_fixed_point"),
+    Mutant("Kneser and Ney's shorter contexts count occurrences", "minilm/applications/simple/ngrams.py",
+           "        if kind == KINDS[0]:\n            for longer", "        if False:\n            for longer",
+           "tests/applications/simple/test_ngrams.py::test_kneser_and_ney_by_hand"),
+    Mutant("the discount is not given to the shorter context", "minilm/applications/simple/ngrams.py",
+           "discount * len(after) * p) / total", "discount * p) / total",
+           "tests/applications/simple/test_ngrams.py::test_probabilities_of_all_characters_and_the_unknown_one_add_up_to_one"),
+    Mutant("head and tail are told apart by their capitals only", "minilm/applications/relations.py",
+           "mean_where(hidden, kinds // 2 == TAIL // 2)", "mean_where(hidden, kinds == TAIL)",
+           "tests/applications/test_relations.py::test_the_mean_of_the_tail_is_over_words_with_and_without_capitals"),
+    Mutant("the mean over the tail is over padding, too", "minilm/applications/relations.py",
+           "    weights = keep / np.maximum(keep.sum(axis=1, keepdims=True), 1)", "    weights = keep / keep.shape[1]",
+           "tests/applications/test_relations.py::test_the_mean_over_some_places_and_its_derivatives"),
+    Mutant("a passage that was read in training is measured", "minilm/applications/generation.py",
+           "if folded in known or not folded:", "if not folded:",
+           "tests/applications/test_generation.py::test_passages_leave_out_what_was_read_before"),
+    Mutant("a text is copied if its n-grams are its own", "minilm/metrics/samples.py",
+           "known = ngrams(training, n)", "known = ngrams(samples[0], n)",
+           "tests/metrics/test_samples.py::test_by_hand"),
+]  # fmt: skip
+
 N = "tests/metrics/"
 MEASURES = [
     Mutant("a tie counts as won in the area under the curve", "minilm/metrics/ranking.py",
@@ -2161,4 +2192,5 @@ MUTANTS = [
     *BEAM,
     *T5,
     *SETS,
+    *READING_AND_WRITING,
 ]

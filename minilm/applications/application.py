@@ -61,6 +61,7 @@ class Application(ABC, Generic[E]):
         datasets, models: what is fetched: names of `minilm data list` and of `minilm models list`.
         line: an input of ``predict``, as an example: a line of text, or a JSON object.
         file: what `read` reads, in a sentence.
+        opens_runs: of one that trains nothing, whether `open` takes the folder of a run that another command trained.
     """
 
     name: ClassVar[str]
@@ -69,6 +70,7 @@ class Application(ABC, Generic[E]):
     models: ClassVar[tuple[str, ...]] = ()
     line: ClassVar[str]
     file: ClassVar[str] = ""
+    opens_runs: ClassVar[bool] = False
 
     # -- the data -----------------------------------------------------------------------------------------------------
 
