@@ -51,12 +51,12 @@ def ibm_model_1(texts: Texts, iterations: int = 6) -> Alignment:
             places += 1
     pairs, pair_of = np.unique(np.array(link, np.int64).reshape(-1, 2), axis=0, return_inverse=True)
     pair_of, place_of = pair_of.reshape(-1), np.array(place, np.int64)
-    t = np.ones(len(pairs))
+    t: HostArray = np.ones(len(pairs))
     for _ in range(iterations if link else 0):
         share = t[pair_of]
         share /= np.bincount(place_of, share, places)[place_of]
         t = np.bincount(pair_of, share, len(pairs))
-        t /= np.bincount(pairs[:, 0], t, len(source_of))[pairs[:, 0]]
+        t = t / np.bincount(pairs[:, 0], t, len(source_of))[pairs[:, 0]]
     return Alignment(t, pairs, list(source_of), list(target_of))
 
 

@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from minilm.applications.application import Answer, Baseline, Split
+from minilm.applications.application import Answer, Baseline, Split, System
+from minilm.applications.extractive import summarize
 from minilm.applications.simple import headline as simple
 from minilm.applications.writing import SPECIAL, Codec, Pair, Writing, WritingTask, file_of, read_pairs
 from minilm.data import fold_text, package_descriptions, three_parts, without_copies
@@ -118,7 +119,7 @@ class Headline(Writing):
         return {
             "lead words": partial(simple.lead, measure=worth),
             "first sentence": simple.first_sentence,
-            "TextRank sentence": simple.ranked_sentence,
+            "TextRank sentence": central_sentence,
             "nearest neighbor": partial(simple.nearest_neighbor, measure=worth),
         }
 
@@ -141,6 +142,15 @@ class Headline(Writing):
 def worth(examples: Sequence[Pair], answers: Sequence[Answer]) -> float:
     """What settings of simple methods are chosen by."""
     return rouge("L", [pair.target for pair in examples], [answer["headline"] for answer in answers]).value
+
+
+def central_sentence(split: Split[Pair]) -> System:
+    """The sentence that is most like the others, by TextRank (`minilm.applications.extractive`)."""
+
+    def answer(questions: Sequence[str]) -> list[Answer]:
+        return [{"headline": summarize(question, 1)["summary"]} for question in questions]
+
+    return answer
 
 
 def novel_words(source: str, written: str) -> tuple[int, int]:

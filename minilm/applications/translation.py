@@ -38,7 +38,7 @@ from minilm.applications.writing import (
     ids_of,
     read_pairs,
 )
-from minilm.data import fold_text, software_catalogs, three_parts, without_copies
+from minilm.data import chinese_lexicon, fold_text, software_catalogs, three_parts, without_copies
 from minilm.metrics import Score, bleu, chrf, sentence_bleu
 from minilm.text import BPETokenizer
 
@@ -167,6 +167,7 @@ class Translation(Writing):
     def baselines(self) -> Mapping[str, Baseline]:
         return {
             "nearest neighbor": partial(simple.nearest_neighbor, measure=worth),
+            "dictionary": lambda split: simple.dictionary(split, chinese_lexicon(), worth),
             "learned lexicon": lambda split: simple.learned_lexicon(split, chinese_words(split.train), worth),
         }
 

@@ -220,12 +220,14 @@ class Writing(Trained[Pair]):
     """An application that writes a text for a text.
 
     Attributes:
+        task: the class of its task.
         written: the name of what is written, in the answers: "translation".
         shape: the fields of its `WritingTask` but the size of the vocabulary.
         width, length_penalty: of the beam that searches for the answer (`minilm.models.beam`).
         longest: tokens of an answer, at most so many and twice those of its source.
     """
 
+    task: ClassVar[type[WritingTask]]
     written: ClassVar[str]
     shape: ClassVar[dict[str, Any]]
     width: ClassVar[int] = 4

@@ -1,4 +1,4 @@
-"""What headlines are held against: the beginning of the text, its most central sentence, and the headline of the nearest text."""
+"""What headlines are held against: the beginning of the text, and the headline of the nearest text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from minilm.applications.application import Answer, Split, System
-from minilm.applications.extractive import summarize
 from minilm.applications.simple.library import library
 from minilm.text.sentences import sentences
 
@@ -39,15 +38,6 @@ def lead(split: Split[Any], measure: Measure) -> System:
 
     systems = [system(words, after) for words in LENGTHS for after in (False, True)]
     return _best(systems, split, measure)
-
-
-def ranked_sentence(split: Split[Any]) -> System:
-    """The sentence that is most like the others, by TextRank (`minilm.applications.extractive`)."""
-
-    def answer(questions: Sequence[str]) -> list[Answer]:
-        return [{"headline": summarize(question, 1)["summary"]} for question in questions]
-
-    return answer
 
 
 def nearest_neighbor(split: Split[Any], measure: Measure) -> System:
@@ -86,4 +76,4 @@ def _best(systems: Sequence[System], split: Split[Any], measure: Measure) -> Sys
     return max(systems, key=lambda system: measure(split.validation, system(questions)))
 
 
-__all__ = ["first_sentence", "lead", "nearest_neighbor", "ranked_sentence"]
+__all__ = ["first_sentence", "lead", "nearest_neighbor"]
