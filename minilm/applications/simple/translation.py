@@ -14,11 +14,13 @@ from minilm.applications.lexicon import ibm_model_1, likeliest
 from minilm.applications.simple.library import library
 
 WORD = re.compile(r"[A-Za-z]+|[^\w\s]")
+SPACE = re.compile(r"(?<=[^ -~]) +| +(?=[^ -~])| +(?= )")  # beside what is not Latin, and of several all but one
 Measure = Callable[[Sequence[Any], Sequence[Answer]], float]
 
 
 class Lexicon:
-    """Word by word: an English phrase that the lexicon knows becomes Chinese, the longest first; all else stays as it is, without spaces.
+    """Word by word: an English phrase that the lexicon knows becomes Chinese, the longest first; all else stays as it is, without
+    spaces beside Chinese.
 
     Args:
         entries: what each English phrase, in lower case, becomes; nothing: it is left out.
@@ -35,7 +37,7 @@ class Lexicon:
         """The Chinese of one text."""
         words, out, end, i = list(WORD.finditer(text)), list[str](), 0, 0
         while i < len(words):
-            out.append(_closed(text[end : words[i].start()]))
+            out.append(text[end : words[i].start()])
             for n in range(min(self.longest, len(words) - i), 0, -1):
                 start, end = words[i].start(), words[i + n - 1].end()
                 found = self.entries.get(" ".join(text[start:end].lower().split()))
@@ -43,7 +45,7 @@ class Lexicon:
                     out.append(text[start:end] if found is None else found)
                     i += n
                     break
-        return "".join([*out, _closed(text[end:])])
+        return SPACE.sub("", "".join([*out, text[end:]])).strip()
 
 
 def nearest_neighbor(split: Split[Any], measure: Measure) -> System:
@@ -110,10 +112,6 @@ def learned_lexicon(split: Split[Any], cut: Callable[[str], list[str]], measure:
         return Lexicon({word: chinese if p >= least else "" for word, (chinese, p) in entries.items()}, 1)
 
     return _best(map(system, (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)), split, measure)
-
-
-def _closed(between: str) -> str:
-    return re.sub(r"(?<![!-~]) | (?![!-~])", "", between).strip(" ")
 
 
 def _best(systems: Iterable[System], split: Split[Any], measure: Measure) -> System:
