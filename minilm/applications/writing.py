@@ -31,11 +31,9 @@ from minilm.types import HostArray
 
 PAD, END, UNKNOWN = SPECIAL = ("<pad>", "</s>", "<unk>")
 ROWS = 64  # sources that are answered at a time
-EMBEDDING, READ, LIKING = (
-    0.1,
-    0.3,
-    4.0,
-)  # how a `Writer` begins: factors of two matrices, and scores of its heads for neighbors
+EMBEDDING, READ, LIKING = 0.02, 0.3, 4.0
+"""How a `Writer` begins: factors of two matrices of T5's deviations, and scores of its heads for neighbors."""
+GRAIN = 8  # tokens: lengths of sources that are searched for together
 JITTER = 2.0  # tokens: how far apart lengths may be that meet in a batch
 
 
@@ -224,7 +222,7 @@ class Writing(Trained[Pair]):
         written: the name of what is written, in the answers: "translation".
         shape: the fields of its `WritingTask` but the size of the vocabulary.
         width, length_penalty: of the beam that searches for the answer (`minilm.models.beam`).
-        longest: tokens of an answer, at most so many and twice those of its source.
+        longest: tokens of an answer, at most so many, and about twice those of its source.
     """
 
     task: ClassVar[type[WritingTask]]
@@ -285,19 +283,21 @@ def ids_of(task: Any, pairs: Sequence[Pair], codecs: Sequence[Codec]) -> Ids:
 def write(
     model: Writer, task: Any, codec: Codec, texts: Sequence[str], longest: int, width: int, length_penalty: float
 ) -> list[str]:
-    """What the model writes for each text. Sources of about one length are searched for together.
+    """What the model writes for each text. Texts of about one length are searched for together, and may become about twice as long.
 
     Args:
         longest, width, length_penalty: as in `Writing`; of width 1 the likeliest token is taken each time.
     """
     read = [codec.source(text) for text in texts]
     sources = [ids[: task.longest_source] or [task.pad] for ids, _ in read]
+    limits = np.array([min(longest, 2 * GRAIN * -(-len(ids) // GRAIN) + 10) for ids in sources])  # of each text alone
     written = [""] * len(texts)
-    for rows in in_order(np.array([len(ids) for ids in sources]), None):
-        most = min(longest, 2 * max(len(sources[i]) for i in rows) + 10)
-        found = model.generate([sources[i] for i in rows], most, width=width, length_penalty=length_penalty)
-        for i, ids in zip(rows, found, strict=True):
-            written[i] = codec.text(ids, read[i][1])
+    for most in np.unique(limits).tolist():
+        alike = np.flatnonzero(limits == most)
+        for rows in (alike[i : i + ROWS] for i in range(0, len(alike), ROWS)):
+            found = model.generate([sources[i] for i in rows], most, width=width, length_penalty=length_penalty)
+            for i, ids in zip(rows, found, strict=True):
+                written[i] = codec.text(ids, read[i][1])
     return written
 
 

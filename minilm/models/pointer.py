@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from minilm import nn
 from minilm.nn import functional as F
@@ -32,7 +32,7 @@ from minilm.ops.reduce import logsumexp
 from minilm.ops.scatter import scatter
 from minilm.ops.shape import concat, stack
 from minilm.tensor import Tensor
-from minilm.types import Ids
+from minilm.types import Array, Ids
 
 
 class Copying(NamedTuple):
@@ -125,12 +125,14 @@ class CopyHead(nn.Module):
 
 
 class SelectiveRead(nn.Module):
-    r"""Tells the decoder where in the source the token stands that it reads, so that copying can go on behind it.
+    r"""Tells the decoder where in the source the token stands that it reads, and what stands behind it, so that copying can go on.
 
     Gu et al. 2016, *Incorporating Copying Mechanism in Sequence-to-Sequence Learning*, section 3.3: with the embedding of
-    :math:`y_{t-1}` comes the encoder's state at the places with the same token, here their mean, and nothing where there is none:
+    :math:`y_{t-1}` comes the encoder's state at the places with the same token. Here it is the mean of them, with the mean of the states
+    one place behind; 0 where there is none:
 
-    .. math:: \zeta_t = W \frac{1}{|P|} \sum_{s \in P} h_s, \qquad P = \{s : x_s = y_{t-1}\}
+    .. math:: \zeta_t = W \Bigl[ \frac{1}{|P|} \sum_{s \in P} h_s;\ \frac{1}{|Q|} \sum_{s \in Q} h_s \Bigr], \qquad
+        P = \{s : x_s = y_{t-1}\}, \quad Q = \{s : x_{s-1} = y_{t-1}\}
 
     Args:
         d_model: the width C.
@@ -138,7 +140,7 @@ class SelectiveRead(nn.Module):
 
     def __init__(self, d_model: int) -> None:
         super().__init__()
-        self.project = nn.Linear(d_model, d_model, bias=False)
+        self.project = nn.Linear(2 * d_model, d_model, bias=False)
 
     def forward(self, inputs: Tensor, source: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
         """What is added to the embeddings, (B, T, C).
@@ -147,9 +149,17 @@ class SelectiveRead(nn.Module):
             inputs: the tokens that the decoder reads, (B, T).
             source, mask, ids: as for `CopyHead`.
         """
-        same = ((inputs[:, :, None] == ids[:, None, :]) & mask[:, None, :]).data.astype(source.dtype)  # (B, T, S)
-        share = Tensor(same / same.sum(axis=-1, keepdims=True).clip(1.0))
-        return self.project(share @ source)
+        there, xp = mask.data[:, None, :], source.device.xp
+        here = (inputs[:, :, None] == ids[:, None, :]).data & there  # (B, T, S)
+        behind = xp.concatenate([xp.zeros_like(here[..., :1]), here[..., :-1]], axis=-1) & there
+        means = (_shares(places, source.dtype) @ source for places in (here, behind))
+        return self.project(concat(*means, axis=-1))
+
+
+def _shares(places: Array, dtype: Any) -> Tensor:
+    """Of each row, the places alike."""
+    share = places.astype(dtype)
+    return Tensor(share / share.sum(axis=-1, keepdims=True).clip(1.0))
 
 
 def probabilities_naive(vocab: Tensor, p_gen: Tensor, attention: Tensor, ids: Ids, size: int) -> Tensor:

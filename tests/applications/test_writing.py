@@ -13,7 +13,7 @@ from minilm.text import BPETokenizer
 
 UNIT = re.compile(r"\{\w*\}")
 TEXTS = ["open {file}", "close {file} of {user}", "open the door", "打开文件 {file}"]
-SHAPE = {"d_model": 16, "num_heads": 2, "d_ff": 32, "num_layers": 1, "dropout": 0.0, "label_smoothing": 0.0}
+SHAPE = {"d_model": 32, "num_heads": 2, "d_ff": 32, "num_layers": 1, "dropout": 0.0, "label_smoothing": 0.0}
 
 
 def codec(unit=UNIT):
@@ -130,16 +130,17 @@ class TestBatches:
 def trained():
     """A model that has learned by heart what three texts become."""
     own = codec()
-    pairs = [Pair("open {file}", "打开 {file}"), Pair("close {user}", "of {user}"), Pair("the door", "door")]
+    pairs = [Pair("open {file}", "打开 {file}"), Pair("close {user}", "of {user}"), Pair("the key", "key")]
     small = task(own.tokenizer.vocab_size)
     ids = ids_of(small, pairs, [own] * 3)
     ml.manual_seed(0)
     model = small.make_model()
     optimizer = ml.optim.AdamW(model.parameters(), lr=0.01)
-    for step in range(150):
+    for step in range(100):
         optimizer.zero_grad()
         loss = model.learn(*small.batch(data(ids), 3, np.random.default_rng(step)))
         loss.backward()
+        ml.optim.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     return own, small, ids, model
 
@@ -148,10 +149,10 @@ class TestWriting:
     def test_it_learns_writes_and_copies_what_it_has_never_seen(self, trained):
         own, small, ids, model = trained
         assert small.evaluate(model, data(ids), None) < 0.1
-        texts = ["the door", "open {file}", "close {user}", "open {anything}"]
+        texts = ["the key", "open {file}", "close {user}", "open {anything}"]
         for width in (1, 3):
             found = write(model, small, own, texts, 20, width, 1.0)
-            assert found == ["door", "打开 {file}", "of {user}", "打开 {anything}"]
+            assert found == ["key", "打开 {file}", "of {user}", "打开 {anything}"]
         assert write(model, small, own, [], 20, 3, 1.0) == []
         assert len(write(model, small, own, ["", "z" * 999], 20, 2, 1.0)) == 2  # no word, and one that is cut
 

@@ -106,9 +106,11 @@ def test_selective_read_is_the_mean_of_the_states_where_the_token_stands():
     found = read(ml.Tensor(inputs), states, ml.Tensor(MASK), ml.Tensor(IDS)).numpy()
     for row, tokens in enumerate(inputs):
         for place, token in enumerate(tokens):
-            there = [states.numpy()[row, s] for s in range(5) if IDS[row, s] == token and MASK[row, s]]
-            mean = np.mean(there, axis=0) if there else np.zeros(4)
-            np.testing.assert_allclose(found[row, place], read.project.weight.numpy() @ mean, atol=1e-12)
+            here = [s for s in range(5) if IDS[row, s] == token and MASK[row, s]]
+            behind = [s + 1 for s in here if s + 1 < 5 and MASK[row, s + 1]]
+            means = [states.numpy()[row, p].mean(axis=0) if p else np.zeros(4) for p in (here, behind)]
+            expected = read.project.weight.numpy() @ np.concatenate(means)
+            np.testing.assert_allclose(found[row, place], expected, atol=1e-12)
     assert not found[1, 0].any()
     assert not found[0, 2].any()
 
