@@ -11,14 +11,17 @@ Repeated some times this is EM: the likelihood of the targets never falls, and h
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from minilm.types import HostArray
 
+WORD = re.compile(r"[A-Za-z]+|[^\w\s]")  # a word of English, or a mark
+SPACE = re.compile(r"(?<=[^ -~]) +| +(?=[^ -~])| +(?= )")  # beside what is not Latin, and of several all but one
 NULL = ""  # the source word of target words that come from none
 Texts = Sequence[tuple[Sequence[str], Sequence[str]]]
 
@@ -92,4 +95,32 @@ def likeliest(alignment: Alignment, count: int, least: float) -> dict[str, list[
     return found
 
 
-__all__ = ["NULL", "Alignment", "ibm_model_1", "ibm_model_1_plain", "likeliest"]
+class WordByWord:
+    """A translator that looks up one phrase after the other, the longest first; what it does not find stays as it is.
+
+    Args:
+        entries: what each English phrase, in lower case, becomes; nothing: it is left out. A mark is a phrase, too.
+        longest: words of the longest phrase.
+        keep: what is never looked up, as placeholders.
+    """
+
+    def __init__(self, entries: Mapping[str, str], longest: int = 1, keep: re.Pattern[str] | None = None) -> None:
+        self.entries, self.longest, self.keep = entries, longest, keep
+
+    def translate(self, text: str) -> str:
+        """One text, without spaces beside what is not Latin."""
+        hidden = self.keep.sub(lambda found: " " * len(found[0]), text) if self.keep else text
+        words, out, end, i = list(WORD.finditer(hidden)), list[str](), 0, 0
+        while i < len(words):
+            out.append(text[end : words[i].start()])
+            for n in range(min(self.longest, len(words) - i), 0, -1):
+                start, end = words[i].start(), words[i + n - 1].end()
+                found = self.entries.get(" ".join(text[start:end].lower().split()))
+                if found is not None or n == 1:
+                    out.append(text[start:end] if found is None else found)
+                    i += n
+                    break
+        return SPACE.sub("", "".join([*out, text[end:]])).strip()
+
+
+__all__ = ["NULL", "WORD", "Alignment", "WordByWord", "ibm_model_1", "ibm_model_1_plain", "likeliest"]

@@ -1,13 +1,13 @@
 """Translation: what a program says in English, said in Chinese.
 
-The model is an encoder-decoder with the head that copies, learned from some thousand short texts, in minutes. That is too little to learn
-the words of two languages. So it is given a lexicon, learned from the same texts by simple means (`minilm.applications.lexicon`): behind
-each English word of the source stand the Chinese words that it most likely becomes. The model learns what is left: which of them to
-copy, in which order, and what to write between. A source with its lexicon in it is known from Song et al. 2019, *Code-Switching for
-Enhancing NMT with Pre-Specified Translation*.
+The model is an encoder-decoder with the head that copies. It learns from some thousand short texts in minutes, which is too little to
+learn the words of two languages. So it begins from a draft: the text translated word by word with a lexicon, which was learned from the
+same texts by simple means (`minilm.applications.lexicon`). Draft and English are its source, and what it learns is what is left: what to
+copy from the draft, in which order, and what to write instead. A model that mends what another one wrote is called automatic post-editing
+(Simard et al. 2007, *Statistical Phrase-Based Post-Editing*; Junczys-Dowmunt and Grundkiewicz 2016 with draft and source, as here).
 
 While it learns, the lexicon must not know the answer: a word that stands in one text only would always have the right entry. So the
-training part is cut into `FOLDS`, and each takes the lexicon of the others.
+training part is cut into `FOLDS`, and the drafts of each are made with the lexicon of the others.
 
 What a program fills in ("%(name)s", "{0}", "<b>") is one token, which can only be copied.
 """
@@ -24,11 +24,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from minilm.applications.application import Answer, Baseline, Split
-from minilm.applications.lexicon import ibm_model_1, likeliest
+from minilm.applications.lexicon import WORD, WordByWord, ibm_model_1, likeliest
 from minilm.applications.simple import translation as simple
 from minilm.applications.trained import ApplicationTask
 from minilm.applications.writing import (
+    END,
     SPECIAL,
+    START,
     Codec,
     Ids,
     Pair,
@@ -49,11 +51,9 @@ UNIT = re.compile(
 ENGLISH, HAN = re.compile(r"[A-Za-z]+"), re.compile(r"[\u3400-\u9fff]")
 PATTERN = r"[A-Za-z]+|[\u3400-\u9fff]+|\d|\s|[^\w\s]|_|[^\W\d_]"
 """Pieces that no token crosses: English words, runs of Chinese characters; digits, white space and marks one by one."""
-TOKENS, CHINESE_WORDS = 2000, 4000
-FOLDS, MEANINGS, LEAST = 5, 2, 0.1
-"""In how many parts the training part is cut for its lexicons; how many Chinese words stand behind an English one, and how likely each
-must be."""
-Lexicon = dict[str, list[str]]
+TOKENS, CHINESE_WORDS = 3000, 4000
+FOLDS, LEAST = 5, 0.2
+"""In how many parts the training part is cut for its lexicons; and how likely a Chinese word must be, or its English one is left out."""
 
 
 @dataclass(frozen=True)
@@ -74,22 +74,20 @@ class TranslationTask(WritingTask):
     }
 
 
-class WithLexicon(Codec):
-    """A codec that writes Chinese words of a lexicon behind the English words of a source, and no spaces."""
+class Drafted(Codec):
+    """A codec whose sources are a draft, the end token and the English text without its spaces."""
 
-    def __init__(self, tokenizer: BPETokenizer, lexicon: Lexicon) -> None:
+    def __init__(self, tokenizer: BPETokenizer, lexicon: WordByWord) -> None:
         super().__init__(tokenizer, UNIT)
         self.lexicon = lexicon
         self.spaces = {*tokenizer.encode(" ")}
 
     def source(self, text: str) -> tuple[list[int], list[str]]:
-        units, ids, end = list(dict.fromkeys(UNIT.findall(text))), list[int](), 0
-        for word in ENGLISH.finditer(UNIT.sub(lambda found: " " * len(found[0]), text)):
-            ids += self.ids(text[end : (end := word.end())], units)
-            for meaning in self.lexicon.get(word[0].lower(), ()):
-                ids += self.tokenizer.encode(meaning)
-        ids += self.ids(text[end:], units)
-        return [id for id in ids if id not in self.spaces], units
+        units = list(dict.fromkeys(UNIT.findall(text)))
+        special = self.tokenizer.special_tokens
+        draft = self.ids(self.lexicon.translate(text), units)
+        english = [id for id in self.ids(text, units) if id not in self.spaces]
+        return [special[START], *draft, special[END], *english], units
 
 
 class Translation(Writing):
@@ -144,20 +142,20 @@ class Translation(Writing):
         texts = (text for pair in pairs for text in (UNIT.sub(" ", pair.source), UNIT.sub(" ", pair.target)))
         tokenizer = BPETokenizer.train(texts, vocab_size=TOKENS, special_tokens=SPECIAL, pattern=PATTERN)
         lexicon = learn_lexicon(pairs, chinese_words(pairs))
-        return WithLexicon(tokenizer, lexicon), {
+        return Drafted(tokenizer, lexicon), {
             "tokenizer.json": file_of(tokenizer.to_dict()),
-            "lexicon.json": file_of(lexicon),
+            "lexicon.json": file_of(lexicon.entries),
         }
 
-    def codec(self, folder: Path) -> WithLexicon:
+    def codec(self, folder: Path) -> Drafted:
         tokenizer = BPETokenizer.load(folder / "tokenizer.json", pattern=PATTERN)
-        return WithLexicon(tokenizer, json.loads((folder / "lexicon.json").read_bytes()))
+        return Drafted(tokenizer, WordByWord(json.loads((folder / "lexicon.json").read_bytes()), keep=UNIT))
 
     def encode_training(self, task: ApplicationTask, folder: Path, examples: Sequence[Pair]) -> Ids:
         """Each fold with the lexicon of the others."""
         tokenizer, cut = self.codec(folder).tokenizer, chinese_words(examples)
         codecs = [
-            WithLexicon(tokenizer, learn_lexicon([pair for i, pair in enumerate(examples) if i % FOLDS != fold], cut))
+            Drafted(tokenizer, learn_lexicon([pair for i, pair in enumerate(examples) if i % FOLDS != fold], cut))
             for fold in range(FOLDS)
         ]
         return ids_of(task, examples, [codecs[i % FOLDS] for i in range(len(examples))])
@@ -167,8 +165,10 @@ class Translation(Writing):
     def baselines(self) -> Mapping[str, Baseline]:
         return {
             "nearest neighbor": partial(simple.nearest_neighbor, measure=worth),
-            "dictionary": lambda split: simple.dictionary(split, chinese_lexicon(), worth),
-            "learned lexicon": lambda split: simple.learned_lexicon(split, chinese_words(split.train), worth),
+            "dictionary": lambda split: simple.dictionary(split, chinese_lexicon(), UNIT, worth),
+            "learned lexicon": lambda split: simple.learned_lexicon(
+                split, partial(learn_lexicon, split.train, chinese_words(split.train)), worth
+            ),
         }
 
     def measure(self, examples: Sequence[Pair], answers: Sequence[Answer]) -> list[Score]:
@@ -222,14 +222,14 @@ def chinese_words(pairs: Sequence[Pair]) -> Callable[[str], list[str]]:
     return cut
 
 
-def learn_lexicon(pairs: Sequence[Pair], cut: Callable[[str], list[str]]) -> Lexicon:
-    """The likeliest Chinese words of each English one."""
+def learn_lexicon(pairs: Sequence[Pair], cut: Callable[[str], list[str]], least: float = LEAST) -> WordByWord:
+    """The likeliest Chinese word of each English one, and of each mark."""
     texts = [
-        (ENGLISH.findall(UNIT.sub(" ", pair.source).lower()), [word for word in cut(pair.target) if HAN.search(word)])
+        (WORD.findall(UNIT.sub(" ", pair.source).lower()), [word for word in cut(pair.target) if word.strip()])
         for pair in pairs
     ]
-    found = likeliest(ibm_model_1(texts), MEANINGS, LEAST)
-    return {english: [word for word, _ in chinese] for english, chinese in found.items()}
+    found = likeliest(ibm_model_1(texts), 1, 0.0)
+    return WordByWord({english: word if p >= least else "" for english, ((word, p),) in found.items()}, keep=UNIT)
 
 
-__all__ = ["UNIT", "Translation", "TranslationTask", "WithLexicon", "chinese_words", "learn_lexicon", "placeholders"]
+__all__ = ["UNIT", "Drafted", "Translation", "TranslationTask", "chinese_words", "learn_lexicon", "placeholders"]

@@ -29,7 +29,7 @@ from minilm.text import BPETokenizer
 from minilm.training.task import RunFile
 from minilm.types import HostArray
 
-PAD, END, UNKNOWN = SPECIAL = ("<pad>", "</s>", "<unk>")
+START, PAD, END, UNKNOWN = SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 ROWS = 64  # sources that are answered at a time
 EMBEDDING, READ, LIKING = 0.02, 0.3, 4.0
 """How a `Writer` begins: factors of two matrices of T5's deviations, and scores of its heads for neighbors."""
@@ -74,9 +74,12 @@ class Codec:
         self.tokenizer, self.unit = tokenizer, unit
 
     def source(self, text: str) -> tuple[list[int], list[str]]:
-        """The ids of a source, and its units: the words that the ids beyond the vocabulary stand for."""
+        """The ids of a source, and its units: the words that the ids beyond the vocabulary stand for.
+
+        It begins with the token that a target begins with, so that a copy can begin behind it.
+        """
         units = list(dict.fromkeys(self.unit.findall(text))) if self.unit else []
-        return self.ids(text, units), units
+        return [self.tokenizer.special_tokens[START], *self.ids(text, units)], units
 
     def target(self, text: str, units: Sequence[str]) -> list[int]:
         """The ids of a target with the end token, given its source's units."""
@@ -120,6 +123,8 @@ class Writer(Seq2Seq):
             self.shared.weight.copy_(self.shared.weight * EMBEDDING)
             if self.read is not None:
                 self.read.project.weight.copy_(self.read.project.weight * READ)
+            if self.copy is not None and self.copy.behind is not None:
+                self.copy.behind.copy_(Tensor(np.float32(LIKING)))
             positions = self.encoder.positions
             for head, distances in zip(range(config.num_heads), ([-1], [1], [-2, -1, 0, 1, 2]), strict=False):
                 buckets = relative_buckets(np.array(distances), True, positions.num_buckets, positions.max_distance)
@@ -158,7 +163,7 @@ class WritingTask(ApplicationTask):
     files = (RunFile("tokenizer.json", "the tokens of both texts; written once", ("resume", "generate"), True),)
 
     def make_model(self) -> Writer:
-        pad, end, unknown = range(self.vocab_size - 3, self.vocab_size)
+        start, pad, end, unknown = range(self.vocab_size - len(SPECIAL), self.vocab_size)
         config = Seq2SeqConfig(
             self.vocab_size,
             d_model=self.d_model,
@@ -169,7 +174,7 @@ class WritingTask(ApplicationTask):
             dropout_rate=self.dropout,
             pad_token_id=pad,
             eos_token_id=end,
-            decoder_start_token_id=pad,
+            decoder_start_token_id=start,
             scale_decoder_outputs=False,
             copy_head=True,
             selective_read=True,
@@ -334,6 +339,7 @@ __all__ = [
     "END",
     "PAD",
     "SPECIAL",
+    "START",
     "UNKNOWN",
     "Codec",
     "Ids",

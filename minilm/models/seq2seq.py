@@ -34,7 +34,7 @@ from minilm.models.beam import Hypothesis, Rules, beam_search, predicting
 from minilm.models.cache import LayerCache
 from minilm.models.generation import generate, id_sequences
 from minilm.models.ids import as_ids
-from minilm.models.pointer import CopyHead, Copying, SelectiveRead
+from minilm.models.pointer import CopyHead, Copying, Neighbors, SelectiveRead
 from minilm.nn import functional as F
 from minilm.ops.arithmetic import where
 from minilm.ops.normalize import log_softmax
@@ -68,7 +68,8 @@ class Seq2SeqConfig:
         eos_token_id: ends a text.
         decoder_start_token_id: what the decoder reads first.
         copy_head: whether the model may copy tokens of the source (`minilm.models.pointer`).
-        selective_read: whether the decoder is told where in the source a token stands that it has written; only with the copy head.
+        selective_read: whether the decoder is told where in the source the token stands that it has written, and the copy head prefers what
+            stands behind it; only with the copy head.
         unk_token_id: what an id beyond the vocabulary is read as; only with the copy head.
 
     Raises:
@@ -394,7 +395,7 @@ class Seq2Seq(nn.Module):
         self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         if config.tie_word_embeddings:
             self.lm_head.weight = self.shared.weight
-        self.copy = CopyHead(config.d_model) if config.copy_head else None
+        self.copy = CopyHead(config.d_model, config.selective_read) if config.copy_head else None
         self.read = SelectiveRead(config.d_model) if config.selective_read else None
         _initialize(self, rng)
 
@@ -474,12 +475,12 @@ class Seq2Seq(nn.Module):
         with predicting(self):
             encoded = self.encode(source, mask)
             inputs = self.shift_right(self._ids("targets", targets, encoded))
-            x = self._inputs(inputs, encoded)
+            x, neighbors = self._inputs(inputs, encoded)
             states = self.decoder(x, encoded, seen=seen)
             cross = np.stack([weights.numpy() for weights in seen])
             if self.copy is None:
                 return Look(cross, None, None)
-            copying = self.copy(states, x, *encoded)
+            copying = self.copy(states, x, *encoded, neighbors and neighbors.behind)
             there = np.where(encoded.mask.numpy()[:, None], np.exp(copying.attention.numpy()), 0.0)
             return Look(cross, there, np.exp(copying.generate.numpy()[..., 0]))
 
@@ -546,17 +547,20 @@ class Seq2Seq(nn.Module):
 
     def _decode(self, ids: Tensor, source: Encoded, cache: DecoderCache | None) -> tuple[Tensor, Copying | None]:
         """The logits of the vocabulary (with the copy head: their logarithms after softmax), and what the copy head says."""
-        x = self._inputs(ids, source)  # (B, T, C)
+        x, neighbors = self._inputs(ids, source)  # (B, T, C)
         states = self.decoder(x, source, cache)
         logits = self.lm_head(states * self.config.d_model**-0.5 if self.config.scale_decoder_outputs else states)
         if self.copy is None:
             return logits, None
-        return log_softmax(logits, axis=-1), self.copy(states, x, *source)
+        return log_softmax(logits, axis=-1), self.copy(states, x, *source, neighbors and neighbors.behind)
 
-    def _inputs(self, ids: Tensor, source: Encoded) -> Tensor:
-        """What the decoder reads: (B, T) -> (B, T, C)."""
+    def _inputs(self, ids: Tensor, source: Encoded) -> tuple[Tensor, Neighbors | None]:
+        """What the decoder reads, (B, T) -> (B, T, C), and where it stands in the source."""
         x = self._embed(ids)
-        return x if self.read is None else x + self.read(ids, *source)
+        if self.read is None:
+            return x, None
+        neighbors = Neighbors.of(ids, *source)
+        return x + self.read(neighbors, source.states), neighbors
 
     def _embed(self, ids: Tensor) -> Tensor:
         if self.copy is not None:

@@ -71,8 +71,8 @@ def test_the_split_keeps_families_together(monkeypatch):
 
 def test_a_word_is_one_token_wherever_it_stands():
     own = Spaced(BPETokenizer.train([" graph graph graph"], vocab_size=280, special_tokens=SPECIAL))
-    (first,), _ = own.source("graph")
-    assert own.source("graph\n graph")[0] == [first, first]
+    (start, first), _ = own.source("graph")
+    assert own.source("graph\n graph")[0] == [start, first, first]
     assert own.text(own.target("graph  graph", []), []) == "graph graph"
 
 

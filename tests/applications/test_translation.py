@@ -1,11 +1,14 @@
 """Translation: what is copied whole, the lexicon in the source, the split, what is measured, and the simple methods."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from minilm.applications import translation
+from minilm.applications.lexicon import WordByWord
 from minilm.applications.simple import translation as simple
-from minilm.applications.translation import Pair, Translation, WithLexicon, chinese_words, learn_lexicon, placeholders
+from minilm.applications.translation import Drafted, Pair, Translation, chinese_words, learn_lexicon, placeholders
 from minilm.data import DataError
 
 PAIRS = [
@@ -30,35 +33,40 @@ def test_what_is_copied_whole(text, units):
     assert list(placeholders(text).elements()) == list(dict.fromkeys(units))
 
 
-def test_chinese_words_stand_behind_the_english_ones_and_spaces_are_left_out():
+def test_a_source_is_a_draft_and_the_english_without_spaces():
     codec, files = Translation().make_codec(PAIRS)
-    own = WithLexicon(codec.tokenizer, {"file": ["文件", "档"], "open": ["打开"]})
+    own = Drafted(codec.tokenizer, WordByWord({"file": "文件", "open": "打开", "the": ""}, keep=translation.UNIT))
     ids, units = own.source("Open the %(old)s file!")
-    assert own.text(ids, units) == "Open打开the%(old)sfile文件档!"
+    start, end = own.tokenizer.special_tokens["<s>"], own.tokenizer.special_tokens["</s>"]
+    assert ids[0] == start
+    cut = ids.index(end)
+    assert own.text(ids[:cut], units) == "打开%(old)s文件!"
+    assert own.text(ids[cut:], units) == "Openthe%(old)sfile!"
     assert units == ["%(old)s"]
     assert own.text(own.target("打开 %(old)s", units), units) == "打开 %(old)s"
     assert set(files) == {"tokenizer.json", "lexicon.json"}
 
 
 def test_the_lexicon_is_found_in_pairs():
-    lexicon = learn_lexicon(PAIRS, list)
-    assert lexicon["file"][0] in "文件"
-    assert lexicon["delete"][0] in "删除"
+    lexicon = learn_lexicon(PAIRS, list, 0.0).entries
+    assert lexicon["file"] in "文件"
+    assert lexicon["delete"] in "删除"
+    assert learn_lexicon(PAIRS, list, 1.1).entries["file"] == ""
 
 
 def test_a_training_pair_is_read_with_the_lexicon_of_the_others(tmp_path):
     pairs = [*PAIRS, Pair("Zebra", "斑马")]
     task = Translation()
-    made, files = task.learn(task.divide(pairs * 1), "")
+    made, files = task.learn(task.divide(pairs), "")
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     codec = task.codec(tmp_path)
-    codec.lexicon.update(learn_lexicon(pairs, chinese_words(pairs)))
-    ids = task.encode_training(made, tmp_path, pairs)
-    assert codec.text(ids.sources[-1], []) == "Zebra"  # nobody else has it
-    known = codec.text(ids.sources[0], [])
-    assert known != "Deletefile"
-    assert {"删", "文"} & {*known}
+    drafts = [
+        codec.text(ids[: ids.index(codec.tokenizer.special_tokens["</s>"])], [])
+        for ids in task.encode_training(made, tmp_path, pairs).sources
+    ]
+    assert drafts[-1] == "Zebra"  # nobody else has it
+    assert {"删", "除", "文", "件"} & {*drafts[0]}
 
 
 class TestSplit:
@@ -122,8 +130,8 @@ class TestSimple:
         return Translation().divide(PAIRS)
 
     def test_a_lexicon_takes_the_longest_phrase_and_leaves_what_it_lacks(self):
-        lexicon = simple.Lexicon({"log in": "登录", "log": "日志", "to": ""}, 2)
-        assert [a["translation"] for a in lexicon(["Log in to %s", "log the  X", ""])] == [
+        lexicon = WordByWord({"log in": "登录", "log": "日志", "to": "", "s": "的"}, 2, translation.UNIT)
+        assert [lexicon.translate(text) for text in ("Log in to %s", "log the  X", "")] == [
             "登录%s",
             "日志the X",
             "",
@@ -142,11 +150,13 @@ class TestSimple:
             ("文件", "文件", "", ["file (computer)"]),
             ("開", "打开", "", ["to open"]),
         ]
-        system = simple.dictionary(self.split(), entries, translation.worth)
+        system = simple.dictionary(self.split(), entries, translation.UNIT, translation.worth)
         assert system(["Open file"])[0]["translation"] == "打开文件"
 
     def test_the_learned_lexicon_translates_words_that_it_has_seen_apart(self):
         split = self.split()
-        system = simple.learned_lexicon(split, chinese_words(PAIRS), translation.worth)
+        system = simple.learned_lexicon(
+            split, partial(learn_lexicon, split.train, chinese_words(PAIRS)), translation.worth
+        )
         right = np.mean([system([p.source])[0]["translation"] == p.target for p in split.train])
         assert right > 0.5

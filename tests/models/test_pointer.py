@@ -7,7 +7,7 @@ import minilm as ml
 from minilm import nn
 from minilm.gradcheck import gradcheck, gradgradcheck
 from minilm.models import Seq2Seq, Seq2SeqConfig
-from minilm.models.pointer import CopyHead, Copying, SelectiveRead, ids_with_unknown, probabilities_naive
+from minilm.models.pointer import CopyHead, Copying, Neighbors, SelectiveRead, ids_with_unknown, probabilities_naive
 from tests.models.test_seq2seq import padded, trained
 
 IDS = np.array([[2, 5, 2, 6, 5], [1, 3, 7, 9, 9]])  # of a vocabulary of 5: 5, 6, 7 are unknown words
@@ -103,7 +103,7 @@ def test_gradients_of_the_head_to_second_order():
 def test_selective_read_is_the_mean_of_the_states_where_the_token_stands():
     read, states = SelectiveRead(4).to("float64"), draw(2, 5, 4)
     inputs = np.array([[5, 2, 0], [9, 1, 3]])  # 9 stands in the padding only
-    found = read(ml.Tensor(inputs), states, ml.Tensor(MASK), ml.Tensor(IDS)).numpy()
+    found = read(Neighbors.of(ml.Tensor(inputs), states, ml.Tensor(MASK), ml.Tensor(IDS)), states).numpy()
     for row, tokens in enumerate(inputs):
         for place, token in enumerate(tokens):
             here = [s for s in range(5) if IDS[row, s] == token and MASK[row, s]]
@@ -119,7 +119,7 @@ def test_gradients_of_selective_read_to_second_order():
     read, states = SelectiveRead(3).to("float64"), draw(2, 5, 3)
 
     def f(states, weight):
-        return read(ml.Tensor(TARGETS), states, ml.Tensor(MASK), ml.Tensor(IDS)).tanh()
+        return read(Neighbors.of(ml.Tensor(TARGETS), states, ml.Tensor(MASK), ml.Tensor(IDS)), states).tanh()
 
     gradcheck(f, states, read.project.weight, directions=2)
     gradgradcheck(f, states, read.project.weight, directions=1)
