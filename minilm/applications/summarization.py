@@ -34,15 +34,15 @@ class HeadlineTask(WritingTask):
     name = "headline"
     glance = 500
     settings: ClassVar[Mapping[str, Any]] = {
-        "steps": 1500,
-        "batch_size": 32,
-        "learning_rate": 2e-3,
+        "steps": 2000,
+        "batch_size": 24,
+        "learning_rate": 3e-3,
         "min_learning_rate": 1e-4,
         "warmup": 100,
         "weight_decay": 0.01,
         "beta2": 0.98,
-        "eval_every": 300,
-        "checkpoint_every": 500,
+        "eval_every": 400,
+        "checkpoint_every": 200,
     }
 
 

@@ -125,6 +125,30 @@ def test_gradients_of_selective_read_to_second_order():
     gradgradcheck(f, states, read.project.weight, directions=1)
 
 
+def test_a_head_that_goes_on_prefers_what_stands_behind():
+    ml.manual_seed(0)
+    head = CopyHead(4, goes_on=True).to("float64")
+    states, inputs, source = draw(2, 3, 4), draw(2, 3, 4, seed=1), draw(2, 5, 4, seed=2)
+    ids, mask = ml.Tensor(IDS), ml.Tensor(MASK)
+    behind = Neighbors.of(ml.Tensor(TARGETS), source, mask, ids).behind
+
+    def f(states, source, weight):
+        return head(states, inputs, source, mask, ids, behind).of(
+            ml.Tensor(TARGETS[:, ::-1].copy()), ml.log_softmax(source[:, :3, :] @ ml.Tensor(np.ones((4, 9))))
+        )
+
+    gradcheck(f, states, source, head.behind, directions=2)
+    gradgradcheck(f, states, source, head.behind, directions=1)
+    before = head(states, inputs, source, mask, ids, behind).attention.numpy()
+    with ml.no_grad():
+        head.behind.copy_(ml.Tensor(np.array(30.0)))
+    after = np.exp(head(states, inputs, source, mask, ids, behind).attention.numpy())
+    there = behind.numpy() > 0
+    np.testing.assert_allclose(after[there.any(-1)].sum(-1), 1.0)
+    assert (after[there.any(-1)][~there[there.any(-1)]] < 1e-9).all()
+    np.testing.assert_allclose(after[~there.any(-1)], np.exp(before[~there.any(-1)]))
+
+
 def test_the_head_is_equation_8():
     head = CopyHead(4).to("float64")
     states, inputs, source = draw(1, 2, 4), draw(1, 2, 4, seed=1), draw(1, 3, 4, seed=2)
