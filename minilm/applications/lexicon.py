@@ -44,18 +44,19 @@ class Alignment(NamedTuple):
 def ibm_model_1(texts: Texts, iterations: int = 6) -> Alignment:
     """Learns t(f | e) from pairs of texts, each a sequence of words. Equal to `ibm_model_1_plain`, on arrays."""
     source_of, target_of = {NULL: 0}, dict[str, int]()
-    link, place, places = list[tuple[int, int]](), list[int](), 0
+    e, f, place, places = list[int](), list[int](), list[int](), 0
     for source, target in texts:
         numbers = [0, *(source_of.setdefault(word, len(source_of)) for word in source)]
         for word in target:
-            f = target_of.setdefault(word, len(target_of))
-            link += [(e, f) for e in numbers]
+            e += numbers
+            f += [target_of.setdefault(word, len(target_of))] * len(numbers)
             place += [places] * len(numbers)
             places += 1
-    pairs, pair_of = np.unique(np.array(link, np.int64).reshape(-1, 2), axis=0, return_inverse=True)
-    pair_of, place_of = pair_of.reshape(-1), np.array(place, np.int64)
+    most = max(len(target_of), 1)
+    known, pair_of = np.unique(np.array(e, np.int64) * most + np.array(f, np.int64), return_inverse=True)
+    pairs, place_of = np.stack(np.divmod(known, most), axis=1), np.array(place, np.int64)
     t: HostArray = np.ones(len(pairs))
-    for _ in range(iterations if link else 0):
+    for _ in range(iterations if places else 0):
         share = t[pair_of]
         share /= np.bincount(place_of, share, places)[place_of]
         t = np.bincount(pair_of, share, len(pairs))
