@@ -187,7 +187,7 @@ def _described(application: Application[Any]) -> str:
     facts = [("data", each) for each in _states(application)]
     facts += [("a line", application.line)]
     facts += [("a file", application.file)] if application.file else []
-    facts += [("beside it", ", ".join(application.baselines()) or "no simple method")]
+    facts += [("beside it", "; ".join(application.baselines()) or "no simple method")]
     if isinstance(application, Trained):
         facts += [("settings", _settings(application.task.settings)), ("--brief", _settings(application.brief))]
         facts += [("last run", _last_run_of(application))]
@@ -273,11 +273,8 @@ def _data_named(source: str) -> Iterator[None]:
 
     try:
         yield
-    except (DataError, OSError) as error:
-        if not source or isinstance(error, FileExistsError):
-            raise
-        with kinds.named("--data"):
-            raise
+    except DataError as error:
+        raise ValueError(f"--data: {error}" if source else str(error)) from None
 
 
 def _trained(options: argparse.Namespace, command: str) -> Trained[Any]:

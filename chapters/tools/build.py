@@ -144,7 +144,7 @@ def execute(chapter: Chapter, notebook: Any) -> float:
         raise BuildError(f"{chapter.path.name}: a cell ran for more than {SECONDS} s.") from error
     for cell, built in zip(chapter.cells, notebook.cells, strict=True):
         if cell.kind == "code":
-            built.outputs = [tidy(output) for output in merge_streams(built.outputs)]
+            built.outputs = [tidy(output) for output in merge_streams(without_notices(built.outputs))]
             built.metadata.pop("execution", None)
             _outcome(chapter, cell, built.outputs)
     notebook.metadata.language_info = {"name": "python"}
@@ -183,6 +183,20 @@ def _failing_line(error: Any) -> int:
         if m:
             return int(m[1])
     return 1
+
+
+NOTICE = re.compile(r"^[\w-]+: [\d.,]+ [kMG]?B to fetch\. Licence: .*\n?", re.MULTILINE)
+
+
+def without_notices(outputs: list[Any]) -> list[Any]:
+    """Without what the first use of a data set says of its size and licence: a reader sees it once, and a second run never."""
+    kept = []
+    for output in outputs:
+        if output.output_type == "stream" and output.name == "stderr":
+            output.text = NOTICE.sub("", output.text)
+        if output.output_type != "stream" or output.text:
+            kept.append(output)
+    return kept
 
 
 def merge_streams(outputs: list[Any]) -> list[Any]:

@@ -45,7 +45,7 @@ def lint(chapter: Chapter) -> list[Problem]:
     problems = list(_cells(chapter))
     if problems and any("is not Python" in p.message for p in problems):
         return sorted(problems)
-    rules = (_head, _formulas, _references, _links, _figures, _exercises, _sections, _first_page, _markup)
+    rules = (_head, _formulas, _references, _links, _figures, _exercises, _sections, _first_page, _fetched, _markup)
     return sorted([*problems, *(problem for rule in rules for problem in rule(chapter))])
 
 
@@ -297,6 +297,16 @@ def _first_page(chapter: Chapter) -> Iterator[Problem]:
     below = [path for path in siblings(chapter) if numbers(path.stem)[0] == chapter.number and numbers(path.stem)[1]]
     if not chapter.section and below and not chapter.in_sections:
         yield Problem(1, f"the first page of a chapter lists its sections: the line {SECTIONS} stands for them.")
+
+
+def _fetched(chapter: Chapter) -> Iterator[Problem]:
+    """A section on data that its first run fetches says so before."""
+    code = "\n".join(cell.source for cell in chapter.code)
+    prose = "\n".join(cell.source for cell in chapter.markdown)
+    fetches = chapter.section and re.search(r"^from minilm\.(applications|pretrained)\b", code, re.MULTILINE)
+    said = re.search(r"\d MB\b", prose) and re.search(r"\blicen[cs]e", prose, re.IGNORECASE)
+    if fetches and not said:
+        yield Problem(1, "the text says what the first run fetches: how many MB, and under which licence.")
 
 
 def _markup(chapter: Chapter) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""The record of what the applications are worth, as ``python -m tests.results`` wrote it, and its table."""
+"""The record of what the applications are worth, as ``python -m tests.results`` wrote it, a file each, and its table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-RECORD = Path(__file__).resolve().parents[2] / "chapters" / "results.json"
+RECORD = Path(__file__).resolve().parents[2] / "chapters" / "results"
+COMMAND = "python -m tests.results"
 OURS = "minilm"
 HEADER = ("task", "number", "system", "value", "95 % interval", "minilm less it", "seconds to learn", "to answer")
 
@@ -27,34 +28,32 @@ class Table:
         return repr(self)
 
 
-def results(*names: str, numbers: int = 1, path: Path = RECORD) -> Table:
+def results(*names: str, numbers: int = 1, folder: Path = RECORD) -> Table:
     """The table of the recorded results.
 
     Args:
         names: of the applications, as ``minilm task list`` has them; none: all that are on record.
         numbers: how many of each application's numbers, beginning with the one that decides.
-        path: of the record.
+        folder: of the record.
 
     Raises:
-        FileNotFoundError: there is no record.
-        ValueError: an application is not on record; the message lists those that are.
+        FileNotFoundError: an application is not on record; the message says what puts it there.
     """
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{path} is not there: it is part of the repository, and `python -m tests.results --json {path}` makes it."
-        )
-    return table(json.loads(path.read_text(encoding="utf-8")), names, numbers)
-
-
-def table(record: dict[str, Any], names: Sequence[str] = (), numbers: int = 1) -> Table:
-    """The same of a record that was read."""
-    there = record["applications"]
+    there = {path.stem: path for path in folder.glob("*.json")}
     for name in names:
         if name not in there:
-            raise ValueError(f"there are no results of {name!r} on record; there are {', '.join(there) or 'none'}.")
-    chosen = {name: there[name] for name in names or there}
-    rows = [row for name, found in chosen.items() for row in _rows(name, found, numbers)]
-    return Table(rows, "\n".join(_below(chosen, record["command"])))
+            raise FileNotFoundError(
+                f"there are no results of {name!r} on record ({', '.join(sorted(there)) or 'none'}): "
+                f"in the repository, `{COMMAND} {name} --json chapters/results` measures it."
+            )
+    read = {name: json.loads(there[name].read_text(encoding="utf-8")) for name in names or there}
+    return table(read if names else dict(sorted(read.items(), key=lambda entry: entry[1]["order"])), numbers)
+
+
+def table(record: dict[str, Any], numbers: int = 1) -> Table:
+    """The same of entries that were read: by the names of the applications, in this order."""
+    rows = [row for name, found in record.items() for row in _rows(name, found, numbers)]
+    return Table(rows, "\n".join(_below(record)))
 
 
 def _rows(name: str, found: dict[str, Any], numbers: int) -> Iterator[tuple[str, ...]]:
@@ -104,17 +103,17 @@ def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
-def _below(chosen: dict[str, Any], command: str) -> Iterator[str]:
+def _below(chosen: dict[str, Any]) -> Iterator[str]:
     """When and where each was measured; those of one day and machine in one sentence."""
     if not chosen:
-        yield f"No application is on record yet: `{command} --json chapters/results.json` measures them."
+        yield f"No application is on record yet: `{COMMAND} --json chapters/results` measures them."
         return
     places: dict[tuple[str, str], list[str]] = {}
     for name, found in chosen.items():
         places.setdefault((found["date"], found["machine"]), []).append(name)
-    yield f"Seconds are the processor's. Measured by `{command}`:"
+    yield f"Seconds are the processor's. Measured by `{COMMAND}`:"
     for (date, machine), names in places.items():
         yield f"{', '.join(names)} on {date}, {machine}."
 
 
-__all__ = ["RECORD", "Table", "results", "table"]
+__all__ = ["COMMAND", "RECORD", "Table", "results", "table"]

@@ -94,7 +94,11 @@ def sentence_bleu(reference: str | Sequence[str], answer: str, tokenize: str = "
 
 
 def bleu_counts(references: Sequence[str], answer: str, tokenize: str = "13a") -> HostArray:
-    """What one sentence adds to the ten sums: the words of the answer and of its reference, r_1 to r_4, s_1 to s_4."""
+    """What one sentence adds to the ten sums: the words of the answer and of its reference, r_1 to r_4, s_1 to s_4.
+
+    Args:
+        references, answer, tokenize: as in `bleu`, of one example.
+    """
     part = TOKENIZERS[tokenize]
     words, known = part(answer.rstrip()), [part(reference.rstrip()) for reference in references]
     _, length = min((abs(len(words) - len(reference)), len(reference)) for reference in known)

@@ -60,11 +60,13 @@ class Score:
             statistic: of k arrays of sums, elementwise. What it divides by may be 0 in a draw: no warning is given.
 
         Raises:
-            ValueError: there is no example, or what one adds is NaN or infinite.
+            ValueError: there is no example, there is not one row per example, or what one adds is NaN or infinite.
         """
         table = np.asarray(rows, np.float64)
         if table.ndim == 1:
             table = table[:, None]
+        if table.ndim != 2:
+            raise ValueError(f"{name}: expected one row of numbers per example, got an array of shape {table.shape}.")
         if not np.isfinite(table).all():
             where = int((~np.isfinite(table)).any(axis=1).argmax())
             raise ValueError(f"{name}: what example {where} adds is not finite: {table[where].tolist()}.")
@@ -80,10 +82,10 @@ class Score:
         """The mean of one number per example.
 
         Raises:
-            ValueError: there is no example, or a number is NaN or infinite.
+            ValueError: there is no example, there is not one number per example, or one is NaN or infinite.
         """
         values = np.asarray(values, np.float64)
-        rows = np.stack([values, np.ones_like(values)], axis=1)
+        rows = np.stack([values, np.ones_like(values)], axis=-1)
         return cls.of_sums(name, rows, np.divide, higher_is_better=higher_is_better)
 
     def named(self, name: str) -> Score:

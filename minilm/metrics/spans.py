@@ -8,8 +8,8 @@ type the span is: B-PER. Three ways of tagging are usual:
 - "BIOES": E ends spans, S is a span of one token.
 
 A system can say what no way of tagging allows, such as O I-PER. `spans` reads it as the program conlleval does and seqeval by default, all
-three ways alike: whatever continues nothing begins a span (Tjong Kim Sang & De Meulder 2003). With `strict` only what is well-formed
-counts, as in seqeval's strict mode.
+three ways alike: whatever continues nothing begins a span (Tjong Kim Sang & Buchholz 2000). With `strict` only what is well-formed
+counts, as in seqeval's strict mode (but for a malformed B after a span in "IOB1": seqeval drops the span before it, too).
 
 A span is right if its start, its end and its type are. The numbers follow from counts as those of labels do (`minilm.metrics.counts`).
 """

@@ -81,6 +81,15 @@ def test_a_fault_is_named(fault, tmp_path):
         build.build(demo(tmp_path, (old, new)))
 
 
+def test_what_a_first_use_of_data_says_is_no_output():
+    """A notice goes; what else is written to stderr stays, and is refused."""
+    nbformat = pytest.importorskip("nbformat")
+    output = lambda text, name="stderr": nbformat.v4.new_output("stream", name=name, text=text)  # noqa: E731
+    notice = "movie-sentences: 1.3 MB to fetch. Licence: MIT, see there\n"
+    kept = build.without_notices([output(notice), output(notice, "stdout"), output(notice + "Warning: x\n" + notice)])
+    assert [(o.name, o.text) for o in kept] == [("stdout", notice), ("stderr", "Warning: x\n")]
+
+
 def test_the_failing_line_is_named(tmp_path):
     chapter = demo(tmp_path, (LAST, "x = 1\n\ny = x / 0\n"))
     line = chapter.text.split("\n").index("y = x / 0") + 1

@@ -118,6 +118,10 @@ FAULTS = {
     "an unknown figure": (("Figure 9.1.1 rises", "Figure 9.1.4 rises"), "there is no Figure 9.1.4"),
     "no exercise": ((NAMED, ""), "a section names its exercises"),
     "all exercises": ((NAMED, "### Exercise 9.1. So\n"), "is none of the exercises that a section names"),
+    "data of which nothing is said": (
+        ("one = 1", "from minilm.applications import find"),
+        "how many MB, and under which licence",
+    ),
     "no setup": ((":tags: [setup]", ":tags: [varies]"), "must be tagged setup"),
     "no sources": (("## Sources", "## Literature"), "one section 'Sources'"),
 }
@@ -128,6 +132,12 @@ def test_a_planted_fault_is_found(fault, folder):
     change, expected = FAULTS[fault]
     found = messages(Chapter(folder / "09-1-demo.md", section(1, change)))
     assert any(expected in message for message in found), found
+
+
+def test_what_is_fetched_is_said(folder):
+    said = ("Is it so?", "Is it so? The first run fetches 2.1 MB, under the MIT licence.")
+    text = section(1, ("one = 1", "one = 1\nfrom minilm.applications import find"), said)
+    assert messages(Chapter(folder / "09-1-demo.md", text)) == []
 
 
 def test_formulas_of_sections_are_looked_up_from_elsewhere(folder):
@@ -156,6 +166,7 @@ def test_every_exercise_of_a_chapter_of_sections_stands_in_one_of_them():
             assert named == [task.id for task in tasks.of_chapter(first.number)]
 
 
+@pytest.mark.book
 class TestNotebooks:
     """As files, and as pages of the site."""
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def check_draws(make, *columns, draws=40, seed=0):
+def check_draws(make, *columns, draws=20, seed=0):
     """`make` of the columns gives a score; of the columns' entries, repeated as drawn, it must give the same number.
 
     A draw of which `make` says that nothing can be measured has no number.

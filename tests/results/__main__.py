@@ -5,8 +5,7 @@ in runs/NAME-* that has ended, on its test part; where there is none (or with ``
 anew each time. Seconds are the processor's, of all threads; those of our training are known where it was trained here.
 
     python -m tests.results                                     # all applications, printed as a table
-    python -m tests.results spam topics --json chapters/results.json
-                                                                # these two, kept in the record that the book quotes
+    python -m tests.results spam topics --json chapters/results # these two, kept in the record that the book quotes
 """
 
 from __future__ import annotations
@@ -22,11 +21,9 @@ from typing import Any
 
 from minilm.applications import PLACES, find
 from minilm.applications.trained import Trained
-from minilm.book.results import table
+from minilm.book.results import COMMAND, table
 from minilm.files import atomic_write
 from tests.benchmarks import machine
-
-COMMAND = "python -m tests.results"
 
 
 class Failed(Exception):
@@ -74,6 +71,7 @@ def measured(name: str, train: bool, run: Callable[..., tuple[str, str, float]] 
         system.pop("details", None)  # tables of each class: for the application's own section
     found["systems"][0]["seconds"]["learning"] = learning
     return {
+        "order": list(PLACES).index(name),
         "title": application.title,
         "date": machine.now()[:10],
         "machine": in_words(machine.machine()),
@@ -95,19 +93,16 @@ def in_words(found: dict[str, Any]) -> str:
     return f"on {cores} core{'s' * (cores != 1)} of {found['processor']}{memory}, Python {found['python']}, NumPy {found['numpy']}"
 
 
-def merged(record: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The record with new entries. Of a run whose training was timed before, the seconds stay known.
-
-    A run is the same if its folder and all its numbers are.
-    """
-    kept = dict(record.get("applications", {}))
-    for name, found in new.items():
-        ours, before = found["systems"][0], kept.get(name, {}).get("systems", [{}])[0]
-        if ours["seconds"]["learning"] is None and before.get("numbers") == ours["numbers"]:
+def keep(found: dict[str, Any], path: Path) -> None:
+    """Writes an entry of the record. Of a run whose training was timed before, one with the same numbers, the seconds stay known."""
+    ours = found["systems"][0]
+    if ours["seconds"]["learning"] is None and path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))["systems"][0]
+        if before["numbers"] == ours["numbers"]:
             ours["seconds"]["learning"] = before["seconds"]["learning"]
-        kept[name] = found
-    order = [name for name in PLACES if name in kept]
-    return {"command": COMMAND, "applications": {name: kept[name] for name in order}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as file:
+        file.write((json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def parser() -> argparse.ArgumentParser:
@@ -117,7 +112,9 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("names", nargs="*", metavar="NAME", help="applications (default: all of `minilm task list`)")
     found.add_argument("--train", action="store_true", help="train each anew, and measure what that costs")
     found.add_argument("--all", action="store_true", help="print all numbers, not only the one that decides")
-    found.add_argument("--json", type=Path, metavar="FILE", help="keep what was found there; other entries stay")
+    found.add_argument(
+        "--json", type=Path, metavar="FOLDER", help="keep what was found there, a file per application: NAME.json"
+    )
     return found
 
 
@@ -131,23 +128,19 @@ def main(
     for name in given.names:
         if name not in PLACES:
             parser().error(f"there is no application {name!r}; there are {', '.join(PLACES)}")
-    record: dict[str, Any] = {}
-    if given.json and given.json.exists():
-        record = json.loads(given.json.read_text(encoding="utf-8"))
-    found, failed = {}, []
+    found: dict[str, Any] = {}
+    failed = []
     for name in given.names or PLACES:
         print(f"{name} ...", file=sys.stderr)
         try:
             found[name] = measured(name, given.train, run)
         except Failed as error:
             failed.append(f"{name}: {error}")
-            continue
-        record = merged(record, {name: found[name]})
-        if given.json:
-            with atomic_write(given.json) as file:
-                file.write((json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+        else:
+            if given.json:
+                keep(found[name], given.json / f"{name}.json")
     if found:
-        show(repr(table(record, list(found), 99 if given.all else 1)))
+        show(repr(table(found, 99 if given.all else 1)))
     for message in failed:
         print(f"not measured: {message}", file=sys.stderr)
     return int(bool(failed))

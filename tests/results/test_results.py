@@ -55,12 +55,10 @@ def trained(monkeypatch):
 
 
 def test_a_run_that_is_there_is_measured(trained, tmp_path):
-    line, shown, path = CommandLine(evaluation()), [], tmp_path / "results.json"
-    assert tool.main(["spam", "--json", str(path)], line, shown.append) == 0
+    line, shown, path = CommandLine(evaluation()), [], tmp_path / "results" / "spam.json"
+    assert tool.main(["spam", "--json", str(path.parent)], line, shown.append) == 0
     assert line.asked == ["task spam evaluate --baselines --json"]
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    entry = kept["applications"]["spam"]
-    assert kept["command"] == "python -m tests.results"
+    entry = json.loads(path.read_text(encoding="utf-8"))
     assert (entry["title"], entry["examples"], entry["systems"][0]["seconds"]["learning"]) == ("Is it spam?", 300, None)
     assert "details" not in entry["systems"][0]
     assert str(tmp_path) not in path.read_text(encoding="utf-8")
@@ -76,17 +74,19 @@ def test_one_is_trained_where_there_is_none_or_it_is_asked_for(trained, run, opt
     assert " | 123 | 1.3 |" in shown[0]
 
 
-def test_other_entries_stay_and_the_seconds_of_the_same_run_stay_known(trained, tmp_path):
-    path = tmp_path / "results.json"
-    tool.main(["topics", "--json", str(path), "--train"], CommandLine(evaluation(0.7)), print)
-    tool.main(["spam", "--json", str(path)], CommandLine(evaluation()), print)
-    tool.main(["topics", "--json", str(path)], CommandLine(evaluation(0.7)), print)
-    kept = json.loads(path.read_text(encoding="utf-8"))["applications"]
-    assert list(kept) == ["spam", "topics"]
-    assert kept["topics"]["systems"][0]["seconds"]["learning"] == 123.4
-    tool.main(["topics", "--json", str(path)], CommandLine(evaluation(0.75)), print)  # another run
-    kept = json.loads(path.read_text(encoding="utf-8"))["applications"]
-    assert kept["topics"]["systems"][0]["seconds"]["learning"] is None
+def test_the_seconds_of_the_same_run_stay_known(trained, tmp_path):
+    def learning():
+        entry = json.loads((tmp_path / "topics.json").read_text(encoding="utf-8"))
+        return entry["systems"][0]["seconds"]["learning"]
+
+    keep = ["topics", "--json", str(tmp_path)]
+    tool.main([*keep, "--train"], CommandLine(evaluation(0.7)), print)
+    tool.main(["spam", "--json", str(tmp_path)], CommandLine(evaluation()), print)
+    tool.main(keep, CommandLine(evaluation(0.7)), print)
+    assert learning() == 123.4
+    tool.main(keep, CommandLine(evaluation(0.75)), print)  # another run
+    assert learning() is None
+    assert {path.name for path in tmp_path.iterdir()} == {"spam.json", "topics.json"}
 
 
 def test_what_fails_is_said_and_the_others_are_measured(trained, capsys):
@@ -110,15 +110,13 @@ def test_a_command_that_fails_is_told_by_what_it_said_last():
 
 class TestTable:
     RECORD = {
-        "command": "python -m tests.results",
-        "applications": {
-            "spam": {"date": "2026-11-28", "machine": "on 2 cores of X", **evaluation()},
-            "topics": {"date": "2026-11-28", "machine": "on 2 cores of X", **evaluation(float("0.123456"))},
-        },
+        "spam": {"order": 0, "date": "2026-11-28", "machine": "on 2 cores of X", **evaluation()},
+        "topics": {"order": 1, "date": "2026-11-28", "machine": "on 2 cores of X", **evaluation(0.123456)},
     }
+    SPAM = {"spam": RECORD["spam"]}
 
     def test_rows(self):
-        first, second, *_ = table(self.RECORD, ["spam"]).rows
+        first, second, *_ = table(self.SPAM).rows
         assert first == ("spam", "accuracy", "**minilm**", "0.9000", "0.8900 to 0.9100", "", "", "1.3")
         assert second == (
             "",
@@ -132,7 +130,7 @@ class TestTable:
         )
 
     def test_more_numbers_and_what_a_system_lacks(self):
-        rows = table(self.RECORD, ["spam"], numbers=2).rows
+        rows = table(self.SPAM, numbers=2).rows
         assert len(rows) == 3
         assert rows[2][:5] == ("", "BLEU", "**minilm**", "27.31", "")
 
@@ -141,19 +139,23 @@ class TestTable:
         assert text.endswith("Measured by `python -m tests.results`:\nspam, topics on 2026-11-28, on 2 cores of X.")
         assert table(self.RECORD)._repr_markdown_() == text
 
-    def test_of_the_file(self, tmp_path):
-        path = tmp_path / "r.json"
-        with pytest.raises(FileNotFoundError, match=r"python -m tests\.results --json"):
-            results(path=path)
-        path.write_text(json.dumps(self.RECORD), encoding="utf-8")
-        assert results("spam", path=path).rows == table(self.RECORD, ["spam"]).rows
-        with pytest.raises(ValueError, match="no results of 'ner' on record; there are spam, topics"):
-            results("ner", path=path)
+    def test_of_the_files(self, tmp_path):
+        for name, entry in reversed(self.RECORD.items()):
+            (tmp_path / f"{name}.json").write_text(json.dumps(entry), encoding="utf-8")
+        assert results(folder=tmp_path).rows == table(self.RECORD).rows
+        assert results("spam", folder=tmp_path).rows == table(self.SPAM).rows
+        assert [row[0] for row in results("topics", "spam", folder=tmp_path).rows] == ["topics", "", "spam", ""]
+        with pytest.raises(FileNotFoundError, match=r"'ner' on record \(spam, topics\): .*tests\.results ner --json"):
+            results("ner", folder=tmp_path)
+
+    def test_without_any(self, tmp_path):
+        assert results(folder=tmp_path).rows == []
+        assert "No application is on record yet" in repr(results(folder=tmp_path))
 
     def test_numbers_that_are_none_or_round(self):
-        record = json.loads(json.dumps(self.RECORD))
-        numbers = record["applications"]["spam"]["systems"][0]["numbers"]
+        record = json.loads(json.dumps(self.SPAM))
+        numbers = record["spam"]["systems"][0]["numbers"]
         numbers["accuracy"] = {"value": None, "interval": None}
-        assert table(record, ["spam"]).rows[0][3:5] == ("none", "")
+        assert table(record).rows[0][3:5] == ("none", "")
         numbers["accuracy"] = {"value": 100.0, "interval": [1.0, 0.0]}
-        assert table(record, ["spam"]).rows[0][3:5] == ("100.0", "1.000 to 0.0000")
+        assert table(record).rows[0][3:5] == ("100.0", "1.000 to 0.0000")
