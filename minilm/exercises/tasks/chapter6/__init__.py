@@ -1,7 +1,16 @@
 """The tasks of chapter 6, the applications: two of each section."""
 
 from minilm.exercises.task import Task
-from minilm.exercises.tasks.chapter6 import classification, generation, names, questions, sentiment, understanding
+from minilm.exercises.tasks.chapter6 import (
+    classification,
+    generation,
+    names,
+    questions,
+    sentiment,
+    summaries,
+    translation,
+    understanding,
+)
 
 TASKS: tuple[Task, ...] = (
     *classification.TASKS,
@@ -9,5 +18,7 @@ TASKS: tuple[Task, ...] = (
     *names.TASKS,
     *questions.TASKS,
     *sentiment.TASKS,
+    *summaries.TASKS,
+    *translation.TASKS,
     *understanding.TASKS,
 )
