@@ -28,8 +28,8 @@ NAMES = Task(
     difficulty=2,
     practises="BIO tags, spans, what counts as one name",
     statement=r"""
-The tags of a sentence are numbers: 0 stands for O, and the type $k = 1, 2, \dots$ of a name has two of them, $2k - 1$ for B and $2k$ for I. Write
-`names_of(tags)`: the names, each as a row (start, end, type), in order. The end is the place behind the last token.
+The tags of a sentence are numbers: 0 stands for O, and the type $k = 1, 2, \dots$ of a name has two of them, $2k - 1$ for B and $2k$ for I.
+Write `names_of(tags)`: the names, each as a row (start, end, type), in order. The end is the place behind the last token.
 
 B begins a name. I goes on with the name before it if that has the same type; where there is none, I begins a name (as the program
 of CoNLL's shared task reads it).
@@ -59,8 +59,8 @@ def names_of(tags):
     name="names_of",
     hint="Which type does a tag have? Then there are three cases: nothing, a name begins, the last one grows.",
     derivation=r"""
-The type of tag $t$ is $\lfloor (t + 1) / 2 \rfloor$: 0, 1, 1, 2, 2. An even tag above 0 is an I. It goes on with a name exactly if the token before
-it has the same type, whether that is a B or an I: so one number is enough to remember, the type of the tag before.
+The type of tag $t$ is $\lfloor (t + 1) / 2 \rfloor$: 0, 1, 1, 2, 2. An even tag above 0 is an I. It goes on with a name where the token
+before has the same type, B or I, and nowhere else: so one number is enough to remember, the type of the tag before.
 """,
     tests=(
         Test("one name", fixed(np.array([0, 1, 2, 0]))),
@@ -119,8 +119,9 @@ VITERBI = Task(
     difficulty=3,
     practises="dynamic programming, the same recursion with max in place of a sum",
     statement=r"""
-A sentence of $n$ tokens has the emissions $x_{kj}$, and the transitions $M_{ij}$ score tag $j$ behind tag $i$. Write `best_path(x, M)`: the tags
-$y$ with the largest $\sum_k x_{k y_k} + \sum_{k > 1} M_{y_{k-1} y_k}$, in $n N^2$ steps instead of $N^n$. A transition of $-\infty$ is forbidden.
+A sentence of $n$ tokens has the emissions $x_{kj}$, and the transitions $M_{ij}$ score tag $j$ behind tag $i$. Write `best_path(x, M)`: the
+tags $y$ with the largest $\sum_k x_{k y_k} + \sum_{k > 1} M_{y_{k-1} y_k}$, in $n N^2$ steps instead of $N^n$. A transition of $-\infty$
+is forbidden.
 """,
     stub='''
 def best_path(x, M):
@@ -147,8 +148,8 @@ def best_path(x, M):
     hint="Keep two things for each tag: the score of the best path that ends there, and which tag that path came from. Then walk back.",
     derivation=r"""
 Let $\delta_{kj}$ be the best score of the first $k$ tokens with tag $j$ at the last. Whatever comes later sees only $j$, so
-$\delta_{kj} = x_{kj} + \max_i (\delta_{k-1,i} + M_{ij})$: (6.7.2) with max in place of the logarithm of a sum. The tag that reaches the maximum is written down;
-from the best last tag they lead back to the first.
+$\delta_{kj} = x_{kj} + \max_i (\delta_{k-1,i} + M_{ij})$: (6.7.2) with max in place of the logarithm of a sum. The tag that reaches the
+maximum is written down; from the best last tag they lead back to the first.
 """,
     tests=(
         Test("one token", fixed(np.array([[0.0, 2.0, 1.0]]), np.zeros((3, 3)))),
