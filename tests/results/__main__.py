@@ -2,7 +2,8 @@
 
 Each application is measured by its own command, ``minilm task NAME evaluate --baselines --json``, in a process of its own: the last run
 in runs/NAME-* that has ended, on its test part; where there is none (or with ``--train``) one is trained first. The simple methods learn
-anew each time. An application that asks what another one trained is measured with that one's run. Seconds are the processor's, of all threads; those of our training are known where it was trained here.
+anew each time. An application that asks what another one trained is measured with that one's run. Seconds are the processor's, of all
+threads; those of our training are known where it was trained here.
 
     python -m tests.results                                     # all applications, printed as a table
     python -m tests.results spam topics --json chapters/results # these two, kept in the record that the book quotes
