@@ -64,8 +64,10 @@ def measured(name: str, train: bool, run: Callable[..., tuple[str, str, float]] 
     Raises:
         Failed: a command did not end well.
     """
-    application, learning, which = find(name), None, []
+    application, which = find(name), []
+    learning: float | None = 0.0  # of what is not trained
     if isinstance(application, Trained):
+        learning = None
         trained = application.task.name  # sentiment-intensity asks what sentiment-en trained
         if last_run(trained) is None or (train and trained == name):
             *_, learning = run("task", trained, "train", "--quiet")

@@ -87,6 +87,14 @@ def test_what_asks_the_run_of_another_application_trains_that_one_at_most(traine
     assert line.asked == [*train, f"task spam evaluate --baselines --json --run {run or ''}"]
 
 
+def test_what_is_not_trained_takes_no_time_to_learn(monkeypatch):
+    monkeypatch.setattr(tool, "find", lambda name: SimpleNamespace(title="Is it so?"))
+    line, shown = CommandLine(evaluation()), []
+    assert tool.main(["similarity", "--train"], line, shown.append) == 0
+    assert line.asked == ["task similarity evaluate --baselines --json"]
+    assert " | 0.0 / 1.3 |" in shown[0]
+
+
 def test_the_seconds_of_the_same_run_stay_known(trained, tmp_path):
     def learning():
         entry = json.loads((tmp_path / "topics.json").read_text(encoding="utf-8"))
