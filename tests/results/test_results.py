@@ -1,6 +1,7 @@
 """The record of results: what is asked of the command line, what is kept, and the table that the book quotes."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,14 +44,17 @@ class CommandLine:
 @pytest.fixture
 def trained(monkeypatch):
     """Whether an application has a run that has ended."""
-    state = {"run": True}
-    monkeypatch.setattr(tool, "has_run", lambda application: state["run"])
+    state = {"run": "runs/spam-1", "of": None}
+    monkeypatch.setattr(tool, "last_run", lambda name: state["run"])
 
     class Application(tool.Trained):
         title = "Is it spam?"
 
+        def __init__(self, trained):
+            self.task = SimpleNamespace(name=trained)
+
     Application.__abstractmethods__ = frozenset()
-    monkeypatch.setattr(tool, "find", lambda name: Application())
+    monkeypatch.setattr(tool, "find", lambda name: Application(state["of"] or name))
     return state
 
 
@@ -65,13 +69,30 @@ def test_a_run_that_is_there_is_measured(trained, tmp_path):
     assert "| spam: accuracy | minilm | 0.900 (0.890 to 0.910) |  | ? / 1.3 |" in shown[0]
 
 
-@pytest.mark.parametrize(("run", "options"), [(False, []), (True, ["--train"])])
+@pytest.mark.parametrize(("run", "options"), [(None, []), ("runs/spam-1", ["--train"])])
 def test_one_is_trained_where_there_is_none_or_it_is_asked_for(trained, run, options):
     trained["run"], shown = run, []
     line = CommandLine(evaluation())
     assert tool.main(["spam", *options], line, shown.append) == 0
     assert line.asked[0] == "task spam train --quiet"
     assert " | 123 / 1.3 |" in shown[0]
+
+
+@pytest.mark.parametrize(("run", "options"), [(None, []), ("runs/topics-1", ["--train"])])
+def test_what_asks_the_run_of_another_application_trains_that_one_at_most(trained, run, options):
+    trained |= {"run": run, "of": "topics"}
+    line = CommandLine(evaluation())
+    assert tool.main(["spam", *options], line, [].append) == 0
+    train = [] if run else ["task topics train --quiet"]
+    assert line.asked == [*train, f"task spam evaluate --baselines --json --run {run or ''}"]
+
+
+def test_what_is_not_trained_takes_no_time_to_learn(monkeypatch):
+    monkeypatch.setattr(tool, "find", lambda name: SimpleNamespace(title="Is it so?"))
+    line, shown = CommandLine(evaluation()), []
+    assert tool.main(["similarity", "--train"], line, shown.append) == 0
+    assert line.asked == ["task similarity evaluate --baselines --json"]
+    assert " | 0.0 / 1.3 |" in shown[0]
 
 
 def test_the_seconds_of_the_same_run_stay_known(trained, tmp_path):
