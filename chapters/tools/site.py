@@ -179,7 +179,8 @@ def write_page(
         cells[0].source = cells[0].source.replace("# ", f"# {chapter}.{section} ", 1)
     if below:
         to = [os.path.relpath(target / name, path.parent) for name in below]
-        cells.append(nbformat.v4.new_markdown_cell("\n".join(["```{toctree}", ":titlesonly:", "", *to, "```"])))
+        shown = [] if page.pages else [":hidden:"]  # a first page has the list of its sections in its text
+        cells.append(nbformat.v4.new_markdown_cell("\n".join(["```{toctree}", ":titlesonly:", *shown, "", *to, "```"])))
     nbformat.write(nbformat.v4.new_notebook(metadata=notebook.metadata, cells=cells), path)
 
 

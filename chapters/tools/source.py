@@ -178,22 +178,23 @@ def with_exercises(text: str, chapter: int) -> str:
 
 
 def with_sections(text: str, path: Path, chapter: int) -> str:
-    """The text of a chapter's first page with the list of its sections: the title of each, and its first sentence, the question."""
+    """The text of a chapter's first page with the list of its sections, each title a link."""
     if SECTIONS not in text:
         return text
     files = in_order(path.parent.glob(f"{chapter:02d}-[1-9]-*.md"))
-    lines = [
-        f"{file.stem[3]}. [{title}]({file.name}): {question}" for file in files for title, question in [_opening(file)]
-    ]
-    return text.replace(SECTIONS, "\n".join(lines))
+    return text.replace(
+        SECTIONS, "\n".join(f"{numbers(file.stem)[1]}. [{_title(file)}]({file.name})" for file in files)
+    )
 
 
-def _opening(file: Path) -> tuple[str, str]:
-    """The title of a chapter's file, and the first sentence below it; of what stands before the first code."""
-    first = next((cell.source for cell in read_cells(file.read_text(encoding="utf-8")) if cell.kind == "markdown"), "")
-    title, _, below = first.removeprefix("# ").partition("\n")
-    sentence = re.match(r".*?[.?!](?=\s|$)", " ".join(below.split()))
-    return title.strip(), sentence[0] if sentence else ""
+def _title(file: Path) -> str:
+    headings = (
+        h
+        for cell in read_cells(file.read_text(encoding="utf-8"))
+        if cell.kind == "markdown"
+        for h in headings_of(cell.source)
+    )
+    return next((heading.text for heading in headings if heading.level == 1), file.stem)
 
 
 def headings_of(markdown: str) -> list[Heading]:

@@ -92,11 +92,11 @@ def test_sections_that_keep_the_rules(folder):
         assert messages(Chapter(path)) == [], path.name
 
 
-def test_the_first_page_lists_the_sections_with_their_questions(folder):
+def test_the_first_page_lists_the_sections(folder):
     text = Chapter(folder / "09-uses.md").text
-    assert "1. [A demonstration](09-1-demo.md): Is it so?\n2. [A demonstration](09-2-demo.md): Is it so?\n" in text
-    (folder / "09-2-demo.md").write_text(HEADER + "# Bare\n\n```{code-cell} ipython3\n1\n```\n", encoding="utf-8")
-    assert "2. [Bare](09-2-demo.md): \n" in Chapter(folder / "09-uses.md").text
+    assert "\n1. [A demonstration](09-1-demo.md)\n2. [A demonstration](09-2-demo.md)\n" in text
+    (folder / "09-2-demo.md").write_text(HEADER + "Begun.\n", encoding="utf-8")
+    assert "2. [09-2-demo](09-2-demo.md)\n" in Chapter(folder / "09-uses.md").text
 
 
 def test_the_exercises_that_a_section_names_stand_in_it(folder):
@@ -182,7 +182,7 @@ class TestNotebooks:
         assert build.notebook_path(one).name == "09-1-demo.ipynb"
         notebook = build.read(one)
         assert [cell.id for cell in notebook.cells][:2] == ["09-1-000", "09-1-001"]
-        listed = next(cell.source for cell in build.read(first).cells if "Is it so?" in cell.source)
+        listed = next(cell.source for cell in build.read(first).cells if "2. [A" in cell.source)
         assert "[A demonstration](09-2-demo.ipynb)" in listed
 
     def test_it_may_take_less_time_than_a_chapter(self, folder, monkeypatch):
@@ -225,7 +225,7 @@ class TestNotebooks:
         assert ":numbered: 1\n\n08-other\n09-uses\n```" in index
         assert "](09-2-demo.ipynb)" in index
         first, one = (nbformat.read(folder / "src" / f"{name}.ipynb", 4) for name in ("09-uses", "09-1-demo"))
-        assert first.cells[-1].source == "```{toctree}\n:titlesonly:\n\n09-1-demo\n09-2-demo\n```"
+        assert first.cells[-1].source == "```{toctree}\n:titlesonly:\n:hidden:\n\n09-1-demo\n09-2-demo\n```"
         assert one.cells[0].source.startswith("# 9.1 A demonstration")
         assert "\n## " not in one.cells[0].source
         assert any("(#the-logistic-function-and-)" in cell.source for cell in one.cells)

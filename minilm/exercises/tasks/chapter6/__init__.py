@@ -1,6 +1,6 @@
 """The tasks of chapter 6, the applications: two of each section."""
 
 from minilm.exercises.task import Task
-from minilm.exercises.tasks.chapter6 import classification
+from minilm.exercises.tasks.chapter6 import classification, names, questions, sentiment
 
-TASKS: tuple[Task, ...] = (*classification.TASKS,)
+TASKS: tuple[Task, ...] = (*classification.TASKS, *names.TASKS, *questions.TASKS, *sentiment.TASKS)
