@@ -209,7 +209,7 @@ class Relations(Trained[GlossRelation]):
     models = (MODEL,)
     line = '{"head": "glottis", "tail": "larynx", "sentence": "the vocal apparatus of the larynx"}'
     task = RelationTask
-    brief: ClassVar[Mapping[str, Any]] = {"steps": 40, "warmup": 8, "eval_every": 40, "checkpoint_every": 40}
+    brief: ClassVar[Mapping[str, Any]] = {"steps": 30, "warmup": 6, "eval_every": 30, "checkpoint_every": 30}
 
     # -- the data -----------------------------------------------------------------------------------------------------
 
