@@ -16,6 +16,11 @@ What it is measured against is a summary that somebody wrote for the text, which
   rest.
 - `PackageSummary`: Debian's packages. The synopsis of a line is the summary, the long description the text.
 
+Where the order of the sentences is known, the first one is better than what TextRank finds: who writes a docstring begins with what
+matters, as news do. In ROUGE-L over the docstrings of the test part, TextRank has 0.129, the first sentence 0.144, and a sentence drawn at
+random 0.109: the graph knows something, and position knows more. MiniLM's vectors in place of common words change nothing (0.132).
+Debian's descriptions: 0.174, 0.271 and 0.144. `python -m tests.results summary summary-packages` measures it.
+
 From the bottom up: likeness (of words, of vectors), ranking, the choice, then the two applications.
 """
 

@@ -18,6 +18,9 @@ With h the last layer's vectors,
     p = \operatorname{softmax}(W\,[h_\text{CLS};\ \bar h_\text{head};\ \bar h_\text{tail}] + b)
 
 where :math:`\bar h` is the mean over the tokens of the head, or of the tail.
+
+A linear model on words and their endings is as good (`minilm.applications.simple.relations`): the two are not told apart on the test part,
+though ours led on the validation part. What a definition's tail is called gives five of six answers away.
 """
 
 from __future__ import annotations
@@ -206,7 +209,7 @@ class Relations(Trained[GlossRelation]):
     models = (MODEL,)
     line = '{"head": "glottis", "tail": "larynx", "sentence": "the vocal apparatus of the larynx"}'
     task = RelationTask
-    brief: ClassVar[Mapping[str, Any]] = {"steps": 40, "warmup": 8, "eval_every": 40, "checkpoint_every": 40}
+    brief: ClassVar[Mapping[str, Any]] = {"steps": 30, "warmup": 6, "eval_every": 30, "checkpoint_every": 30}
 
     # -- the data -----------------------------------------------------------------------------------------------------
 
