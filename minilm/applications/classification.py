@@ -245,7 +245,7 @@ class Spam(Classification):
     """Is a mail spam? The bodies of the SpamAssassin corpus (2002 and 2003), as they are: with HTML, and without the headers."""
 
     name = "spam"
-    title = "Is a mail spam, by its body alone"
+    title = "Spam, told by the body of a mail alone"
     datasets = ("spam-assassin",)
     line = "You have WON! Click here to claim your prize"
     task = SpamTask
@@ -293,7 +293,7 @@ class Topics(Classification):
     """What is a program for? The section of a Debian package, from its synopsis and its description."""
 
     name = "topics"
-    title = "What a program is for, by its description"
+    title = "Topics: what a program is for, by its description"
     datasets = ("package-descriptions",)
     line = "plays chess against you, or watches two engines play"
     models = (MODEL,)

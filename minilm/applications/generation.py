@@ -104,7 +104,7 @@ class Generation(Application[Passage]):
     """Text generation."""
 
     name = "generation"
-    title = "Text that goes on with a text, or answers in a conversation"
+    title = "Generation: text that goes on with a text, or answers in a conversation"
     datasets = ("python-docs",)
     models = (MODEL,)
     line = '{"messages": [{"role": "user", "content": "What is gravity?"}], "tokens": 60, "temperature": 0.2}'

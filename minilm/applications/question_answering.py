@@ -127,7 +127,7 @@ class Spans(Trained[Reading]):
     """The words of a text that answer a question."""
 
     name = "spans"
-    title = "where in a text does the answer to a question stand (MiniLM, fine-tuned)"
+    title = "Spans: where in a text the answer to a question stands (MiniLM, fine-tuned)"
     datasets = ("wordnet",)
     models = (MINILM,)
     line = '{"question": "What is a toe part of?", "context": "one of the digits of the foot"}'

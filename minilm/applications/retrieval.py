@@ -52,7 +52,7 @@ class Answers(Application[Asked]):
     """Which of the documents answers a question."""
 
     name = "answers"
-    title = "which of many written answers fits a question (MiniLM's sentence vectors)"
+    title = "Answers: which of many written ones fits a question (MiniLM's sentence vectors)"
     datasets = ("python-questions", "small-talk")
     models = (MINILM,)
     line = 'How do I copy a file?  (or, with documents of your own: {"question": "...", "documents": ["...", "..."]})'

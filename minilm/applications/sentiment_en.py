@@ -222,7 +222,7 @@ class EnglishSentiment(_OnMiniLM):
     """Whether a sentence is positive or negative. Sentences without a class are learned from, by their ratings, and not measured."""
 
     name = "sentiment-en"
-    title = "is an English sentence on a movie positive or negative (MiniLM, fine-tuned)"
+    title = "Sentiment: is an English sentence on a movie positive or negative (MiniLM, fine-tuned)"
 
     def answers(self, output: HostArray) -> list[Answer]:
         return answers_of(output[:, 0])
@@ -237,7 +237,7 @@ class Intensity(_OnMiniLM):
     """How positive or negative a sentence is: the mean of what people would rate it, from -4 to 4."""
 
     name = "sentiment-intensity"
-    title = "how positive or negative is an English sentence, from -4 to 4 (MiniLM, fine-tuned)"
+    title = "Sentiment as a number: how positive an English sentence is, from -4 to 4 (MiniLM, fine-tuned)"
 
     def answers(self, output: HostArray) -> list[Answer]:
         return [{"intensity": value} for value in np.clip(2 * output[:, 1], -STRONGEST, STRONGEST).tolist()]

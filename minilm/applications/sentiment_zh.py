@@ -213,7 +213,7 @@ class ChineseSentiment(Sentiment):
     """Whether a Chinese review is favorable. Nobody rated how much: its probability is all that is known of that."""
 
     name = "sentiment-zh"
-    title = "is a Chinese review favorable (linear model and convolution, from characters)"
+    title = "Sentiment: is a Chinese review favorable (a linear model and a convolution, on characters)"
     datasets = ("shop-reviews",)
     words = CHINESE
     line = "房间不错,但是早餐很差。"

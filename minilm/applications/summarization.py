@@ -60,7 +60,7 @@ class Headline(Writing):
     """The synopsis of a Debian package, from its description."""
 
     name = "headline"
-    title = "a headline for a description, written anew"
+    title = "Headlines: a line for a description, written anew"
     datasets = ("package-descriptions",)
     line = "This package holds the manual of a program that draws graphs of functions. It is in HTML and has many pictures."
     file = "a text and its headline per line, a tab between them"

@@ -94,7 +94,7 @@ class Translation(Writing):
     """English to Chinese, on the catalogs of six programs."""
 
     name = "translation"
-    title = "translation of what programs say, English to Chinese"
+    title = "Translation of what programs say, from English to Chinese"
     datasets = ("software-catalogs",)
     line = "The file %(name)s could not be saved."
     file = "a text in English and its Chinese per line, a tab between them"
