@@ -187,7 +187,7 @@ def _described(application: Application[Any]) -> str:
     facts = [("data", each) for each in _states(application)]
     facts += [("a line", application.line)]
     facts += [("a file", application.file)] if application.file else []
-    facts += [("beside it", ", ".join(application.baselines()) or "no simple method")]
+    facts += [("beside it", "; ".join(application.baselines()) or "no simple method")]
     if isinstance(application, Trained):
         facts += [("settings", _settings(application.task.settings)), ("--brief", _settings(application.brief))]
         facts += [("last run", _last_run_of(application))]
@@ -273,11 +273,8 @@ def _data_named(source: str) -> Iterator[None]:
 
     try:
         yield
-    except (DataError, OSError) as error:
-        if not source or isinstance(error, FileExistsError):
-            raise
-        with kinds.named("--data"):
-            raise
+    except DataError as error:
+        raise ValueError(f"--data: {error}" if source else str(error)) from None
 
 
 def _trained(options: argparse.Namespace, command: str) -> Trained[Any]:
@@ -348,6 +345,8 @@ def run_evaluate(options: argparse.Namespace) -> int:
     _announce(application)
     split, examples, about = _examples(application, folder, options)
     systems = [measured(application, OURS, _open(application, folder, device), examples)]
+    for remark in application.remarks(folder, examples):
+        terminal.complain(remark)
     if options.baselines:
         assert split is not None
         systems += baselines(application, split, examples)
@@ -370,13 +369,13 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 
 def _which_run(application: Application[Any], given: Path | None) -> Path | None:
-    """The folder of the run that is meant; None of an application that is not trained."""
+    """The folder of the run that is meant; None of an application that is not trained here, unless one is given."""
     from minilm.applications.trained import Trained
 
     if not isinstance(application, Trained):
-        if given:
+        if given and not application.opens_runs:
             raise ValueError(f"--run: {application.name} is not trained, there are no runs of it.")
-        return None
+        return given
     if given is None and (given := _last_run(application)) is None:
         raise ValueError(
             f"there is no run of {application.name} that has ended in {Path('runs').resolve()}: train one with "

@@ -1,4 +1,4 @@
-"""The kinds of files that `tests/hostile.py` damages: weights, vocabularies and settings of published models.
+"""The kinds of files that `tests/hostile.py` damages: weights, vocabularies and settings of published models, and data sets.
 
 ``python -m tests.hostile_files 5000`` tries 5,000 damages of each and prints what came of them.
 """
@@ -29,6 +29,7 @@ from minilm.text import BPETokenizer, TokenizerError, WordPieceTokenizer
 from minilm.text.huggingface import read_tokenizer_json, write_tokenizer_json
 from tests.formats.gguf_bytes import make
 from tests.hostile import Form, tried
+from tests.hostile_data import DATA_FORMS
 
 
 def read_gguf(path: Path) -> Any:
@@ -228,6 +229,7 @@ FORMS: dict[str, Callable[[], Form]] = {
     "config.json of a Llama": lambda: folder_form(llama, "config.json", bpe),
     "config.json of a T5": t5_form,
     "tokenizer_config.json": lambda: folder_form(llama, "tokenizer_config.json", bpe),
+    **DATA_FORMS,
 }
 
 

@@ -18,13 +18,15 @@ PLACES = {
     "answers": "retrieval:Answers",
     "spans": "question_answering:Spans",
     "generation": "generation:Generation",
-    "similarity": "understanding:Similarity",
-    "relations": "understanding:Relations",
-    "summary": "summarization:Summary",
+    "similarity": "similarity:Similarity",
+    "relations": "relations:Relations",
+    "summary": "extractive:Summary",
+    "summary-packages": "extractive:PackageSummary",
     "headline": "summarization:Headline",
     "ner": "named_entities:NamedEntities",
-    "sentiment-zh": "sentiment:ChineseSentiment",
-    "sentiment-en": "sentiment:EnglishSentiment",
+    "sentiment-zh": "sentiment_zh:ChineseSentiment",
+    "sentiment-en": "sentiment_en:EnglishSentiment",
+    "sentiment-intensity": "sentiment_en:Intensity",
 }
 """Where each application is: the file of this room, and the class. They are imported when they are asked for."""
 

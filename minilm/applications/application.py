@@ -61,6 +61,7 @@ class Application(ABC, Generic[E]):
         datasets, models: what is fetched: names of `minilm data list` and of `minilm models list`.
         line: an input of ``predict``, as an example: a line of text, or a JSON object.
         file: what `read` reads, in a sentence.
+        opens_runs: of one that trains nothing, whether `open` takes the folder of a run that another command trained.
     """
 
     name: ClassVar[str]
@@ -69,6 +70,7 @@ class Application(ABC, Generic[E]):
     models: ClassVar[tuple[str, ...]] = ()
     line: ClassVar[str]
     file: ClassVar[str] = ""
+    opens_runs: ClassVar[bool] = False
 
     # -- the data -----------------------------------------------------------------------------------------------------
 
@@ -142,6 +144,14 @@ class Application(ABC, Generic[E]):
         values = np.array([score.value if score.higher_is_better else -score.value for score in each])
         best = max(1.0, np.nanmax(values, initial=0.0)) if each[0].higher_is_better else 0.0
         return [int(i) for i in np.argsort(values, kind="stable") if values[i] < best]
+
+    def remarks(self, folder: Path | None, examples: Sequence[E]) -> Sequence[str]:
+        """What is told beside the numbers of a run on these examples, such as answers that it cannot give; a sentence each.
+
+        Args:
+            folder: of the run; None where nothing is trained.
+        """
+        return ()
 
     def details(self, examples: Sequence[E], answers: Sequence[Answer]) -> Mapping[str, Any]:
         """What is told beside the numbers to a program (``--json``), such as a confusion matrix."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from minilm.applications.application import Answer, Application, Split, System
+from minilm.data import DataError
 from minilm.data.sets.table import find
 from minilm.files import atomic_write
 from minilm.graph import no_grad
@@ -136,6 +138,13 @@ class Trained(Application[E]):
             folder: of the run, with the files of the task.
         """
 
+    def encode_training(self, task: ApplicationTask, folder: Path, examples: Sequence[E]) -> Any:
+        """The training part as the methods of the task take it: as `encode` has it.
+
+        Override it where what the run keeps was learned from these very examples, so that they must be read without it.
+        """
+        return self.encode(task, folder, examples)
+
     @abstractmethod
     def system(self, model: Any, task: ApplicationTask, folder: Path) -> System:
         """What answers questions with a trained model, in evaluation mode; nothing is recorded."""
@@ -146,7 +155,16 @@ class Trained(Application[E]):
         Raises:
             DataError: they cannot be had, or are too few.
         """
-        return self.divide(self.read(Path(source))) if source else self.split()
+        if not source:
+            return self.split()
+        try:
+            return self.divide(self.read(Path(source)))
+        except OSError as error:
+            raise DataError(f"{source} cannot be read: {error.strerror or error}.") from None
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{source} is no text in UTF-8: byte 0x{error.object[error.start]:02x} ({error.reason})."
+            ) from None
 
     def begin(
         self, folder: Path, options: Mapping[str, Any] | None = None, source: str = ""
@@ -164,7 +182,7 @@ class Trained(Application[E]):
             ValueError: a setting is out of range.
         """
         training = TrainConfig(**{**self.task.settings, **(options or {})})
-        source = str(Path(source).resolve()) if source else ""
+        source = os.path.abspath(source) if source else ""
         split = self.examples(source)
         _check_batch(training, split)
         task, files = self.learn(split, fingerprint(split))
@@ -236,8 +254,8 @@ class Trained(Application[E]):
         return answer
 
     def _examples(self, run: Run[Any], split: Split[E]) -> Examples:
-        train, validation = (self.encode(run.task, run.folder, part) for part in (split.train, split.validation))
-        return Examples(self, split, train, validation)
+        train = self.encode_training(run.task, run.folder, split.train)
+        return Examples(self, split, train, self.encode(run.task, run.folder, split.validation))
 
 
 def _check_batch(training: TrainConfig, split: Split[Any]) -> None:

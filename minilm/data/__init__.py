@@ -14,7 +14,7 @@ from .sets.debian import PackageDescription, package_descriptions
 from .sets.fetch import get, get_files, is_here, list_datasets
 from .sets.images import digits, load_images, mnist_5k
 from .sets.news import tagged_news
-from .sets.python_text import python_docs, python_docstrings
+from .sets.python_text import docstrings, python_docs, python_docstrings
 from .sets.questions import python_questions
 from .sets.sentiment import movie_sentences, shop_reviews
 from .sets.software import software_catalogs
@@ -22,7 +22,7 @@ from .sets.table import TABLE, describe
 from .sets.talk import small_talk
 from .sets.text import iter_documents, iter_text, load_text
 from .sets.url import fetch_url
-from .sets.wordnet import GlossRelation, gloss_relations, wordnet_glosses
+from .sets.wordnet import GlossRelation, Synset, gloss_relations, wordnet_glosses, wordnet_nouns
 from .sets.words import misspellings, spam_assassin, weat_words
 from .split import Parts, split_indices, three_parts, train_test_split
 from .tables import Table, load_table
@@ -38,6 +38,7 @@ __all__ = [
     "GlossRelation",
     "PackageDescription",
     "Parts",
+    "Synset",
     "Table",
     "TokenBlocks",
     "TokenHeader",
@@ -47,6 +48,7 @@ __all__ = [
     "default_collate",
     "describe",
     "digits",
+    "docstrings",
     "fetch_url",
     "fold_text",
     "get",
@@ -82,6 +84,7 @@ __all__ = [
     "weat_words",
     "without_copies",
     "wordnet_glosses",
+    "wordnet_nouns",
     "write_idx",
     "write_tokens",
 ]

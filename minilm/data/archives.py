@@ -4,8 +4,10 @@ Nothing is unpacked but that file, and it gets the name that the caller chose: n
 the archive are not followed. No code of the archive runs.
 """
 
+import errno
 import lzma
 import shutil
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -17,6 +19,11 @@ from minilm.files import shown
 from .errors import DataError
 from .files import CHUNK_BYTES
 
+# gzip's errors are OSErrors without a number, and a zip that points before its beginning makes the system say EINVAL.
+_DAMAGE = (
+    KeyError, ValueError, EOFError, NotImplementedError, RuntimeError, OSError,
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
+)  # fmt: skip
 _TAR = (".tar.gz", ".tgz", ".tar.xz", ".tar")
 
 
@@ -38,8 +45,8 @@ def extract(archive: Path, member: str, target: Path) -> None:
                 _to_data_of_deb(file)
             is_zip = not archive.name.endswith((".deb", *_TAR))
             (_from_zip if is_zip else _from_tar)(file, member, sink)
-    except (KeyError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # of the disk: gzip's own have no number
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # of the disk
             raise
         raise DataError(f"{shown(archive.name)} holds no readable file {member}: {error}") from error
 

@@ -144,6 +144,11 @@ def _measured(run: Run[Any], data: Any, step: int, result: Result | None) -> lis
                 )
                 else f"The test part was read {before + 1} times, whenever a phase of the training had ended."
             )
+        if any(test.bounds for test in result.tested):
+            notes.append(
+                "The interval of a number of the test part holds the middle 95 % of what it becomes when its examples, or the groups "
+                "that they belong to, are drawn again with replacement."
+            )
         notes.append("The validation loss is over all of the validation data, of the weights in model.safetensors.")
         if blocks is not None and interval is not None:
             notes.append(

@@ -10,6 +10,7 @@ from minilm.applications import classification
 from minilm.applications.application import Split
 from minilm.applications.classification import BagClassifier, Spam, Topics, grouped_split, recall_at_false_alarms
 from minilm.applications.labels import LabeledText
+from minilm.applications.ngrams import NGrams
 from minilm.applications.trained import fingerprint
 from minilm.cli import main
 from minilm.data import DataError, PackageDescription
@@ -26,6 +27,7 @@ def _made_up(monkeypatch):
     monkeypatch.setattr("minilm.training.loop.plot_losses", lambda run: None)
     monkeypatch.setattr(Spam, "split", lambda self: split())
     monkeypatch.setattr(Spam, "width", 4)
+    monkeypatch.setattr(classification, "embedded", lambda texts, most: np.zeros((len(texts), 384), np.float32))
 
 
 def trained(folder, **options):
@@ -45,7 +47,7 @@ def a_run(tmp_path_factory):
 
 
 def test_gradients_of_the_model():
-    model = BagClassifier(5, 3, 2, 0.0).to("float64")
+    model = BagClassifier(2, 5, 3, 2, 0.0).to("float64")
     rows = np.random.default_rng(0).standard_normal((4, 5))
     classes = np.array([0, 1, 1, 0])
     gradcheck(lambda *_: model.loss(rows, classes), *model.parameters())
@@ -140,7 +142,7 @@ def test_a_split_has_no_copies_and_keeps_near_copies_together():
     parts = (found.train, found.validation, found.test)
     assert sorted(each.text for part in parts for each in part) == sorted(text for text, _ in rows)
     assert sum(any(each.text.startswith(mail) for each in part) for part in parts) == 1
-    assert "1 copies were removed before, and 2 mails that occur with two labels" in found.about
+    assert "Before, 1 copies were removed and 2 of mails that occur with two labels. Mails that" in found.about
     assert fingerprint(found) == fingerprint(
         grouped_split([*rows, rows[0], ("torn", "ham"), ("Torn!", "spam")], "mails")
     )
@@ -177,3 +179,36 @@ def test_runs_are_of_their_own_application(a_run):
     assert Run(a_run.folder, Spam.task).task.name == "spam"
     with pytest.raises(ValueError, match="task is 'spam', expected 'topics'"):
         Topics().open(a_run.folder, "cpu")
+
+
+def test_the_vector_of_a_published_encoder_follows_the_ngrams(monkeypatch):
+    monkeypatch.setattr(
+        classification, "embedded", lambda texts, most: np.arange(384, dtype=np.float32) * np.ones((len(texts), 1))
+    )
+    known = NGrams.learn(["a b", "a b", "c"], 10, 100)
+    (places, x), (only, _) = Topics().vectors(known, ["a", "unknown"])
+    assert places.tolist() == [list(known.weights).index("a"), *range(3, 387)]
+    assert x[0] == 1
+    assert np.array_equal(x[1:], np.arange(384))
+    assert only.tolist() == [*range(3, 387)]
+    assert Spam().vectors(known, ["unknown"])[0][0].size == 0
+
+
+@pytest.mark.slow
+def test_spam_of_the_corpus(tmp_path, monkeypatch):
+    """The published mails, in the parts that the numbers in the book are of, and a brief training."""
+    monkeypatch.undo()
+    monkeypatch.setattr("minilm.training.loop.plot_losses", lambda run: None)
+    run, data = Spam().begin(tmp_path / "run", {"steps": 60, "eval_every": 30})
+    parts = (data.split.train, data.split.validation, data.split.test)
+    assert [len(part) for part in parts] == [4658, 585, 581]
+    assert run.task.examples_sha256 == "24907cd4e806c7dd4d433261acee30b462fa5a1cb422ba84e4b4cf246f5b0343"
+    texts = [{each.text for each in part} for part in parts]
+    groups = [{each.group for each in part} for part in parts]
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        assert not texts[i] & texts[j]
+        assert not groups[i] & groups[j]
+    outcome = train(run, data, device="cpu", progress=False)
+    accuracy, _, auc, *_ = outcome.tested
+    assert accuracy.value > 0.95
+    assert auc.value > 0.985

@@ -83,6 +83,7 @@ def test_the_test_part_is_read_once_at_the_end(tmp_path, monkeypatch):
     low, high = accuracy.bounds
     assert f"| test: accuracy | {accuracy.value:.4f} | {low:.4f} to {high:.4f} |" in card
     assert "The test part was read once, after the training" in card
+    assert "or the groups that they belong to, are drawn again" in card
     again, data = Color().resume(run.folder)
     assert train(again, data, device="cpu", progress=False).tested == ()
     assert Color.reads == 1
@@ -156,12 +157,18 @@ def test_examples_of_ones_own(tmp_path):
     assert f"minilm task color train --data {path} --steps 2 --device cpu" in card
     assert "their licence is not known here" in card
     moved = path.rename(tmp_path / "moved.tsv")
-    with pytest.raises(OSError, match="mine"):
+    with pytest.raises(DataError, match=r"mine\.tsv cannot be read"):
         Color().resume(run.folder)
     assert Color().resume(run.folder, source=str(moved))[1].split == data.split
     a_file(moved, made(50, 10))
     with pytest.raises(ValueError, match=r"moved\.tsv are not those"):
         Color().resume(run.folder, source=str(moved))
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path):
+    (tmp_path / "mine.tsv").write_bytes(b"a car\tred\n\xff\n")
+    with pytest.raises(DataError, match="no text in UTF-8: byte 0xff"):
+        Color().begin(tmp_path / "run", source=str(tmp_path / "mine.tsv"))
 
 
 def test_too_few_examples_of_ones_own(tmp_path):

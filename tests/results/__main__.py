@@ -2,7 +2,8 @@
 
 Each application is measured by its own command, ``minilm task NAME evaluate --baselines --json``, in a process of its own: the last run
 in runs/NAME-* that has ended, on its test part; where there is none (or with ``--train``) one is trained first. The simple methods learn
-anew each time. Seconds are the processor's, of all threads; those of our training are known where it was trained here.
+anew each time. An application that asks what another one trained is measured with that one's run. Seconds are the processor's, of all
+threads; those of our training are known where it was trained here.
 
     python -m tests.results                                     # all applications, printed as a table
     python -m tests.results spam topics --json chapters/results # these two, kept in the record that the book quotes
@@ -63,10 +64,15 @@ def measured(name: str, train: bool, run: Callable[..., tuple[str, str, float]] 
     Raises:
         Failed: a command did not end well.
     """
-    application, learning = find(name), None
-    if isinstance(application, Trained) and (train or not has_run(application)):
-        *_, learning = run("task", name, "train", "--quiet")
-    found = json.loads(run("task", name, "evaluate", "--baselines", "--json")[0])
+    application, which = find(name), []
+    learning: float | None = 0.0  # of what is not trained
+    if isinstance(application, Trained):
+        learning = None
+        trained = application.task.name  # sentiment-intensity asks what sentiment-en trained
+        if last_run(trained) is None or (train and trained == name):
+            *_, learning = run("task", trained, "train", "--quiet")
+        which = ["--run", last_run(trained) or ""] if trained != name else []
+    found = json.loads(run("task", name, "evaluate", "--baselines", "--json", *which)[0])
     for system in found["systems"]:
         system.pop("details", None)  # tables of each class: for the application's own section
     found["systems"][0]["seconds"]["learning"] = learning
@@ -79,11 +85,12 @@ def measured(name: str, train: bool, run: Callable[..., tuple[str, str, float]] 
     }
 
 
-def has_run(application: Trained[Any]) -> bool:
-    """Whether ``evaluate`` would find a run that has ended."""
+def last_run(name: str) -> str | None:
+    """The run that ``evaluate`` would find: the last of runs/NAME-* that has ended; None if there is none."""
     from minilm import cli_task
 
-    return cli_task._last_run(application) is not None
+    folder = cli_task._last_run(find(name))
+    return None if folder is None else str(folder)
 
 
 def in_words(found: dict[str, Any]) -> str:

@@ -34,7 +34,12 @@ def python_docs() -> str:
 
 
 def python_docstrings(root: str | Path | None = None) -> str:
-    """Every different docstring under `root` (default: the standard library), a blank line between two.
+    """Every different docstring under `root`, as `docstrings` has them, a blank line between two."""
+    return "\n\n".join(docstrings(root))
+
+
+def docstrings(root: str | Path | None = None) -> list[str]:
+    """Every different docstring under `root` (default: the standard library).
 
     Files are taken in the order of their paths and parsed, never imported; one that cannot be read, does not parse or has
     more than 16 MiB (`MAX_SOURCE_BYTES`) is skipped, as is a docstring that is no valid Unicode. Of equal docstrings the
@@ -50,7 +55,7 @@ def python_docstrings(root: str | Path | None = None) -> str:
     different = dict.fromkeys(doc for path in paths for doc in _docstrings(path))
     if not different:
         raise DataError(f"no docstrings under {shown(folder)}: the standard library's .py files are not there")
-    return "\n\n".join(different)
+    return list(different)
 
 
 def _source_files(folder: Path) -> list[Path]:

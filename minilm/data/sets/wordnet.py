@@ -37,10 +37,26 @@ class GlossRelation(NamedTuple):
     tail_end: int
 
 
-class _Synset(NamedTuple):
+class Synset(NamedTuple):
+    """Nouns of one meaning.
+
+    Attributes:
+        words: the nouns.
+        pointers: to other synsets of nouns: the sort, as "@" for what it is a kind of, and the other's number.
+        definition: the gloss without its examples.
+    """
+
     words: list[str]
-    pointers: list[tuple[str, str]]  # the sort, and the synset that it leads to
+    pointers: list[tuple[str, str]]
     definition: str
+
+
+def wordnet_nouns() -> dict[str, Synset]:
+    """WordNet's 82,192 synsets of nouns by their numbers, fetched if need be.
+
+    Raises DataError if they cannot be had.
+    """
+    return _synsets(get("wordnet"))
 
 
 def wordnet_glosses() -> list[tuple[list[str], str]]:
@@ -93,7 +109,7 @@ def _place(word: str, text: str) -> tuple[int, int] | None:
     return None
 
 
-def _synsets(path: Path) -> dict[str, _Synset]:
+def _synsets(path: Path) -> dict[str, Synset]:
     """All synsets by their number."""
     synsets = {}
     for number, line in enumerate(lines_of(path), 1):
@@ -105,7 +121,7 @@ def _synsets(path: Path) -> dict[str, _Synset]:
     return synsets
 
 
-def _synset(line: str) -> _Synset:
+def _synset(line: str) -> Synset:
     head, _, gloss = line.partition(" | ")
     fields = head.split()
     n_words = int(fields[3], 16)
@@ -119,4 +135,4 @@ def _synset(line: str) -> _Synset:
         for sort, other, kind in zip(fields[pointers:end:4], fields[pointers + 1 : end : 4], fields[pointers + 2 : end : 4], strict=True)
         if kind == "n"
     ]  # fmt: skip
-    return _Synset(words, nouns, re.split(r'; ?"', gloss, maxsplit=1)[0].strip())
+    return Synset(words, nouns, re.split(r'; ?"', gloss, maxsplit=1)[0].strip())

@@ -1,0 +1,149 @@
+r"""Counting characters: an n-gram with backing off, the honest rival of a small language model.
+
+What comes next is looked up among what followed the last n - 1 characters h in the training text. What was seen too rarely is made up for
+by the shorter context h', without its first character, down to the uniform distribution. In Kneser and Ney's way (1995, interpolated as
+by Chen and Goodman 1999, 2.7) every count c gives away a discount D, and a shorter context does not ask how often a character came, but
+after how many different characters the context with it stood:
+
+.. math::
+    p_n(w \mid h) = \frac{\max(c(hw) - D_n, 0)}{c(h)} + \frac{D_n\, N(h)}{c(h)}\, p_{n-1}(w \mid h'), \qquad
+    D_n = \frac{n_1}{n_1 + 2 n_2}
+
+with N(h) the number of different characters after h, and :math:`n_1, n_2` how many n-grams were counted once and twice. In Witten and
+Bell's way (1991) the shorter context has as many votes as there are different characters after h:
+
+.. math:: p_n(w \mid h) = \frac{c(hw) + N(h)\, p_{n-1}(w \mid h')}{c(h) + N(h)}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minilm.applications.application import Answer, Baseline, Split, System
+from minilm.types import HostArray
+
+KINDS = ("Kneser-Ney", "Witten-Bell")
+Followers = dict[str, int]
+
+
+class NGram:
+    """Counts of a text.
+
+    Args:
+        text: to learn from.
+        order: n; an n-gram looks at n - 1 characters.
+        kind: one of `KINDS`.
+
+    Attributes:
+        tables: for each length of a context, from 0, the contexts with what followed how often.
+        characters: the different ones of the text, in order of code points.
+
+    Raises:
+        ValueError: the order is below 1, the kind is unknown, or the text is empty.
+    """
+
+    def __init__(self, text: str, order: int, kind: str = KINDS[0]) -> None:
+        if order < 1 or kind not in KINDS or not text:
+            raise ValueError(
+                f"an n-gram has an order of at least 1, one of the kinds {', '.join(KINDS)} and a text to count; got {order}, "
+                f"{kind!r} and {len(text)} characters."
+            )
+        self.order, self.kind, self.characters = order, kind, sorted(set(text))
+        self.uniform = 1 / (len(self.characters) + 1)  # one more, for all that never came
+        self.tables = [_counted(text, n) for n in range(order)]
+        if kind == KINDS[0]:
+            for longer, n in zip(self.tables[:0:-1], range(order - 2, -1, -1), strict=True):
+                self.tables[n] = _stood_after(longer)
+        self.totals = [{h: sum(after.values()) for h, after in table.items()} for table in self.tables]
+        self.discounts = [_discount(table) for table in self.tables]
+
+    def probability(self, character: str, context: str) -> float:
+        """Of the next character after a context; characters further back than n - 1 are not looked at."""
+        p = self.uniform
+        for n, (table, totals, discount) in enumerate(zip(self.tables, self.totals, self.discounts, strict=True)):
+            h = context[len(context) - n :] if n <= len(context) else None
+            if h is None or h not in table:  # then no longer one is there either
+                break
+            after, total = table[h], totals[h]
+            if self.kind == KINDS[0]:
+                p = (max(after.get(character, 0) - discount, 0.0) + discount * len(after) * p) / total
+            else:
+                p = (after.get(character, 0) + len(after) * p) / (total + len(after))
+        return p
+
+    def nats(self, text: str) -> HostArray:
+        """The surprise of each character of a text, each after those before it, (n,)."""
+        reach = self.order - 1
+        return (
+            -np.log([self.probability(c, text[max(0, i - reach) : i]) for i, c in enumerate(text)])
+            if text
+            else np.zeros(0)
+        )
+
+    def write(self, context: str, count: int, rng: np.random.Generator, temperature: float = 1.0) -> str:
+        """So many characters that follow a context, drawn one after the other; temperature 0: each time the likeliest."""
+        for _ in range(count):
+            p = np.array([self.probability(c, context) for c in self.characters])
+            if temperature > 0:
+                p = p ** (1 / temperature)
+                context += self.characters[rng.choice(len(p), p=p / p.sum())]
+            else:
+                context += self.characters[int(p.argmax())]
+        return context[len(context) - count :] if count else ""
+
+
+def _counted(text: str, n: int) -> dict[str, Followers]:
+    """What followed each context of n characters, and how often."""
+    table: dict[str, Followers] = {}
+    for i in range(n, len(text)):
+        after = table.setdefault(text[i - n : i], {})
+        after[text[i]] = after.get(text[i], 0) + 1
+    return table
+
+
+def _stood_after(longer: dict[str, Followers]) -> dict[str, Followers]:
+    """For contexts that are shorter by their first character: how many different characters stood there before each follower."""
+    table: dict[str, Followers] = {}
+    for h, followers in longer.items():
+        after = table.setdefault(h[1:], {})
+        for character in followers:
+            after[character] = after.get(character, 0) + 1
+    return table
+
+
+def _discount(table: dict[str, Followers]) -> float:
+    counts = np.fromiter((c for after in table.values() for c in after.values()), np.int64)
+    once, twice = int((counts == 1).sum()), int((counts == 2).sum())
+    return once / (once + 2 * twice) if once else 0.0
+
+
+def counting(order: int | None, kind: str, most: int = 10) -> Baseline:
+    """The n-gram as a simple method, of the training and the validation part.
+
+    Args:
+        order: None: that of 2 to `most` which the validation part likes best.
+    """
+
+    def learned(split: Split[Any]) -> System:
+        train, validation = ("\n\n".join(passage.text for passage in part) for part in (split.train, split.validation))
+        best = order or min(range(2, most + 1), key=lambda n: NGram(train, n, kind).nats(validation).sum())
+        model = NGram(f"{train}\n\n{validation}", best, kind)
+
+        def answer(questions: Sequence[Any]) -> list[Answer]:
+            return [{"nats": float(model.nats(q.text).sum()), "characters": len(q.text)} for q in questions]
+
+        return answer
+
+    return learned
+
+
+BASELINES: dict[str, Baseline] = {
+    "5-gram, Kneser-Ney": counting(5, "Kneser-Ney"),
+    "5-gram, Witten-Bell": counting(5, "Witten-Bell"),
+    "n-gram, Kneser-Ney, n chosen": counting(None, "Kneser-Ney"),
+}
+
+__all__ = ["BASELINES", "KINDS", "NGram"]
