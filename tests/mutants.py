@@ -2100,8 +2100,8 @@ NAMES_IN_TEXT = [
 ]  # fmt: skip
 
 SENTIMENT = [
-    Mutant("a published model that goes on to learn stays in evaluation mode", "minilm/applications/sentiment_en.py",
-           "SentenceRater(load(self.pretrained).model).train()", "SentenceRater(load(self.pretrained).model)",
+    Mutant("a published model that goes on to learn stays in evaluation mode", "minilm/applications/published.py",
+           "load(self.pretrained).model.train()", "load(self.pretrained).model",
            "tests/applications/test_sentiment_en.py::test_the_model_begins_in_training_mode_with_published_weights_whose_embeddings_stay"),
     Mutant("the mean of a sentence counts its padding", "minilm/applications/sentiment_en.py",
            "np.sum(mask, axis=1, keepdims=True, dtype=np.float32)", "np.float32(mask.shape[1])",
@@ -2119,9 +2119,6 @@ SENTIMENT = [
            "count_grams([opinion.text for opinion in split.train])",
            "count_grams([opinion.text for opinion in [*split.train, *split.validation]])",
            "tests/applications/test_sentiment_zh.py::test_what_is_known_is_of_the_training_part_alone"),
-    Mutant("long texts are learned from more often than short ones", "minilm/applications/sentiment.py",
-           "rng.integers(len(order))", "rng.integers(len(order) // 2, len(order) - size)",
-           "tests/applications/test_sentiment.py::test_neighbors_are_of_one_length_and_each_example_is_as_likely"),
     Mutant("weights that rest are taken for a damaged checkpoint", "minilm/training/resume.py",
            "for p in model.parameters() if p.requires_grad}", "for p in model.parameters()}",
            "tests/applications/test_sentiment_en.py::test_a_run_that_was_stopped_goes_on_to_the_same_weights"),
@@ -2219,6 +2216,9 @@ QUESTIONS = [
     Mutant("a probability forgets the spans of one word", "minilm/applications/question_answering.py",
            "for n in range(min(ANSWER, length))]", "for n in range(1, min(ANSWER, length))]",
            "tests/applications/test_question_answering.py::test_probabilities_of_all_spans_add_up_to_one"),
+    Mutant("the published embeddings learn", "minilm/applications/published.py",
+           "            table.requires_grad_(False)\n", "            table.requires_grad_(True)\n",
+           "tests/applications/test_published.py::test_it_begins_with_the_published_weights_of_which_the_embeddings_rest"),
     Mutant("definitions are split, words are not kept together", "minilm/applications/readings.py",
            "groups=[head.lower() for head, *_ in found.kept]", "groups=[text for _, text, _ in found.kept]",
            "tests/applications/test_readings.py::test_no_definition_and_no_word_is_in_two_parts"),

@@ -46,7 +46,7 @@ class PublishedTask(ApplicationTask):
     pretrained_sha256: str = ""
 
     def encoder(self) -> Bert:
-        """The published encoder, its embeddings fixed.
+        """The published encoder, its embeddings fixed, without a pooler.
 
         Raises:
             DataError: it cannot be had, or the table has other weights of that name by now.
@@ -57,6 +57,7 @@ class PublishedTask(ApplicationTask):
                 f"{self.pretrained_sha256}): go on with the version of minilm that began it."
             )
         bert: Bert = load(self.pretrained).model.train()  # a published model comes in evaluation mode
+        bert.pooler = None  # nothing here uses it: it would be a weight that never learns
         for table in (bert.words, bert.segments, bert.positions):
             table.requires_grad_(False)
         return bert

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -220,22 +220,6 @@ def constant(values: Any, like: Tensor) -> Tensor:
     return Tensor(np.asarray(values).astype(like.dtype), device=like.device)
 
 
-def neighbors(lengths: HostArray, size: int, rng: np.random.Generator) -> HostArray:
-    """`size` examples of about one length, so that little is padding: those at a random place of the order by length.
-
-    Equal lengths are in an order of the moment. The order is closed to a ring: so each example is as likely as any other.
-    """
-    order = np.argsort(lengths + rng.random(len(lengths)))
-    return order[(rng.integers(len(order)) + np.arange(size)) % len(order)]
-
-
-def by_length(lengths: HostArray, size: int) -> Iterator[HostArray]:
-    """All examples, `size` at a time, the shortest first."""
-    order = np.argsort(lengths, kind="stable")
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
-
-
 __all__ = [
     "CHINESE",
     "CLEAR",
@@ -245,10 +229,8 @@ __all__ = [
     "Sentiment",
     "Words",
     "answers_of",
-    "by_length",
     "constant",
     "label_of",
-    "neighbors",
     "read_opinions",
     "unknown",
 ]

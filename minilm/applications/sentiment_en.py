@@ -26,6 +26,16 @@ import numpy as np
 
 from minilm import nn
 from minilm.applications.application import Answer, Baseline, Split, System
+from minilm.applications.published import (
+    MINILM,
+    PublishedTask,
+    by_length,
+    neighbors,
+    padded,
+    tokenizer_file,
+    tokenizer_of,
+    weights_sha256,
+)
 from minilm.applications.sentiment import (
     CLEAR,
     ENGLISH,
@@ -35,32 +45,23 @@ from minilm.applications.sentiment import (
     Opinion,
     Sentiment,
     answers_of,
-    by_length,
     constant,
     label_of,
-    neighbors,
     unknown,
 )
 from minilm.applications.simple.linear import label_methods
 from minilm.applications.simple.sentiment import class_methods, intensity_methods
 from minilm.applications.trained import ApplicationTask, Examples
+from minilm.applications.vectors import vectors
 from minilm.creation import zeros
 from minilm.data import movie_sentences, three_parts, without_copies
-from minilm.data.errors import DataError
-from minilm.graph import no_grad
 from minilm.metrics import Score, mean_absolute_error, pearson, spearman
 from minilm.nn import functional as F
-from minilm.optim import decay_groups
-from minilm.pretrained import load
-from minilm.pretrained.load import TOKENIZER, WEIGHTS
-from minilm.pretrained.table import find, get
 from minilm.tensor import Tensor
 from minilm.text.bert_input import framed
-from minilm.text.huggingface import read_tokenizer_json
-from minilm.training.task import Parts, RunFile
+from minilm.training.task import Parts
 from minilm.types import HostArray
 
-MINILM = "all-minilm-l6-v2"
 LONGEST = 128  # word pieces; the longest sentence of the data has 79
 AT_ONCE = 64  # sentences that are read at once where nothing is learned
 
@@ -85,19 +86,16 @@ class SentenceRater(nn.Module):
     """MiniLM, and the two numbers on the mean of its vectors.
 
     Args:
-        bert: the encoder, which is made part of it. Its embeddings do not learn.
+        bert: the encoder, which is made part of it.
     """
 
     def __init__(self, bert: Any) -> None:
         super().__init__()
         self.bert = bert
-        self.bert.pooler = None  # the mean stands for the sentence: it would be a weight that never learns
         self.dropout = nn.Dropout(bert.config.hidden_dropout_prob)
         self.head = nn.Linear(bert.config.hidden_size, 2)
         nn.init.normal_(self.head.weight, 0.0, bert.config.initializer_range)
         self.head.bias = nn.Parameter(zeros(2))
-        for table in (bert.words, bert.segments, bert.positions):
-            table.requires_grad_(False)
 
     def forward(self, ids: Any, mask: Any) -> Tensor:
         """(a, b) of each sentence: (B, T) and (B, T) -> (B, 2).
@@ -130,20 +128,12 @@ class SentenceRater(nn.Module):
 
 
 @dataclass(frozen=True)
-class RaterTask(ApplicationTask):
-    """Fine-tuning of a published encoder.
-
-    Attributes:
-        pretrained: its name in the table of models.
-        pretrained_sha256: of the file of its weights.
-    """
+class RaterTask(PublishedTask):
+    """Fine-tuning of a published encoder on both numbers."""
 
     name: ClassVar[str] = "sentiment-en"
     unit: ClassVar[str] = "nats and squared error"
     counted: ClassVar[str] = "sentences"
-    files: ClassVar[tuple[RunFile, ...]] = (
-        RunFile(TOKENIZER, "the published model's tokenizer", ("resume", "generate"), True),
-    )
     settings: ClassVar[Mapping[str, Any]] = {
         "steps": 700,
         "batch_size": 32,
@@ -155,20 +145,8 @@ class RaterTask(ApplicationTask):
         "checkpoint_every": 175,
     }
 
-    pretrained: str = MINILM
-    pretrained_sha256: str = ""
-
     def make_model(self) -> SentenceRater:
-        if weights_sha256(self.pretrained) != self.pretrained_sha256:
-            raise DataError(
-                f"the run began with other weights of {self.pretrained} than the table of models knows (SHA-256 "
-                f"{self.pretrained_sha256}): go on with the version of minilm that began it."
-            )
-        return SentenceRater(load(self.pretrained).model).train()  # a published model comes in evaluation mode
-
-    def groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-        learning = [p for p in model.parameters() if p.requires_grad]
-        return decay_groups(learning, weight_decay)
+        return SentenceRater(self.encoder())
 
     def batch(self, data: Examples, batch_size: int, rng: np.random.Generator) -> tuple[Any, ...]:
         """Sentences of about one length, so that little is padding; each is as likely as any other."""
@@ -221,8 +199,7 @@ class _OnMiniLM(Sentiment):
         return Split(train, validation, test, about)
 
     def learn(self, split: Split[Opinion], sha256: str) -> tuple[RaterTask, dict[str, bytes]]:
-        tokenizer = (get(MINILM) / TOKENIZER).read_bytes()
-        return RaterTask(sha256, MINILM, weights_sha256(MINILM)), {TOKENIZER: tokenizer}
+        return RaterTask(sha256, MINILM, weights_sha256()), tokenizer_file()
 
     def encode(self, task: ApplicationTask, folder: Path, examples: Sequence[Opinion]) -> Sentences:
         labels = [LABELS.index(x.label) if x.label in LABELS else -1 for x in examples]
@@ -252,7 +229,7 @@ class EnglishSentiment(_OnMiniLM):
 
     def baselines(self) -> Mapping[str, Baseline]:
         methods = label_methods(lambda example: example.text, lambda example: example.label)
-        methods = {**methods, **class_methods(published_vectors)}
+        methods = {**methods, **class_methods(vectors)}
         return {name: on(method, lambda x: x.label in LABELS) for name, method in methods.items()}
 
 
@@ -290,24 +267,10 @@ class Intensity(_OnMiniLM):
         return (*super().limits(), "An intensity is a mean over raters: what one of them would say is not known.")
 
 
-def weights_sha256(name: str) -> str:
-    """The SHA-256 of the weights of a published model, as the table of models has it."""
-    return next(file.sha256 for file in find(name).package.files if file.name == WEIGHTS)
-
-
 def pieces(texts: Sequence[str], folder: Path) -> list[HostArray]:
-    """The word pieces of each text, with [CLS] and [SEP], by the tokenizer in a folder."""
-    tokenizer = read_tokenizer_json(folder / TOKENIZER)
+    """The word pieces of each text, with [CLS] and [SEP], by a run's tokenizer."""
+    tokenizer = tokenizer_of(folder)
     return [np.array(framed(tokenizer, [tokenizer.encode(text)[: LONGEST - 2]]).ids) for text in texts]
-
-
-def padded(ids: Sequence[HostArray]) -> tuple[HostArray, HostArray]:
-    """Rows of one length, (B, T), and where they hold a token."""
-    lengths = np.array(list(map(len, ids)))
-    mask = np.arange(lengths.max()) < lengths[:, None]
-    rows = np.zeros(mask.shape, np.int64)  # MiniLM's [PAD] is 0
-    rows[mask] = np.concatenate(ids)
-    return rows, mask
 
 
 def arrays(sentences: Sentences, rows: HostArray) -> tuple[HostArray, HostArray, HostArray, HostArray]:
@@ -321,16 +284,6 @@ def outputs(model: SentenceRater, ids: Sequence[HostArray]) -> HostArray:
     for some in by_length(np.array(list(map(len, ids)), int), AT_ONCE):
         found[some] = model(*padded([ids[row] for row in some])).numpy()
     return found
-
-
-def published_vectors(texts: Sequence[str]) -> HostArray:
-    """MiniLM's own vectors of texts, (n, 384), as it was published."""
-    model, ids = load(MINILM).model, pieces(texts, get(MINILM))
-    vectors = np.zeros((len(ids), model.config.hidden_size), np.float32)
-    with no_grad():
-        for some in by_length(np.array(list(map(len, ids)), int), AT_ONCE):
-            vectors[some] = model.embed(*padded([ids[row] for row in some])).numpy()
-    return vectors
 
 
 def on(method: Baseline, chosen: Callable[[Opinion], bool]) -> Baseline:

@@ -29,16 +29,8 @@ import numpy as np
 
 from minilm import nn
 from minilm.applications.application import Answer, Baseline, Split, System
-from minilm.applications.sentiment import (
-    CHINESE,
-    LABELS,
-    Opinion,
-    Sentiment,
-    answers_of,
-    by_length,
-    constant,
-    neighbors,
-)
+from minilm.applications.published import by_length, neighbors
+from minilm.applications.sentiment import CHINESE, LABELS, Opinion, Sentiment, answers_of, constant
 from minilm.applications.simple.linear import label_methods
 from minilm.applications.trained import ApplicationTask, Examples
 from minilm.creation import zeros

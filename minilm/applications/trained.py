@@ -138,6 +138,13 @@ class Trained(Application[E]):
             folder: of the run, with the files of the task.
         """
 
+    def encode_training(self, task: ApplicationTask, folder: Path, examples: Sequence[E]) -> Any:
+        """The training part as the methods of the task take it: as `encode` has it.
+
+        Override it where what the run keeps was learned from these very examples, so that they must be read without it.
+        """
+        return self.encode(task, folder, examples)
+
     @abstractmethod
     def system(self, model: Any, task: ApplicationTask, folder: Path) -> System:
         """What answers questions with a trained model, in evaluation mode; nothing is recorded."""
@@ -247,8 +254,8 @@ class Trained(Application[E]):
         return answer
 
     def _examples(self, run: Run[Any], split: Split[E]) -> Examples:
-        train, validation = (self.encode(run.task, run.folder, part) for part in (split.train, split.validation))
-        return Examples(self, split, train, validation)
+        train = self.encode_training(run.task, run.folder, split.train)
+        return Examples(self, split, train, self.encode(run.task, run.folder, split.validation))
 
 
 def _check_batch(training: TrainConfig, split: Split[Any]) -> None:

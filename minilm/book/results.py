@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
 RECORD = Path(__file__).resolve().parents[2] / "chapters" / "results"
 COMMAND = "python -m tests.results"
 OURS = "minilm"
-HEADER = ("task", "number", "system", "value", "95 % interval", "minilm less it", "seconds to learn", "to answer")
+HEADER = ("task", "system", "value (95 % interval)", "minilm less it", "seconds to learn / answer")
 
 
 class Table:
-    """Rows that a notebook shows as a table, and ``print`` as Markdown."""
+    """Rows that a notebook shows as a table, and ``print`` as Markdown; `below` are sentences on them."""
 
-    def __init__(self, rows: Sequence[Sequence[str]], below: str) -> None:
+    def __init__(self, rows: Sequence[Sequence[str]], below: Sequence[str]) -> None:
         self.rows, self.below = rows, below
 
     def __repr__(self) -> str:
-        lines = [" | ".join(row) for row in (HEADER, ["---"] * 3 + ["---:"] * (len(HEADER) - 3), *self.rows)]
-        return "\n".join([*(f"| {line} |" for line in lines), "", self.below])
+        lines = [" | ".join(row) for row in (HEADER, ["---"] * 2 + ["---:"] * (len(HEADER) - 2), *self.rows)]
+        return "\n".join([*(f"| {line} |" for line in lines), "", *self.below])
 
-    def _repr_markdown_(self) -> str:
-        return repr(self)
+    def _repr_html_(self) -> str:
+        """A line for each task above those of its systems."""
+        head = "".join(f'<th scope="col">{cell}</th>' for cell in HEADER[1:])
+        lines = []
+        for task, *cells in self.rows:
+            if task:
+                lines.append(f'<tr><th scope="colgroup" colspan="{len(cells)}">{escape(task)}</th></tr>')
+            lines.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
+        notes = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.below)
+        body = "\n".join(lines)
+        return f'<table class="table">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n{notes}'
 
 
 def results(*names: str, numbers: int = 1, folder: Path = RECORD) -> Table:
@@ -53,7 +62,7 @@ def results(*names: str, numbers: int = 1, folder: Path = RECORD) -> Table:
 def table(record: dict[str, Any], numbers: int = 1) -> Table:
     """The same of entries that were read: by the names of the applications, in this order."""
     rows = [row for name, found in record.items() for row in _rows(name, found, numbers)]
-    return Table(rows, "\n".join(_below(record)))
+    return Table(rows, list(_below(record)))
 
 
 def _rows(name: str, found: dict[str, Any], numbers: int) -> Iterator[tuple[str, ...]]:
@@ -64,54 +73,41 @@ def _rows(name: str, found: dict[str, Any], numbers: int) -> Iterator[tuple[str,
             value = system["numbers"].get(number)
             if value is None:
                 continue
-            difference = less.get((system["system"], number), {})
-            first = system is ours
-            seconds = [_seconds(system["seconds"][part]) for part in ("learning", "answering")] if not k else ["", ""]
             yield (
-                name if first and not k else "",
-                number if first else "",
-                f"**{OURS}**" if first else system["system"],
-                _number(value["value"]),
-                _between(value["interval"]),
-                _difference(difference),
-                *seconds,
+                f"{name}: {number}" if system is ours else "",
+                OURS if system is ours else system["system"],
+                _number(value["value"]) + _between(value["interval"]),
+                _difference(less.get((system["system"], number))),
+                "" if k else " / ".join(_seconds(system["seconds"][part]) for part in ("learning", "answering")),
             )
 
 
 def _number(value: float | None, sign: str = "") -> str:
-    """Four digits; the same in a share and in a number up to 100."""
-    if value is None:
-        return "none"
-    places = max(0, 3 - math.floor(math.log10(abs(value)))) if abs(value) >= 1 else 4
-    return f"{value:{sign}.{places}f}"
+    """A share with three digits after the point, a number such as BLEU with one."""
+    return "none" if value is None else f"{value:{sign}.{1 if abs(value) >= 10 else 3}f}"
 
 
-def _between(interval: list[float] | None) -> str:
-    return "" if interval is None else f"{_number(interval[0])} to {_number(interval[1])}"
+def _between(interval: list[float] | None, sign: str = "") -> str:
+    return "" if interval is None else f" ({_number(interval[0], sign)} to {_number(interval[1], sign)})"
 
 
-def _difference(found: dict[str, Any]) -> str:
-    if not found:
-        return ""
-    value, interval = found["difference"], found["interval"]
-    if interval is None:
-        return _number(value, "+")
-    return f"{_number(value, '+')} ({_number(interval[0], '+')} to {_number(interval[1], '+')})"
+def _difference(found: dict[str, Any] | None) -> str:
+    return "" if found is None else _number(found["difference"], "+") + _between(found["interval"], "+")
 
 
 def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}" if value < 10 else f"{value:.0f}"
+    return "?" if value is None else f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
 def _below(chosen: dict[str, Any]) -> Iterator[str]:
     """When and where each was measured; those of one day and machine in one sentence."""
     if not chosen:
-        yield f"No application is on record yet: `{COMMAND} --json chapters/results` measures them."
+        yield f"No application is on record yet: {COMMAND} --json chapters/results measures them."
         return
     places: dict[tuple[str, str], list[str]] = {}
     for name, found in chosen.items():
         places.setdefault((found["date"], found["machine"]), []).append(name)
-    yield f"Seconds are the processor's. Measured by `{COMMAND}`:"
+    yield f"Seconds are the processor's; ? where it is not known. Measured by {COMMAND}:"
     for (date, machine), names in places.items():
         yield f"{', '.join(names)} on {date}, {machine}."
 

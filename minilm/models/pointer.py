@@ -21,9 +21,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from minilm import nn
 from minilm.nn import functional as F
-from minilm.ops.arithmetic import exp, where
+from minilm.ops.arithmetic import exp, maximum, where
 from minilm.ops.index import gather, masked_fill
 from minilm.ops.logic import any
 from minilm.ops.normalize import log_softmax
@@ -100,28 +102,80 @@ class CopyHead(nn.Module):
 
     Args:
         d_model: the width C.
+        goes_on: whether a learned number is added to the scores of the places behind the token that the decoder reads: a copy that has
+            begun goes on, without having to learn how (`Neighbors`).
     """
 
-    def __init__(self, d_model: int) -> None:
+    def __init__(self, d_model: int, goes_on: bool = False) -> None:
         super().__init__()
+        self.behind = nn.Parameter(np.zeros((), np.float32)) if goes_on else None
         self.query = nn.Linear(d_model, d_model, bias=False)
         self.key = nn.Linear(d_model, d_model, bias=False)
         self.gate = nn.Linear(3 * d_model, 1)
 
-    def forward(self, states: Tensor, inputs: Tensor, source: Tensor, mask: Tensor, ids: Tensor) -> Copying:
+    def forward(
+        self, states: Tensor, inputs: Tensor, source: Tensor, mask: Tensor, ids: Tensor, behind: Tensor | None = None
+    ) -> Copying:
         """What it says at each place of the target.
 
         Args:
             states, inputs: the decoder's states, and the embeddings of what it read, (B, T, C).
             source: the encoder's states, (B, S, C).
             mask, ids: as in `Copying`.
+            behind: 1 at the places behind the token that was read, (B, T, S); only with `goes_on`.
         """
         scores = self.query(states) @ self.key(source).swapaxes(1, 2) * states.shape[-1] ** -0.5  # (B, T, S)
+        if self.behind is not None and behind is not None:
+            scores = scores + self.behind * behind
         attention = log_softmax(masked_fill(scores, ~mask[:, None, :], value=-math.inf), axis=-1)
         z = self.gate(concat(exp(attention) @ source, states, inputs, axis=-1))  # (B, T, 1)
         something = any(mask, axis=1)[:, None, None]
         generate, copy = where(something, logsigmoid(z), 0.0), where(something, logsigmoid(-z), -math.inf)
         return Copying(generate, copy, attention, ids, mask)
+
+
+class Neighbors(NamedTuple):
+    """Where in the sources the tokens stand that the decoder reads, as numbers 1 and 0.
+
+    Attributes:
+        here: the places with the same token, (B, T, S).
+        behind: those one place behind, (B, T, S).
+    """
+
+    here: Tensor
+    behind: Tensor
+
+    @classmethod
+    def of(cls, inputs: Tensor, source: Tensor, mask: Tensor, ids: Tensor) -> Neighbors:
+        """Of the tokens (B, T) that the decoder reads; the other arguments are those of `CopyHead`."""
+        there, xp = mask.data[:, None, :], source.device.xp
+        here = (inputs[:, :, None] == ids[:, None, :]).data & there
+        behind = xp.concatenate([xp.zeros_like(here[..., :1]), here[..., :-1]], axis=-1) & there
+        return cls(*(Tensor(places.astype(source.dtype)) for places in (here, behind)))
+
+
+class SelectiveRead(nn.Module):
+    r"""Tells the decoder where in the source the token stands that it reads, and what stands behind it, so that copying can go on.
+
+    Gu et al. 2016, *Incorporating Copying Mechanism in Sequence-to-Sequence Learning*, section 3.3: with the embedding of
+    :math:`y_{t-1}` comes the encoder's state at the places with the same token. Here it is the mean of them, with the mean of the states
+    one place behind; 0 where there is none:
+
+    .. math:: \zeta_t = W \Bigl[ \frac{1}{|P|} \sum_{s \in P} h_s;\ \frac{1}{|Q|} \sum_{s \in Q} h_s \Bigr], \qquad
+        P = \{s : x_s = y_{t-1}\}, \quad Q = \{s : x_{s-1} = y_{t-1}\}
+
+    Args:
+        d_model: the width C.
+    """
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(2 * d_model, d_model, bias=False)
+
+    def forward(self, neighbors: Neighbors, source: Tensor) -> Tensor:
+        """What is added to the embeddings, (B, T, C), given the encoder's states (B, S, C)."""
+        means = [places / maximum(places.sum(axis=-1, keepdims=True), 1.0) @ source for places in neighbors]
+        return self.project(concat(*means, axis=-1))
 
 
 def probabilities_naive(vocab: Tensor, p_gen: Tensor, attention: Tensor, ids: Ids, size: int) -> Tensor:
@@ -160,4 +214,4 @@ def ids_with_unknown(
     return [vocabulary.get(word, beyond.get(word, unk_token_id)) for word in words], list(beyond)
 
 
-__all__ = ["CopyHead", "Copying", "ids_with_unknown", "probabilities_naive"]
+__all__ = ["CopyHead", "Copying", "Neighbors", "SelectiveRead", "ids_with_unknown", "probabilities_naive"]

@@ -34,7 +34,7 @@ from minilm.models.beam import Hypothesis, Rules, beam_search, predicting
 from minilm.models.cache import LayerCache
 from minilm.models.generation import generate, id_sequences
 from minilm.models.ids import as_ids
-from minilm.models.pointer import CopyHead, Copying
+from minilm.models.pointer import CopyHead, Copying, Neighbors, SelectiveRead
 from minilm.nn import functional as F
 from minilm.ops.arithmetic import where
 from minilm.ops.normalize import log_softmax
@@ -42,6 +42,8 @@ from minilm.ops.shape import concat
 from minilm.optim import decay_groups
 from minilm.tensor import Tensor
 from minilm.types import HostArray, Ids
+
+HIDDEN = -1e30  # the score of what may not be attended to: its weight is 0, and a row of nothing else is finite
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Seq2SeqConfig:
         eos_token_id: ends a text.
         decoder_start_token_id: what the decoder reads first.
         copy_head: whether the model may copy tokens of the source (`minilm.models.pointer`).
+        selective_read: whether the decoder is told where in the source the token stands that it has written, and the copy head prefers what
+            stands behind it; only with the copy head.
         unk_token_id: what an id beyond the vocabulary is read as; only with the copy head.
 
     Raises:
@@ -91,6 +95,7 @@ class Seq2SeqConfig:
     decoder_start_token_id: int = 0
     copy_head: bool = False
     unk_token_id: int = 2
+    selective_read: bool = False
 
     def __post_init__(self) -> None:
         if self.num_decoder_layers is None:
@@ -124,9 +129,12 @@ class Seq2SeqConfig:
             raise ValueError(
                 f"Seq2SeqConfig: feed_forward_proj must be 'relu' or 'gated-gelu', got {self.feed_forward_proj!r}."
             )
-        for name in ("tie_word_embeddings", "scale_decoder_outputs", "copy_head"):
+        for name in ("tie_word_embeddings", "scale_decoder_outputs", "copy_head", "selective_read"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"Seq2SeqConfig: {name} must be True or False, got {getattr(self, name)!r}.")
+
+        if self.selective_read and not self.copy_head:
+            raise ValueError("Seq2SeqConfig: selective_read is for models that copy; give copy_head=True, too.")
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, as a run's config.json holds them."""
@@ -211,6 +219,14 @@ class Attention(nn.Module):
         )
         return self.o(y.swapaxes(1, 2).reshape(B, T, -1))
 
+    def weights(self, x: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
+        """What each of (B, T, C) attends to, where there are keys (B, H, S, D): (B, H, T, S), whose rows add up to 1.
+
+        It is what `forward` weighs the values with. A row whose mask hides everything is 0.
+        """
+        scores = where(mask, self._heads(self.q(x)) @ keys.swapaxes(-1, -2), HIDDEN)
+        return where(mask, F.softmax(scores, axis=-1), 0.0)
+
     def _heads(self, x: Tensor) -> Tensor:
         B, T, width = x.shape
         return x.reshape(B, T, self.num_heads, width // self.num_heads).swapaxes(1, 2)
@@ -259,7 +275,13 @@ class DecoderBlock(nn.Module):
         self.dropout = nn.Dropout(config.dropout_rate)
 
     def forward(
-        self, x: Tensor, bias: Tensor, source: tuple[Tensor, Tensor], mask: Tensor, cache: LayerCache | None = None
+        self,
+        x: Tensor,
+        bias: Tensor,
+        source: tuple[Tensor, Tensor],
+        mask: Tensor,
+        cache: LayerCache | None = None,
+        seen: list[Tensor] | None = None,
     ) -> Tensor:
         """(B, T, C) -> (B, T, C).
 
@@ -268,13 +290,17 @@ class DecoderBlock(nn.Module):
             source: the keys and values of the encoder's output, which stay the same for every token.
             mask: True where a source has a token, (B, 1, 1, S).
             cache: the keys and values of the tokens before.
+            seen: takes the weights with which the source is attended to, (B, H, T, S).
         """
         h = self.ln_1(x)
         keys_values = self.attn.keys_values(h)
         if cache is not None:
             keys_values = cache.extend(*keys_values)
         x = x + self.dropout(self.attn(h, keys_values, bias, causal=True))
-        x = x + self.dropout(self.cross(self.ln_2(x), source, mask))
+        h = self.ln_2(x)
+        if seen is not None:
+            seen.append(self.cross.weights(h, source[0], mask))
+        x = x + self.dropout(self.cross(h, source, mask))
         return x + self.dropout(self.mlp(self.ln_3(x)))
 
 
@@ -306,14 +332,16 @@ class Decoder(nn.Module):
         self.blocks = nn.ModuleList([DecoderBlock(config) for _ in range(config.num_decoder_layers or 0)])
         self.ln_f, self.dropout = _norm(config), nn.Dropout(config.dropout_rate)
 
-    def forward(self, x: Tensor, source: Encoded, cache: DecoderCache | None = None) -> Tensor:
-        """Embeddings (B, T, C) of tokens that follow those in the cache, to (B, T, C)."""
+    def forward(
+        self, x: Tensor, source: Encoded, cache: DecoderCache | None = None, seen: list[Tensor] | None = None
+    ) -> Tensor:
+        """Embeddings (B, T, C) of tokens that follow those in the cache, to (B, T, C); `seen` takes what each block attends to."""
         T, before = x.shape[1], cache.length if cache else 0
         bias, mask = self.positions(T, before + T), source.mask.reshape(len(source.mask), 1, 1, -1)
         x = self.dropout(x)
         for i, block in enumerate(self.blocks):
             memory = cache.memory[i] if cache else block.cross.keys_values(source.states)
-            x = block(x, bias, memory, mask, cache.layers[i] if cache else None)
+            x = block(x, bias, memory, mask, cache.layers[i] if cache else None, seen)
         return self.dropout(self.ln_f(x))
 
 
@@ -335,6 +363,20 @@ class Encoded(NamedTuple):
         return Encoded(*(x[rows] for x in self))
 
 
+class Look(NamedTuple):
+    """Where a model looks in the source when it says each token of a target.
+
+    Attributes:
+        cross: the weights of each block's heads, (blocks, B, H, T, S).
+        copy: those of the copy head, (B, T, S); None without it.
+        generate: how far it takes the vocabulary's word and does not copy, p_gen, (B, T); None without it.
+    """
+
+    cross: HostArray
+    copy: HostArray | None
+    generate: HostArray | None
+
+
 class Seq2Seq(nn.Module):
     """An encoder-decoder with T5's initialization: each matrix normal with the deviation that keeps a stream of unit variance.
 
@@ -353,7 +395,8 @@ class Seq2Seq(nn.Module):
         self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         if config.tie_word_embeddings:
             self.lm_head.weight = self.shared.weight
-        self.copy = CopyHead(config.d_model) if config.copy_head else None
+        self.copy = CopyHead(config.d_model, config.selective_read) if config.copy_head else None
+        self.read = SelectiveRead(config.d_model) if config.selective_read else None
         _initialize(self, rng)
 
     def forward(self, source: Ids, inputs: Ids, mask: Ids | None = None) -> Tensor:
@@ -423,6 +466,24 @@ class Seq2Seq(nn.Module):
         total, number = where(counts, losses, 0.0).sum(), int(counts.data.sum())
         return total / number if number else total * 0.0 + math.nan  # the mean of nothing, as of `cross_entropy`
 
+    def look(self, source: Ids, targets: Ids, mask: Ids | None = None) -> Look:
+        """Where the model looks in the source for each token of a target; padded places of the source get 0.
+
+        In evaluation mode, and without a graph. Arguments and errors are those of `loss`.
+        """
+        seen: list[Tensor] = []
+        with predicting(self):
+            encoded = self.encode(source, mask)
+            inputs = self.shift_right(self._ids("targets", targets, encoded))
+            x, neighbors = self._inputs(inputs, encoded)
+            states = self.decoder(x, encoded, seen=seen)
+            cross = np.stack([weights.numpy() for weights in seen])
+            if self.copy is None:
+                return Look(cross, None, None)
+            copying = self.copy(states, x, *encoded, neighbors and neighbors.behind)
+            there = np.where(encoded.mask.numpy()[:, None], np.exp(copying.attention.numpy()), 0.0)
+            return Look(cross, there, np.exp(copying.generate.numpy()[..., 0]))
+
     def shift_right(self, targets: Ids) -> Tensor:
         """What the decoder reads to predict `targets` (B, T): the start token, then all targets but the last."""
         ids = targets if isinstance(targets, Tensor) else Tensor(np.asarray(targets), device=self.shared.weight.device)
@@ -486,12 +547,20 @@ class Seq2Seq(nn.Module):
 
     def _decode(self, ids: Tensor, source: Encoded, cache: DecoderCache | None) -> tuple[Tensor, Copying | None]:
         """The logits of the vocabulary (with the copy head: their logarithms after softmax), and what the copy head says."""
-        x = self._embed(ids)  # (B, T, C)
+        x, neighbors = self._inputs(ids, source)  # (B, T, C)
         states = self.decoder(x, source, cache)
         logits = self.lm_head(states * self.config.d_model**-0.5 if self.config.scale_decoder_outputs else states)
         if self.copy is None:
             return logits, None
-        return log_softmax(logits, axis=-1), self.copy(states, x, *source)
+        return log_softmax(logits, axis=-1), self.copy(states, x, *source, neighbors and neighbors.behind)
+
+    def _inputs(self, ids: Tensor, source: Encoded) -> tuple[Tensor, Neighbors | None]:
+        """What the decoder reads, (B, T) -> (B, T, C), and where it stands in the source."""
+        x = self._embed(ids)
+        if self.read is None:
+            return x, None
+        neighbors = Neighbors.of(ids, *source)
+        return x + self.read(neighbors, source.states), neighbors
 
     def _embed(self, ids: Tensor) -> Tensor:
         if self.copy is not None:
@@ -647,6 +716,7 @@ __all__ = [
     "Encoder",
     "EncoderBlock",
     "GatedGELU",
+    "Look",
     "RelativePositions",
     "Seq2Seq",
     "Seq2SeqConfig",

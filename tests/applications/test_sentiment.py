@@ -10,9 +10,7 @@ from minilm.applications.sentiment import (
     ENGLISH,
     Opinion,
     answers_of,
-    by_length,
     label_of,
-    neighbors,
     read_opinions,
 )
 from minilm.applications.sentiment_zh import ChineseSentiment
@@ -144,33 +142,3 @@ def test_what_is_no_text_at_all(tmp_path):
     for name in ("bytes", "missing"):
         with pytest.raises(DataError, match="UTF-8"):
             read_opinions(tmp_path / name)
-
-
-# -- batches ----------------------------------------------------------------------------------------------------------
-
-
-def test_neighbors_are_of_one_length_and_each_example_is_as_likely():
-    lengths = np.array([5, 1, 9, 5, 5, 2, 7, 5])
-    rng = np.random.default_rng(0)
-    drawn = [neighbors(lengths, 3, rng) for _ in range(4000)]
-    assert all(len(set(rows.tolist())) == 3 for rows in drawn)
-    shares = np.bincount(np.concatenate(drawn), minlength=8) / len(drawn)
-    assert np.abs(shares - 3 / 8).max() < 0.03
-    assert any(set(rows.tolist()) == {0, 3, 7} for rows in drawn)
-    apart = [np.ptp(lengths[rows]) for rows in drawn]
-    assert np.mean(apart) < np.ptp(lengths) / 2
-
-
-def test_neighbors_depend_on_the_generator_alone():
-    lengths = np.arange(50) % 7
-    first, second = (neighbors(lengths, 4, np.random.default_rng(3)) for _ in range(2))
-    assert (first == second).all()
-    assert (first != neighbors(lengths, 4, np.random.default_rng(4))).any()
-
-
-def test_by_length_has_each_once():
-    lengths = np.array([3, 1, 2, 1, 9])
-    parts = list(by_length(lengths, 2))
-    assert [len(part) for part in parts] == [2, 2, 1]
-    assert lengths[np.concatenate(parts)].tolist() == [1, 1, 2, 3, 9]
-    assert list(by_length(np.array([], int), 2)) == []

@@ -7,7 +7,7 @@ import minilm as ml
 from minilm import nn
 from minilm.gradcheck import gradcheck, gradgradcheck
 from minilm.models import Seq2Seq, Seq2SeqConfig
-from minilm.models.pointer import CopyHead, Copying, ids_with_unknown, probabilities_naive
+from minilm.models.pointer import CopyHead, Copying, Neighbors, SelectiveRead, ids_with_unknown, probabilities_naive
 from tests.models.test_seq2seq import padded, trained
 
 IDS = np.array([[2, 5, 2, 6, 5], [1, 3, 7, 9, 9]])  # of a vocabulary of 5: 5, 6, 7 are unknown words
@@ -98,6 +98,55 @@ def test_gradients_of_the_head_to_second_order():
 
     gradcheck(f, states, inputs, source, *head.parameters(), directions=2)
     gradgradcheck(f, states, inputs, source, *head.parameters(), directions=1)
+
+
+def test_selective_read_is_the_mean_of_the_states_where_the_token_stands():
+    read, states = SelectiveRead(4).to("float64"), draw(2, 5, 4)
+    inputs = np.array([[5, 2, 0], [9, 1, 3]])  # 9 stands in the padding only
+    found = read(Neighbors.of(ml.Tensor(inputs), states, ml.Tensor(MASK), ml.Tensor(IDS)), states).numpy()
+    for row, tokens in enumerate(inputs):
+        for place, token in enumerate(tokens):
+            here = [s for s in range(5) if IDS[row, s] == token and MASK[row, s]]
+            behind = [s + 1 for s in here if s + 1 < 5 and MASK[row, s + 1]]
+            means = [states.numpy()[row, p].mean(axis=0) if p else np.zeros(4) for p in (here, behind)]
+            expected = read.project.weight.numpy() @ np.concatenate(means)
+            np.testing.assert_allclose(found[row, place], expected, atol=1e-12)
+    assert not found[1, 0].any()
+    assert not found[0, 2].any()
+
+
+def test_gradients_of_selective_read_to_second_order():
+    read, states = SelectiveRead(3).to("float64"), draw(2, 5, 3)
+
+    def f(states, weight):
+        return read(Neighbors.of(ml.Tensor(TARGETS), states, ml.Tensor(MASK), ml.Tensor(IDS)), states).tanh()
+
+    gradcheck(f, states, read.project.weight, directions=2)
+    gradgradcheck(f, states, read.project.weight, directions=1)
+
+
+def test_a_head_that_goes_on_prefers_what_stands_behind():
+    ml.manual_seed(0)
+    head = CopyHead(4, goes_on=True).to("float64")
+    states, inputs, source = draw(2, 3, 4), draw(2, 3, 4, seed=1), draw(2, 5, 4, seed=2)
+    ids, mask = ml.Tensor(IDS), ml.Tensor(MASK)
+    behind = Neighbors.of(ml.Tensor(TARGETS), source, mask, ids).behind
+
+    def f(states, source, weight):
+        return head(states, inputs, source, mask, ids, behind).of(
+            ml.Tensor(TARGETS[:, ::-1].copy()), ml.log_softmax(source[:, :3, :] @ ml.Tensor(np.ones((4, 9))))
+        )
+
+    gradcheck(f, states, source, head.behind, directions=2)
+    gradgradcheck(f, states, source, head.behind, directions=1)
+    before = head(states, inputs, source, mask, ids, behind).attention.numpy()
+    with ml.no_grad():
+        head.behind.copy_(ml.Tensor(np.array(30.0)))
+    after = np.exp(head(states, inputs, source, mask, ids, behind).attention.numpy())
+    there = behind.numpy() > 0
+    np.testing.assert_allclose(after[there.any(-1)].sum(-1), 1.0)
+    assert (after[there.any(-1)][~there[there.any(-1)]] < 1e-9).all()
+    np.testing.assert_allclose(after[~there.any(-1)], np.exp(before[~there.any(-1)]))
 
 
 def test_the_head_is_equation_8():

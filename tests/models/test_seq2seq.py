@@ -30,7 +30,7 @@ VARIANTS = [
     {},
     {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
     {"copy_head": True},
-    {"copy_head": True, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
+    {"copy_head": True, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False, "selective_read": True},
 ]
 BOTH = [VARIANTS[0], VARIANTS[3], *(pytest.param(v, marks=pytest.mark.slow) for v in VARIANTS[1:3])]
 SOURCE = np.array([[3, 4, 6, 3, 1], [5, 2, 1, 0, 0], [1, 0, 0, 0, 0]])
@@ -646,3 +646,52 @@ def test_learns_to_reverse():
         right = np.mean([new == target for new, target in zip(written, targets, strict=True)])
         print(f"reversed right: {right:.1%} {how}")
         assert right >= 0.95
+
+
+class TestLook:
+    def test_the_weights_are_those_that_the_values_are_weighed_with(self):
+        attention = random_weights(Attention(config()))
+        rng = np.random.default_rng(1)
+        x, source = ml.Tensor(rng.standard_normal((3, 4, 6))), ml.Tensor(rng.standard_normal((3, 5, 6)))
+        keys, values = attention.keys_values(source)
+        mask = ml.Tensor((SOURCE != 0)[:, None, None])
+        weights = attention.weights(x, keys, mask)
+        mixed = attention.o((weights @ values).swapaxes(1, 2).reshape(3, 4, -1))
+        np.testing.assert_allclose(mixed.numpy(), attention(x, (keys, values), mask).numpy(), rtol=1e-12)
+        np.testing.assert_allclose(weights.numpy().sum(axis=-1), 1.0)
+        assert not weights.numpy()[~np.broadcast_to(mask.numpy(), weights.shape)].any()
+
+    def test_a_source_of_padding_alone_is_not_looked_at(self):
+        model = small(copy_head=True)
+        look = model.look(np.array([[0, 0]]), np.array([[3, 1]]))
+        assert not look.cross.any()
+        assert not look.copy.any()
+        np.testing.assert_allclose(look.generate, 1.0)
+
+    @pytest.mark.parametrize("options", VARIANTS[1:3])
+    def test_each_block_head_and_token_has_a_row_and_what_is_padded_gets_nothing(self, options):
+        model = small(**options)
+        look = model.look(SOURCE, TARGETS)
+        assert look.cross.shape == (1, 3, 3, 4, 5)
+        np.testing.assert_allclose(look.cross.sum(axis=-1), 1.0, rtol=1e-5)
+        assert not look.cross[:, 1, :, :, 3:].any()
+        if not options.get("copy_head"):
+            assert look.copy is None
+            assert look.generate is None
+            return
+        np.testing.assert_allclose(look.copy.sum(axis=-1), 1.0, rtol=1e-5)
+        assert not look.copy[1, :, 3:].any()
+        assert ((look.generate > 0) & (look.generate < 1)).all()
+
+    def test_what_is_told_is_what_the_probabilities_are_made_of(self):
+        model = random_weights(small(copy_head=True))
+        look, p = model.look(SOURCE, TARGETS), np.exp(model(SOURCE, model.shift_right(TARGETS)).numpy())
+        copied = (look.copy[..., None] * (SOURCE[:, None, :, None] == np.arange(7))).sum(axis=2)
+        generated = p - (1 - look.generate[..., None]) * copied
+        assert (generated > -1e-12).all()
+        np.testing.assert_allclose(generated.sum(axis=-1), look.generate, rtol=1e-9)
+
+    def test_training_goes_on_as_before(self):
+        model = small(copy_head=True, dropout_rate=0.5)
+        assert model.train().look(SOURCE, TARGETS).copy.shape == (3, 4, 5)
+        assert model.training

@@ -62,7 +62,7 @@ def test_a_run_that_is_there_is_measured(trained, tmp_path):
     assert (entry["title"], entry["examples"], entry["systems"][0]["seconds"]["learning"]) == ("Is it spam?", 300, None)
     assert "details" not in entry["systems"][0]
     assert str(tmp_path) not in path.read_text(encoding="utf-8")
-    assert "| spam | accuracy | **minilm** | 0.9000 | 0.8900 to 0.9100 |" in shown[0]
+    assert "| spam: accuracy | minilm | 0.900 (0.890 to 0.910) |  | ? / 1.3 |" in shown[0]
 
 
 @pytest.mark.parametrize(("run", "options"), [(False, []), (True, ["--train"])])
@@ -71,7 +71,7 @@ def test_one_is_trained_where_there_is_none_or_it_is_asked_for(trained, run, opt
     line = CommandLine(evaluation())
     assert tool.main(["spam", *options], line, shown.append) == 0
     assert line.asked[0] == "task spam train --quiet"
-    assert " | 123 | 1.3 |" in shown[0]
+    assert " | 123 / 1.3 |" in shown[0]
 
 
 def test_the_seconds_of_the_same_run_stay_known(trained, tmp_path):
@@ -116,35 +116,37 @@ class TestTable:
     SPAM = {"spam": RECORD["spam"]}
 
     def test_rows(self):
-        first, second, *_ = table(self.SPAM).rows
-        assert first == ("spam", "accuracy", "**minilm**", "0.9000", "0.8900 to 0.9100", "", "", "1.3")
-        assert second == (
-            "",
-            "",
-            "linear SVM",
-            "0.8000",
-            "0.7000 to 0.8500",
-            "+0.1000 (+0.0500 to +0.1500)",
-            "12",
-            "0.0",
-        )
+        first, second = table(self.SPAM).rows
+        assert first == ("spam: accuracy", "minilm", "0.900 (0.890 to 0.910)", "", "? / 1.3")
+        assert second == ("", "linear SVM", "0.800 (0.700 to 0.850)", "+0.100 (+0.050 to +0.150)", "12 / 0.0")
 
     def test_more_numbers_and_what_a_system_lacks(self):
         rows = table(self.SPAM, numbers=2).rows
         assert len(rows) == 3
-        assert rows[2][:5] == ("", "BLEU", "**minilm**", "27.31", "")
+        assert rows[2] == ("spam: BLEU", "minilm", "27.3", "", "")
 
     def test_it_says_when_and_where(self):
         text = repr(table(self.RECORD))
-        assert text.endswith("Measured by `python -m tests.results`:\nspam, topics on 2026-11-28, on 2 cores of X.")
-        assert table(self.RECORD)._repr_markdown_() == text
+        assert text.endswith("Measured by python -m tests.results:\nspam, topics on 2026-11-28, on 2 cores of X.")
+
+    def test_a_notebook_shows_a_table(self):
+        record = json.loads(json.dumps(self.SPAM))
+        record["spam"]["systems"][1]["system"] = "words < 3"
+        page = table(record)._repr_html_()
+        assert page.count("<tr>") == 4
+        assert '<th scope="colgroup" colspan="4">spam: accuracy</th>' in page
+        assert "<td>words &lt; 3</td>" in page
+        assert page.endswith("<p>spam on 2026-11-28, on 2 cores of X.</p>")
 
     def test_of_the_files(self, tmp_path):
         for name, entry in reversed(self.RECORD.items()):
             (tmp_path / f"{name}.json").write_text(json.dumps(entry), encoding="utf-8")
         assert results(folder=tmp_path).rows == table(self.RECORD).rows
         assert results("spam", folder=tmp_path).rows == table(self.SPAM).rows
-        assert [row[0] for row in results("topics", "spam", folder=tmp_path).rows] == ["topics", "", "spam", ""]
+        assert [row[0] for row in results("topics", "spam", folder=tmp_path).rows][::2] == [
+            "topics: accuracy",
+            "spam: accuracy",
+        ]
         with pytest.raises(FileNotFoundError, match=r"'ner' on record \(spam, topics\): .*tests\.results ner --json"):
             results("ner", folder=tmp_path)
 
@@ -156,6 +158,6 @@ class TestTable:
         record = json.loads(json.dumps(self.SPAM))
         numbers = record["spam"]["systems"][0]["numbers"]
         numbers["accuracy"] = {"value": None, "interval": None}
-        assert table(record).rows[0][3:5] == ("none", "")
+        assert table(record).rows[0][2] == "none"
         numbers["accuracy"] = {"value": 100.0, "interval": [1.0, 0.0]}
-        assert table(record).rows[0][3:5] == ("100.0", "1.000 to 0.0000")
+        assert table(record).rows[0][2] == "100.0 (1.000 to 0.000)"

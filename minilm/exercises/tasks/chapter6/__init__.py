@@ -1,6 +1,24 @@
 """The tasks of chapter 6, the applications: two of each section."""
 
 from minilm.exercises.task import Task
-from minilm.exercises.tasks.chapter6 import classification, names, questions, sentiment
+from minilm.exercises.tasks.chapter6 import (
+    classification,
+    generation,
+    names,
+    questions,
+    sentiment,
+    summaries,
+    translation,
+    understanding,
+)
 
-TASKS: tuple[Task, ...] = (*classification.TASKS, *names.TASKS, *questions.TASKS, *sentiment.TASKS)
+TASKS: tuple[Task, ...] = (
+    *classification.TASKS,
+    *generation.TASKS,
+    *names.TASKS,
+    *questions.TASKS,
+    *sentiment.TASKS,
+    *summaries.TASKS,
+    *translation.TASKS,
+    *understanding.TASKS,
+)
