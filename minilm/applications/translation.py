@@ -100,6 +100,7 @@ class Translation(Writing):
     file = "a text in English and its Chinese per line, a tab between them"
     task = TranslationTask
     written = "translation"
+    length_penalty, no_repeat_ngram = 1.4, 3
     shape: ClassVar[dict[str, Any]] = {
         "d_model": 128,
         "num_heads": 4,
