@@ -250,9 +250,9 @@ def _data_parser(commands: Any) -> None:
     kinds.help_alone(p)
     data = p.add_subparsers(title="commands", metavar="COMMAND")
     data.add_parser("list", help="name, state and content of each").set_defaults(command=run_data_list)
-    show = data.add_parser("show", help="source, licence, size, checksum and citation of one")
+    show = data.add_parser("show", help="source, licence, size, checksums and citation of one")
     show.set_defaults(command=run_data_show)
-    get = data.add_parser("get", help="fetch one into the cache, verify it, and print its path")
+    get = data.add_parser("get", help="fetch one into the cache, verify it, and print where its files are")
     get.set_defaults(command=run_data_get)
     for p in (show, get):
         p.add_argument("name", type=kinds.some_text, metavar="NAME", help="a name of `minilm data list`")

@@ -345,6 +345,8 @@ def run_evaluate(options: argparse.Namespace) -> int:
     _announce(application)
     split, examples, about = _examples(application, folder, options)
     systems = [measured(application, OURS, _open(application, folder, device), examples)]
+    for remark in application.remarks(folder, examples):
+        terminal.complain(remark)
     if options.baselines:
         assert split is not None
         systems += baselines(application, split, examples)

@@ -15,7 +15,7 @@ PLACES = {
     "spam": "classification:Spam",
     "topics": "classification:Topics",
     "translation": "translation:Translation",
-    "answers": "question_answering:Answers",
+    "answers": "retrieval:Answers",
     "spans": "question_answering:Spans",
     "generation": "generation:Generation",
     "similarity": "similarity:Similarity",
@@ -24,8 +24,9 @@ PLACES = {
     "summary-packages": "extractive:PackageSummary",
     "headline": "summarization:Headline",
     "ner": "named_entities:NamedEntities",
-    "sentiment-zh": "sentiment:ChineseSentiment",
-    "sentiment-en": "sentiment:EnglishSentiment",
+    "sentiment-zh": "sentiment_zh:ChineseSentiment",
+    "sentiment-en": "sentiment_en:EnglishSentiment",
+    "sentiment-intensity": "sentiment_en:Intensity",
 }
 """Where each application is: the file of this room, and the class. They are imported when they are asked for."""
 

@@ -145,6 +145,14 @@ class Application(ABC, Generic[E]):
         best = max(1.0, np.nanmax(values, initial=0.0)) if each[0].higher_is_better else 0.0
         return [int(i) for i in np.argsort(values, kind="stable") if values[i] < best]
 
+    def remarks(self, folder: Path | None, examples: Sequence[E]) -> Sequence[str]:
+        """What is told beside the numbers of a run on these examples, such as answers that it cannot give; a sentence each.
+
+        Args:
+            folder: of the run; None where nothing is trained.
+        """
+        return ()
+
     def details(self, examples: Sequence[E], answers: Sequence[Answer]) -> Mapping[str, Any]:
         """What is told beside the numbers to a program (``--json``), such as a confusion matrix."""
         return {}

@@ -255,5 +255,5 @@ def _object(line: str, names: Sequence[str]) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"expected a text, or a JSON object with {wanted}: {error}") from None
     if not isinstance(given, dict) or not all(isinstance(given.get(name), str) for name in names):
-        raise ValueError(f"expected a JSON object with the texts {wanted}, got {line[:80]}")
+        raise ValueError(f"expected a JSON object with {wanted}, a text each, got {line[:80]}")
     return given

@@ -18,6 +18,9 @@ With h the last layer's vectors,
     p = \operatorname{softmax}(W\,[h_\text{CLS};\ \bar h_\text{head};\ \bar h_\text{tail}] + b)
 
 where :math:`\bar h` is the mean over the tokens of the head, or of the tail.
+
+A linear model on words and their endings is as good (`minilm.applications.simple.relations`): the two are not told apart on the test part,
+though ours led on the validation part. What a definition's tail is called gives five of six answers away.
 """
 
 from __future__ import annotations
@@ -135,9 +138,6 @@ class RelationTask(ApplicationTask):
     def evaluate(self, model: RelationModel, data: Examples, most: int | None) -> float:
         part = Encoded(*(array[:most] for array in data.validation))
         return float(F.cross_entropy(Tensor(logits_of(model, part)), Tensor(part.labels)).item())
-
-    def measures(self, model: RelationModel, data: Examples, loss: float) -> dict[str, float]:
-        return {"accuracy": float((logits_of(model, data.validation).argmax(1) == data.validation.labels).mean())}
 
 
 @no_grad()

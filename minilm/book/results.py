@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -26,21 +25,16 @@ class Table:
         return "\n".join([*(f"| {line} |" for line in lines), "", *self.below])
 
     def _repr_html_(self) -> str:
-        """A line for each task above those of its systems; an interval is not broken."""
+        """A line for each task above those of its systems."""
         head = "".join(f'<th scope="col">{cell}</th>' for cell in HEADER[1:])
         lines = []
         for task, *cells in self.rows:
             if task:
                 lines.append(f'<tr><th scope="colgroup" colspan="{len(cells)}">{escape(task)}</th></tr>')
-            lines.append("<tr>" + "".join(f"<td>{_unbroken(cell)}</td>" for cell in cells) + "</tr>")
+            lines.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
         notes = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.below)
         body = "\n".join(lines)
         return f'<table class="table">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n{notes}'
-
-
-def _unbroken(cell: str) -> str:
-    """As HTML; between the brackets of an interval, and beside a slash, no line ends."""
-    return re.sub(r" (to|/) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", escape(cell))
 
 
 def results(*names: str, numbers: int = 1, folder: Path = RECORD) -> Table:

@@ -2,6 +2,7 @@
 
 A text that stands in the training part and again in the test part is learned by heart there: what is measured is then
 memory, not skill. Half the lines of a public set of reviews are copies (`minilm.data.shop_reviews`), so this is no small thing.
+Texts that are alike but not equal are found by `minilm.data.near_copies`, and kept together by a split's groups.
 """
 
 import unicodedata

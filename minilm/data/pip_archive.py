@@ -11,6 +11,7 @@ pip 21 to 26; where they are not, the message says so, and the file can be put i
 
 import logging
 import os
+import re
 import sys
 from typing import Any
 
@@ -20,6 +21,9 @@ if __name__ == "__main__":
 from pip._internal.commands.download import DownloadCommand
 from pip._internal.exceptions import CommandError
 from pip._internal.network.utils import HEADERS, raise_for_status, response_chunks
+
+# Of "HTTPSConnectionPool(...): Max retries ... (Caused by NewConnectionError('<... object>: Failed to ...'))" the end.
+_CAUSE = re.compile(r"HTTPS?ConnectionPool\(.*\(Caused by \w+\((?:.*>: )?['\"]?(.*?)['\"]?\)\)$")
 
 
 class ArchiveCommand(DownloadCommand):
@@ -54,7 +58,7 @@ def _failures() -> list[str]:
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if record.msg.startswith("Could not fetch URL"):
-                failures.append(record.getMessage().removesuffix(" - skipping"))
+                failures.append(_CAUSE.sub(r"\1", record.getMessage().removesuffix(" - skipping")))
 
     logger = logging.getLogger("pip._internal.index.collector")
     logger.addHandler(Handler())

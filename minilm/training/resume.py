@@ -36,7 +36,7 @@ def restore(run: Run[Any], checkpoint: Checkpoint, model: Module, optimizer: Opt
         raise CheckpointError(f"{path} is damaged: its random state is none of the run's seed, {seed}.")
     for group, own in zip(optimizer.param_groups, options, strict=True):
         group.update(own)
-    counts = {optimizer.state.get(p, {"step": 0})["step"] for p in model.parameters()}
+    counts = {optimizer.state.get(p, {"step": 0})["step"] for p in model.parameters() if p.requires_grad}
     if counts != {checkpoint.step}:
         raise CheckpointError(
             f"{path} is damaged: its step is {checkpoint.step}, its optimizer's {sorted(counts)}: restore it from a copy."

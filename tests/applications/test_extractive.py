@@ -155,7 +155,7 @@ def test_lines_and_files(tmp_path):
     assert application.parse("A text.") == Question("A text.", 3)
     assert application.parse('{"text": "A. B.", "count": 1}') == Question("A. B.", 1)
     for line, message in [
-        ('{"text": 5}', 'the texts "text"'),
+        ('{"text": 5}', 'with "text", a text each'),
         ("{oops", 'or a JSON object with "text"'),
         ('{"text": "a", "count": 0}', '"count" should be a positive integer, it is 0'),
         ('{"text": "a", "count": true}', '"count" should be a positive integer, it is True'),
@@ -164,7 +164,7 @@ def test_lines_and_files(tmp_path):
             application.parse(line)
     path = tmp_path / "mine.jsonl"
     path.write_text('{"text": "a", "summary": "b"}\n\n{"text": "c"}\n')
-    with pytest.raises(DataError, match='line 3: expected a JSON object with the texts "text" and "summary"'):
+    with pytest.raises(DataError, match='line 3: expected a JSON object with "text" and "summary", a text each'):
         application.read(path)
     path.write_text('{"text": "a", "summary": "b"}\n')
     assert application.read(path) == [Summarized("b", "a")]

@@ -203,7 +203,7 @@ def test_a_run_learns_and_answers(published, monkeypatch, tmp_path):
         tmp_path / "run", {"steps": 60, "batch_size": 16, "learning_rate": 1e-2, "eval_every": 60, "warmup": 20}
     )
     outcome = train(run, data, progress=False)
-    assert outcome.measures["accuracy"] == 1
+    assert outcome.tested[0].value == 1
     system = application.open(tmp_path / "run", "cpu")
     (answer,) = system([application.parse('{"head": "dog", "tail": "wheel", "sentence": "a part of the wheel"}')])
     assert answer["label"] == "part-of"

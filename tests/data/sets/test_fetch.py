@@ -173,8 +173,11 @@ def test_archive_put_by_hand_is_used(pip, cache, wheel):
 def test_archive_put_by_hand_is_verified(pip, cache, wheel):
     (cache / "toy").mkdir(parents=True)
     (cache / "toy" / wheel.name).write_bytes(wheel.read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"toy_pkg-1\.0.*not the file of the table"):
+    with pytest.raises(DataError, match=r"toy_pkg-1\.0.*not the file of the table") as caught:
         get("toy")
+    size = wheel.stat().st_size
+    assert f", {size:,} bytes\n" in str(caught.value)
+    assert f", {size - 1:,} bytes\n" in str(caught.value)
 
 
 def test_a_replaced_package_is_refused(pip, cache):

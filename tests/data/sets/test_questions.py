@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from minilm.data import DataError, python_questions
@@ -101,6 +103,7 @@ def test_what_is_no_text_is_named(put):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="needs Debian's apt-get")
 def test_the_published_questions(published):
     pairs = python_questions()
     assert len(pairs) == 175

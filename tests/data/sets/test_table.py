@@ -16,7 +16,7 @@ def test_every_entry_is_complete(entry):
     for package in entry.packages:
         assert package.version in package.archive
         assert package.archive_size > 0
-        assert package.wanted.startswith(f"the data set{'s' if entry.part else ''} ")
+        assert package.wanted.startswith("the archive of the data sets " if entry.part else "the data set ")
         assert entry.name in package.wanted
         for sha256 in [package.archive_sha256, *(file.sha256 for file in package.files)]:
             assert re.fullmatch("[0-9a-f]{64}", sha256)
@@ -41,23 +41,28 @@ def test_packages_in_one_place_are_one():
 @pytest.mark.parametrize("name", TABLE)
 def test_describe_says_all_that_a_user_needs(name):
     entry, text = TABLE[name], describe(name)
+    told = re.sub(r"\s+", " ", text)
     for part in (
         entry.title,
+        entry.description,
         entry.licence,
         entry.citation,
         entry.source,
         entry.reader,
-        *entry.filenames[: len(entry.packages)],
+        *entry.filenames,
     ):
-        assert part in text
+        assert part in told
     for package in entry.packages:
-        assert package.archive in text
-        assert package.package in text
-        assert all((file.sha256 in text) == (file.name in entry.filenames) for file in package.files)
+        assert package.archive in told
+        assert package.package in told
+        assert all((file.sha256 in told) == (file.name in entry.filenames) for file in package.files)
+    assert all(len(line) <= 100 or " " not in line[11:] for line in text.split("\n"))
 
 
 def test_unknown_name_suggests_the_nearest():
     with pytest.raises(DataError, match="Did you mean mnist-5k"):
         find("mnist5k")
+    with pytest.raises(DataError, match=r"Did you mean shop-reviews\?"):
+        find("Reviews")
     with pytest.raises(DataError, match="There are: python-docs, "):
         find("qqq")
