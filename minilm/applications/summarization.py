@@ -66,6 +66,7 @@ class Headline(Writing):
     file = "a text and its headline per line, a tab between them"
     task = HeadlineTask
     written = "headline"
+    no_repeat_ngram = 3
     longest = 30
     shape: ClassVar[dict[str, Any]] = {
         "d_model": 128,
