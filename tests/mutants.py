@@ -2247,7 +2247,7 @@ WRITING = [
            W + "TestIds::test_long_texts_are_cut_and_a_unit_behind_the_cut_is_unknown"),
     Mutant("how long an answer may become depends on the others", "minilm/applications/writing.py",
            "                most,\n", "                int(limits.max()),\n",
-           W + "TestWriting::test_an_answer_depends_on_its_question_alone"),
+           W + "TestWriting::test_how_long_an_answer_may_become_depends_on_its_question_alone"),
     Mutant("a training pair is read with the lexicon that knows it", "minilm/applications/translation.py",
            "if i % FOLDS != fold]", "if i >= 0]",
            A + "test_translation.py::test_a_training_pair_is_read_with_the_lexicon_of_the_others"),
