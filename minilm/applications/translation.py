@@ -111,7 +111,7 @@ class Translation(Writing):
         "longest_source": 200,
         "longest_target": 100,
     }
-    brief: ClassVar[Mapping[str, Any]] = {"steps": 300, "warmup": 50}
+    brief: ClassVar[Mapping[str, Any]] = {"steps": 150, "warmup": 30, "eval_every": 150}
 
     # -- the data -----------------------------------------------------------------------------------------------------
 
