@@ -1875,7 +1875,7 @@ BERT = [
 S = "tests/models/test_seq2seq.py::"
 SEQ2SEQ = [
     Mutant("the decoder looks at a source's padding", "minilm/models/seq2seq.py",
-           "self.cross(self.ln_2(x), source, mask)", "self.cross(self.ln_2(x), source, mask | ~mask)",
+           "self.cross(h, source, mask)", "self.cross(h, source, mask | ~mask)",
            S + "test_a_padded_batch_is_its_rows_alone"),
     Mutant("the encoder looks at a source's padding", "minilm/models/seq2seq.py",
            "where(mask.reshape(B, 1, 1, S), self.positions(S, S), -math.inf)", "self.positions(S, S)",
@@ -1921,7 +1921,7 @@ SEQ2SEQ = [
            'F.gelu(self.gate(x), approximate="tanh") * self.up(x)', 'F.gelu(self.up(x), approximate="tanh") * self.gate(x)',
            S + "test_it_is_the_formula"),
     Mutant("attention to the source normalized as the stream was before", "minilm/models/seq2seq.py",
-           "x = x + self.dropout(self.cross(self.ln_2(x), source, mask))", "x = x + self.dropout(self.cross(self.ln_2(h), source, mask))",
+           "h = self.ln_2(x)", "h = self.ln_2(h)",
            S + "test_it_is_the_formula"),
     Mutant("hypotheses go on from another row's keys", "minilm/models/seq2seq.py",
            "            self.cache.reorder(rows)\n", "",
@@ -2233,6 +2233,36 @@ QUESTIONS = [
            "tests/applications/simple/test_ranking.py::test_the_best_passage_counts_and_what_shares_no_word_is_not_found"),
 ]  # fmt: skip
 
+A, W = "tests/applications/", "tests/applications/test_writing.py::"
+
+WRITING = [
+    Mutant("a unit of the target gets the number of another", "minilm/applications/writing.py",
+           "units.index(found[0])", "0",
+           W + "TestCodec::test_a_unit_is_one_id_beyond_the_vocabulary_the_same_in_both_texts"),
+    Mutant("short pairs come more often than long ones", "minilm/applications/writing.py",
+           "np.cumsum(lengths[order]) / (batch_size * lengths.mean())", "np.sqrt(np.cumsum(lengths[order])) / 9",
+           W + "TestBatches::test_every_pair_is_as_likely"),
+    Mutant("a unit behind the cut is asked for", "minilm/applications/writing.py",
+           "id if id < task.vocab_size or id in there else unknown", "id",
+           W + "TestIds::test_long_texts_are_cut_and_a_unit_behind_the_cut_is_unknown"),
+    Mutant("how long an answer may become depends on the others", "minilm/applications/writing.py",
+           "                most,\n", "                int(limits.max()),\n",
+           W + "TestWriting::test_how_long_an_answer_may_become_depends_on_its_question_alone"),
+    Mutant("a training pair is read with the lexicon that knows it", "minilm/applications/translation.py",
+           "if i % FOLDS != fold]", "if i >= 0]",
+           A + "test_translation.py::test_a_training_pair_is_read_with_the_lexicon_of_the_others"),
+    Mutant("the shares of a word go to words of other texts, too", "minilm/applications/lexicon.py",
+           "share /= np.bincount(place_of, share, places)[place_of]", "share /= share.sum()",
+           A + "test_lexicon.py::test_it_is_what_the_plain_one_computes"),
+    Mutant("families of families are parted", "minilm/applications/summarization.py",
+           "parent[head(thing)] = head(things[0])", "parent[thing] = things[0]",
+           A + "test_summarization.py::test_things_with_a_mark_in_common_are_one_family_and_so_are_those_between"),
+    Mutant("a copy goes on before the token instead of behind it", "minilm/models/pointer.py",
+           "xp.concatenate([xp.zeros_like(here[..., :1]), here[..., :-1]], axis=-1)",
+           "xp.concatenate([here[..., 1:], xp.zeros_like(here[..., :1])], axis=-1)",
+           "tests/models/test_pointer.py::test_selective_read_is_the_mean_of_the_states_where_the_token_stands"),
+]  # fmt: skip
+
 MUTANTS = [
     *ENGINE,
     *OPS,
@@ -2277,4 +2307,5 @@ MUTANTS = [
     *SENTIMENT,
     *QUESTIONS,
     *READING_AND_WRITING,
+    *WRITING,
 ]

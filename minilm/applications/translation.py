@@ -100,6 +100,7 @@ class Translation(Writing):
     file = "a text in English and its Chinese per line, a tab between them"
     task = TranslationTask
     written = "translation"
+    length_penalty, no_repeat_ngram = 1.4, 3
     shape: ClassVar[dict[str, Any]] = {
         "d_model": 128,
         "num_heads": 4,
@@ -110,7 +111,7 @@ class Translation(Writing):
         "longest_source": 200,
         "longest_target": 100,
     }
-    brief: ClassVar[Mapping[str, Any]] = {"steps": 300, "warmup": 50}
+    brief: ClassVar[Mapping[str, Any]] = {"steps": 150, "warmup": 30, "eval_every": 150}
 
     # -- the data -----------------------------------------------------------------------------------------------------
 

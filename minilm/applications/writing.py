@@ -226,7 +226,7 @@ class Writing(Trained[Pair]):
         task: the class of its task.
         written: the name of what is written, in the answers: "translation".
         shape: the fields of its `WritingTask` but the size of the vocabulary.
-        width, length_penalty: of the beam that searches for the answer (`minilm.models.beam`).
+        width, length_penalty, no_repeat_ngram: of the beam that searches for the answer (`minilm.models.beam`).
         longest: tokens of an answer, at most so many, and about twice those of its source.
     """
 
@@ -235,6 +235,7 @@ class Writing(Trained[Pair]):
     shape: ClassVar[dict[str, Any]]
     width: ClassVar[int] = 4
     length_penalty: ClassVar[float] = 1.0
+    no_repeat_ngram: ClassVar[int] = 0
     longest: ClassVar[int] = 100
 
     @abstractmethod
@@ -265,10 +266,8 @@ class Writing(Trained[Pair]):
         codec = self.codec(folder)
 
         def answer(questions: Sequence[str]) -> list[Answer]:
-            return [
-                {self.written: text}
-                for text in write(model, task, codec, questions, self.longest, self.width, self.length_penalty)
-            ]
+            rules = self.longest, self.width, self.length_penalty, self.no_repeat_ngram
+            return [{self.written: text} for text in write(model, task, codec, questions, *rules)]
 
         return answer
 
@@ -286,12 +285,19 @@ def ids_of(task: Any, pairs: Sequence[Pair], codecs: Sequence[Codec]) -> Ids:
 
 
 def write(
-    model: Writer, task: Any, codec: Codec, texts: Sequence[str], longest: int, width: int, length_penalty: float
+    model: Writer,
+    task: Any,
+    codec: Codec,
+    texts: Sequence[str],
+    longest: int,
+    width: int,
+    length_penalty: float,
+    no_repeat_ngram: int = 0,
 ) -> list[str]:
     """What the model writes for each text. Texts of about one length are searched for together, and may become about twice as long.
 
     Args:
-        longest, width, length_penalty: as in `Writing`; of width 1 the likeliest token is taken each time.
+        longest, width, length_penalty, no_repeat_ngram: as in `Writing`; of width 1 the likeliest token is taken each time.
     """
     read = [codec.source(text) for text in texts]
     sources = [ids[: task.longest_source] or [task.pad] for ids, _ in read]
@@ -300,7 +306,13 @@ def write(
     for most in np.unique(limits).tolist():
         alike = np.flatnonzero(limits == most)
         for rows in (alike[i : i + ROWS] for i in range(0, len(alike), ROWS)):
-            found = model.generate([sources[i] for i in rows], most, width=width, length_penalty=length_penalty)
+            found = model.generate(
+                [sources[i] for i in rows],
+                most,
+                width=width,
+                length_penalty=length_penalty,
+                no_repeat_ngram=no_repeat_ngram,
+            )
             for i, ids in zip(rows, found, strict=True):
                 written[i] = codec.text(ids, read[i][1])
     return written

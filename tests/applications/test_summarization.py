@@ -38,6 +38,7 @@ def test_things_with_a_mark_in_common_are_one_family_and_so_are_those_between():
     assert found[0] == found[1] == found[2]
     assert found[3] == found[5]
     assert len({found[0], found[3], found[4], found[6]}) == 4
+    assert len({*families([["a"], ["b"], ["b", "a"]])}) == 1
 
 
 def test_a_mark_that_all_have_is_none():

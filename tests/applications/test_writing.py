@@ -162,6 +162,16 @@ class TestWriting:
         together = write(model, small, own, texts, 20, 2, 1.0)
         assert together == [write(model, small, own, [text], 20, 2, 1.0)[0] for text in texts]
 
+    def test_how_long_an_answer_may_become_depends_on_its_question_alone(self):
+        class Endless:
+            def generate(self, sources, most, **options):
+                return [[65] * most for _ in sources]
+
+        own = codec(None)
+        texts = ["z" * n for n in (0, 1, 15, 40)]
+        lengths = [len(text) for text in write(Endless(), task(300, longest_source=99), own, texts, 70, 2, 1.0)]
+        assert lengths == [26, 26, 42, 70]
+
     def test_smoothing_is_for_learning_alone(self):
         own = codec()
         smooth = task(own.tokenizer.vocab_size, label_smoothing=0.2)
