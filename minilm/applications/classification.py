@@ -42,6 +42,7 @@ from minilm.applications.vectors import vectors as embedded
 from minilm.data import DataError, package_descriptions, spam_assassin, three_parts, without_copies
 from minilm.data.near_copies import near_copies
 from minilm.metrics import Score, auc, roc_curve
+from minilm.models.ids import as_ids
 from minilm.nn import functional as F
 from minilm.ops.shape import stack
 from minilm.tensor import Tensor
@@ -90,7 +91,8 @@ class BagClassifier(nn.Module):
 
     def loss(self, rows: HostArray, classes: HostArray) -> Tensor:
         """The mean cross-entropy, each bag by itself; classes (B,) are numbers of labels."""
-        return stack([F.cross_entropy(bag(rows), classes) for bag in self.bags]).mean()
+        scores = [bag(rows) for bag in self.bags]
+        return stack([F.cross_entropy(each, as_ids(classes, each, "classes")) for each in scores]).mean()
 
 
 @dataclass(frozen=True)

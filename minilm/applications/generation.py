@@ -37,6 +37,7 @@ from minilm.metrics import Score
 from minilm.metrics.ngrams import ngrams
 from minilm.metrics.samples import copied, distinct, repeated
 from minilm.models.generation import Sampler, generate
+from minilm.models.ids import as_ids
 from minilm.nn import functional as F
 from minilm.training.opening import Opened, open_language_model
 from minilm.training.text_task import TRAIN_SHARE
@@ -234,7 +235,8 @@ def nats_by_character(opened: Opened, text: str) -> HostArray:
     window = opened.model.cache_size.longest
     for start, first, end in cuts(len(ids) - 1, window, max(1, window // 2)):
         logits = opened.model(ids[None, start:end])[0, first - start :]
-        found[first + 1 : end + 1] = F.cross_entropy(logits, ids[first + 1 : end + 1], reduction="none").numpy()
+        targets = as_ids(ids[first + 1 : end + 1], logits)
+        found[first + 1 : end + 1] = F.cross_entropy(logits, targets, reduction="none").numpy()
     return found
 
 

@@ -43,6 +43,7 @@ from minilm.data import DataError, GlossRelation, gloss_relations, three_parts, 
 from minilm.graph import no_grad
 from minilm.metrics.score import Score
 from minilm.models.bert import Bert
+from minilm.models.ids import as_ids
 from minilm.nn import functional as F
 from minilm.ops.shape import concat
 from minilm.optim import decay_groups
@@ -90,7 +91,8 @@ class RelationModel(nn.Module):
 
     def loss(self, ids: Ids, kinds: Ids, labels: Ids) -> Tensor:
         """The mean cross-entropy of the relations `labels`, (B,), in nats."""
-        return F.cross_entropy(self(ids, kinds), labels)
+        logits = self(ids, kinds)
+        return F.cross_entropy(logits, as_ids(labels, logits, "labels"))
 
 
 def mean_where(x: Tensor, keep: HostArray) -> Tensor:

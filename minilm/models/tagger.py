@@ -22,6 +22,7 @@ import numpy as np
 
 from minilm import nn
 from minilm.backend import to_device
+from minilm.models.ids import as_ids
 from minilm.nn import functional as F
 from minilm.nn.crf import Allowed
 from minilm.ops.shape import concat, pad
@@ -83,7 +84,8 @@ class SequenceTagger(nn.Module):
     def hidden(self, ids: HostArray, lengths: HostArray) -> Tensor:
         """What the tags are told from, (B, L, C)."""
         inside = self._inside(ids, lengths)
-        found = [self.tables[table](ids[:, :, k]) for k, table in enumerate(self.columns)]
+        at = as_ids(ids, self.into.weight)
+        found = [self.tables[table](at[:, :, k]) for k, table in enumerate(self.columns)]
         x = self.into(self.dropout(concat(*found, axis=-1)))  # (B, L, C)
         for norm, layer, d in zip(self.norms, self.layers, self.dilations, strict=True):
             x = x + self.dropout(F.relu(layer(neighbors(norm(x) if inside is None else norm(x) * inside, d))))
@@ -101,7 +103,7 @@ class SequenceTagger(nn.Module):
             return loss
         logits = self.out_others(h)  # (B, L, others)
         more: Tensor = F.cross_entropy(
-            logits.reshape((-1, logits.shape[-1])), others.reshape(-1), ignore_index=0, reduction="sum"
+            logits.reshape((-1, logits.shape[-1])), as_ids(others, logits).reshape(-1), ignore_index=0, reduction="sum"
         )
         return loss + more * (OTHERS_COUNT / others.size)
 
