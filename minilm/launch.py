@@ -105,7 +105,7 @@ def find_chapter(notebooks: Sequence[Path], number: int, section: int = 0) -> Pa
         raise BookError(f"there is no chapter {number}; there are {chapters}.")
     sections = ", ".join(f"{number}-{part}" for chapter, part in there if chapter == number and part)
     have = f"it has {sections}" if sections else f"it is one notebook: minilm book {number}"
-    raise BookError(f"chapter {number} has no section {section} that is a notebook of its own; {have}.")
+    raise BookError(f"CHAPTER: chapter {number} has no section {section} that is a notebook of its own; {have}.")
 
 
 def trust(notebooks: Sequence[Path]) -> None:

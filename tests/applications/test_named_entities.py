@@ -231,7 +231,9 @@ def test_the_newspaper_is_divided_by_articles_and_learned_from(tmp_path):
     assert len(texts) == len(set(texts))
     kinds = [kind for part in parts for text in part for _, _, kind in text.spans]
     assert {kind: kinds.count(kind) for kind in sorted(set(kinds))} == {"LOC": 27830, "PER": 19920}
-    run, examples = app.begin(tmp_path / "run", {"steps": 60, "eval_every": 60, "checkpoint_every": 60, "warmup": 5})
+    run, examples = app.begin(
+        tmp_path / "run", {"steps": 180, "eval_every": 180, "checkpoint_every": 180, "warmup": 20}
+    )
     outcome = train(run, examples, progress=False)
     assert outcome.measures["span_f1"] > 0.3
     (answer,) = app.open(tmp_path / "run", "cpu")(["１９９８年１月１日，江泽民在北京发表讲话。"])

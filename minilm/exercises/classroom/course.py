@@ -16,7 +16,7 @@ from minilm.exercises import tasks
 from minilm.exercises.classroom.seeds import seed_of
 from minilm.exercises.classroom.tables import read_table
 from minilm.exercises.task import Task
-from minilm.files import open_regular
+from minilm.files import open_regular, shown
 from minilm.strict_json import JSONFault, object_from
 from minilm.terminal import did_you_mean
 
@@ -204,7 +204,7 @@ def find_course(near: Iterable[Path]) -> Path:
     for folder in folders:
         if (folder / "course.json").is_file() and (folder / "teacher").is_dir():
             return folder
-    looked = ", ".join(str(folder) for folder in folders)
+    looked = ", ".join(shown(folder) for folder in folders)
     raise ValueError(f"no released course found (looked in {looked}): give its folder with --release FOLDER.")
 
 

@@ -143,6 +143,8 @@ belongs to wanted mails, and they are more than the share $a$, no $p_i$ is allow
     tests=(
         Test("one alarm in four is allowed",
              lambda rng: (np.array([True, False, True, False, False, False]), np.array([0.9, 0.8, 0.7, 0.3, 0.2, 0.1]), 0.25)),
+        Test("one in four of the wanted, one in six of all",
+             lambda rng: (np.array([True, False, True, False, False, False]), np.array([0.9, 0.8, 0.7, 0.3, 0.2, 0.1]), 0.2)),
         Test("none is allowed", lambda rng: (np.array([True, False, True]), np.array([0.9, 0.6, 0.7]), 0.0)),
         Test("thirty mails", mails(30)),
         Test("equal probabilities", mails(40, ties=True)),

@@ -157,6 +157,10 @@ maximum is written down; from the best last tag they lead back to the first.
             "the transitions decide",
             fixed(np.array([[1.0, 0.0], [0.6, 0.5], [0.0, 1.0]]), np.array([[0.0, -2.0], [0.0, 0.5]])),
         ),
+        Test(
+            "the last emission alone would mislead",
+            fixed(np.array([[2.0, 0.0], [0.0, 0.5]]), np.array([[0.0, -2.0], [0.0, 0.0]])),
+        ),
         Test("a sentence", normal((6, 4), (4, 4)), labels={"the tags": 4, "the length": 6}),
         Test("a long sentence", normal((60, 5), (5, 5)), labels={"the tags": 5, "the length": 60}, hidden=True),
         Test("forbidden pairs", _minus_infinity, hidden=True),

@@ -120,7 +120,7 @@ def largest(x, lengths, u, c):
 def test_largest(largest):
     rng = np.random.default_rng(0)
     for c in (-0.5, 0.5, 3.0):
-        for draw in range(20):
+        for _ in range(20):
             lengths = np.array([3, 7, 5])
             inside = np.arange(7) < lengths[:, None]
             x = rng.standard_normal((3, 7, 2)) * inside[:, :, None]
