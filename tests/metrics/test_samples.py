@@ -9,7 +9,7 @@ def test_by_hand():
     words = [["a", "b", "a", "b", "a"], ["x", "y", "z"]]  # bigrams ab ba ab ba: 2 of 4; xy yz: 2 of 2
     assert distinct(2, words).value == pytest.approx((2 / 4 + 1) / 2)
     assert repeated(2, words).value == pytest.approx((2 / 4 + 0) / 2)
-    assert copied(2, words, ["z", "a", "b", "z", "x", "y"]).value == pytest.approx((2 / 4 + 1 / 2) / 2)
+    assert copied(2, words, ["z", "a", "b", "z", "x", "y", "z"]).value == pytest.approx((2 / 4 + 2 / 2) / 2)
 
 
 def test_characters_and_words_are_both_tokens():
