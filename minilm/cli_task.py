@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import json
 import math
 import re
@@ -396,12 +397,13 @@ def _examples(
     from minilm.applications.trained import Trained, fingerprint
     from minilm.training.run import Run
 
-    run = None
+    run, learned_from = None, application.split
     if isinstance(application, Trained) and folder is not None:
         with kinds.named("--run"):
             run = Run(folder, application.task)
+        learned_from = functools.partial(application.examples_of, run)
     if not options.data:
-        split = application.split() if run is None else application.examples_of(run)  # type: ignore[attr-defined]
+        split = learned_from()
         return split, split.test, f"{len(split.test):,} examples of the test part"
     with kinds.named("--data"):
         examples = application.read(Path(options.data))
@@ -412,10 +414,7 @@ def _examples(
             if fingerprint(split) == run.task.examples_sha256:
                 about = f"{len(split.test):,} examples of {options.data}, the part that the run neither learned from nor was chosen by"
                 return split, split.test, about
-    split = None
-    if options.baselines:
-        split = application.split() if run is None else application.examples_of(run)  # type: ignore[attr-defined]
-    return split, examples, f"{len(examples):,} examples of {options.data}"
+    return learned_from() if options.baselines else None, examples, f"{len(examples):,} examples of {options.data}"
 
 
 def _rows(systems: Sequence[Measured]) -> list[tuple[str, ...]]:

@@ -6,6 +6,7 @@ learn: of 30,000 words a few thousand occur in the examples, and those that do n
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minilm.applications.trained import ApplicationTask
+from minilm.applications.trained import ApplicationTask, Examples
 from minilm.data.errors import DataError
 from minilm.models.bert import Bert
 from minilm.nn import Module
@@ -23,7 +24,7 @@ from minilm.pretrained.load import TOKENIZER, WEIGHTS
 from minilm.pretrained.table import find, get
 from minilm.text.huggingface import read_tokenizer_json
 from minilm.text.wordpiece import WordPieceTokenizer
-from minilm.training.task import RunFile
+from minilm.training.task import Parts, RunFile
 from minilm.types import HostArray
 
 MINILM = "all-minilm-l6-v2"
@@ -61,6 +62,17 @@ class PublishedTask(ApplicationTask):
         for table in (bert.words, bert.segments, bert.positions):
             table.requires_grad_(False)
         return bert
+
+    @abstractmethod
+    def losses(self, model: Any, part: Any, most: int | None) -> HostArray:
+        """The loss of each example of a part as `encode` has it, (n,), in the order of the part; of the first `most`, None: of all."""
+
+    def evaluate(self, model: Any, data: Examples, most: int | None) -> float:
+        return float(np.mean(self.losses(model, data.validation, most)))
+
+    def evaluate_parts(self, model: Any, data: Examples) -> tuple[float, Parts | None]:
+        losses = self.losses(model, data.validation, None)
+        return float(np.mean(losses)), Parts(losses, np.ones_like(losses))
 
     def groups(self, model: Module, weight_decay: float) -> list[dict[str, Any]]:
         return decay_groups([p for p in model.parameters() if p.requires_grad], weight_decay)

@@ -44,7 +44,6 @@ from minilm.nn import functional as F
 from minilm.strict_json import object_from
 from minilm.tensor import Tensor
 from minilm.text.bert_input import framed
-from minilm.training.task import Parts
 from minilm.types import HostArray
 
 LONGEST = 384  # word pieces of question and text together
@@ -100,14 +99,7 @@ class SpanTask(PublishedTask):
     def batch(self, data: Examples, batch_size: int, rng: np.random.Generator) -> tuple[Any, ...]:
         return _arrays(data.train, neighbors(data.train.lengths, batch_size, rng))
 
-    def evaluate(self, model: BertForQuestionAnswering, data: Examples, most: int | None) -> float:
-        return float(np.mean(self._losses(model, data.validation, most)))
-
-    def evaluate_parts(self, model: BertForQuestionAnswering, data: Examples) -> tuple[float, Parts | None]:
-        losses = self._losses(model, data.validation, None)
-        return float(np.mean(losses)), Parts(losses, np.ones_like(losses))
-
-    def _losses(self, model: BertForQuestionAnswering, pieces: Pieces, most: int | None) -> HostArray:
+    def losses(self, model: BertForQuestionAnswering, pieces: Pieces, most: int | None) -> HostArray:
         losses = np.zeros(len(pieces.ids[:most]))
         for some in by_length(pieces.lengths[:most], AT_ONCE):
             ids, spans, mask, segments = _arrays(pieces, some)

@@ -1,4 +1,4 @@
-"""Files of examples whose lines are JSON objects."""
+"""Files of examples, one per line: whatever a line holds, or a JSON object on each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ T = TypeVar("T")
 
 
 def records_of(path: Path, make: Callable[[dict[str, Any]], T]) -> list[T]:
-    """What `make` makes of each line's object; empty lines are passed over.
+    """What `make` makes of each line's JSON object; the rest is that of `lines_of`."""
+    return lines_of(path, lambda line: make(object_from(line.encode())))
+
+
+def lines_of(path: Path, make: Callable[[str], T]) -> list[T]:
+    """What `make` makes of each line; empty lines are passed over. A ValueError of `make` says what is wrong with the line.
 
     Raises:
         DataError: the file cannot be read, or what is wrong with which line.
@@ -26,7 +31,7 @@ def records_of(path: Path, make: Callable[[dict[str, Any]], T]) -> list[T]:
     for number, line in enumerate(content.split("\n"), 1):
         if line.strip():
             try:
-                found.append(make(object_from(line.encode())))
+                found.append(make(line))
             except ValueError as error:
                 raise DataError(f"{path}, line {number}: {error}") from None
     return found
@@ -45,4 +50,4 @@ def text_of(fields: dict[str, Any], name: str) -> str:
     return value
 
 
-__all__ = ["records_of", "text_of"]
+__all__ = ["lines_of", "records_of", "text_of"]

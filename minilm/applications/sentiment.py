@@ -21,8 +21,8 @@ import numpy as np
 
 from minilm.applications.application import Answer
 from minilm.applications.labels import label_answers, parse_text
+from minilm.applications.records import lines_of
 from minilm.applications.trained import Trained
-from minilm.data.errors import DataError
 from minilm.metrics import Score, accuracy, auc, calibration_error, confusion_matrix, f1
 from minilm.strict_json import object_from
 from minilm.tensor import Tensor
@@ -177,18 +177,7 @@ def read_opinions(path: Path, labels: Sequence[str] = (*LABELS, NEUTRAL)) -> lis
     Raises:
         DataError: the file cannot be read, or what is wrong with which line.
     """
-    try:
-        content = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as text in UTF-8: {error}.") from None
-    opinions = []
-    for number, line in enumerate(content.split("\n"), 1):
-        if line.strip():
-            try:
-                opinions.append(_opinion(line, labels))
-            except ValueError as error:
-                raise DataError(f"{path}, line {number}: {error}") from None
-    return opinions
+    return lines_of(path, lambda line: _opinion(line, labels))
 
 
 def _opinion(line: str, labels: Sequence[str]) -> Opinion:

@@ -59,7 +59,6 @@ from minilm.metrics import Score, mean_absolute_error, pearson, spearman
 from minilm.nn import functional as F
 from minilm.tensor import Tensor
 from minilm.text.bert_input import framed
-from minilm.training.task import Parts
 from minilm.types import HostArray
 
 LONGEST = 128  # word pieces; the longest sentence of the data has 79
@@ -152,14 +151,7 @@ class RaterTask(PublishedTask):
         """Sentences of about one length, so that little is padding; each is as likely as any other."""
         return arrays(data.train, neighbors(data.train.lengths, batch_size, rng))
 
-    def evaluate(self, model: SentenceRater, data: Examples, most: int | None) -> float:
-        return float(np.mean(self._losses(model, data.validation, most)))
-
-    def evaluate_parts(self, model: SentenceRater, data: Examples) -> tuple[float, Parts | None]:
-        losses = self._losses(model, data.validation, None)
-        return float(np.mean(losses)), Parts(losses, np.ones_like(losses))
-
-    def _losses(self, model: SentenceRater, sentences: Sentences, most: int | None) -> HostArray:
+    def losses(self, model: SentenceRater, sentences: Sentences, most: int | None) -> HostArray:
         rows = np.arange(len(sentences.ids))[:most]
         losses = np.zeros(len(rows))
         for some in by_length(sentences.lengths[: len(rows)], AT_ONCE):
