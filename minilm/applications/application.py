@@ -11,7 +11,7 @@ examples.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -50,6 +50,12 @@ class Split(Generic[E]):
     validation: Sequence[E]
     test: Sequence[E]
     about: str
+
+    @classmethod
+    def of(cls, examples: Sequence[E], parts: Iterable[Iterable[int]], about: str) -> Split[E]:
+        """The examples whose numbers are in each of the three parts (`minilm.data.three_parts`), in the order of the numbers."""
+        train, validation, test = ([examples[i] for i in part] for part in parts)
+        return cls(train, validation, test, about)
 
 
 class Application(ABC, Generic[E]):
@@ -98,8 +104,8 @@ class Application(ABC, Generic[E]):
         Raises:
             DataError: there are too few of them.
         """
-        train, validation, test = ([examples[i] for i in part] for part in three_parts(len(examples)))
-        return Split(train, validation, test, "A tenth to validate and a tenth to test on were drawn at random.")
+        about = "A tenth to validate and a tenth to test on were drawn at random."
+        return Split.of(examples, three_parts(len(examples)), about)
 
     @abstractmethod
     def question(self, example: E) -> Any:

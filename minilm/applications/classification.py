@@ -330,12 +330,11 @@ def grouped_split(rows: Sequence[tuple[str, str]], what: str) -> Split[LabeledTe
     kept = without_copies(rows, lambda row: row[0], label=lambda row: row[1])
     groups = near_copies([text for text, _ in kept.kept])
     examples = [LabeledText(*row, group) for row, group in zip(kept.kept, groups, strict=True)]
-    train, validation, test = ([examples[i] for i in part] for part in three_parts(len(examples), groups=groups))
     about = (
         f"Drawn with a fixed seed. Before, {kept.copies:,} copies were removed and {kept.contradictions:,} of {what} that occur with two "
         f"labels. {what.capitalize()} that are nearly the same are in one part."
     )
-    return Split(train, validation, test, about)
+    return Split.of(examples, three_parts(len(examples), groups=groups), about)
 
 
 def recall_at_false_alarms(spam: HostArray, probable: HostArray, most: float = 0.01) -> Score:

@@ -36,9 +36,10 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from minilm.applications.application import Answer, Application, Baseline, Split, System
+from minilm.applications.records import lines_of
 from minilm.applications.simple import extractive as simple
 from minilm.applications.vectors import MODEL, vectors
-from minilm.data import DataError, docstrings, package_descriptions, without_copies
+from minilm.data import docstrings, package_descriptions, without_copies
 from minilm.metrics import Score, rouge
 from minilm.text.sentences import sentences
 from minilm.types import HostArray
@@ -185,15 +186,12 @@ class Summary(Application[Summarized]):
 
     def read(self, path: Path) -> list[Summarized]:
         """JSON lines with "text" and "summary"."""
-        found = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if line.strip():
-                try:
-                    given = _object(line, ("text", "summary"))
-                except ValueError as error:
-                    raise DataError(f"{path}, line {number}: {error}") from None
-                found.append(Summarized(given["summary"], given["text"]))
-        return found
+
+        def summarized(line: str) -> Summarized:
+            given = _object(line, ("text", "summary"))
+            return Summarized(given["summary"], given["text"])
+
+        return lines_of(path, summarized)
 
     def question(self, example: Summarized) -> Question:
         return Question(example.text, self.measured_count)

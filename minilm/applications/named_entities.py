@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -307,16 +307,15 @@ class NamedEntities(Trained[Tagged]):
             f"{texts.copies:,} copies of paragraphs were removed. {split.about} Organizations are left out: those of several words are "
             "not marked."
         )
-        return Split(split.train, split.validation, split.test, about)
+        return replace(split, about=about)
 
     def read(self, path: Path) -> list[Tagged]:
         return read_conll(path)
 
     def divide(self, examples: Sequence[Tagged]) -> Split[Tagged]:
         parts = data.three_parts(len(examples), groups=[example.group for example in examples])
-        train, validation, test = ([examples[i] for i in sorted(part)] for part in parts)
         about = "Texts that belong together, as the paragraphs of an article, are in one part."
-        return Split(train, validation, test, about)
+        return Split.of(examples, map(sorted, parts), about)
 
     def question(self, example: Tagged) -> Line:
         return line_of(example.tokens, example.unit)

@@ -135,13 +135,8 @@ class Spans(Trained[Reading]):
 
     def divide(self, examples: Sequence[Reading]) -> Split[Reading]:
         parts = three_parts(len(examples), groups=[fold_text(each.context) for each in examples])
-        train, validation, test = ([examples[i] for i in part] for part in parts)
-        return Split(
-            train,
-            validation,
-            test,
-            "A tenth to validate and a tenth to test on were drawn; a text is in one part only.",
-        )
+        about = "A tenth to validate and a tenth to test on were drawn; a text is in one part only."
+        return Split.of(examples, parts, about)
 
     def question(self, example: Reading) -> tuple[str, str]:
         return example.question, example.context

@@ -37,6 +37,8 @@ import numpy as np
 
 from minilm import nn, pretrained, random
 from minilm.applications.application import Answer, Baseline, Split, System
+from minilm.applications.published import by_length
+from minilm.applications.records import lines_of
 from minilm.applications.simple import relations as simple
 from minilm.applications.trained import ApplicationTask, Examples, Trained
 from minilm.data import DataError, GlossRelation, gloss_relations, three_parts, without_copies
@@ -146,9 +148,7 @@ class RelationTask(ApplicationTask):
 def logits_of(model: RelationModel, part: Encoded) -> HostArray:
     """The logits of all examples, (n, 5), those of like length together."""
     found = np.zeros((len(part.ids), len(RELATIONS)), np.float32)
-    order = np.argsort(part.lengths, kind="stable")
-    for start in range(0, len(order), AT_ONCE):
-        rows = order[start : start + AT_ONCE]
+    for rows in by_length(part.lengths, AT_ONCE):
         longest = part.lengths[rows].max()
         found[rows] = model(part.ids[rows, :longest], part.kinds[rows, :longest]).numpy()
     return found
@@ -225,32 +225,25 @@ class Relations(Trained[GlossRelation]):
         n = min(len(by_relation[relation]) for relation in RELATIONS)
         chosen = [example for relation in RELATIONS for example in by_relation[relation][:n]]
         parts = three_parts(len(chosen), groups=[r.sentence.casefold() for r in chosen])
-        train, validation, test = ([chosen[i] for i in part] for part in parts)
-        return Split(
-            train,
-            validation,
-            test,
+        return Split.of(
+            chosen,
+            parts,
             f"{left.copies:,} pairs of a definition and a place in it that occurred before were removed, and {left.contradictions:,} with "
             f"two answers; then {n:,} of each of the five relations were drawn (seed 0). All pairs of one definition are in one part.",
         )
 
     def read(self, path: Path) -> list[GlossRelation]:
         """JSON lines: a line of ``predict`` and its "relation"."""
-        found = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if not line.strip():
-                continue
-            try:
-                q = self.parse(line)
-                relation = json.loads(line).get("relation")
-                if relation not in RELATIONS:
-                    raise ValueError(f'"relation" should be one of {", ".join(RELATIONS)}, it is {relation!r}.')
-            except ValueError as error:
-                raise DataError(f"{path}, line {number}: {error}") from None
-            found.append(GlossRelation(relation, q.head, q.sentence[q.tail_start : q.tail_end], *q[1:]))
+        found = lines_of(path, self._labeled)
         if not found:
             raise DataError(f'{path} has no line: expected JSON objects, as {self.line[:-1]}, "relation": "part-of"}}')
         return found
+
+    def _labeled(self, line: str) -> GlossRelation:
+        q, relation = self.parse(line), json.loads(line).get("relation")
+        if relation not in RELATIONS:
+            raise ValueError(f'"relation" should be one of {", ".join(RELATIONS)}, it is {relation!r}.')
+        return GlossRelation(relation, q.head, q.sentence[q.tail_start : q.tail_end], *q[1:])
 
     def question(self, example: GlossRelation) -> Question:
         return Question(example.head, example.sentence, example.tail_start, example.tail_end)

@@ -183,12 +183,11 @@ class _OnMiniLM(Sentiment):
     def split(self) -> Split[Opinion]:
         found = without_copies(movie_sentences(), key=lambda each: each[0])
         opinions = [Opinion(text.strip(), label_of(rating), rating) for text, rating in found.kept]
-        train, validation, test = ([opinions[i] for i in part] for part in three_parts(len(opinions)))
         about = (
             f"{found.removed} sentences went that repeat another one; the rest was drawn into three parts. "
             f"A sentence whose mean rating is nearer to 0 than {CLEAR} has no class."
         )
-        return Split(train, validation, test, about)
+        return Split.of(opinions, three_parts(len(opinions)), about)
 
     def learn(self, split: Split[Opinion], sha256: str) -> tuple[RaterTask, dict[str, bytes]]:
         return RaterTask(sha256, MINILM, weights_sha256()), tokenizer_file()

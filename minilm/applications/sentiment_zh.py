@@ -224,12 +224,11 @@ class ChineseSentiment(Sentiment):
         found = without_copies(shop_reviews(), key=lambda each: each[0], label=lambda each: each[1])
         opinions = [Opinion(text.strip(), LABELS[favorable]) for text, favorable in found.kept]
         parts = three_parts(len(opinions), stratify=[opinion.label for opinion in opinions])
-        train, validation, test = ([opinions[i] for i in part] for part in parts)
         about = (
             f"{found.copies:,} lines went that repeat another one, and {found.contradictions} whose text is there with both labels; "
             "the rest was drawn into three parts, each label by itself."
         )
-        return Split(train, validation, test, about)
+        return Split.of(opinions, parts, about)
 
     def learn(self, split: Split[Opinion], sha256: str) -> tuple[ReviewTask, dict[str, bytes]]:
         counts = count_grams([opinion.text for opinion in split.train])

@@ -22,9 +22,10 @@ from typing import NamedTuple
 import numpy as np
 
 from minilm.applications.application import Answer, Application, Baseline, Split, System
+from minilm.applications.records import lines_of
 from minilm.applications.simple import similarity as simple
 from minilm.applications.vectors import MODEL, encoder, vectors
-from minilm.data import DataError, without_copies, wordnet_nouns
+from minilm.data import without_copies, wordnet_nouns
 from minilm.metrics import Score, auc, spearman
 
 CLOSENESS = {"parent": 3, "sisters": 2, "cousins": 1, "strangers": 0}
@@ -66,21 +67,13 @@ class Similarity(Application[Pair]):
 
     def read(self, path: Path) -> list[Pair]:
         """JSON lines: a line of ``predict`` and its "closeness", any number."""
-        found = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if line.strip():
-                try:
-                    first, second, closeness = *self.parse(line), json.loads(line).get("closeness")
-                    if (
-                        isinstance(closeness, bool)
-                        or not isinstance(closeness, int | float)
-                        or not np.isfinite(closeness)
-                    ):
-                        raise ValueError(f'"closeness" should be a number, it is {closeness!r}.')
-                except ValueError as error:
-                    raise DataError(f"{path}, line {number}: {error}") from None
-                found.append(Pair(first, second, float(closeness)))
-        return found
+        return lines_of(path, self._labeled)
+
+    def _labeled(self, line: str) -> Pair:
+        first, second, closeness = *self.parse(line), json.loads(line).get("closeness")
+        if isinstance(closeness, bool) or not isinstance(closeness, int | float) or not np.isfinite(closeness):
+            raise ValueError(f'"closeness" should be a number, it is {closeness!r}.')
+        return Pair(first, second, float(closeness))
 
     def question(self, example: Pair) -> tuple[str, str]:
         return example.first, example.second

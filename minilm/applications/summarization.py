@@ -88,13 +88,9 @@ class Headline(Writing):
         found = without_copies(packages, lambda p: p.text)
         groups = families([[stem(p.name), *long_paragraphs(p.text)] for p in found.kept])
         parts = three_parts(len(found.kept), SHARES, groups=groups)
-        train, validation, test = (
-            [Pair(flat(found.kept[i].text), found.kept[i].synopsis) for i in part] for part in parts
-        )
-        return Split(
-            train,
-            validation,
-            test,
+        return Split.of(
+            [Pair(flat(p.text), p.synopsis) for p in found.kept],
+            parts,
             f"Packages with fewer than 2 words of synopsis or 15 of description and {found.removed:,} with the description of another were "
             "left out. Packages that share a paragraph, or their name but for what stands for a kind of file (lib, -dev, -doc, numbers), "
             "are in one part.",

@@ -123,11 +123,9 @@ class Translation(Writing):
         said = [pair for pair in examples if ENGLISH.search(pair.source) and HAN.search(pair.target)]
         found = without_copies(said, lambda pair: pair.source)
         parts = three_parts(len(found.kept), groups=[fold_text(UNIT.sub("", pair.source)) for pair in found.kept])
-        train, validation, test = ([found.kept[i] for i in part] for part in parts)
-        return Split(
-            train,
-            validation,
-            test,
+        return Split.of(
+            found.kept,
+            parts,
             f"{len(examples) - len(said):,} pairs without an English word or a Chinese character and {found.removed:,} whose English "
             "had come before (case, white space and marks set aside) were left out. Texts that differ in their placeholders alone are in "
             "one part. Texts of one program are in all three.",
