@@ -81,19 +81,45 @@ def bootstrap(
     statistic: Callable[..., Any], columns: list[HostArray], *, confidence: float, resamples: int, seed: int
 ) -> Interval | None:
     """The percentile interval of a function of the columns' sums; each row of the columns is a document."""
+    rows = np.stack(columns, 1)
+
+    def of_draws(times: HostArray) -> HostArray:
+        found: HostArray = statistic(*(times @ rows).T)
+        return found
+
+    return interval_of(of_draws, len(rows), confidence=confidence, resamples=resamples, seed=seed)
+
+
+def interval_of(
+    of_draws: Callable[[HostArray], HostArray], n: int, *, confidence: float, resamples: int, seed: int, size: int = 0
+) -> Interval | None:
+    """The percentile interval of a number of n examples.
+
+    Args:
+        of_draws: from how often each example was drawn, (draws, n), to the number for each draw; NaN where a draw has none: it is left out.
+        size: how many numbers a draw takes in memory, where it is more than n.
+
+    Returns:
+        the interval; None for one example, or where no draw has such a number.
+
+    Raises:
+        ValueError: `confidence` is no share between 0 and 1, or there are fewer than 100 resamples.
+    """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is a share between 0 and 1, got {confidence!r}.")
     if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 100:
         raise ValueError(f"resamples must be an integer of at least 100, got {resamples!r}.")
-    n = len(columns[0])
     if n < 2:
         return None
-    rng, draws, rows = np.random.default_rng(seed), [], np.stack(columns, 1)
-    for start in range(0, resamples, most := max(1, AT_ONCE // n)):
-        times = rng.multinomial(n, np.full(n, 1 / n), min(most, resamples - start))  # how often each document was drawn
-        draws.append(statistic(*(times @ rows).T))
+    rng, found = np.random.default_rng(seed), []
+    for start in range(0, resamples, at_once := max(1, AT_ONCE // max(n, size))):
+        times = rng.multinomial(n, np.full(n, 1 / n), min(at_once, resamples - start)).astype(np.float64)
+        found.append(of_draws(times))
+    draws = np.concatenate(found)
+    if not len(draws := draws[~np.isnan(draws)]):
+        return None
     outside = (1 - confidence) / 2
-    low, high = np.quantile(np.concatenate(draws), [outside, 1 - outside]).tolist()
+    low, high = np.quantile(draws, [outside, 1 - outside]).tolist()
     return Interval(low, high, confidence)
 
 

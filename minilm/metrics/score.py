@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from minilm.metrics.interval import AT_ONCE, RESAMPLES, Interval
+from minilm.metrics.interval import RESAMPLES, Interval, interval_of
 from minilm.types import HostArray
 
 
@@ -133,7 +133,7 @@ class Score:
         Raises:
             ValueError: `confidence` is no share between 0 and 1, or there are fewer than 100 resamples.
         """
-        return _middle(_draws([self], confidence, resamples, seed), confidence)
+        return interval_of(self.of_draws, self.n, confidence=confidence, resamples=resamples, seed=seed, size=self.size)
 
     def minus(
         self, other: Score, *, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
@@ -147,30 +147,11 @@ class Score:
         """
         if self.n != other.n:
             raise ValueError(f"a paired interval is over the same examples, got {self.n} and {other.n}.")
-        return _middle(_draws([self, other], confidence, resamples, seed), confidence)
-
-
-def _draws(scores: list[Score], confidence: float, resamples: int, seed: int) -> HostArray | None:
-    """The number of the first score for each draw, less that of the second if there is one; None for one example."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is a share between 0 and 1, got {confidence!r}.")
-    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 100:
-        raise ValueError(f"resamples must be an integer of at least 100, got {resamples!r}.")
-    n = scores[0].n
-    if n < 2:
-        return None
-    at_once = max(1, AT_ONCE // max(n, *(score.size for score in scores)))
-    rng, found = np.random.default_rng(seed), []
-    for start in range(0, resamples, at_once):
-        times = rng.multinomial(n, np.full(n, 1 / n), min(at_once, resamples - start)).astype(np.float64)
-        first, *second = (score.of_draws(times) for score in scores)
-        found.append(first - second[0] if second else first)
-    return np.concatenate(found)
-
-
-def _middle(draws: HostArray | None, confidence: float) -> Interval | None:
-    if draws is None or not len(draws := draws[~np.isnan(draws)]):
-        return None
-    outside = (1 - confidence) / 2
-    low, high = np.quantile(draws, [outside, 1 - outside]).tolist()
-    return Interval(low, high, confidence)
+        return interval_of(
+            lambda times: self.of_draws(times) - other.of_draws(times),
+            self.n,
+            confidence=confidence,
+            resamples=resamples,
+            seed=seed,
+            size=max(self.size, other.size),
+        )

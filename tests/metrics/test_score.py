@@ -69,7 +69,7 @@ def test_of_a_draw_it_is_the_number_of_what_was_drawn():
 def test_draws_in_parts_are_the_same_draws(monkeypatch):
     score = Score.mean("mean", np.random.default_rng(0).random(30))
     whole = score.interval()
-    monkeypatch.setattr("minilm.metrics.score.AT_ONCE", 300)
+    monkeypatch.setattr("minilm.metrics.interval.AT_ONCE", 300)
     assert score.interval() == pytest.approx(whole)
 
 
