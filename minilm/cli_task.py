@@ -178,7 +178,7 @@ def _last_run_of(application: Application[Any]) -> str:
 
     if not isinstance(application, Trained):
         return "not needed"
-    return str(_last_run(application) or "no")
+    return str(last_run(application) or "no")
 
 
 def _described(application: Application[Any]) -> str:
@@ -204,7 +204,7 @@ def _settings(settings: Any) -> str:
     )
 
 
-def _last_run(application: Trained[Any]) -> Path | None:
+def last_run(application: Trained[Any]) -> Path | None:
     """The last of runs/NAME-1, -2, ... that has ended."""
     from minilm.training.checkpoint import CheckpointError
     from minilm.training.run import Run
@@ -377,7 +377,7 @@ def _which_run(application: Application[Any], given: Path | None) -> Path | None
         if given and not application.opens_runs:
             raise ValueError(f"--run: {application.name} is not trained, there are no runs of it.")
         return given
-    if given is None and (given := _last_run(application)) is None:
+    if given is None and (given := last_run(application)) is None:
         raise ValueError(
             f"there is no run of {application.name} that has ended in {Path('runs').resolve()}: train one with "
             f"`minilm task {application.name} train`, or name one with --run."

@@ -89,7 +89,7 @@ def last_run(name: str) -> str | None:
     """The run that ``evaluate`` would find: the last of runs/NAME-* that has ended; None if there is none."""
     from minilm import cli_task
 
-    folder = cli_task._last_run(find(name))
+    folder = cli_task.last_run(find(name))
     return None if folder is None else str(folder)
 
 
