@@ -1,7 +1,8 @@
 """Headlines: a package's description in a line. What stands there is written anew: a quarter of its words are not in the description.
 
 The model is an encoder-decoder with the head that copies, which See, Liu and Manning 2017 made for summaries: names and terms that stand
-in the description are pointed at, the words between are written.
+in the description are pointed at, the words between are written. The answer is chosen among what it writes, the first words of the
+description, and the headlines of the descriptions that are most like it (`minilm.applications.writing`).
 """
 
 from __future__ import annotations
@@ -15,15 +16,29 @@ from typing import Any, ClassVar
 
 from minilm.applications.application import Answer, Baseline, Split, System
 from minilm.applications.extractive import summarize
+from minilm.applications.memory import Memory, words
 from minilm.applications.simple import headline as simple
-from minilm.applications.writing import SPECIAL, Codec, Pair, Writing, WritingTask, file_of, read_pairs
+from minilm.applications.writing import (
+    MEMORY,
+    SPECIAL,
+    Codec,
+    Pair,
+    Writing,
+    WritingTask,
+    file_of,
+    packed,
+    read_pairs,
+    unpacked,
+)
 from minilm.data import fold_text, package_descriptions, three_parts, without_copies
 from minilm.metrics import Score, rouge
 from minilm.text import BPETokenizer
 from minilm.text.bpe import DEFAULT_PATTERN
+from minilm.text.sentences import sentences
 
 TOKENS = 6000
 CHARACTERS = 600  # of a description that are read
+LEADS = (4, 6, 8, 10, 12)  # words of the drafts
 SHARES = (0.96, 0.02, 0.02)
 
 
@@ -68,6 +83,21 @@ class Headline(Writing):
     written = "headline"
     no_repeat_ngram = 3
     longest = 30
+    weights: ClassVar[Mapping[str, float]] = {
+        "log p": 0.1,
+        "log p per token": 2.62,
+        "tokens": 0.414,
+        "log of tokens": -2.71,
+        "neighbor": -7.35,
+        "neighbor's likeness": 52.5,
+        "nearest likeness, if no neighbor": -14.0,
+        "network": -5.99,
+        "agreement of drafts": 2.05,
+        "agreement of neighbors": 40.1,
+        "agreement of all": -1.11,
+        "units lost or added": 0.0,
+        "new words": -25.0,
+    }
     shape: ClassVar[dict[str, Any]] = {
         "d_model": 128,
         "num_heads": 4,
@@ -105,10 +135,27 @@ class Headline(Writing):
     def make_codec(self, pairs: Sequence[Pair]) -> tuple[Codec, dict[str, bytes]]:
         texts = (f" {text[:CHARACTERS]}" for pair in pairs for text in pair)
         tokenizer = BPETokenizer.train(texts, vocab_size=TOKENS, special_tokens=SPECIAL)
-        return Spaced(tokenizer), {"tokenizer.json": file_of(tokenizer.to_dict())}
+        read = [Pair(pair.source[:CHARACTERS], pair.target) for pair in pairs]
+        return Spaced(tokenizer, memory=memory_of(read)), {
+            "tokenizer.json": file_of(tokenizer.to_dict()),
+            MEMORY: packed(read),
+        }
 
     def codec(self, folder: Path) -> Codec:
-        return Spaced(BPETokenizer.load(folder / "tokenizer.json", pattern=DEFAULT_PATTERN))
+        tokenizer = BPETokenizer.load(folder / "tokenizer.json", pattern=DEFAULT_PATTERN)
+        return Spaced(tokenizer, memory=memory_of(unpacked(folder)))
+
+    # -- what is chosen -----------------------------------------------------------------------------------------------
+
+    def drafts(self, codec: Codec, question: str) -> Sequence[str]:
+        """The first words of the text, so many or so many, with and without what most begin with."""
+        first = (sentences(question) or [question])[0]
+        beginnings = [simple.after_verb(first, after) for after in (True, False)]
+        return [" ".join(each[:n]) for each in beginnings for n in LEADS]
+
+    def worth_of(self, target: str, text: str) -> tuple[float, float]:
+        """ROUGE-L; all count alike."""
+        return rouge("L", [target], [text]).value, 1.0
 
     # -- what it is worth ---------------------------------------------------------------------------------------------
 
@@ -118,6 +165,7 @@ class Headline(Writing):
             "first sentence": simple.first_sentence,
             "TextRank sentence": central_sentence,
             "nearest neighbor": partial(simple.nearest_neighbor, measure=worth),
+            "lead words or neighbor": self.without_network,
         }
 
     def measure(self, examples: Sequence[Pair], answers: Sequence[Answer]) -> list[Score]:
@@ -132,6 +180,7 @@ class Headline(Writing):
         return (
             "It can write what the text does not say: a name that is like another, a language that the program is not written in.",
             f"It reads the first {self.shape['longest_source']} tokens; what stands behind them it does not know.",
+            "It may give the headline of another package whose description is like this one.",
             "It has read descriptions of packages alone: of news or letters it makes a package.",
         )
 
@@ -148,6 +197,11 @@ def central_sentence(split: Split[Pair]) -> System:
         return [{"headline": summarize(question, 1)["summary"]} for question in questions]
 
     return answer
+
+
+def memory_of(pairs: Sequence[Pair]) -> Memory:
+    """What was written for which text."""
+    return Memory([pair.source for pair in pairs], [pair.target for pair in pairs], words)
 
 
 def novel_words(source: str, written: str) -> tuple[int, int]:

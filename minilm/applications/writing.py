@@ -1,15 +1,21 @@
-"""What the applications share that read one text and write another: tokens, batches of like length, the loss, the search.
+"""What the applications share that read one text and write another: tokens, batches of like length, the loss, the search, the choice.
 
 The model is an encoder-decoder with the head that copies (`minilm.models.seq2seq`, `minilm.models.pointer`). Both texts are cut into the
 same tokens, so that what stands in the source can be pointed at in the target.
+
+What it writes is not yet the answer. Beside it stand the drafts of a simple method, and what was written for texts of the training part
+that are like this one (`minilm.applications.memory`). Of all these the answer is chosen (`minilm.applications.choice`), and there the
+model has a say once more: how probable it holds each of them to be.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -17,6 +23,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from minilm.applications.application import Answer, Split, System
+from minilm.applications.choice import DRAFT, NEIGHBOR, NETWORK, Candidate, best, distinct, features, learn_weights
+from minilm.applications.memory import Memory
 from minilm.applications.trained import ApplicationTask, Trained
 from minilm.data import DataError
 from minilm.data.files import MAX_BYTES
@@ -26,6 +34,7 @@ from minilm.graph import no_grad
 from minilm.models.seq2seq import Seq2Seq, Seq2SeqConfig, relative_buckets
 from minilm.tensor import Tensor
 from minilm.text import BPETokenizer
+from minilm.training.run import Run
 from minilm.training.task import RunFile
 from minilm.types import HostArray
 
@@ -33,6 +42,8 @@ START, PAD, END, UNKNOWN = SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 ROWS = 64  # sources that are answered at a time
 EMBEDDING, READ, LIKING = 0.02, 0.3, 4.0
 """How a `Writer` begins: factors of two matrices of T5's deviations, and scores of its heads for neighbors."""
+MEMORY = "memory.json.gz"
+NEAREST = 3  # neighbors that are candidates
 GRAIN = 8  # tokens: lengths of sources that are searched for together
 JITTER = 2.0  # tokens: how far apart lengths may be that meet in a batch
 
@@ -68,18 +79,25 @@ class Codec:
     Args:
         tokenizer: its last special tokens are `SPECIAL`.
         unit: what such a word looks like; None: there are none.
+        memory: what was written for which text of the training part; None: nothing.
     """
 
-    def __init__(self, tokenizer: BPETokenizer, unit: re.Pattern[str] | None = None) -> None:
-        self.tokenizer, self.unit = tokenizer, unit
+    def __init__(
+        self, tokenizer: BPETokenizer, unit: re.Pattern[str] | None = None, memory: Memory | None = None
+    ) -> None:
+        self.tokenizer, self.unit, self.memory = tokenizer, unit, memory or Memory([], [], str.split)
 
     def source(self, text: str) -> tuple[list[int], list[str]]:
         """The ids of a source, and its units: the words that the ids beyond the vocabulary stand for.
 
         It begins with the token that a target begins with, so that a copy can begin behind it.
         """
-        units = list(dict.fromkeys(self.unit.findall(text))) if self.unit else []
+        units = self.units(text)
         return [self.tokenizer.special_tokens[START], *self.ids(text, units)], units
+
+    def units(self, text: str) -> list[str]:
+        """The units of a source, each once."""
+        return list(dict.fromkeys(self.unit.findall(text))) if self.unit else []
 
     def target(self, text: str, units: Sequence[str]) -> list[int]:
         """The ids of a target with the end token, given its source's units."""
@@ -94,6 +112,11 @@ class Codec:
             elif id < size - len(SPECIAL):
                 out += self.tokenizer.id_to_bytes(id)
         return out.decode("utf-8", "replace")
+
+    def lost(self, question: str, text: str) -> int:
+        """How many units of a question an answer lacks, or has too much."""
+        wanted, kept = (Counter(self.unit.findall(each) if self.unit else ()) for each in (question, text))
+        return ((wanted - kept) + (kept - wanted)).total()
 
     def ids(self, text: str, units: Sequence[str]) -> list[int]:
         """The ids of a text, with those of units where they stand."""
@@ -160,7 +183,10 @@ class WritingTask(ApplicationTask):
 
     unit = "nats per token"
     method = "learn"
-    files = (RunFile("tokenizer.json", "the tokens of both texts; written once", ("resume", "generate"), True),)
+    files = (
+        RunFile("tokenizer.json", "the tokens of both texts; written once", ("resume", "generate"), True),
+        RunFile(MEMORY, "the training part, for the neighbors of a text; written once", ("resume", "generate"), True),
+    )
 
     def make_model(self) -> Writer:
         start, pad, end, unknown = range(self.vocab_size - len(SPECIAL), self.vocab_size)
@@ -226,8 +252,9 @@ class Writing(Trained[Pair]):
         task: the class of its task.
         written: the name of what is written, in the answers: "translation".
         shape: the fields of its `WritingTask` but the size of the vocabulary.
-        width, length_penalty, no_repeat_ngram: of the beam that searches for the answer (`minilm.models.beam`).
-        longest: tokens of an answer, at most so many, and about twice those of its source.
+        width, length_penalty, no_repeat_ngram: of the beam that searches for what the model writes (`minilm.models.beam`).
+        longest: tokens of what it writes, at most so many, and about twice those of its source.
+        weights: of the choice (`minilm.applications.choice`), as `learn_choice` found them with a run on the published examples.
     """
 
     task: ClassVar[type[WritingTask]]
@@ -237,6 +264,7 @@ class Writing(Trained[Pair]):
     length_penalty: ClassVar[float] = 1.0
     no_repeat_ngram: ClassVar[int] = 0
     longest: ClassVar[int] = 100
+    weights: ClassVar[Mapping[str, float]]
 
     @abstractmethod
     def codec(self, folder: Path) -> Codec:
@@ -245,6 +273,14 @@ class Writing(Trained[Pair]):
     @abstractmethod
     def make_codec(self, pairs: Sequence[Pair]) -> tuple[Codec, dict[str, bytes]]:
         """The same, learned from the training part, and the files that a run keeps of it."""
+
+    @abstractmethod
+    def drafts(self, codec: Any, question: str) -> Sequence[str]:
+        """What the simple method writes, one text or several."""
+
+    @abstractmethod
+    def worth_of(self, target: str, text: str) -> tuple[float, float]:
+        """What a text is worth as an answer, 0 to 1, and how much it counts: what the weights of the choice are learned by."""
 
     def question(self, example: Pair) -> str:
         return example.source
@@ -262,7 +298,19 @@ class Writing(Trained[Pair]):
         codec = self.codec(folder)
         return ids_of(task, examples, [codec] * len(examples))
 
+    # -- what answers -------------------------------------------------------------------------------------------------
+
     def system(self, model: Any, task: ApplicationTask, folder: Path) -> System:
+        """Chooses by `weights`. An answer has who brought it, too: {"translation": ..., "from": "neighbor"}."""
+        codec = self.codec(folder)
+
+        def answer(questions: Sequence[str]) -> list[Answer]:
+            return self.chosen(*self.considered(codec, questions, model, task), self.weights)
+
+        return answer
+
+    def network_alone(self, model: Any, task: ApplicationTask, folder: Path) -> System:
+        """What the model writes, as it stands."""
         codec = self.codec(folder)
 
         def answer(questions: Sequence[str]) -> list[Answer]:
@@ -270,6 +318,71 @@ class Writing(Trained[Pair]):
             return [{self.written: text} for text in write(model, task, codec, questions, *rules)]
 
         return answer
+
+    def without_network(self, split: Split[Pair]) -> System:
+        """The same choice among drafts and neighbors alone, its weights learned from the validation part: a simple method."""
+        codec, _ = self.make_codec(split.train)
+        weights = self._weights(split.validation, *self.considered(codec, [pair.source for pair in split.validation]))
+
+        def answer(questions: Sequence[str]) -> list[Answer]:
+            return self.chosen(*self.considered(codec, questions), weights)
+
+        return answer
+
+    def learn_choice(self, folder: Path, device: str = "cpu") -> dict[str, float]:
+        """The weights of the choice, learned from the validation part with the model of a run; such as `weights`:
+
+        ``python -c "from minilm.applications import find; print(find('translation').learn_choice('runs/translation-1'))"``
+        """
+        run = Run(Path(folder), self.task)
+        known = self.examples_of(run).validation
+        with no_grad():
+            asked = [pair.source for pair in known]
+            found = self.considered(self.codec(run.folder), asked, run.model(device).eval(), run.task)
+        return self._weights(known, *found)
+
+    def considered(
+        self, codec: Codec, questions: Sequence[str], model: Any = None, task: Any = None
+    ) -> tuple[list[list[Candidate]], list[HostArray]]:
+        """The candidates of each question, and their features; without a model those that need none."""
+        found = []
+        for question in questions:
+            drafts = [Candidate(text, DRAFT) for text in self.drafts(codec, question)]
+            near = [
+                Candidate(each.written, NEIGHBOR, each.likeness) for each in codec.memory.nearest(question, NEAREST)
+            ]
+            found.append([*drafts, *near])
+        if model is not None:
+            rules = self.longest, self.width, self.length_penalty, self.no_repeat_ngram
+            for known, texts in zip(found, search(model, task, codec, questions, *rules), strict=True):
+                known += [Candidate(text, NETWORK) for text in texts]
+        found = [distinct(candidates) for candidates in found]
+        targets = [
+            [codec.target(each.text, codec.units(question)) for each in candidates]
+            for question, candidates in zip(questions, found, strict=True)
+        ]
+        judged = [None] * len(found) if model is None else judge(model, task, codec, questions, targets)
+        rows = [
+            features(question, each, [*map(len, ids)], [codec.lost(question, c.text) for c in each], log_p)
+            for question, each, ids, log_p in zip(questions, found, targets, judged, strict=True)
+        ]
+        return found, rows
+
+    def chosen(
+        self, found: Sequence[Sequence[Candidate]], rows: Sequence[HostArray], weights: Mapping[str, float]
+    ) -> list[Answer]:
+        """The best candidate of each question, as an answer."""
+        picked = [each[best(row, weights)] for each, row in zip(found, rows, strict=True)]
+        return [{self.written: text, "from": origin} for text, origin, _ in picked]
+
+    def _weights(
+        self, pairs: Sequence[Pair], found: Sequence[Sequence[Candidate]], rows: Sequence[HostArray]
+    ) -> dict[str, float]:
+        worth = [
+            [self.worth_of(pair.target, c.text) for c in candidates]
+            for pair, candidates in zip(pairs, found, strict=True)
+        ]
+        return learn_weights(rows, [[value for value, _ in each] for each in worth], [each[0][1] for each in worth])
 
 
 def ids_of(task: Any, pairs: Sequence[Pair], codecs: Sequence[Codec]) -> Ids:
@@ -294,7 +407,21 @@ def write(
     length_penalty: float,
     no_repeat_ngram: int = 0,
 ) -> list[str]:
-    """What the model writes for each text. Texts of about one length are searched for together, and may become about twice as long.
+    """What the model writes for each text: the best that `search` finds, whose arguments these are."""
+    return [found[0] for found in search(model, task, codec, texts, longest, width, length_penalty, no_repeat_ngram)]
+
+
+def search(
+    model: Writer,
+    task: Any,
+    codec: Codec,
+    texts: Sequence[str],
+    longest: int,
+    width: int,
+    length_penalty: float,
+    no_repeat_ngram: int = 0,
+) -> list[list[str]]:
+    """What the model could write for each text, the best first. Texts of about one length are searched for together.
 
     Args:
         longest, width, length_penalty, no_repeat_ngram: as in `Writing`; of width 1 the likeliest token is taken each time.
@@ -302,20 +429,51 @@ def write(
     read = [codec.source(text) for text in texts]
     sources = [ids[: task.longest_source] or [task.pad] for ids, _ in read]
     limits = np.array([min(longest, 2 * GRAIN * -(-len(ids) // GRAIN) + 10) for ids in sources])  # of each text alone
-    written = [""] * len(texts)
+    written: list[list[str]] = [[] for _ in texts]
     for most in np.unique(limits).tolist():
         alike = np.flatnonzero(limits == most)
         for rows in (alike[i : i + ROWS] for i in range(0, len(alike), ROWS)):
-            found = model.generate(
+            found = model.search(
                 [sources[i] for i in rows],
                 most,
                 width=width,
+                n_best=width,
                 length_penalty=length_penalty,
                 no_repeat_ngram=no_repeat_ngram,
             )
-            for i, ids in zip(rows, found, strict=True):
-                written[i] = codec.text(ids, read[i][1])
+            for i, hypotheses in zip(rows, found, strict=True):
+                written[i] = [codec.text(each.tokens, read[i][1]) for each in hypotheses]
     return written
+
+
+def judge(
+    model: Writer, task: Any, codec: Codec, texts: Sequence[str], targets: Sequence[Sequence[Sequence[int]]]
+) -> list[list[float]]:
+    """log p(y | x) of some targets y for each text x. A source is read once for all of its targets.
+
+    A unit that the source lacks after its end was cut is unknown; so it is in training.
+
+    Args:
+        targets: of each text, as the codec makes them.
+    """
+    unknown, sources = codec.tokenizer.special_tokens[UNKNOWN], []
+    for text in texts:
+        sources.append(codec.source(text)[0][: task.longest_source] or [task.pad])
+    found = [[0.0] * len(each) for each in targets]
+    for rows in in_order(np.array([len(ids) for ids in sources]), None):
+        encoded = model.encode(task.filled([sources[i] for i in rows]))
+        there = [{*sources[i]} for i in rows]
+        asked = [(place, j) for place, i in enumerate(rows) for j in range(len(targets[i]))]
+        asked.sort(key=lambda each: len(targets[rows[each[0]]][each[1]]))
+        for some in (asked[i : i + ROWS] for i in range(0, len(asked), ROWS)):
+            known = [
+                [id if id < task.vocab_size or id in there[place] else unknown for id in targets[rows[place]][j]]
+                for place, j in some
+            ]
+            log_p = model.log_probabilities(task.filled(known), encoded.rows(np.array([place for place, _ in some])))
+            for (place, j), value in zip(some, log_p.tolist(), strict=True):
+                found[rows[place]][j] = value
+    return found
 
 
 def read_pairs(path: Path, expected: str) -> list[Pair]:
@@ -334,6 +492,16 @@ def read_pairs(path: Path, expected: str) -> list[Pair]:
     return pairs
 
 
+def packed(pairs: Sequence[Pair]) -> bytes:
+    """Pairs as a run keeps them for its memory, in `MEMORY`."""
+    return gzip.compress(file_of(pairs), mtime=0)
+
+
+def unpacked(folder: Path) -> list[Pair]:
+    """Those of a run."""
+    return [Pair(*pair) for pair in json.loads(gzip.decompress((folder / MEMORY).read_bytes()))]
+
+
 def in_order(lengths: HostArray, most: int | None) -> Iterator[HostArray]:
     """The numbers of texts (`most` of them, evenly spread over the lengths), the shortest first, some at a time."""
     order = np.argsort(lengths, kind="stable")
@@ -349,6 +517,7 @@ def file_of(document: Any) -> bytes:
 
 __all__ = [
     "END",
+    "MEMORY",
     "PAD",
     "SPECIAL",
     "START",
@@ -362,6 +531,10 @@ __all__ = [
     "file_of",
     "ids_of",
     "in_order",
+    "judge",
+    "packed",
     "read_pairs",
+    "search",
+    "unpacked",
     "write",
 ]

@@ -37,6 +37,7 @@ from minilm.models.ids import as_ids
 from minilm.models.pointer import CopyHead, Copying, Neighbors, SelectiveRead
 from minilm.nn import functional as F
 from minilm.ops.arithmetic import where
+from minilm.ops.index import gather
 from minilm.ops.normalize import log_softmax
 from minilm.ops.shape import concat
 from minilm.optim import decay_groups
@@ -465,6 +466,21 @@ class Seq2Seq(nn.Module):
         counts = wanted != self.config.pad_token_id
         total, number = where(counts, losses, 0.0).sum(), int(counts.data.sum())
         return total / number if number else total * 0.0 + math.nan  # the mean of nothing, as of `cross_entropy`
+
+    def log_probabilities(self, targets: Ids, source: Encoded) -> HostArray:
+        """log p(y | x) of whole targets, in nats: (B, T), as `loss` takes them, to (B,), the sum over the tokens of each.
+
+        In evaluation mode, and without a graph. Errors are those of `loss`.
+        """
+        with predicting(self):
+            wanted = self._ids("targets", targets, source)
+            logits, copying = self._decode(self.shift_right(wanted), source, None)
+            if copying is None:
+                log_p = gather(log_softmax(logits, axis=-1), wanted[..., None], axis=-1)[..., 0]
+            else:
+                self._expect_copies(wanted, source)
+                log_p = copying.of(wanted, logits)
+            return where(wanted != self.config.pad_token_id, log_p, 0.0).sum(axis=1).numpy()
 
     def look(self, source: Ids, targets: Ids, mask: Ids | None = None) -> Look:
         """Where the model looks in the source for each token of a target; padded places of the source get 0.

@@ -77,6 +77,19 @@ def test_a_word_is_one_token_wherever_it_stands():
     assert own.text(own.target("graph  graph", []), []) == "graph graph"
 
 
+def test_what_is_chosen_from(tmp_path):
+    task = Headline()
+    codec, files = task.make_codec(EXAMPLES)
+    drafts = task.drafts(codec, "Foo is a program that draws graphs of functions. It has colors.")
+    assert drafts[0] == "program that draws graphs"
+    assert drafts[len(drafts) // 2] == "Foo is a program"
+    assert task.drafts(codec, "") == [""] * len(drafts)
+    assert task.worth_of("sound library", "library") == (pytest.approx(2 / 3), 1.0)
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    assert task.codec(tmp_path).memory.nearest("Bar library", 1)[0].written == "sound library"
+
+
 class TestMeasure:
     def measured(self, *written):
         return {s.name: s.value for s in Headline().measure(EXAMPLES, [{"headline": text} for text in written])}

@@ -8,7 +8,16 @@ import pytest
 from minilm.applications import translation
 from minilm.applications.lexicon import WordByWord
 from minilm.applications.simple import translation as simple
-from minilm.applications.translation import Drafted, Pair, Translation, chinese_words, learn_lexicon, placeholders
+from minilm.applications.translation import (
+    Drafted,
+    Pair,
+    Translation,
+    chinese_words,
+    learn_lexicon,
+    memory_of,
+    placeholders,
+)
+from minilm.applications.writing import MEMORY
 from minilm.data import DataError
 
 PAIRS = [
@@ -33,18 +42,25 @@ def test_what_is_copied_whole(text, units):
     assert list(placeholders(text).elements()) == list(dict.fromkeys(units))
 
 
-def test_a_source_is_a_draft_and_the_english_without_spaces():
+def parts_of(codec, ids, units):
+    """The three texts of a source."""
+    end = codec.tokenizer.special_tokens["</s>"]
+    first, second = (place for place, id in enumerate(ids) if id == end)
+    return [codec.text(part, units) for part in (ids[:first], ids[first:second], ids[second:])]
+
+
+def test_a_source_is_a_draft_a_neighbor_and_the_english_without_spaces():
     codec, files = Translation().make_codec(PAIRS)
-    own = Drafted(codec.tokenizer, WordByWord({"file": "文件", "open": "打开", "the": ""}, keep=translation.UNIT))
+    memory = memory_of([Pair("Open the %(old)s files", "打开 %(old)s 们"), Pair("Close %(x)s", "关闭")])
+    lexicon = WordByWord({"file": "文件", "open": "打开", "the": ""}, keep=translation.UNIT)
+    own = Drafted(codec.tokenizer, lexicon, memory)
     ids, units = own.source("Open the %(old)s file!")
-    start, end = own.tokenizer.special_tokens["<s>"], own.tokenizer.special_tokens["</s>"]
-    assert ids[0] == start
-    cut = ids.index(end)
-    assert own.text(ids[:cut], units) == "打开%(old)s文件!"
-    assert own.text(ids[cut:], units) == "Openthe%(old)sfile!"
+    assert ids[0] == own.tokenizer.special_tokens["<s>"]
+    assert parts_of(own, ids, units) == ["打开%(old)s文件!", "打开 %(old)s 们", "Openthe%(old)sfile!"]
     assert units == ["%(old)s"]
+    assert parts_of(own, own.source("Shut it")[0], []) == ["Shut it", "", "Shutit"]  # nothing is near
     assert own.text(own.target("打开 %(old)s", units), units) == "打开 %(old)s"
-    assert set(files) == {"tokenizer.json", "lexicon.json"}
+    assert set(files) == {"tokenizer.json", "lexicon.json", MEMORY}
 
 
 def test_the_lexicon_is_found_in_pairs():
@@ -61,12 +77,18 @@ def test_a_training_pair_is_read_with_the_lexicon_of_the_others(tmp_path):
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     codec = task.codec(tmp_path)
-    drafts = [
-        codec.text(ids[: ids.index(codec.tokenizer.special_tokens["</s>"])], [])
-        for ids in task.encode_training(made, tmp_path, pairs).sources
-    ]
-    assert drafts[-1] == "Zebra"  # nobody else has it
-    assert {"删", "除", "文", "件"} & {*drafts[0]}
+    parts = [parts_of(codec, ids, []) for ids in task.encode_training(made, tmp_path, pairs).sources]
+    assert parts[-1] == ["Zebra", "", "Zebra"]  # nobody else has it
+    assert {"删", "除", "文", "件"} & {*parts[0][0]}
+    assert all(near != pair.target for (_, near, _), pair in zip(parts, pairs, strict=True))  # a neighbor, not itself
+    assert sum(near != "" for _, near, _ in parts) > len(pairs) / 2
+
+
+def test_what_is_chosen_from():
+    codec, _ = Translation().make_codec(PAIRS)
+    assert Translation().drafts(codec, "Open %s") == [codec.lexicon.translate("Open %s")]
+    assert Translation().worth_of("打开文件", "打开文件") == (pytest.approx(1.0), 4)
+    assert Translation().worth_of("打开文件", "x")[0] == 0
 
 
 class TestSplit:

@@ -7,8 +7,22 @@ import pytest
 
 import minilm as ml
 from minilm.applications.trained import Examples
-from minilm.applications.writing import END, SPECIAL, Codec, Ids, Pair, WritingTask, ids_of, in_order, read_pairs, write
+from minilm.applications.writing import (
+    END,
+    SPECIAL,
+    Codec,
+    Ids,
+    Pair,
+    WritingTask,
+    ids_of,
+    in_order,
+    judge,
+    read_pairs,
+    search,
+    write,
+)
 from minilm.data import DataError
+from minilm.models.beam import Hypothesis
 from minilm.text import BPETokenizer
 
 UNIT = re.compile(r"\{\w*\}")
@@ -75,6 +89,15 @@ class TestIds:
         own = codec()
         ids = ids_of(task(own.tokenizer.vocab_size), [Pair("{file} open", "{file}")], [own])
         assert ids.targets[0][0] == own.tokenizer.vocab_size
+
+
+class TestUnits:
+    @pytest.mark.parametrize(
+        ("text", "lost"), [("{a} and {b}", 0), ("{b}", 1), ("{a}{a}{b}", 1), ("{c}{b}", 2), ("", 2)]
+    )
+    def test_what_an_answer_lacks_or_has_too_much(self, text, lost):
+        assert codec().lost("{a} {b}", text) == lost
+        assert codec(None).lost("{a} {b}", text) == 0
 
 
 class TestBatches:
@@ -164,13 +187,37 @@ class TestWriting:
 
     def test_how_long_an_answer_may_become_depends_on_its_question_alone(self):
         class Endless:
-            def generate(self, sources, most, **options):
-                return [[65] * most for _ in sources]
+            def search(self, sources, most, **options):
+                return [[Hypothesis([65] * most, 0.0, 0.0, False)] for _ in sources]
 
         own = codec(None)
         texts = ["z" * n for n in (0, 1, 15, 40)]
         lengths = [len(text) for text in write(Endless(), task(300, longest_source=99), own, texts, 70, 2, 1.0)]
         assert lengths == [26, 26, 42, 70]
+
+    def test_a_search_finds_several_and_the_first_is_what_is_written(self, trained):
+        own, small, _, model = trained
+        found = search(model, small, own, ["the key", "open {file}"], 20, 3, 1.0)
+        assert [each[0] for each in found] == ["key", "打开 {file}"]
+        assert [len({*each}) for each in found] == [3, 3]
+
+    def test_a_judge_says_how_probable_each_text_is(self, trained):
+        own, small, _, model = trained
+        texts = ["the key", "open {file}", "z" * 999]
+        targets = [[own.target(text, own.units(of)) for text in ("key", "打开 {file}", "door")] for of in texts]
+        found = judge(model, small, own, texts, targets)
+        assert [int(np.argmax(each)) for each in found[:2]] == [0, 1]
+        alone = [judge(model, small, own, [text], [some])[0] for text, some in zip(texts, targets, strict=True)]
+        assert found == [pytest.approx(each, rel=1e-4) for each in alone]
+        source, units = own.source("the key")
+        wanted = np.array([own.target("key", units)])
+        assert found[0][0] == pytest.approx(-model.loss(np.array([source]), wanted).item() * wanted.size, rel=1e-4)
+
+    def test_a_unit_behind_the_cut_is_judged_as_unknown(self, trained):
+        own, small, _, model = trained
+        text = "z" * 99 + " {file}"
+        (found,) = judge(model, small, own, [text], [[own.target("{file}", own.units(text))]])
+        assert np.isfinite(found).all()
 
     def test_smoothing_is_for_learning_alone(self):
         own = codec()

@@ -648,6 +648,26 @@ def test_learns_to_reverse():
         assert right >= 0.95
 
 
+class TestLogProbabilities:
+    @pytest.mark.parametrize("options", VARIANTS[1:3])
+    def test_they_are_the_losses_of_each_target_times_its_tokens(self, options):
+        model = small(**options)
+        found = model.log_probabilities(TARGETS, model.encode(SOURCE))
+        assert found.shape == (3,)
+        for source, target, value in zip(SOURCE, TARGETS, found, strict=True):
+            tokens = int((target != model.config.pad_token_id).sum())
+            alone = model.eval().loss(source[None], target[None]).item() if tokens else 0.0
+            assert value == pytest.approx(-alone * tokens, rel=1e-5, abs=1e-6)
+
+    def test_dropout_and_the_graph_stay_out(self):
+        model = small(copy_head=True, dropout_rate=0.5).train()
+        source = model.eval().encode(SOURCE)
+        model.train()
+        first, second = (model.log_probabilities(TARGETS, source) for _ in range(2))
+        assert np.array_equal(first, second)
+        assert model.training
+
+
 class TestLook:
     def test_the_weights_are_those_that_the_values_are_weighed_with(self):
         attention = random_weights(Attention(config()))

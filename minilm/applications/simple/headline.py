@@ -32,7 +32,7 @@ def lead(split: Split[Any], measure: Measure) -> System:
 
     def system(words: int, after: bool) -> System:
         def answer(questions: Sequence[str]) -> list[Answer]:
-            return [{"headline": " ".join(_after_verb(found["headline"], after)[:words])} for found in first(questions)]
+            return [{"headline": " ".join(after_verb(found["headline"], after)[:words])} for found in first(questions)]
 
         return answer
 
@@ -61,7 +61,8 @@ def nearest_neighbor(split: Split[Any], measure: Measure) -> System:
     return _best([system(longest) for longest in (1, 2)], split, measure)
 
 
-def _after_verb(sentence: str, after: bool) -> list[str]:
+def after_verb(sentence: str, after: bool) -> list[str]:
+    """The words of a sentence, or, if `after`, those behind its "is", "provides" ... and an article."""
     words = sentence.rstrip(".").split()
     places = [i for i, word in enumerate(words[:8]) if word in ("is", "provides", "contains", "implements", "offers")]
     if not after or not places:
@@ -76,4 +77,4 @@ def _best(systems: Sequence[System], split: Split[Any], measure: Measure) -> Sys
     return max(systems, key=lambda system: measure(split.validation, system(questions)))
 
 
-__all__ = ["first_sentence", "lead", "nearest_neighbor"]
+__all__ = ["after_verb", "first_sentence", "lead", "nearest_neighbor"]
