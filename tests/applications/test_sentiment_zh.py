@@ -1,4 +1,4 @@
-"""The wide and the deep reader of Chinese reviews. The reviews here are made up."""
+"""The wide reader and the deep ones of Chinese reviews. The reviews here are made up."""
 
 import dataclasses
 
@@ -13,8 +13,8 @@ from minilm.applications.sentiment_zh import (
     KERNELS,
     SHARPNESS,
     ChineseSentiment,
+    Readers,
     ReviewTask,
-    TwoReaders,
     count_grams,
     encoded,
     known_well,
@@ -69,12 +69,17 @@ def written(tmp_path):
 
 def small(**options):
     ml.random.manual_seed(0)
-    model = TwoReaders(grams=9, vectors=6, width=3, filters=2, **options)
+    model = Readers(grams=9, deep=2, vectors=6, width=3, filters=2, **options)
     rng = np.random.default_rng(0)
     for p in model.parameters():
         p.data[...] = rng.normal(0, 0.5, p.shape)
-    model.weights.weight.data[0] = model.vectors.weight.data[0] = 0
+    for table in tables(model):
+        table.weight.data[0] = 0
     return model.to("float64").eval()
+
+
+def tables(model):
+    return [model.weights, *(reader.vectors for reader in model.deep)]
 
 
 def given(lengths=(5, 2, 4), seed=1):
@@ -83,6 +88,7 @@ def given(lengths=(5, 2, 4), seed=1):
     grams = rng.integers(1, 9, (len(lengths), 3, longest)) * inside
     values = rng.random(grams.shape) * inside
     seen = np.where(grams[:, :2] < 6, grams[:, :2], 0)
+    seen = np.stack([seen, np.where(rng.random(seen.shape) < 0.3, 0, seen)], axis=1)
     return grams, values, seen, np.array(lengths)
 
 
@@ -91,7 +97,8 @@ def given(lengths=(5, 2, 4), seed=1):
 
 def test_gradient_of_every_parameter_to_second_order():
     model, arrays, targets = small(), given(), np.array([0.95, 0.05, 0.5])
-    model.weights.padding_idx = model.vectors.padding_idx = None  # whose rows are to get no gradient
+    for table in tables(model):
+        table.padding_idx = None  # whose row is to get no gradient
 
     def losses(*_):
         return model.losses(*arrays, targets)
@@ -102,7 +109,8 @@ def test_gradient_of_every_parameter_to_second_order():
 
 def test_gradient_with_dropout_on():
     model, arrays = small(dropout=0.4, vector_dropout=0.3).train(), given()
-    model.weights.padding_idx = model.vectors.padding_idx = None
+    for table in tables(model):
+        table.padding_idx = None
 
     def logits(*_):
         ml.random.manual_seed(3)
@@ -111,46 +119,62 @@ def test_gradient_with_dropout_on():
     gradcheck(logits, *model.parameters(), directions=2, rtol=1e-4, atol=1e-6)
 
 
-def test_both_readers_are_their_formulas():
+def test_the_readers_are_their_formulas():
     model, (grams, values, seen, lengths) = small(), given()
     wide, deep = (logits.numpy() for logits in model(grams, values, seen, lengths))
-    w, vectors = model.weights.weight.numpy()[:, 0], model.vectors.weight.numpy()
+    w = model.weights.weight.numpy()[:, 0]
     for i, n in enumerate(lengths):
         a = (
             SHARPNESS * sum(w[grams[i, r, t]] * values[i, r, t] for r in range(3) for t in range(n))
             + model.bias.numpy()[0]
         )
         assert wide[i] == pytest.approx(a)
-        e, h = vectors[seen[i, 0, :n]] + vectors[seen[i, 1, :n]], []
-        for k, conv in zip(KERNELS, model.filters, strict=True):
-            e_k = np.pad(e, ((k - 1, k - 1), (0, 0)))
-            windows = [e_k[t : t + k].T for t in range(n + k - 1)]
-            answers = [
-                [(u * x).sum() + c for x in windows]
-                for u, c in zip(conv.weight.numpy(), conv.bias.numpy(), strict=True)
-            ]
-            h += np.maximum(answers, 0).max(axis=1).tolist()
-        assert deep[i] == pytest.approx(h @ model.head.weight.numpy()[0] + model.head.bias.numpy()[0])
+        for r, reader in enumerate(model.deep):
+            vectors, h = reader.vectors.weight.numpy(), []
+            e = vectors[seen[i, r, 0, :n]] + vectors[seen[i, r, 1, :n]]
+            for k, conv in zip(KERNELS, reader.filters, strict=True):
+                e_k = np.pad(e, ((k - 1, k - 1), (0, 0)))
+                windows = [e_k[t : t + k].T for t in range(n + k - 1)]
+                answers = [
+                    [(u * x).sum() + c for x in windows]
+                    for u, c in zip(conv.weight.numpy(), conv.bias.numpy(), strict=True)
+                ]
+                h += np.maximum(answers, 0).max(axis=1).tolist()
+            assert deep[i, r] == pytest.approx(h @ reader.head.weight.numpy()[0] + reader.head.bias.numpy()[0])
 
 
 def test_padding_changes_nothing():
     model, (grams, values, seen, lengths) = small(), given((7, 1, 3))
-    for conv in model.filters:
+    for conv in (conv for reader in model.deep for conv in reader.filters):
         conv.bias.data[...] = 1.0  # what padding alone would answer, and some texts answer less
-    together = np.stack([logits.numpy() for logits in model(grams, values, seen, lengths)])
+    wide, deep = (logits.numpy() for logits in model(grams, values, seen, lengths))
     for i, n in enumerate(lengths):
-        alone = model(grams[i : i + 1, :, :n], values[i : i + 1, :, :n], seen[i : i + 1, :, :n], lengths[i : i + 1])
-        assert np.stack([logits.numpy() for logits in alone])[:, 0] == pytest.approx(together[:, i])
+        a, d = model(grams[i : i + 1, :, :n], values[i : i + 1, :, :n], seen[i : i + 1, ..., :n], lengths[i : i + 1])
+        assert a.numpy()[0] == pytest.approx(wide[i])
+        assert d.numpy()[0] == pytest.approx(deep[i])
 
 
 def test_each_reader_learns_as_if_it_were_alone():
     model, arrays, targets = small(), given(), np.array([1.0, 0.0, 1.0])
     model.loss(*arrays, targets).backward()
-    together = model.weights.weight.grad.numpy().copy()
-    model.zero_grad()
-    model.losses(*arrays, targets)[0].mean().backward()
-    assert together == pytest.approx(model.weights.weight.grad.numpy())
-    assert model.vectors.weight.grad is None
+    together = [table.weight.grad.numpy().copy() for table in tables(model)]
+    for i, gradient in enumerate(together):
+        model.zero_grad()
+        model.losses(*arrays, targets)[:, i].mean().backward()
+        alone = [table.weight.grad for table in tables(model)]
+        assert gradient == pytest.approx(alone.pop(i).numpy())
+        assert alone == [None, None] or all((grad.numpy() == 0).all() for grad in alone if grad is not None)
+
+
+def test_the_answer_is_the_wide_reader_and_the_mean_of_the_deep_ones(tmp_path):
+    run, data = MadeUp().begin(tmp_path / "run")
+    model, texts = run.task.make_model().eval(), data.validation
+    for p in model.parameters():
+        p.data[...] += np.random.default_rng(0).normal(0, 0.3, p.shape)
+    rows = np.arange(len(texts.lengths))
+    a, d = (logits.numpy() for logits in model(*run.task.arrays(texts, rows)))
+    assert d.shape == (len(rows), run.task.deep)
+    assert run.task.logits(model, texts) == pytest.approx(a + run.task.share * d.mean(axis=1), rel=1e-5)
 
 
 # -- runs of characters -----------------------------------------------------------------------------------------------
