@@ -298,7 +298,7 @@ class NamedEntities(Trained[Tagged]):
     line = "江泽民在北京会见了克林顿。"
     file = "CoNLL's format: a token and its tag on a line (columns between them are passed over), an empty line behind each sentence"
     task = NamesTask
-    brief = {"steps": 400, "eval_every": 200}
+    brief = {"steps": 300, "eval_every": 200}
 
     def split(self) -> Split[Tagged]:
         texts = data.without_copies(news(data.tagged_news()), lambda text: "".join(text.tokens))

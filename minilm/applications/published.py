@@ -1,7 +1,8 @@
 """Fine-tuning: an application's model begins with the weights of a published encoder (Devlin et al. 2018, *BERT*, section 3.2).
 
 A run keeps the tokenizer, and which weights it began with; the weights themselves are fetched (`minilm.pretrained`). The embeddings do not
-learn: of 30,000 words a few thousand occur in the examples, and those that do not would be left behind by those that do.
+learn (`PublishedTask.resting`): of 30,000 words a few thousand occur in the examples, and those that do not would be left behind by those
+that do.
 """
 
 from __future__ import annotations
@@ -37,17 +38,20 @@ class PublishedTask(ApplicationTask):
     Attributes:
         pretrained: its name in the table of models.
         pretrained_sha256: of the file of its weights.
+        resting: which of the encoder's tables of vectors do not learn.
     """
 
     files: ClassVar[tuple[RunFile, ...]] = (
         RunFile(TOKENIZER, "the published model's tokenizer", ("resume", "generate"), True),
     )
 
+    resting: ClassVar[tuple[str, ...]] = ("words", "segments", "positions")
+
     pretrained: str = MINILM
     pretrained_sha256: str = ""
 
     def encoder(self) -> Bert:
-        """The published encoder, its embeddings fixed, without a pooler.
+        """The published encoder, its `resting` tables fixed, without a pooler.
 
         Raises:
             DataError: it cannot be had, or the table has other weights of that name by now.
@@ -59,8 +63,8 @@ class PublishedTask(ApplicationTask):
             )
         bert: Bert = load(self.pretrained).model.train()  # a published model comes in evaluation mode
         bert.pooler = None  # nothing here uses it: it would be a weight that never learns
-        for table in (bert.words, bert.segments, bert.positions):
-            table.requires_grad_(False)
+        for table in self.resting:
+            getattr(bert, table).requires_grad_(False)
         return bert
 
     @abstractmethod

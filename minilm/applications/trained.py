@@ -167,7 +167,7 @@ class Trained(Application[E]):
             ) from None
 
     def begin(
-        self, folder: Path, options: Mapping[str, Any] | None = None, source: str = ""
+        self, folder: Path, options: Mapping[str, Any] | None = None, source: str = "", most: int | None = None
     ) -> tuple[Run[Any], Examples]:
         """Makes a new run.
 
@@ -175,6 +175,7 @@ class Trained(Application[E]):
             folder: must not exist, or be empty.
             options: what replaces the task's settings: fields of `TrainConfig`.
             source: a file of a user's own examples (`read`); empty: the published ones.
+            most: for a first look: how many examples to validate and to test on are read, until the run is resumed; None: all.
 
         Raises:
             FileExistsError, RunError: the folder holds something, or cannot be made.
@@ -195,7 +196,7 @@ class Trained(Application[E]):
             return task
 
         run = Run.create(folder, self.task, training, make_task)
-        return run, self._examples(run, split)
+        return run, self._examples(run, split if most is None else split.shortened(most))
 
     def resume(
         self, folder: Path, changes: dict[str, Any] | None = None, source: str = ""

@@ -71,6 +71,20 @@ def test_a_killed_and_resumed_run_is_equal_to_the_bit(tmp_path):
     assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
+def test_a_first_look_learns_the_same_and_measures_less(tmp_path):
+    run, data = Color().begin(tmp_path / "look", most=4)
+    whole = Color().split()
+    assert data.split.train == whole.train
+    assert data.split.validation == [whole.validation[i * len(whole.validation) // 4] for i in range(4)]
+    assert (len(data.split.test), len(data.validation[0])) == (4, 4)
+    train(run, data, device="cpu", progress=False)
+    card = (run.folder / "card.md").read_text("utf-8")
+    assert "4 to validate on, 4 to test on" in card
+    assert "at most 4 each are read" in card
+    assert Color().resume(run.folder)[1].split == whole
+    assert whole.shortened(1000).test == whole.test
+
+
 def test_the_test_part_is_read_once_at_the_end(tmp_path, monkeypatch):
     monkeypatch.setattr(Color, "reads", 0)
     run, data = Color().begin(tmp_path / "run", {"steps": 6})
