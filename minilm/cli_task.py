@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from minilm.applications.evaluation import Measured
     from minilm.applications.trained import Trained
     from minilm.metrics.interval import Interval
-    from minilm.training.task import Tested
+    from minilm.training.task import Task, Tested
 
 LIST = "list"
 NO_SETTINGS = ("command", "task", "brief", "out", "resume", "data", "device", "quiet")
@@ -44,9 +44,11 @@ def add_parser(commands: Any) -> None:
         "`minilm task list` lists them, `minilm task NAME` describes one.",
     )
     p.set_defaults(command=run_about)
+    p.alone = [LIST]
     p.add_argument(
-        "task", type=kinds.name_of("task", (LIST, *PLACES)), metavar="NAME", help="list, or a name that it lists"
-    )
+        "task", type=kinds.name_of("task", (LIST, *PLACES)), metavar="NAME",
+        help="list, or a name that it lists (default: list)",
+    )  # fmt: skip
     inner = p.add_subparsers(title="commands", metavar="COMMAND")
     _train_parser(inner)
     _evaluate_parser(inner)
@@ -178,7 +180,7 @@ def _last_run_of(application: Application[Any]) -> str:
 
     if not isinstance(application, Trained):
         return "not needed"
-    return str(last_run(application) or "no")
+    return str(last_run(application.name, application.task) or "no")
 
 
 def _described(application: Application[Any]) -> str:
@@ -204,19 +206,23 @@ def _settings(settings: Any) -> str:
     )
 
 
-def last_run(application: Trained[Any]) -> Path | None:
-    """The last of runs/NAME-1, -2, ... that has ended."""
+def last_run(name: str, task: type[Task]) -> Path | None:
+    """The last of runs/NAME-1, -2, ... that has ended.
+
+    Args:
+        task: of these runs.
+    """
     from minilm.training.checkpoint import CheckpointError
     from minilm.training.run import Run
 
     numbered = {
         int(found[1]): folder
-        for folder in Path("runs").glob(f"{application.name}-*")
-        if (found := re.fullmatch(rf"{application.name}-([0-9]{{1,9}})", folder.name))
+        for folder in Path("runs").glob(f"{name}-*")
+        if (found := re.fullmatch(rf"{name}-([0-9]{{1,9}})", folder.name))
     }
     for _, folder in sorted(numbered.items(), reverse=True):
         try:
-            lines = Run(folder, application.task).metrics()
+            lines = Run(folder, task).metrics()
         except CheckpointError:
             continue
         if any("final_validation_loss" in line for line in lines):
@@ -350,10 +356,11 @@ def run_evaluate(options: argparse.Namespace) -> int:
         terminal.complain(remark)
     if options.baselines:
         assert split is not None
-        systems += baselines(application, split, examples)
-    wrong = application.wrong(examples, systems[0].answers)[: options.errors] if options.errors else []
+        systems += baselines(application, split, examples, folder, device)
+    wrong = {each.name: application.wrong(examples, each.answers) for each in systems} if options.errors else {}
+    shown = wrong.get(OURS, [])[: options.errors]
     if options.json:
-        terminal.write(_json(application, folder, about, examples, systems, wrong) + "\n")
+        terminal.write(_json(application, folder, about, examples, systems, shown) + "\n")
         return 0
     say(f"{application.title}: {about}{f'; run {folder}' if folder else ''}")
     terminal.write(terminal.table(_rows(systems), terminal.columns()) + "\n")
@@ -362,11 +369,22 @@ def run_evaluate(options: argparse.Namespace) -> int:
             "\nThe last column: ours less theirs, on the same examples. Where its interval holds 0, other examples of the kind could say "
             "otherwise."
         )
-    for i in wrong:
+    if shown and len(systems) > 1:
+        say(f"\n{_shared(wrong, len(examples))}")
+    for i in shown:
         say(f"\n{i + 1}. {_shown(examples[i])}\n   answered: {_shown(systems[0].answers[i])}")
-    if options.errors and not wrong:
+        if also := [each.name for each in systems[1:] if i in wrong[each.name]]:
+            say(f"   wrong, too: {', '.join(also)}")
+    if options.errors and not shown:
         say("\nNo answer is wrong.")
     return 0
+
+
+def _shared(wrong: dict[str, list[int]], examples: int) -> str:
+    """Of how many of our errors each simple method makes one, too; ours are the first."""
+    (_, ours), *others = wrong.items()
+    both = "; ".join(f"{name} in {len(set(ours) & set(theirs)):,}" for name, theirs in others)
+    return f"{len(ours):,} of {examples:,} answers are not wholly right. Neither is the answer of {both} of these."
 
 
 def _which_run(application: Application[Any], given: Path | None) -> Path | None:
@@ -377,7 +395,7 @@ def _which_run(application: Application[Any], given: Path | None) -> Path | None
         if given and not application.opens_runs:
             raise ValueError(f"--run: {application.name} is not trained, there are no runs of it.")
         return given
-    if given is None and (given := last_run(application)) is None:
+    if given is None and (given := last_run(application.name, application.task)) is None:
         raise ValueError(
             f"there is no run of {application.name} that has ended in {Path('runs').resolve()}: train one with "
             f"`minilm task {application.name} train`, or name one with --run."

@@ -7,7 +7,8 @@ import contextlib
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -26,7 +27,13 @@ class UsageError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` whose errors are a sentence or two, with the name that was perhaps meant."""
+    """An `argparse.ArgumentParser` whose errors are a sentence or two, with the name that was perhaps meant.
+
+    Attributes:
+        alone: the words that are meant where none follow the command.
+    """
+
+    alone: Sequence[str] = ()
 
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ")
@@ -42,7 +49,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Refuses what it does not know, where the options are that it could have been."""
-        options, unknown = super().parse_known_args(args, namespace)
+        words = sys.argv[1:] if args is None else args
+        options, unknown = super().parse_known_args(words or list(self.alone), namespace)
         if unknown:
             word = str(unknown[0])
             if not word.startswith("-"):

@@ -53,6 +53,7 @@ def piped(monkeypatch, content):
 def test_a_list_of_what_there_is(capsys, monkeypatch):
     monkeypatch.setattr("minilm.applications.PLACES", {name: PLACES[name] for name in ("color", "length")})
     out = run(capsys, "list").out
+    assert run(capsys).out == out
     assert re.search(r"color +Which color a line names +python-docs \(here\) +no\n", out)
     assert re.search(r"length +How many words a line has +none +not needed", out)
     run(capsys, "color", "train", "--quiet", "--device", "cpu")
@@ -186,6 +187,20 @@ def test_errors_are_shown(trained, capsys):
     out = run(capsys, "color", "evaluate", "--run", trained, "--errors", "1").out
     (shown,) = re.findall(r'\n(\d+)\. \{"text": "[^"]*", "color": "(\w+)"\}\n   answered: \{"color": "(\w+)"\}', out)
     assert shown[1] != shown[2]
+
+
+def test_errors_that_simple_methods_share_are_told(trained, capsys):
+    found = run(capsys, "color", "evaluate", "--run", trained, "--baselines", "--errors", "40").out
+    errors = re.findall(r'"color": "(\w+)"\}\n   answered: .*(\n   wrong, too: most frequent)?', found)
+    colors = [example.color for example in Color.parts[0]]
+    frequent = max(set(colors), key=colors.count)
+    shared = sum(truth != frequent for truth, _ in errors)
+    assert 0 < shared < len(errors)
+    assert [bool(told) for _, told in errors] == [truth != frequent for truth, _ in errors]
+    assert (
+        f"{len(errors)} of 40 answers are not wholly right. Neither is the answer of most frequent in {shared} of these."
+        in found
+    )
 
 
 def test_a_file_is_measured_on(trained, tmp_path, capsys):

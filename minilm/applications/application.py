@@ -57,6 +57,15 @@ class Split(Generic[E]):
         train, validation, test = ([examples[i] for i in part] for part in parts)
         return cls(train, validation, test, about)
 
+    def shortened(self, most: int) -> Split[E]:
+        """The same examples to learn from, and of each other part at most `most`, at even distances: for a first look, which is cheaper."""
+
+        def some(part: Sequence[E]) -> Sequence[E]:
+            return [part[i * len(part) // most] for i in range(most)] if len(part) > most else part
+
+        about = f"{self.about} Of those to validate and to test on, at most {most:,} each are read."
+        return Split(self.train, some(self.validation), some(self.test), about)
+
 
 class Application(ABC, Generic[E]):
     """One task on real data.
@@ -132,6 +141,14 @@ class Application(ABC, Generic[E]):
     def baselines(self) -> Mapping[str, Baseline]:
         """The simple methods by name, through libraries (the extra `compare`): the best there are, tuned as carefully as ours."""
         return {}
+
+    def beside(self, folder: Path | None, device: str) -> Mapping[str, Baseline]:
+        """What is measured beside a run, by name: the simple methods, and what else says something about it.
+
+        Args:
+            folder, device: as `open` takes them.
+        """
+        return self.baselines()
 
     # -- what it is worth ---------------------------------------------------------------------------------------------
 

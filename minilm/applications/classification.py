@@ -39,8 +39,7 @@ from minilm.applications.simple.linear import label_methods
 from minilm.applications.trained import ApplicationTask, Trained
 from minilm.applications.vectors import MODEL
 from minilm.applications.vectors import vectors as embedded
-from minilm.data import DataError, package_descriptions, spam_assassin, three_parts, without_copies
-from minilm.data.near_copies import near_copies
+from minilm.data import DataError, near_copies, package_descriptions, spam_assassin, three_parts, without_copies
 from minilm.metrics import Score, auc, roc_curve
 from minilm.models.ids import as_ids
 from minilm.nn import functional as F
@@ -313,6 +312,12 @@ class Topics(Classification):
         places = len(known.weights) + np.arange(WIDTH)
         found, meant = known.vectors(texts), embedded(texts, PIECES)
         return [(np.append(here, places), np.append(x, more)) for (here, x), more in zip(found, meant, strict=True)]
+
+    def baselines(self) -> Mapping[str, Baseline]:
+        """And an SVM that has the encoder's vector, too."""
+        return label_methods(
+            lambda each: each.text, lambda each: each.label, further=lambda texts: embedded(texts, PIECES)
+        )
 
     def limits(self) -> Sequence[str]:
         return (

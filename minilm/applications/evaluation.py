@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from minilm.applications.application import Answer, Application, Split, System
@@ -59,13 +60,22 @@ def measured(
     return Measured(name, answers, application.measure(examples, answers), learning, answering)
 
 
-def baselines(application: Application[Any], split: Split[Any], examples: Sequence[Any]) -> Iterator[Measured]:
-    """The simple methods of an application, one after the other: each learns from the split, and is measured on the examples.
+def baselines(
+    application: Application[Any],
+    split: Split[Any],
+    examples: Sequence[Any],
+    folder: Path | None = None,
+    device: str = "cpu",
+) -> Iterator[Measured]:
+    """What stands beside an application's system, one after the other: each learns from the split, and is measured on the examples.
+
+    Args:
+        folder, device: of the run that they stand beside (`Application.beside`).
 
     Raises:
         ImportError: a library is missing; the message says what to install.
     """
-    for name, learn in application.baselines().items():
+    for name, learn in application.beside(folder, device).items():
         began = time.process_time()
         system = learn(split)
         yield measured(application, name, system, examples, time.process_time() - began)

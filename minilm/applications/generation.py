@@ -14,7 +14,10 @@ The parts are those of ``minilm train``: it learns from the first nine tenths of
 there, too, are left out here. SmolLM2 was trained on much of the web, where this manual stands: what is held out of our small models it
 may have read.
 
-How a model writes depends on how its tokens are drawn: `written` and `about_samples` compare ways to draw.
+Where the model is a run whose tokens are characters, its surprise is also told by the kind of place (`minilm.applications.surprise`), and
+beside it stands the mean of its probabilities and an n-gram's (`mixed`).
+
+How a model writes depends on how its tokens are drawn: `about_samples` compares the samples of several ways, `DRAWS`.
 """
 
 from __future__ import annotations
@@ -28,22 +31,24 @@ import numpy as np
 
 from minilm.applications.application import Answer, Application, Baseline, Split, System
 from minilm.applications.simple import ngrams as counting
+from minilm.applications.surprise import surprise, surprise_scores
 from minilm.chat import template_for
 from minilm.data import fold_text, load_text
 from minilm.evaluation import evaluate, read_documents
 from minilm.evaluation.language_model import cuts
 from minilm.graph import no_grad
 from minilm.metrics import Score
-from minilm.metrics.ngrams import ngrams
 from minilm.metrics.samples import copied, distinct, repeated
 from minilm.models.generation import Sampler, generate
 from minilm.models.ids import as_ids
 from minilm.nn import functional as F
+from minilm.text import CharTokenizer
 from minilm.training.opening import Opened, open_language_model
 from minilm.training.text_task import TRAIN_SHARE
 from minilm.types import HostArray
 
 MODEL = "smollm2-135m-instruct"
+PUBLISHED, HALF = "SmolLM2-135M", "half ours, half n-gram"
 PASSAGE = 1000  # characters of an example, or a paragraph more
 ROLES = ("system", "user", "assistant")
 
@@ -72,13 +77,19 @@ class Writer:
         self.template = template_for(opened.tokenizer, opened.chat_template)
 
     def __call__(self, questions: Sequence[Passage | Prompt]) -> list[Answer]:
-        passages = [(i, q.text) for i, q in enumerate(questions) if isinstance(q, Passage)]
-        found: dict[int, Answer] = {i: {"nats": 0.0, "characters": 0} for i, _ in passages}
-        if passages:
-            of = evaluate(self.opened.model, self.opened.tokenizer, [text for _, text in passages])
-            for place, nats, characters in zip(of.numbers, of.nats, of.characters, strict=True):
-                found[passages[place][0]] = {"nats": float(nats), "characters": int(characters)}
-        return [found[i] if isinstance(q, Passage) else self.continued(q) for i, q in enumerate(questions)]
+        foretold = iter(self.foretold([q.text for q in questions if isinstance(q, Passage)]))
+        return [next(foretold) if isinstance(q, Passage) else self.continued(q) for q in questions]
+
+    def foretold(self, texts: Sequence[str]) -> list[Answer]:
+        """ "nats" and "characters" of each text; and "places", where tokens are characters."""
+        if isinstance(self.opened.tokenizer, CharTokenizer):
+            return [surprise(text, nats_by_character(self.opened, text)) for text in texts]
+        found: list[Answer] = [{"nats": 0.0, "characters": 0} for _ in texts]
+        if texts:
+            of = evaluate(self.opened.model, self.opened.tokenizer, texts)
+            for number, nats, characters in zip(of.numbers, of.nats, of.characters, strict=True):
+                found[number] = {"nats": float(nats), "characters": int(characters)}
+        return found
 
     def continued(self, prompt: Prompt) -> Answer:
         """ "text": what follows the prompt, or the answer to its last turn; "ended": whether the model ended it."""
@@ -168,21 +179,22 @@ class Generation(Application[Passage]):
     def baselines(self) -> Mapping[str, Baseline]:
         return counting.BASELINES
 
+    def beside(self, folder: Path | None, device: str) -> Mapping[str, Baseline]:
+        """Beside a run also half of it and half of an n-gram, where its tokens are characters; and SmolLM2."""
+        if folder is None:
+            return self.baselines()
+        opened = open_language_model(str(folder), device)
+        both = {HALF: lambda split: mixed(opened, counting.learned(split))}
+        return {
+            **self.baselines(),
+            **(both if isinstance(opened.tokenizer, CharTokenizer) else {}),
+            PUBLISHED: lambda split: lambda questions: self.open(None, device)(questions),  # it learns nothing here
+        }
+
     # -- what it is worth ---------------------------------------------------------------------------------------------
 
     def measure(self, examples: Sequence[Passage], answers: Sequence[Answer]) -> list[Score]:
-        rows = np.array([(answer["nats"], answer["characters"]) for answer in answers], np.float64)
-
-        def per_character(nats: Any, characters: Any) -> Any:
-            return np.divide(nats, characters, out=np.full_like(nats, np.nan), where=characters > 0)
-
-        def bits(nats: Any, characters: Any) -> Any:
-            return per_character(nats, characters) / np.log(2)
-
-        return [
-            Score.of_sums("nats per character", rows, per_character, higher_is_better=False),
-            Score.of_sums("bits per character", rows, bits, higher_is_better=False),
-        ]
+        return surprise_scores(answers)
 
     def limits(self) -> Sequence[str]:
         return (
@@ -240,10 +252,21 @@ def nats_by_character(opened: Opened, text: str) -> HostArray:
     return found
 
 
-def times_seen(text: str, training: str, length: int = 4) -> HostArray:
-    """For each character of a text, how often the `length` characters before it stand in another text, (n,); -1 where there are fewer."""
-    known = ngrams(training[:-1], length)  # what ends the text is followed by nothing
-    return np.array([known[text[i - length : i]] if i >= length else -1 for i in range(len(text))], np.int64)
+def mixed(opened: Opened, counts: counting.NGram) -> System:
+    r"""A model whose tokens are characters and an n-gram as one system: :math:`p = \frac12 p_{\text{model}} + \frac12 p_{\text{counts}}`.
+
+    Jelinek and Mercer (1980) choose the weight on text that neither has read. A run of ``minilm train`` has read the part that validates
+    the n-gram, so there is none: the halves are no choice.
+    """
+
+    def answer(questions: Sequence[Passage]) -> list[Answer]:
+        found = []
+        for question in questions:
+            ours, theirs = nats_by_character(opened, question.text), counts.nats(question.text)
+            found.append(surprise(question.text, -np.log((np.exp(-ours) + np.exp(-theirs)) / 2)))
+        return found
+
+    return answer
 
 
 DRAWS = {
@@ -266,4 +289,14 @@ def about_samples(samples: Sequence[str], training: str) -> list[Score]:
     return [distinct(2, words), repeated(4, words), copied(4, words, training.split()), copied(20, samples, training)]
 
 
-__all__ = ["DRAWS", "Generation", "Passage", "Prompt", "Writer", "about_samples", "passages"]
+__all__ = [
+    "DRAWS",
+    "Generation",
+    "Passage",
+    "Prompt",
+    "Writer",
+    "about_samples",
+    "mixed",
+    "nats_by_character",
+    "passages",
+]

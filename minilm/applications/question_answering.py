@@ -173,9 +173,18 @@ class Spans(Trained[Reading]):
         return scores
 
     def details(self, examples: Sequence[Reading], answers: Sequence[Answer]) -> Mapping[str, Any]:
+        """Exact match by what is asked for; of the published questions also apart by whether the form of the question is new."""
         right, kinds = exact_each(examples, answers), np.array([each.kind or "other" for each in examples])
+        new = np.array([each.form == NEW for each in examples])
+        parts = {"exact match": np.full(len(new), True)}
+        if new.any() and not new.all():
+            parts |= {"exact match, asked in known words": ~new, "exact match, asked in new words": new}
         return {
-            "exact match": {kind: round(float(right[kinds == kind].mean()), 4) for kind in sorted(set(kinds.tolist()))}
+            name: {
+                kind: round(float(right[part & (kinds == kind)].mean()), 4)
+                for kind in sorted(set(kinds[part].tolist()))
+            }
+            for name, part in parts.items()
         }
 
     def limits(self) -> Sequence[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from minilm.book.formula import Check, FormulaError, checked, distinct, fails, holds, integer, mask, real, simplex
 from minilm.book.missing import install
-from minilm.book.results import results
+from minilm.book.results import recorded, results
 from minilm.style import COLORS, use_style
 
 install()
 
 __all__ = [
-    "COLORS", "Check", "FormulaError", "checked", "distinct", "fails", "holds", "integer", "mask", "real", "results", "simplex",
+    "COLORS", "Check", "FormulaError", "checked", "distinct", "fails", "holds", "integer", "mask", "real", "recorded", "results", "simplex",
     "use_style",
 ]  # fmt: skip

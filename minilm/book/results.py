@@ -37,16 +37,26 @@ class Table:
         return f'<table class="table">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n{notes}'
 
 
-def results(*names: str, numbers: int = 1, folder: Path = RECORD) -> Table:
+def results(*names: str, numbers: int | Sequence[str] = 1, folder: Path = RECORD) -> Table:
     """The table of the recorded results.
 
     Args:
         names: of the applications, as ``minilm task list`` has them; none: all that are on record.
-        numbers: how many of each application's numbers, beginning with the one that decides.
+        numbers: how many of each application's numbers, beginning with the one that decides; or the names of those that it has.
         folder: of the record.
 
     Raises:
         FileNotFoundError: an application is not on record; the message says what puts it there.
+    """
+    read = recorded(*names, folder=folder)
+    return table(read if names else dict(sorted(read.items(), key=lambda entry: entry[1]["order"])), numbers)
+
+
+def recorded(*names: str, folder: Path = RECORD) -> dict[str, Any]:
+    """The entries of the record by the names of the applications, as `results` takes them, for a picture say.
+
+    Raises:
+        FileNotFoundError: as `results`.
     """
     there = {path.stem: path for path in folder.glob("*.json")}
     for name in names:
@@ -55,20 +65,22 @@ def results(*names: str, numbers: int = 1, folder: Path = RECORD) -> Table:
                 f"there are no results of {name!r} on record ({', '.join(sorted(there)) or 'none'}): "
                 f"in the repository, `{COMMAND} {name} --json chapters/results` measures it."
             )
-    read = {name: json.loads(there[name].read_text(encoding="utf-8")) for name in names or there}
-    return table(read if names else dict(sorted(read.items(), key=lambda entry: entry[1]["order"])), numbers)
+    return {name: json.loads(there[name].read_text(encoding="utf-8")) for name in names or there}
 
 
-def table(record: dict[str, Any], numbers: int = 1) -> Table:
+def table(record: dict[str, Any], numbers: int | Sequence[str] = 1) -> Table:
     """The same of entries that were read: by the names of the applications, in this order."""
     rows = [row for name, found in record.items() for row in _rows(name, found, numbers)]
     return Table(rows, list(_below(record)))
 
 
-def _rows(name: str, found: dict[str, Any], numbers: int) -> Iterator[tuple[str, ...]]:
+def _rows(name: str, found: dict[str, Any], numbers: int | Sequence[str]) -> Iterator[tuple[str, ...]]:
     ours = found["systems"][0]
     less = {(each["system"], each["number"]): each for each in found["ours_less"]}
-    for k, number in enumerate(list(ours["numbers"])[:numbers]):
+    chosen = (
+        list(ours["numbers"])[:numbers] if isinstance(numbers, int) else [n for n in numbers if n in ours["numbers"]]
+    )
+    for k, number in enumerate(chosen):
         for system in found["systems"]:
             value = system["numbers"].get(number)
             if value is None:
@@ -112,4 +124,4 @@ def _below(chosen: dict[str, Any]) -> Iterator[str]:
         yield f"{', '.join(names)} on {date}, {machine}."
 
 
-__all__ = ["COMMAND", "RECORD", "Table", "results", "table"]
+__all__ = ["COMMAND", "RECORD", "Table", "recorded", "results", "table"]

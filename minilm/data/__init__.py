@@ -8,6 +8,7 @@ from .errors import DataError
 from .files import cache_dir
 from .idx import read_idx, write_idx
 from .loader import ArrayDataset, BatchDataset, DataLoader, default_collate
+from .near_copies import near_copies
 from .sets.bilingual import chinese_lexicon, human_rights
 from .sets.dataset import DataSet
 from .sets.debian import PackageDescription, package_descriptions
@@ -65,6 +66,7 @@ __all__ = [
     "misspellings",
     "mnist_5k",
     "movie_sentences",
+    "near_copies",
     "open_tokens",
     "package_descriptions",
     "python_docs",

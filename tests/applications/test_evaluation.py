@@ -43,6 +43,15 @@ def test_simple_methods_learn_from_the_split_one_after_the_other(monkeypatch):
     assert [(each.name, each.answers[0]["color"]) for each in found] == [("blue", "blue")]
 
 
+def test_what_stands_beside_a_run_is_told_the_run(monkeypatch):
+    def beside(self, folder, device):
+        return {f"{folder} on {device}": lambda split: always("red")}
+
+    monkeypatch.setattr(Color, "beside", beside)
+    (found,) = baselines(Color(), Color().split(), EXAMPLES, "runs/color-1", "cpu")
+    assert found.name == "runs/color-1 on cpu"
+
+
 def test_differences_are_paired_and_of_the_same_number():
     right = [1.0] * 20 + [0.0] * 10
     first = measured(Color(), "one", always("red"), EXAMPLES)

@@ -7,7 +7,11 @@ import pytest
 
 import minilm as ml
 from minilm.applications import find, generation
-from minilm.applications.generation import Passage, Prompt, Writer, nats_by_character, passages, times_seen
+from minilm.applications.application import Split
+from minilm.applications.generation import HALF, PUBLISHED, Passage, Prompt, Writer, mixed, nats_by_character, passages
+from minilm.applications.simple.ngrams import BASELINES, NGram
+from minilm.applications.surprise import PLACES
+from minilm.evaluation import evaluate
 from minilm.models.generation import Sampler
 from minilm.models.gpt import GPT, GPTConfig
 from minilm.text import CharTokenizer
@@ -33,20 +37,54 @@ def test_the_surprise_of_a_passage_is_the_sum_of_its_characters(opened):
     each = nats_by_character(opened, text)
     assert math.isnan(each[0])
     (answer,) = Writer(opened)([Passage(text)])
-    assert answer["nats"] == pytest.approx(np.nansum(each), rel=1e-5)
+    assert answer["nats"] == pytest.approx(evaluate(opened.model, opened.tokenizer, [text]).nats[0], rel=1e-5)
     assert answer["characters"] == len(text) - 1
+    assert answer["places"]["line end"] == [pytest.approx(each[7]), 1]
     with ml.no_grad():
         p = ml.nn.functional.softmax(opened.model(np.array([opened.tokenizer.encode("abc")])), -1).numpy()[0, -1]
     assert each[3] == pytest.approx(-math.log(p[LETTERS.index(" ")]), rel=1e-5)
 
 
-def test_surprise_by_character_needs_characters(opened):
-    class Pairs(CharTokenizer):
-        def encode(self, text, **options):
-            return super().encode(text)[::2]
+class Pairs:
+    """A tokenizer whose tokens are two characters long."""
 
+    def __init__(self):
+        self.inner = CharTokenizer(list(LETTERS))
+        self.bos_id = 0
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def encode(self, text, **options):
+        return self.inner.encode(text)[::2]
+
+
+def test_surprise_by_character_needs_characters(opened):
     with pytest.raises(ValueError, match="tokens that are no characters: 2 for 4"):
-        nats_by_character(opened._replace(tokenizer=Pairs(list(LETTERS))), "abcd")
+        nats_by_character(opened._replace(tokenizer=Pairs()), "abcd")
+
+
+def test_what_stands_beside_a_run(opened, monkeypatch):
+    application = find("generation")
+    assert application.beside(None, "cpu") == BASELINES
+    monkeypatch.setattr(generation, "open_language_model", lambda name, device: opened)
+    beside = application.beside("run", "cpu")
+    assert list(beside) == [*BASELINES, HALF, PUBLISHED]
+    split = Split([Passage("a bad cab " * 9)], [Passage("a bad cab fed")], [], "")
+    questions = [Passage("a cab had a bed"), Passage("a"), Passage("")]
+    half, ours = beside[HALF](split)(questions), beside[PUBLISHED](split)(questions)
+    assert [answer["characters"] for answer in half] == [14, 0, 0]
+    assert set(half[0]["places"]) == set(PLACES)
+    assert ours == Writer(opened)(questions)
+    monkeypatch.setattr(generation, "open_language_model", lambda name, device: opened._replace(tokenizer=Pairs()))
+    assert list(application.beside("run", "cpu")) == [*BASELINES, PUBLISHED]
+
+
+def test_half_of_each_is_the_mean_of_the_probabilities(opened):
+    text, counts = "a bad cab", NGram("a cab a bed a bad head", 3)
+    (answer,) = mixed(opened, counts)([Passage(text)])
+    ours, theirs = np.exp(-nats_by_character(opened, text)), np.exp(-counts.nats(text))
+    assert answer["nats"] == pytest.approx(-np.log((ours + theirs) / 2)[1:].sum())
 
 
 def test_questions_of_both_kinds_keep_their_order_and_what_cannot_be_foretold_counts_nothing(opened):
@@ -54,23 +92,8 @@ def test_questions_of_both_kinds_keep_their_order_and_what_cannot_be_foretold_co
     answers = Writer(opened)([prompt, Passage("abc abc"), Passage("a"), prompt])
     assert answers[0] == answers[3]
     assert len(answers[0]["text"]) == answers[0]["tokens"] == 4
-    assert answers[2] == {"nats": 0.0, "characters": 0}
+    assert (answers[2]["nats"], answers[2]["characters"]) == (0, 0)
     assert answers[1]["characters"] == 6
-
-
-def test_how_often_what_stands_before_was_seen():
-    seen = times_seen("xabcab", "abcabcab", 2)
-    assert seen.tolist() == [-1, -1, 0, 2, 2, 2]
-
-
-def test_the_measures():
-    application = find("generation")
-    answers = [{"nats": 2.0, "characters": 2}, {"nats": 4.0, "characters": 1}, {"nats": 0.0, "characters": 0}]
-    nats, bits = application.measure([Passage("")] * 3, answers)
-    assert nats.value == 2
-    assert not nats.higher_is_better
-    assert bits.value == pytest.approx(2 / math.log(2))
-    assert math.isnan(application.measure([Passage("")], answers[2:])[0].value)
 
 
 # -- the data ---------------------------------------------------------------------------------------------------------

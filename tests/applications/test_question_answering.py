@@ -119,8 +119,11 @@ def test_what_is_measured():
         "exact match, asked in new words": 0.0,
     }
     assert spans.details(readings, [{"answer": "a foot"}, {"answer": "Foot."}]) == {
-        "exact match": {"kind": 1, "whole": 1}
+        "exact match": {"kind": 1, "whole": 1},
+        "exact match, asked in known words": {"whole": 1},
+        "exact match, asked in new words": {"kind": 1},
     }
+    assert list(spans.details(readings[:1], [{"answer": "foot"}])) == ["exact match"]
     assert len(spans.measure(readings[:1], [{"answer": "foot"}])) == 2
 
 

@@ -2,8 +2,8 @@
 
 Each application is measured by its own command, ``minilm task NAME evaluate --baselines --json``, in a process of its own: the last run
 in runs/NAME-* that has ended, on its test part; where there is none (or with ``--train``) one is trained first. The simple methods learn
-anew each time. An application that asks what another one trained is measured with that one's run. Seconds are the processor's, of all
-threads; those of our training are known where it was trained here.
+anew each time. An application that asks what another one trained is measured with that one's run, and `generation` with the last run of
+``minilm train``, runs/default-*. Seconds are the processor's, of all threads; those of our training are known where it was trained here.
 
     python -m tests.results                                     # all applications, printed as a table
     python -m tests.results spam topics --json chapters/results # these two, kept in the record that the book quotes
@@ -20,11 +20,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from minilm.applications import PLACES, find
+from minilm import cli_task
+from minilm.applications import PLACES, Application, find
 from minilm.applications.trained import Trained
 from minilm.book.results import COMMAND, table
 from minilm.files import atomic_write
+from minilm.training.language_model import LanguageModel
 from tests.benchmarks import machine
+
+RECIPE = "default"  # of ``minilm train``: its runs are opened by an application that trains nothing itself
 
 
 class Failed(Exception):
@@ -66,11 +70,12 @@ def measured(name: str, train: bool, run: Callable[..., tuple[str, str, float]] 
     """
     application, which = find(name), []
     learning: float | None = 0.0  # of what is not trained
-    if isinstance(application, Trained):
+    trained = trained_for(application)
+    if trained:
         learning = None
-        trained = application.task.name  # sentiment-intensity asks what sentiment-en trained
-        if last_run(trained) is None or (train and trained == name):
-            *_, learning = run("task", trained, "train", "--quiet")
+        command = ["train"] if trained == RECIPE else ["task", trained, "train"]
+        if last_run(trained) is None or (train and trained in (name, RECIPE)):
+            *_, learning = run(*command, "--quiet")
         which = ["--run", last_run(trained) or ""] if trained != name else []
     found = json.loads(run("task", name, "evaluate", "--baselines", "--json", *which)[0])
     for system in found["systems"]:
@@ -85,11 +90,18 @@ def measured(name: str, train: bool, run: Callable[..., tuple[str, str, float]] 
     }
 
 
-def last_run(name: str) -> str | None:
-    """The run that ``evaluate`` would find: the last of runs/NAME-* that has ended; None if there is none."""
-    from minilm import cli_task
+def trained_for(application: Application[Any]) -> str | None:
+    """Whose run an application is measured with: sentiment-intensity asks what sentiment-en trained; None where nothing is trained."""
+    if isinstance(application, Trained):
+        return application.task.name
+    return RECIPE if application.opens_runs else None
 
-    folder = cli_task.last_run(find(name))
+
+def last_run(name: str) -> str | None:
+    """The last of runs/NAME-* that has ended, for an application or the recipe; None if there is none."""
+    application = None if name == RECIPE else find(name)
+    task = application.task if isinstance(application, Trained) else LanguageModel
+    folder = cli_task.last_run(name, task)
     return None if folder is None else str(folder)
 
 

@@ -1,12 +1,15 @@
 """The record of results: what is asked of the command line, what is kept, and the table that the book quotes."""
 
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
 
-from minilm.book.results import results, table
+from minilm.book.results import recorded, results, table
+from minilm.training.loop import train
 from tests.results import __main__ as tool
+from tests.tiny import tiny_run
 
 
 def evaluation(value=0.9, other=0.8):
@@ -88,11 +91,30 @@ def test_what_asks_the_run_of_another_application_trains_that_one_at_most(traine
 
 
 def test_what_is_not_trained_takes_no_time_to_learn(monkeypatch):
-    monkeypatch.setattr(tool, "find", lambda name: SimpleNamespace(title="Is it so?"))
+    monkeypatch.setattr(tool, "find", lambda name: SimpleNamespace(title="Is it so?", opens_runs=False))
     line, shown = CommandLine(evaluation()), []
     assert tool.main(["similarity", "--train"], line, shown.append) == 0
     assert line.asked == ["task similarity evaluate --baselines --json"]
     assert " | 0.0 / 1.3 |" in shown[0]
+
+
+@pytest.mark.parametrize(("run", "options"), [(None, []), ("runs/default-1", []), ("runs/default-1", ["--train"])])
+def test_what_opens_the_run_of_a_recipe_is_measured_with_its_last_one(trained, monkeypatch, run, options):
+    trained["run"] = run
+    monkeypatch.setattr(tool, "find", lambda name: SimpleNamespace(title="It goes on", opens_runs=True))
+    line = CommandLine(evaluation())
+    assert tool.main(["generation", *options], line, [].append) == 0
+    train = [] if run and not options else ["train --quiet"]
+    assert line.asked == [*train, f"task generation evaluate --baselines --json --run {run or ''}"]
+
+
+def test_the_last_run_of_the_recipe_is_a_language_models(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert tool.last_run("default") is None
+    monkeypatch.setattr("minilm.training.loop.plot_losses", lambda run: None)
+    run, data = tiny_run(tmp_path, "runs/default-3")
+    train(run, data, device="cpu", progress=False)
+    assert tool.last_run("default").replace(os.sep, "/") == "runs/default-3"
 
 
 def test_the_seconds_of_the_same_run_stay_known(trained, tmp_path):
@@ -146,6 +168,14 @@ class TestTable:
         assert len(rows) == 3
         assert rows[2] == ("spam: BLEU", "minilm", "27.3", "", "")
 
+    def test_numbers_by_their_names(self):
+        record = {**self.RECORD, "topics": {**self.RECORD["topics"]}}
+        record["topics"]["systems"] = [{**system, "numbers": {"F1": {"value": 0.5, "interval": None}}}
+                                       for system in record["topics"]["systems"]]  # fmt: skip
+        rows = table(record, numbers=("BLEU", "F1")).rows
+        assert [row[0] for row in rows if row[0]] == ["spam: BLEU", "topics: F1"]
+        assert rows[0][4] == "? / 1.3"
+
     def test_it_says_when_and_where(self):
         text = repr(table(self.RECORD))
         assert text.endswith("Measured by python -m tests.results:\nspam, topics on 2026-11-28, on 2 cores of X.")
@@ -164,6 +194,7 @@ class TestTable:
             (tmp_path / f"{name}.json").write_text(json.dumps(entry), encoding="utf-8")
         assert results(folder=tmp_path).rows == table(self.RECORD).rows
         assert results("spam", folder=tmp_path).rows == table(self.SPAM).rows
+        assert recorded("spam", folder=tmp_path) == self.SPAM
         assert [row[0] for row in results("topics", "spam", folder=tmp_path).rows][::2] == [
             "topics: accuracy",
             "spam: accuracy",

@@ -7,6 +7,7 @@ from typing import Any
 
 PACKAGES = {
     "sklearn": "scikit-learn",
+    "scipy": "scipy",
     "pycrfsuite": "python-crfsuite",
     "bm25s": "bm25s",
     "vaderSentiment": "vaderSentiment",

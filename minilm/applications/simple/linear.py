@@ -28,7 +28,12 @@ WORDS = r"(?u)\b\w+\b|[^\w\s]"  # a word, or a character that is neither a lette
 
 
 def label_methods(
-    text: Callable[[Any], str], label: Callable[[Any], str], *, words: bool = True, characters: tuple[int, int] = (2, 5)
+    text: Callable[[Any], str],
+    label: Callable[[Any], str],
+    *,
+    words: bool = True,
+    characters: tuple[int, int] = (2, 5),
+    further: Callable[[Sequence[str]], HostArray] | None = None,
 ) -> Mapping[str, Baseline]:
     """The methods by name, for examples with a text and a label, and questions that are texts.
 
@@ -38,6 +43,7 @@ def label_methods(
         text, label: of an example.
         words: whether the texts have words, between blanks; Chinese has none, and characters stand for them.
         characters: the shortest and the longest run of characters that counts.
+        further: of texts a vector each, (n, k), which one more method has beside the words: where ours has it, too.
     """
     unit = {"ngram_range": (1, 2), "token_pattern": WORDS} if words else {"analyzer": "char", "ngram_range": characters}
     runs = {"analyzer": "char", "ngram_range": characters, "max_features": 400_000}
@@ -65,6 +71,7 @@ def label_methods(
     plain = [lambda: counts(min_df=1), lambda: counts(min_df=2)]
     by_words = [lambda: weighted(**unit, min_df=1), lambda: weighted(**unit, min_df=2)]
     by_runs = [lambda: weighted(**runs, min_df=2)]
+    by_both = [lambda: Beside(weighted(**unit, min_df=1), further)] if further else []
     return {
         "most frequent label": lambda split: _most_frequent(split, label),
         "naive Bayes": method(plain, bayes, (0.01, 0.03, 0.1, 0.3, 1.0)),
@@ -72,7 +79,31 @@ def label_methods(
         "NBSVM": method([lambda: counts(min_df=1, binary=True)], NBSVM, (0.01, 0.1, 1.0)),
         **({"linear SVM, words": method(by_words, svm, COSTS)} if words else {}),
         "linear SVM, characters": method(by_runs, svm, COSTS),
+        **({"linear SVM, words and encoder": method(by_both, svm, COSTS)} if further else {}),
     }
+
+
+class Beside:
+    """The vectors of a vectorizer, and further numbers of each text beside them.
+
+    Args:
+        vectorizer: of scikit-learn; its vectors (n, features) are sparse.
+        further: of texts a vector each, (n, k).
+    """
+
+    def __init__(self, vectorizer: Any, further: Callable[[Sequence[str]], HostArray]) -> None:
+        self.vectorizer, self.further = vectorizer, further
+
+    def fit_transform(self, texts: Sequence[str]) -> Any:
+        """What the vectorizer learns from the texts, and their vectors (n, features + k), sparse."""
+        return self._beside(self.vectorizer.fit_transform(texts), texts)
+
+    def transform(self, texts: Sequence[str]) -> Any:
+        """The vectors of other texts, (n, features + k), sparse."""
+        return self._beside(self.vectorizer.transform(texts), texts)
+
+    def _beside(self, x: Any, texts: Sequence[str]) -> Any:
+        return library("scipy.sparse").hstack([x, self.further(texts)], format="csr")
 
 
 def _most_frequent(split: Split[Any], label: Callable[[Any], str]) -> System:
@@ -181,4 +212,4 @@ class NBSVM:
         return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
 
 
-__all__ = ["NBSVM", "label_methods"]
+__all__ = ["NBSVM", "Beside", "label_methods"]

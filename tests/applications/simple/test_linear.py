@@ -7,7 +7,7 @@ import pytest
 
 from minilm.applications.application import Split
 from minilm.applications.simple.library import MissingLibraryError, library
-from minilm.applications.simple.linear import NBSVM, label_methods
+from minilm.applications.simple.linear import NBSVM, Beside, label_methods
 from minilm.metrics import accuracy
 from tests.applications.labeled import made, split
 
@@ -36,6 +36,25 @@ def test_characters_stand_for_words_where_there_are_none():
     assert set(METHODS) - set(methods) == {"linear SVM, words"}
     system = methods["naive Bayes"](split())
     assert system(["win free money now"])[0]["label"] == "spam"
+
+
+def test_numbers_beside_the_words():
+    """What the words do not say, here the label itself, a method learns from the numbers that stand beside them."""
+    labels = {each.text: each.label for part in (split().train, split().validation, split().test) for each in part}
+    words = Beside(
+        library("sklearn.feature_extraction.text").CountVectorizer(),
+        lambda texts: np.arange(2 * len(texts)).reshape(-1, 2),
+    )
+    assert words.fit_transform(["a cat", "a dog"]).toarray().tolist() == [[1, 0, 0, 1], [0, 1, 2, 3]]
+    assert words.transform(["dog"]).toarray().tolist() == [[0, 1, 0, 1]]
+    methods = label_methods(
+        lambda each: each.text, lambda each: each.label,
+        further=lambda texts: np.array([[5.0 * (labels[text] == "spam")] for text in texts]),
+    )  # fmt: skip
+    assert list(methods) == [*METHODS, "linear SVM, words and encoder"]
+    texts = [each.text for each in split().test]
+    answers = methods["linear SVM, words and encoder"](split())(texts)
+    assert [answer["label"] for answer in answers] == [labels[text] for text in texts]
 
 
 def test_three_labels_and_one_that_only_the_validation_part_has():

@@ -20,6 +20,13 @@ def test_probabilities_of_all_characters_and_the_unknown_one_add_up_to_one(kind,
         assert all(model.probability(c, context) > 0 for c in [*model.characters, "\N{SNOWMAN}"])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_nothing_was_counted_once_something_is_left_for_what_never_came(kind):
+    model = NGram("ab" * 9, 3, kind)
+    assert model.probability("a", "ba") > 0
+    assert sum(model.probability(c, "ba") for c in "ab\N{SNOWMAN}") == pytest.approx(1)
+
+
 def test_witten_and_bell_by_hand():
     model = NGram("abab", 2, "Witten-Bell")  # a 2, b 2; after a: b 2; after b: a 1
     p = (2 + 2 / 3) / (4 + 2)
@@ -66,7 +73,7 @@ def test_it_writes_from_its_own_probabilities():
 
 def test_a_longer_text_repeated_is_known_by_heart_and_a_rare_order_is_not_chosen():
     split = Split([Passage(TEXT * 4)], [Passage(TEXT)], [], "")
-    (answer,) = counting(None, "Kneser-Ney", most=4)(split)([Passage(TEXT)])
+    (answer,) = counting(None, "Kneser-Ney", orders=(2, 3, 4))(split)([Passage(TEXT)])
     (short,) = counting(2, "Kneser-Ney")(split)([Passage(TEXT)])
     assert answer["characters"] == len(TEXT)
     assert answer["nats"] < short["nats"]
