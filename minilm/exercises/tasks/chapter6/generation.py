@@ -77,6 +77,7 @@ themselves is the measure: 2 % of the runs of 20 characters of the held-out manu
         Test("single tokens", tokens(8, 5, 6, 1)),
         Test("pairs", tokens(20, 30, 5, 2)),
         Test("the sample is the text", lambda rng: (np.arange(7), np.arange(7), 7)),
+        Test("tokens of two digits", lambda rng: (np.array([1, 2, 1]), np.array([11, 2, 12]), 2), hidden=True),
         Test("longer than the sample", tokens(3, 30, 4, 5), hidden=True),
         Test("a short training text", tokens(12, 2, 3, 3), hidden=True),
         Test("a long one", tokens(60, 400, 6, 3), hidden=True),
@@ -87,6 +88,10 @@ themselves is the measure: 2 % of the runs of 20 characters of the held-out manu
               look="The sample is the training text, and $n$ its length."),
         Wrong("", "own = runs(sample, n)", "own = set(runs(sample, n))",
               why="A run that comes twice in the sample was counted once."),
+        Wrong("", "sum(run in known for run in own)",
+              'sum(" ".join(map(str, r)) in " ".join(map(str, training)) for r in own)',
+              why="Runs were looked for as strings of digits, in which 1 2 stands in 11 2.",
+              look="Compare tokens, not the digits they are written with."),
         Wrong("", "known = set(runs(training, n))", "known = set(zip(training))",
               why="Single tokens of the training text were taken for its runs."),
         Wrong("", "sum(run in known for run in own) / len(own) if own else np.nan",
@@ -144,8 +149,9 @@ With $r_i$ the share, $\sum_i r_i / \lambda - \sum_i (1 - r_i) / (1 - \lambda)$ 
 $\lambda = \tfrac1N \sum_i r_i$: a fixed point of the step is a maximum, since $L$ is concave. That no step makes $L$ smaller is the
 theorem of expectation and maximization (Dempster, Laird and Rubin 1977).
 
-Where one model is better everywhere, $\lambda$ still goes to 1 only if the other one never helps. Our small GPT is worse than an 8-gram by
-0.16 nats per character, and half of each is better than the 8-gram by 0.09.
+The weight goes to 1 only where the mean of $q_i / p_i$ is at most 1, as the derivative at $\lambda = 1$ says. That the first model is the
+better one on the whole is not enough: the other one may help where the first is very wrong. So it is in section 6.4, where half of each
+is better than either.
 """,
     tests=(
         Test("one step", probabilities(5, 1)),
@@ -162,6 +168,8 @@ Where one model is better everywhere, $\lambda$ still goes to 1 only if the othe
         Wrong("", "share = weight * p / (weight * p + (1 - weight) * q)",
               "share = (1 - weight) * q / (weight * p + (1 - weight) * q)",
               why="This is the other model's share: the weight runs to and fro."),
+        Wrong("", "weight = share.mean()", "weight = (weight * p).sum() / (weight * p + (1 - weight) * q).sum()",
+              why="Numerators and denominators were added up before the division; asked for is the mean of the shares, one per character."),
         Wrong("", "weight = share.mean()", "weight = share.sum()",
               why="The shares were added, not averaged: a weight above 1 is no weight."),
         Wrong("", "share.mean()", "(share > 0.5).mean()",

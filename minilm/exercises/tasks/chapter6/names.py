@@ -1,4 +1,4 @@
-"""Names in a text: read from tags, and the best tags of a sentence."""
+"""Names in a text: read from tags, and how sure a field is of each tag."""
 
 from __future__ import annotations
 
@@ -111,99 +111,162 @@ before has the same type, B or I, and nowhere else: so one number is enough to r
     after="Count right names, not right tags: of the names 江泽民 and 北京, one cut short, how many tags are right, and how many names?",
 )
 
-VITERBI = Task(
+_BACKWARD = """\
+    a, b = [x[0]], [np.zeros(len(M))]
+    for k in range(1, len(x)):
+        a.append(x[k] + log_sum(a[-1][:, None] + M, axis=0))
+    for k in range(len(x) - 1, 0, -1):
+        b.append(log_sum(M + x[k] + b[-1], axis=1))
+    log_z = log_sum(a[-1], axis=0)
+"""
+
+MARGINALS = Task(
     id="6.14",
-    title="The best path",
+    title="How sure is it of each tag?",
     kind="code",
     minutes=40,
     difficulty=3,
-    practises="dynamic programming, the same recursion with max in place of a sum",
+    practises="the same recursion from both ends, sums of exponentials in logarithms",
     statement=r"""
-A sentence of $n$ tokens has the emissions $x_{kj}$, and the transitions $M_{ij}$ score tag $j$ behind tag $i$. Write `best_path(x, M)`: the
-tags $y$ with the largest $\sum_k x_{k y_k} + \sum_{k > 1} M_{y_{k-1} y_k}$, in $n N^2$ steps instead of $N^n$. A transition of $-\infty$
-is forbidden.
+A sentence of $n$ tokens has the emissions $x_{kj}$, and $M_{ij}$ scores tag $j$ behind tag $i$, as in (6.7.1). How probable is it that
+token $k$ has tag $j$, whatever the others have? Write `marginals(x, M)`: the sums of $p(y \mid x)$ over all $y$ with $y_k = j$, as in
+the circles of figure 6.7.1, in about $n N^2$ steps instead of $N^n$.
+
+A score of $-\infty$ forbids a tag or a pair. Scores of a thousand must not overflow, and there is no warning.
 """,
     stub='''
-def best_path(x, M):
-    """The tags with the highest score, by the Viterbi algorithm.
+def marginals(x, M):
+    """The probability of each tag at each token, (n, N); each row sums to 1.
 
     x: emissions (n, N), n >= 1; M: transitions (N, N), from row to column.
-    Returns n integers.
     """
     raise NotImplementedError
 ''',
     solution="""
-def best_path(x, M):
-    best, came_from = x[0], []
+def marginals(x, M):
+    a, b = [x[0]], [np.zeros(len(M))]
     for k in range(1, len(x)):
-        through = best[:, None] + M  # (from, to)
-        came_from.append(through.argmax(axis=0))
-        best = through.max(axis=0) + x[k]
-    path = [int(best.argmax())]
-    for back in reversed(came_from):
-        path.append(int(back[path[-1]]))
-    return np.array(path[::-1])
+        a.append(x[k] + log_sum(a[-1][:, None] + M, axis=0))
+    for k in range(len(x) - 1, 0, -1):
+        b.append(log_sum(M + x[k] + b[-1], axis=1))
+    log_z = log_sum(a[-1], axis=0)
+    return np.exp(np.array(a) + np.array(b[::-1]) - log_z)
+
+
+def log_sum(z, axis):
+    return np.logaddexp.reduce(z, axis=axis)
 """,
-    name="best_path",
-    hint="Keep two things for each tag: the score of the best path that ends there, and which tag that path came from. Then walk back.",
+    name="marginals",
+    hint="""
+(6.7.2) sums over all that can come before token k, its own emission with it. Write the same recursion from the last token to the first,
+for all that can come behind it, without its own emission. `np.logaddexp` adds two numbers that are given by their logarithms, and
+`np.logaddexp.reduce` many.
+""",
     derivation=r"""
-Let $\delta_{kj}$ be the best score of the first $k$ tokens with tag $j$ at the last. Whatever comes later sees only $j$, so
-$\delta_{kj} = x_{kj} + \max_i (\delta_{k-1,i} + M_{ij})$: (6.7.2) with max in place of the logarithm of a sum. The tag that reaches the
-maximum is written down; from the best last tag they lead back to the first.
+A sequence with $y_k = j$ is a beginning that ends there and an end that starts there. Its weight is a product, so the sum over all such
+sequences is the sum over the beginnings, $e^{a_{kj}}$, times the sum over the ends, $e^{b_{kj}}$:
+
+$$
+b_{nj} = 0, \qquad b_{k-1,i} = \ln \sum_j e^{M_{ij} + x_{kj} + b_{kj}}, \qquad p_{kj} = e^{a_{kj} + b_{kj} - \ln Z}
+$$
+
+This is the algorithm called forward-backward. The derivative of $\ln Z$ by $x_{kj}$ is the same number, so that backpropagation
+through (6.7.2) computes it, too.
 """,
     tests=(
         Test("one token", fixed(np.array([[0.0, 2.0, 1.0]]), np.zeros((3, 3)))),
         Test(
-            "the transitions decide",
-            fixed(np.array([[1.0, 0.0], [0.6, 0.5], [0.0, 1.0]]), np.array([[0.0, -2.0], [0.0, 0.5]])),
+            "the three characters of the section",
+            fixed(
+                np.array([[1.2, 1.0, -np.inf], [0.0, 0.2, 1.0], [0.5, 0.0, 1.0]]),
+                np.array([[0.0, 0.0, -np.inf], [0.0, 0.0, 1.0], [0.0, 0.0, 0.5]]),
+            ),
         ),
         Test(
-            "the last emission alone would mislead",
-            fixed(np.array([[2.0, 0.0], [0.0, 0.5]]), np.array([[0.0, -2.0], [0.0, 0.0]])),
+            "the transitions decide",
+            fixed(np.array([[1.0, 0.0], [0.6, 0.5], [0.0, 1.0]]), np.array([[0.0, -2.0], [0.0, 0.5]])),
         ),
         Test("a sentence", normal((6, 4), (4, 4)), labels={"the tags": 4, "the length": 6}),
         Test("a long sentence", normal((60, 5), (5, 5)), labels={"the tags": 5, "the length": 60}, hidden=True),
         Test("forbidden pairs", _minus_infinity, hidden=True),
-        Test("large scores", normal((12, 3), (3, 3), scale=1e4), hidden=True),
+        Test("large scores", normal((12, 3), (3, 3), scale=1e3), hidden=True),
     ),
     wrong=(
         Wrong(
             "",
-            "        through = best[:, None] + M  # (from, to)\n",
-            "        through = best + M  # (from, to)\n",
-            why="The score of a path was added to the tag it goes to, not to the one it comes from.",
+            "b.append(log_sum(M + x[k] + b[-1], axis=1))",
+            "b.append(np.zeros(len(M)))",
+            why="Only what comes before a token is summed. What comes behind it says something about its tag, too.",
+            look="The sum of each row: is it 1?",
+        ),
+        Wrong(
+            "",
+            "return np.exp(np.array(a) + np.array(b[::-1]) - log_z)",
+            "return np.exp(np.array(a) - log_sum(np.array(a), axis=1)[:, None])",
+            why="Each row was made to sum to 1, but only what comes before the token is in it, not what comes behind.",
+            look="The last row is right. Which is the first wrong one, from behind?",
+        ),
+        Wrong(
+            "",
+            "return np.exp(np.array(a) + np.array(b[::-1]) - log_z)",
+            "return np.exp(x - log_sum(x, axis=1)[:, None])",
+            why="This is the softmax of each token's emissions: the transitions play no part.",
+            look="Does the result change with M?",
+        ),
+        Wrong(
+            "",
+            "b.append(log_sum(M + x[k] + b[-1], axis=1))",
+            "b.append(log_sum(M + b[-1], axis=1))",
+            why="The emissions of what comes behind are missing; only its transitions count.",
+            look="Which emissions are in the weight of an end that starts at token k?",
+        ),
+        Wrong(
+            "",
+            _BACKWARD,
+            _BACKWARD.replace("np.zeros(len(M))", "x[-1]")
+            .replace("log_sum(M + x[k] + b[-1], axis=1)", "x[k - 1] + log_sum(M + b[-1], axis=1)")
+            .replace("log_sum(a[-1], axis=0)", "log_sum(np.array(a) + np.array(b[::-1]), axis=1)[:, None]"),
+            why="The emission of each token is counted twice, in the sum from before and in that from behind.",
+            look="Which of the two sums holds the token's own emission?",
+        ),
+        Wrong(
+            "",
+            "b.append(log_sum(M + x[k] + b[-1], axis=1))",
+            "b.append(log_sum(M.T + x[k] + b[-1], axis=1))",
+            why="On the way back the transitions are turned around: M[i, j] leads from i to j in both directions of reading.",
+            look="Over which index does the sum from behind run, and which is left?",
+        ),
+        Wrong(
+            "",
+            "a[-1][:, None] + M,",
+            "a[-1] + M,",
+            why="On the way forth the sum of a tag was added to the tag it goes to, not to the one it comes from.",
             look="Which axis of M is the tag before: its rows.",
         ),
         Wrong(
             "",
-            "best[:, None] + M ",
-            "best[:, None] + M.T ",
-            why="The transitions are used backward: M[i, j] leads from i to j.",
-            look="Two tags, of which 1 may follow 0, and not 0 behind 1.",
+            "np.array(b[::-1])",
+            "np.array(b)",
+            why="The sums from behind were collected from the last token to the first, and added in that order.",
+            look="Which token does b[0] belong to?",
         ),
         Wrong(
             "",
-            "best = through.max(axis=0) + x[k]",
-            "best = best.max() + x[k]",
-            why="The transitions are not in the score: each token gets the tag of its largest emission, nearly.",
-            look="What of M is in `best` behind the second token.",
+            "np.logaddexp.reduce(z, axis=axis)",
+            "z.max(axis=axis)",
+            why="The largest score took the place of the sum over all: this belongs to the best path, and no row sums to 1.",
+            look="How many sequences go through a circle of the figure?",
         ),
         Wrong(
             "",
-            "    return np.array(path[::-1])",
-            "    return np.array(path)",
-            why="The way back gives the last tag first.",
-            look="The order of the result.",
-        ),
-        Wrong(
-            "",
-            "path = [int(best.argmax())]",
-            "path = [int(x[-1].argmax())]",
-            why="The last tag is that of the best whole path, not that of the largest last emission.",
-            look="What the walk back begins with.",
+            "np.logaddexp.reduce(z, axis=axis)",
+            "np.log(np.exp(z).sum(axis=axis))",
+            why="The exponentials of large scores overflow.",
+            look="ln(e^1000 + e^999) without e^1000.",
         ),
     ),
-    after="How many different scores are compared for 60 tokens of 5 tags, and how many paths are there?",
+    after="In section 6.7 a name's probability is the least one of its tags. Compare it with the sum over all sequences that have "
+    "the whole name: which is larger?",
 )
 
-TASKS = (NAMES, VITERBI)
+TASKS = (NAMES, MARGINALS)

@@ -63,7 +63,8 @@ The best beginning and the best end, each by itself, need not be a span: the end
     tests=(
         Test("the best end comes before the best beginning", given([0, 1, 5, 0], [4, 0, 1, 2], 4)),
         Test("no longer than allowed", given([9, 0, 0, 0, 0], [0, 1, 2, 3, 9], 2)),
-        Test("equal sums", given([1, 1, 1], [2, 2, 2], 3)),
+        Test("the best beginning has no good end", given([4, 0, 0, 5], [0, 6, 0, 0], 2)),
+        Test("equal sums", given([10, 10, 10], [20, 20, 20], 3)),
         Test("one word", given([-3], [-4], 5), hidden=True),
         Test("all below zero", given([-5, -1, -2], [-1, -9, -3], 2), hidden=True),
         Test("a long text", numbers(60, 8), hidden=True),
@@ -76,6 +77,27 @@ The best beginning and the best end, each by itself, need not be a span: the end
             "return int(s.argmax()), int(e.argmax())",
             why="The best beginning and the best end were taken each by itself: together they need not be a span.",
             look="Where is the end when the beginning is 2?",
+        ),
+        Wrong(
+            "",
+            "i, j = divmod(int(sums.argmax()), T)\n    return i, j",
+            "i = int(s.argmax())\n    return i, int(sums[i].argmax())",
+            why="The best beginning was taken first, then the best end for it. A weaker beginning may have a better end.",
+            look="Every pair has to be compared, not only those of one beginning.",
+        ),
+        Wrong(
+            "",
+            "i, j = divmod(int(sums.argmax()), T)\n    return i, j",
+            "i, j = divmod(int(sums.argmax()), T)\n    return (i, j) if sums[i, j] > 0 else (0, 0)",
+            why="Where all sums are below 0 none was taken: the search began with 0 as the best so far.",
+            look="What is lower than every number?",
+        ),
+        Wrong(
+            "",
+            "divmod(int(sums.argmax()), T)",
+            "divmod(T * T - 1 - int(sums[::-1, ::-1].argmax()), T)",
+            why="Of equal sums the last one was taken.",
+            look="Is it `>` or `>=` by which a pair replaces the best so far?",
         ),
         Wrong(
             "",

@@ -68,6 +68,10 @@ one text.
         Wrong("", "p, q = p + alpha, q + alpha", "p, q = p + 1e-12, q + 1e-12",
               why="Nothing was added: a word that stands on one side only weighs beyond all measure.",
               look="What is $r$ where $q_j = 0$?"),
+        Wrong("", "p, q = p + alpha, q + alpha\n    return np.log(p / p.sum()) - np.log(q / q.sum())",
+              "p, q = p / p.sum() + alpha, q / q.sum() + alpha\n    return np.log(p) - np.log(q)",
+              why="Alpha was added to the shares; it is added to the counts, before they are divided.",
+              look="How large are shares beside $\\alpha$?"),
         Wrong("", "np.log(p / p.sum()) - np.log(q / q.sum())", "np.log(p) - np.log(q)",
               why="The counts were not divided by their sums: where there are more favorable texts, all words look favorable.",
               look="Double all $p$ and $q$ stays as it is: should the weights change much?"),
@@ -95,8 +99,8 @@ In (6.8.1) each filter keeps its largest answer anywhere in the text. In a batch
 answers to zeros too: with $\operatorname{relu}(c)$. If that is larger than all that the text gives, the text's result depends on the
 longest text beside it.
 
-`test_largest(largest)` is given a function `largest(x, lengths, u, c)` of texts `x` `(B, T, d)`, which are zero from `lengths` `(B,)`
-on, one filter `u` `(k, d)` and its bias `c`; it returns `(B,)`, the largest $\operatorname{relu}(u \cdot x_{t : t + k} + c)$ over the
+`test_largest(largest)` is given a function `largest(e, lengths, u, c)` of texts `e` `(B, T, d)`, which are zero from `lengths` `(B,)`
+on, one filter `u` `(k, d)` and its bias `c`; it returns `(B,)`, the largest $\operatorname{relu}(c + \sum_i u_i \cdot e_{t + i})$ over the
 windows that lie inside the text (each text has at least `k` places). The test passes the right function and raises `AssertionError` for
 each of several wrong ones.
 """,
@@ -104,14 +108,14 @@ each of several wrong ones.
 def test_largest(largest):
     """Raises AssertionError where the result is not that of the text alone."""
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((1, 5, 3))
+    e = rng.standard_normal((1, 5, 3))
     u, c = rng.standard_normal((2, 3)), 0.5
-    y = largest(x, np.array([5]), u, c)
+    y = largest(e, np.array([5]), u, c)
 ''',
     subject="""
-def largest(x, lengths, u, c):
-    k, T = len(u), x.shape[1]
-    windows = np.stack([x[:, t : t + k] for t in range(T - k + 1)], axis=1)
+def largest(e, lengths, u, c):
+    k, T = len(u), e.shape[1]
+    windows = np.stack([e[:, t : t + k] for t in range(T - k + 1)], axis=1)
     answers = np.maximum((windows * u).sum(axis=(2, 3)) + c, 0)
     inside = np.arange(T - k + 1) < (lengths - k + 1)[:, None]
     return np.where(inside, answers, 0).max(axis=1)
@@ -123,21 +127,21 @@ def test_largest(largest):
         for _ in range(20):
             lengths = np.array([3, 7, 5])
             inside = np.arange(7) < lengths[:, None]
-            x = rng.standard_normal((3, 7, 2)) * inside[:, :, None]
+            e = rng.standard_normal((3, 7, 2)) * inside[:, :, None]
             u = rng.standard_normal((3, 2))
-            y = largest(x, lengths, u, c)
+            y = largest(e, lengths, u, c)
             assert np.shape(y) == (3,)
             for b, n in enumerate(lengths):
-                one = [(x[b, t : t + 3] * u).sum() + c for t in range(n - 2)]
+                one = [(e[b, t : t + 3] * u).sum() + c for t in range(n - 2)]
                 assert np.isclose(y[b], max(0, *one)), "not that of the text alone"
 """,
     name="test_largest",
     hint="Compute each text by a plain loop, without its neighbors. With which sign of `c` does padding give the largest answer?",
     derivation=r"""
 A window that lies in the padding wholly has the answer $\operatorname{relu}(c)$, which is above 0 only where $c > 0$. It is the largest
-only if all windows of the text have $u \cdot x < 0$; so short texts, several draws and a positive bias are needed. Windows that lie
-half in the padding have other answers than any window of the text; a text that ends in the middle of the batch's longest one shows
-these.
+only if all windows of the text have $\sum_i u_i \cdot e_{t + i} < 0$; so short texts, several draws and a positive bias are needed.
+Windows that lie half in the padding have other answers than any window of the text; a text that ends in the middle of the batch's
+longest one shows these.
 """,
     wrong=(
         Wrong("", "np.where(inside, answers, 0).max(axis=1)", "answers.max(axis=1)",

@@ -19,6 +19,27 @@ def two_texts(words: int, first: int, second: int) -> Any:
     return draw
 
 
+_TABLE = """\
+    L = np.zeros((m + 1, n + 1), int)
+    for i in range(m):
+        for j in range(n):
+            if reference[i] == answer[j]:
+                L[i + 1, j + 1] = L[i, j] + 1
+            else:
+                L[i + 1, j + 1] = max(L[i, j + 1], L[i + 1, j])
+    return 2 * float(L[m, n]) / (m + n) if L[m, n] else 0.0
+"""
+_TABLE_WITHOUT_EDGES = """\
+    L = np.zeros((m, n), int)
+    for i in range(m):
+        for j in range(n):
+            if reference[i] == answer[j]:
+                L[i, j] = L[i - 1, j - 1] + 1
+            else:
+                L[i, j] = max(L[i - 1, j], L[i, j - 1])
+    return 2 * float(L[-1, -1]) / (m + n)
+"""
+
 ROUGE_L = Task(
     id="6.11",
     title="In the same order, with gaps",
@@ -77,6 +98,18 @@ $$
     wrong=(
         Wrong("", "max(L[i, j + 1], L[i + 1, j])", "0",
               why="A word that is not in both ended the sequence: this finds the longest common run, without gaps."),
+        Wrong("", "return 2 * float(L[m, n]) / (m + n) if L[m, n] else 0.0",
+              "L = len(set(reference) & set(answer))\n    return 2 * L / (m + n) if L else 0.0",
+              why="Words in common were counted, in whatever order. ROUGE-L asks for the same order.",
+              look="The words of one text backward."),
+        Wrong("", "return 2 * float(L[m, n]) / (m + n) if L[m, n] else 0.0",
+              "L = sum(min(reference.count(w), answer.count(w)) for w in set(reference))\n"
+              "    return 2 * L / (m + n) if L else 0.0",
+              why="Words in common were counted, each as often as both have it, in whatever order: that is ROUGE-1.",
+              look="The words of one text backward."),
+        Wrong("", _TABLE, _TABLE_WITHOUT_EDGES,
+              why="For the first word the row before it is `L[-1]`, which is the last one: the count may run round in a circle.",
+              look="A row and a column of zeros for no word at all, before the first one."),
         Wrong("", "max(L[i, j + 1], L[i + 1, j])", "L[i, j + 1]",
               why="Only words of the reference were left out, never words of the answer."),
         Wrong("", "L[i, j] + 1", "max(L[i, j + 1], L[i + 1, j]) + 1",
@@ -98,7 +131,7 @@ def graph(n: int, alone: bool = False) -> Any:
         w = (w + w.T) * (1 - np.eye(n))
         if alone:
             w[0], w[:, 0] = 0.0, 0.0
-        return w, 0.85, 50
+        return w, 0.85, 3 if alone else 50  # after many steps the lost score could be made up for by a division
 
     return draw
 
@@ -161,6 +194,8 @@ differences, so the limit does not depend on the start.
               why="Each sentence took the mean of its neighbors' scores: what is given must arrive, so the sum runs over the rows."),
         Wrong("", ", 1 / n)\n    s", ", 0)\n    s",
               why="The score of a sentence without neighbors is lost; it goes to all alike."),
+        Wrong("", "    return s", "    return s / s.max()",
+              why="The scores were divided by the largest one; they should add up to 1."),
         Wrong("", "(1 - d) / n", "(1 - d)",
               why="Each sentence gets $1 - d$ at every step, so that the scores add up to more than 1."),
     ),

@@ -26,6 +26,12 @@ def texts(count: int, english: int, chinese: int, longest: int = 4) -> Any:
     return draw
 
 
+def two_pairs(rng: Generator) -> tuple[Any, ...]:
+    """ "delete file" and "open file": the words 0, 1, 2 are file, delete, open."""
+    t = np.array([[0.5, 0.3, 0.2], [0.2, 0.7, 0.1], [0.1, 0.2, 0.7]])
+    return t, [(np.array([1, 0]), np.array([1, 0])), (np.array([2, 0]), np.array([2, 0]))]
+
+
 STEP = Task(
     id="6.3",
     title="A lexicon learns",
@@ -42,8 +48,8 @@ c(e, f) = \sum_{\text{pairs}} \sum_{f \text{ in it}} \; \sum_{e \text{ in it}} \
 \qquad t_{new}(f \mid e) = \frac{c(e, f)}{\sum_{f'} c(e, f')}
 $$
 
-Write `step(t, pairs)`. A word that stands twice in a text is two words, each with its share. An English word of no pair gets a row of
-zeros, without a warning.
+Write `step(t, pairs)`. A word that stands twice in a text is two words, each with its share. No Chinese word comes from none here, as it
+may in the section. An English word of no pair gets a row of zeros, without a warning.
 """,
     stub='''
 def step(t, pairs):
@@ -75,7 +81,7 @@ positive numbers ends at a highest value.
 """,
     tests=(
         Test("one pair of one word each", texts(1, 1, 1, 1)),
-        Test("two pairs", texts(2, 3, 3, 2)),
+        Test("two pairs", two_pairs),
         Test("twenty pairs", texts(20, 6, 7)),
         Test("a word of no pair", lambda rng: (np.array([[0.5, 0.5], [0.5, 0.5]]), [(np.array([0]), np.array([1]))]), hidden=True),
         Test("a word twice", lambda rng: (np.array([[0.9, 0.1], [0.2, 0.8]]), [(np.array([0, 0, 1]), np.array([1, 1]))]), hidden=True),
@@ -89,8 +95,16 @@ positive numbers ends at a highest value.
               why="The shares are divided by a sum over all English words; only those of the same text are its possible partners."),
         Wrong("", "t[english, f] / t[english, f].sum()", "np.full(len(english), 1 / len(english))",
               why="Every English word got an equal share: that is the first step only, before anything is believed."),
+        Wrong("", "t[english, f] / t[english, f].sum()", "t[english, f] / t[np.ix_(english, chinese)].sum(axis=1)",
+              why="Each English word's probabilities were divided by their sum over the Chinese words. It is each Chinese word that is "
+              "shared out, among the English words.",
+              look="Which of e and f does the sum in the denominator run over?"),
         Wrong("", "np.add.at(counts, (english, f), share)", "counts[english, f] += share",
               why="A word that stands twice in its text got one of its two shares: `+=` on repeated indices adds once."),
+        Wrong("", "for english, chinese in pairs:\n", "for english, chinese in pairs:\n        english = np.unique(english)\n",
+              why="An English word that stands twice in its text was taken for one; it is two, each with its share."),
+        Wrong("", "counts / np.where(total > 0, total, 1)", "counts / total",
+              why="The row of an English word of no pair is 0 / 0; it should be zeros, without a warning."),
         Wrong("", "counts.sum(axis=1, keepdims=True)", "counts.sum(axis=0, keepdims=True)",
               why="The columns were divided by their sums; it is the row of an English word whose probabilities add up to 1."),
     ),
@@ -156,6 +170,12 @@ knows a word or copies it.
     wrong=(
         Wrong("", "np.add.at(out, ids, (1 - p_gen) * a)", "out[ids] += (1 - p_gen) * a",
               why="A token that stands twice in the source was copied from one place only: `+=` on repeated indices adds once."),
+        Wrong("", "np.add.at(out, ids, (1 - p_gen) * a)",
+              "for s, i in enumerate(ids):\n        out[i] = (1 - p_gen) * a[s]",
+              why="The source's share took the place of what stood there: a word that the vocabulary has, too, lost its first part.",
+              look="What does `out[i]` hold before you write to it?"),
+        Wrong("", "np.zeros(size)", "np.zeros(len(P))",
+              why="There is room for the vocabulary only; the words that only the source has come behind it, up to `size`."),
         Wrong("", "np.add.at(out, ids, (1 - p_gen) * a)", "np.add.at(out, ids, a)",
               why="The attention came with its full weight, so that the probabilities add up to more than 1."),
         Wrong("", "(1 - p_gen) * a", "p_gen * a",
