@@ -60,8 +60,9 @@ def put_in(mutant, folder):
 
 def run(tests, folder, module="minilm"):
     """The exit status of pytest on a copy of the sources, and what it printed."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment |= {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(folder)}
+    out = ("PYTEST_", "PYTHONDONTWRITEBYTECODE")  # what is compiled serves the next bug, too
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(out)}
+    environment |= {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     options = ["-x", "-rfE", "--tb=no", "-p", "no:cacheprovider", "-m", "not book and not browser"]  # slow ones, too
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, module, *options, *tests],
