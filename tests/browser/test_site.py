@@ -3,6 +3,7 @@
 import collections
 import re
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -29,9 +30,12 @@ EACH_KIND = {
     "04-mathematics.html",
     "04-mathematics/notation.html",
     "02-core-concepts/momentum.html",
+    "06-applications.html",
+    "06-3-questions.html",
     "code/minilm/tensor.html",
 }
 TYPESET = "window.MathJax?.startup?.promise?.then(() => 0)"
+BROWSERS = 2  # look at pages at the same time
 
 
 @pytest.fixture(scope="session")
@@ -63,11 +67,21 @@ def opened(site):
 
 
 @pytest.fixture(scope="session")
-def read(site, browser):
+def read(site):
     """Each page's address and what was found on it, at each width and in each scheme."""
+    if why := driver.missing():
+        pytest.skip(why)
+    names = opened(site)
+    with driver.served(site) as address, ThreadPoolExecutor(BROWSERS) as threads:
+        found = threads.map(read_in_one_browser, [address] * BROWSERS, [names[k::BROWSERS] for k in range(BROWSERS)])
+        return {name: seen for part in found for name, seen in part.items()}
+
+
+def read_in_one_browser(address, names):
+    """What was found on some of the pages. Playwright's objects belong to the thread that made them."""
     found = {}
-    with driver.served(site) as address:
-        for name in opened(site):
+    with driver.started() as browser:
+        for name in names:
             page = driver.opened(browser, f"{address}/{name}")
             page.evaluate(TYPESET)
             found[name] = look_at(page, settings(name))
@@ -110,7 +124,7 @@ def test_everything_can_be_read_whole(read, width):
     counts = collections.Counter()
     for seen in read.values():
         counts.update(seen["fit"][width]["counts"])
-    assert counts["displayed formula"] >= 139
+    assert counts["displayed formula"] >= 155
     assert not bad, f"{len(bad)} of {dict(counts)}:\n" + "\n".join(map(str, bad[:40]))
 
 
@@ -185,6 +199,13 @@ def test_a_page_links_the_code_that_it_calls(site):
     )
     code = (site / "code" / "minilm" / "ops" / "loss.html").read_text(encoding="utf-8")
     assert re.search(rf'<span id="{line}"></span>.*@op.*\n.*>cross_entropy<', code)
+
+
+def test_a_table_of_results_is_no_pale_box_on_a_dark_page(site, open_page):
+    with driver.served(site) as address:
+        page = open_page(f"{address}/06-3-questions.html", 390, "dark")
+        color = "e => getComputedStyle(e).backgroundColor"
+        assert page.eval_on_selector(".text_html:has(table)", color) == "rgba(0, 0, 0, 0)"
 
 
 def test_the_article_is_named_with_its_author(site):
