@@ -64,6 +64,7 @@ def run(tests, folder, module="minilm"):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(out)}
     environment |= {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     options = ["-x", "-rfE", "--tb=no", "-p", "no:cacheprovider", "-m", "not book and not browser"]  # slow ones, too
+    options.append(f"--basetemp={folder}-files")  # its own: in the shared one two runs clear away each other's folders
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, module, *options, *tests],
         cwd=folder, env=environment, timeout=600, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
