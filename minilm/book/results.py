@@ -81,6 +81,7 @@ def _rows(name: str, found: dict[str, Any], numbers: int | Sequence[str]) -> Ite
         list(ours["numbers"])[:numbers] if isinstance(numbers, int) else [n for n in numbers if n in ours["numbers"]]
     )
     for k, number in enumerate(chosen):
+        digits = 1 if abs(ours["numbers"][number]["value"] or 0) >= 10 else 3  # a share has three, BLEU one
         for system in found["systems"]:
             value = system["numbers"].get(number)
             if value is None:
@@ -88,23 +89,24 @@ def _rows(name: str, found: dict[str, Any], numbers: int | Sequence[str]) -> Ite
             yield (
                 f"{name}: {number}" if system is ours else "",
                 OURS if system is ours else system["system"],
-                _number(value["value"]) + _between(value["interval"]),
-                _difference(less.get((system["system"], number))),
+                _number(value["value"], digits) + _between(value["interval"], digits),
+                _difference(less.get((system["system"], number)), digits),
                 "" if k else " / ".join(_seconds(system["seconds"][part]) for part in ("learning", "answering")),
             )
 
 
-def _number(value: float | None, sign: str = "") -> str:
-    """A share with three digits after the point, a number such as BLEU with one."""
-    return "none" if value is None else f"{value:{sign}.{1 if abs(value) >= 10 else 3}f}"
+def _number(value: float | None, digits: int, sign: str = "") -> str:
+    return "none" if value is None else f"{value:{sign}.{digits}f}"
 
 
-def _between(interval: list[float] | None, sign: str = "") -> str:
-    return "" if interval is None else f" ({_number(interval[0], sign)} to {_number(interval[1], sign)})"
+def _between(interval: list[float] | None, digits: int, sign: str = "") -> str:
+    if interval is None:
+        return ""
+    return f" ({_number(interval[0], digits, sign)} to {_number(interval[1], digits, sign)})"
 
 
-def _difference(found: dict[str, Any] | None) -> str:
-    return "" if found is None else _number(found["difference"], "+") + _between(found["interval"], "+")
+def _difference(found: dict[str, Any] | None, digits: int) -> str:
+    return "" if found is None else _number(found["difference"], digits, "+") + _between(found["interval"], digits, "+")
 
 
 def _seconds(value: float | None) -> str:

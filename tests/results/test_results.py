@@ -212,4 +212,10 @@ class TestTable:
         numbers["accuracy"] = {"value": None, "interval": None}
         assert table(record).rows[0][2] == "none"
         numbers["accuracy"] = {"value": 100.0, "interval": [1.0, 0.0]}
-        assert table(record).rows[0][2] == "100.0 (1.000 to 0.000)"
+        assert table(record).rows[0][2] == "100.0 (1.0 to 0.0)"  # all numbers of a measure have as many digits
+
+    def test_a_small_difference_of_large_numbers_has_their_digits(self):
+        record = json.loads(json.dumps(self.SPAM))
+        record["spam"]["systems"][0]["numbers"]["accuracy"] = {"value": 44.8, "interval": [42.61, 47.08]}
+        record["spam"]["ours_less"][0].update(difference=0.205, interval=[-0.362, 0.956])
+        assert next(row[3] for row in table(record).rows if row[3]) == "+0.2 (-0.4 to +1.0)"
