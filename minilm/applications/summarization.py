@@ -206,8 +206,8 @@ def memory_of(pairs: Sequence[Pair]) -> Memory:
 
 def novel_words(source: str, written: str) -> tuple[int, int]:
     """How many words of a text its source has not, and how many there are."""
-    there, words = {*re.findall(r"\w+", source.lower())}, re.findall(r"\w+", written.lower())
-    return sum(word not in there for word in words), len(words)
+    there, said = {*words(source)}, words(written)
+    return sum(word not in there for word in said), len(said)
 
 
 def flat(text: str) -> str:

@@ -15,7 +15,7 @@ import json
 import re
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -300,6 +300,11 @@ class Writing(Trained[Pair]):
 
     # -- what answers -------------------------------------------------------------------------------------------------
 
+    @property
+    def rules(self) -> tuple[int, int, float, int]:
+        """Of the search, in the order in which `search` and `write` take them."""
+        return self.longest, self.width, self.length_penalty, self.no_repeat_ngram
+
     def system(self, model: Any, task: ApplicationTask, folder: Path) -> System:
         """Chooses by `weights`. An answer has who brought it, too: {"translation": ..., "from": "neighbor"}."""
         codec = self.codec(folder)
@@ -314,8 +319,7 @@ class Writing(Trained[Pair]):
         codec = self.codec(folder)
 
         def answer(questions: Sequence[str]) -> list[Answer]:
-            rules = self.longest, self.width, self.length_penalty, self.no_repeat_ngram
-            return [{self.written: text} for text in write(model, task, codec, questions, *rules)]
+            return [{self.written: text} for text in write(model, task, codec, questions, *self.rules)]
 
         return answer
 
@@ -353,8 +357,7 @@ class Writing(Trained[Pair]):
             ]
             found.append([*drafts, *near])
         if model is not None:
-            rules = self.longest, self.width, self.length_penalty, self.no_repeat_ngram
-            for known, texts in zip(found, search(model, task, codec, questions, *rules), strict=True):
+            for known, texts in zip(found, search(model, task, codec, questions, *self.rules), strict=True):
                 known += [Candidate(text, NETWORK) for text in texts]
         found = [distinct(candidates) for candidates in found]
         targets = [
@@ -386,29 +389,24 @@ class Writing(Trained[Pair]):
 
 
 def ids_of(task: Any, pairs: Sequence[Pair], codecs: Sequence[Codec]) -> Ids:
-    """Pairs as the model takes them, each with its codec. A unit that the source lacks after its end was cut is unknown."""
+    """Pairs as the model takes them, each with its codec."""
     sources, targets = [], []
     for pair, codec in zip(pairs, codecs, strict=True):
         source, units = codec.source(pair.source)
         sources.append(source := source[: task.longest_source])
-        there, unknown = {*source}, codec.tokenizer.special_tokens[UNKNOWN]
-        target = codec.target(pair.target, units)[: task.longest_target]
-        targets.append([id if id < task.vocab_size or id in there else unknown for id in target])
+        targets.append(readable(task, codec, {*source}, codec.target(pair.target, units)[: task.longest_target]))
     return Ids(sources, targets)
 
 
-def write(
-    model: Writer,
-    task: Any,
-    codec: Codec,
-    texts: Sequence[str],
-    longest: int,
-    width: int,
-    length_penalty: float,
-    no_repeat_ngram: int = 0,
-) -> list[str]:
+def readable(task: Any, codec: Codec, source: Set[int], target: Sequence[int]) -> list[int]:
+    """A target's ids, in which a unit that its source lacks, after the end of that was cut, is unknown."""
+    unknown = codec.tokenizer.special_tokens[UNKNOWN]
+    return [id if id < task.vocab_size or id in source else unknown for id in target]
+
+
+def write(model: Writer, task: Any, codec: Codec, texts: Sequence[str], *rules: Any) -> list[str]:
     """What the model writes for each text: the best that `search` finds, whose arguments these are."""
-    return [found[0] for found in search(model, task, codec, texts, longest, width, length_penalty, no_repeat_ngram)]
+    return [found[0] for found in search(model, task, codec, texts, *rules)]
 
 
 def search(
@@ -451,14 +449,10 @@ def judge(
 ) -> list[list[float]]:
     """log p(y | x) of some targets y for each text x. A source is read once for all of its targets.
 
-    A unit that the source lacks after its end was cut is unknown; so it is in training.
-
     Args:
         targets: of each text, as the codec makes them.
     """
-    unknown, sources = codec.tokenizer.special_tokens[UNKNOWN], []
-    for text in texts:
-        sources.append(codec.source(text)[0][: task.longest_source] or [task.pad])
+    sources = [codec.source(text)[0][: task.longest_source] or [task.pad] for text in texts]
     found = [[0.0] * len(each) for each in targets]
     for rows in in_order(np.array([len(ids) for ids in sources]), None):
         encoded = model.encode(task.filled([sources[i] for i in rows]))
@@ -466,10 +460,7 @@ def judge(
         asked = [(place, j) for place, i in enumerate(rows) for j in range(len(targets[i]))]
         asked.sort(key=lambda each: len(targets[rows[each[0]]][each[1]]))
         for some in (asked[i : i + ROWS] for i in range(0, len(asked), ROWS)):
-            known = [
-                [id if id < task.vocab_size or id in there[place] else unknown for id in targets[rows[place]][j]]
-                for place, j in some
-            ]
+            known = [readable(task, codec, there[place], targets[rows[place]][j]) for place, j in some]
             log_p = model.log_probabilities(task.filled(known), encoded.rows(np.array([place for place, _ in some])))
             for (place, j), value in zip(some, log_p.tolist(), strict=True):
                 found[rows[place]][j] = value

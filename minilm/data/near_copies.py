@@ -19,6 +19,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .components import connected_components
+
 HASHES, ROWS = 64, 4
 WORDS = re.compile(r"[^\W\u3400-\u9fff]+|[\u3400-\u9fff]")  # a Chinese character counts as a word
 SHINGLE = 3
@@ -35,22 +37,14 @@ def near_copies(texts: Sequence[str], least: float = 0.5) -> list[int]:
     """
     if not 0 < least <= 1:
         raise ValueError(f"least is a share above 0 and at most 1, got {least!r}.")
-    numbers = signatures(texts)
-    group = list(range(len(texts)))
-
-    def first(i: int) -> int:
-        while group[i] != i:
-            group[i] = group[group[i]]
-            i = group[i]
-        return i
-
+    numbers, links = signatures(texts), []
     for start in range(0, HASHES, ROWS):
         seen: dict[bytes, int] = {}
         for i, band in enumerate(numbers[:, start : start + ROWS]):
             other = seen.setdefault(band.tobytes(), i)
             if other != i and (numbers[i] == numbers[other]).mean() >= least:
-                group[max(first(i), first(other))] = min(first(i), first(other))
-    return [first(i) for i in range(len(texts))]
+                links.append((i, other))
+    return connected_components(len(texts), np.array(links, np.int64).reshape(-1, 2)).tolist()
 
 
 def signatures(texts: Sequence[str]) -> NDArray[np.uint64]:

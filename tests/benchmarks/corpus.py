@@ -17,10 +17,12 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from minilm.data.components import connected_components_plain
 from minilm.data.corpus import (
     band_keys,
     bands_and_rows,
@@ -35,7 +37,6 @@ from minilm.data.corpus import (
     signatures,
     similarity,
 )
-from minilm.data.corpus.components import connected_components_plain
 
 LENGTH, BINS = 1250, 128
 CUT = bands_and_rows(0.8, BINS)  # which is datasketch's choice, too
@@ -113,18 +114,16 @@ def their_search(found: Any, texts: Sequence[str]) -> int:
 def sides() -> dict[str, tuple[Callable[[Sequence[str]], Any], Callable[[Any, Sequence[str]], int]]]:
     """What is measured: how signatures are made, and how they are searched."""
     ours = {"minilm": (our_signatures, our_search)}
-    try:
-        import datasketch  # noqa: F401
-    except ImportError:
+    if find_spec("datasketch") is None:
         return ours
     crc32 = (their_signatures(zlib.crc32), their_search)
     return {**ours, "datasketch, SHA-1": (their_signatures(None), their_search), "datasketch, CRC-32": crc32}
 
 
-def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    """The processor's seconds, and what came out."""
+def timed(function: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
+    """The processor's seconds of a call, and what came out."""
     before = time.process_time()
-    found = function()
+    found = function(*arguments)
     return time.process_time() - before, found
 
 
@@ -136,8 +135,8 @@ def beside(count: int, rounds: int) -> Iterator[str]:
     kept: dict[str, int] = {}
     for _ in range(rounds):
         for name, (make, search) in sides().items():
-            making, found[name] = timed(lambda: make(texts))  # noqa: B023
-            searching, kept[name] = timed(lambda: search(found[name], texts))  # noqa: B023
+            making, found[name] = timed(make, texts)
+            searching, kept[name] = timed(search, found[name], texts)
             best[name] = [min(pair) for pair in zip(best.get(name, [9e9, 9e9]), (making, searching), strict=True)]
     pairs = np.arange(count // 2 * 2).reshape(-1, 2)
     exact = jaccard(texts, pairs)
@@ -170,7 +169,7 @@ def shapes(scale: float) -> Iterator[str]:
             text = " ".join(texts_of(2 + min(count * length, 2_000_000) // LENGTH)) * (1 + count * length // 2_000_000)
         starts = rng.integers(0, max(1, len(text) - length), count).tolist()
         texts = [text[start : start + length] for start in starts]
-        seconds = min(timed(lambda: our_signatures(texts))[0] for _ in range(2))  # noqa: B023
+        seconds = min(timed(our_signatures, texts)[0] for _ in range(2))
         tracemalloc.start()
         our_signatures(texts)
         peak = tracemalloc.get_traced_memory()[1]
@@ -186,8 +185,8 @@ def stages(count: int) -> Iterator[str]:
     texts = texts_of(count)
     codes = bare_codes(texts)
     assert "".join(map(chr, next(codes.rows()))) == bare_text(texts[0]) == bare_text_published(texts[0])
-    first, second = timed(lambda: bare_codes(texts))[0], timed(lambda: shingle_hashes(codes))[0]
-    whole = timed(lambda: our_signatures(texts))[0]
+    first, second = timed(bare_codes, texts)[0], timed(shingle_hashes, codes)[0]
+    whole = timed(our_signatures, texts)[0]
     yield f"of {whole / count * 1e6:.1f} us per document, bare text {first / whole:.0%}, shingles {second / whole:.0%}, the rest is hashing"
 
 

@@ -6,10 +6,15 @@ from tests.browser import driver
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """Playwright's Chromium."""
+def installed():
+    """Skips what needs a browser where there is none."""
     if why := driver.missing():
         pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def browser(installed):
+    """Playwright's Chromium."""
     with driver.started() as chromium:
         yield chromium
 

@@ -67,10 +67,8 @@ def opened(site):
 
 
 @pytest.fixture(scope="session")
-def read(site):
+def read(installed, site):
     """Each page's address and what was found on it, at each width and in each scheme."""
-    if why := driver.missing():
-        pytest.skip(why)
     names = opened(site)
     with driver.served(site) as address, ThreadPoolExecutor(BROWSERS) as threads:
         found = threads.map(read_in_one_browser, [address] * BROWSERS, [names[k::BROWSERS] for k in range(BROWSERS)])

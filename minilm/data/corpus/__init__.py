@@ -9,8 +9,8 @@
 Beside each fast version stands a plain one, which it must equal. `import minilm` and `minilm.data` do not load any of this.
 """
 
+from minilm.data.components import connected_components
 from minilm.data.corpus.bands import band_keys, bands_and_rows, buckets, probability
-from minilm.data.corpus.components import connected_components
 from minilm.data.corpus.duplicates import canonical_order, digest, jaccard, kept_of_groups, near_duplicates
 from minilm.data.corpus.minhash import expected_error, one_permutation, signatures, similarity
 from minilm.data.corpus.normalize import bare_codes, bare_text, content_lengths, nfc

@@ -26,8 +26,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.data.components import connected_components, connected_components_plain
 from minilm.data.corpus.bands import THRESHOLD, band_keys, bands_and_rows, buckets
-from minilm.data.corpus.components import connected_components, connected_components_plain
 from minilm.data.corpus.minhash import BINS, signatures
 from minilm.data.corpus.normalize import bare_codes, bare_text
 from minilm.data.corpus.ragged import Ragged

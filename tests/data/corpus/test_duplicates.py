@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from minilm.data.components import connected_components
 from minilm.data.corpus import duplicates as module
 from minilm.data.corpus.bands import band_keys, buckets
-from minilm.data.corpus.components import connected_components
 from minilm.data.corpus.duplicates import (
     canonical_order,
     checked_links,

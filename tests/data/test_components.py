@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minilm.data.corpus.components import connected_components, connected_components_plain
+from minilm.data.components import connected_components, connected_components_plain
 
 
 @pytest.mark.parametrize("seed", range(5))
