@@ -4,16 +4,16 @@ A piece has about a million bytes; a line that is longer is one piece, and one o
 """
 
 import codecs
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from minilm.files import counted, no_text, shown
 
 from .errors import DataError
 from .files import open_data
+from .json_lines import NoText, text_of
 
 PIECE_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 26
@@ -107,34 +107,6 @@ def _json_lines(path: Path, field: str, max_bytes: int | None) -> Iterator[str]:
 
 def _json_field(line: str, field: str, where: str) -> str:
     try:
-        record = json.loads(line, object_pairs_hook=_each_name_once)
-    except json.JSONDecodeError as error:
-        at_the_end = error.pos >= len(line.rstrip()) or error.msg.startswith("Unterminated string")
-        cut = "; it may be cut short" if at_the_end else ""
-        raise DataError(f"{where}: no valid JSON at column {error.pos + 1} ({error.msg}){cut}") from None
-    except RecursionError:
-        raise DataError(f"{where}: no valid JSON (nested too deeply)") from None
-    except ValueError as error:
-        raise DataError(f"{where}: no valid JSON ({error})") from None
-    if not isinstance(record, dict):
-        found = "null" if record is None else type(record).__name__
-        raise DataError(f'{where}: expected a JSON object such as {{"{field}": "..."}}, found {found}')
-    if field not in record:
-        names = ", ".join(map(repr, record))[:200] or "none"
-        raise DataError(f"{where}: no field {field!r}; it has {names}")
-    value = record[field]
-    if not isinstance(value, str):
-        found = "null" if value is None else type(value).__name__
-        raise DataError(f"{where}: the field {field!r} holds {found}, expected a string")
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise DataError(f"{where}: the field {field!r} holds half of a surrogate pair, which is no text")
-    return value
-
-
-def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the field {twice[:60]!r} is there {names.count(twice)} times")
-    return record
+        return text_of(line, field)
+    except NoText as fault:
+        raise DataError(f"{where}: {fault}") from None

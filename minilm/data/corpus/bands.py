@@ -10,6 +10,8 @@ datasets*, section 3.4). Documents that agree in a band lie in one bucket of it,
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -25,6 +27,7 @@ def probability(jaccard: ArrayLike, bands: int, rows: int) -> NDArray[np.float64
     return 1 - (1 - np.asarray(jaccard, np.float64) ** rows) ** bands
 
 
+@cache
 def bands_and_rows(threshold: float = THRESHOLD, bins: int = BINS, *, misses: float = 0.5) -> tuple[int, int]:
     r"""The bands and rows, at most `bins` numbers together, whose S-curve is nearest to a step at the threshold t.
 

@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from minilm.data.components import connected_components, connected_components_plain
 from minilm.data.corpus.bands import THRESHOLD, band_keys, bands_and_rows, buckets
@@ -63,7 +63,7 @@ def digest(text: str, name: str = "") -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big")
 
 
-def canonical_order(lengths: Sequence[int], digests: Sequence[int]) -> NDArray[np.int64]:
+def canonical_order(lengths: ArrayLike, digests: ArrayLike) -> NDArray[np.int64]:
     """The indices of documents from the longest to the shortest, by their digests where lengths are equal."""
     return np.lexsort((np.asarray(digests, np.uint64), -np.asarray(lengths, np.int64)))
 

@@ -32,6 +32,7 @@ from minilm.data.corpus.shingles import BLOCK, LENGTH, shingle_hashes
 BINS = 128
 BATCH = 1 << 16  # characters of documents that are hashed together
 EMPTY = 2**32 - 1
+SPARSE = 4  # where a document fills this part of its bins or less, all empty ones are looked after at once
 # splitmix64's, as are the shifts in `mix`
 STEP, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
@@ -81,7 +82,12 @@ def one_permutation(hashes: Ragged, bins: int = BINS, *, seed: int = 0) -> NDArr
 def densified(found: NDArray[np.uint32], seed: int = 0) -> NDArray[np.uint32]:
     """Signatures in which each empty bin has the number of the first bin in its row of `donors` that was not empty."""
     full = found.copy()
-    rows, columns = np.nonzero(found == EMPTY)
+    filled = np.count_nonzero(found != EMPTY, axis=1)
+    sparse = (filled > 0) & (filled * SPARSE <= found.shape[1])
+    full[sparse] = _from_few(found[sparse], seed)
+    others = np.flatnonzero(~sparse)
+    rows, columns = np.nonzero(found[others] == EMPTY)
+    rows = others[rows]
     order = donors(found.shape[1], seed)
     for attempt in range(found.shape[1] - 1):
         if not len(rows):
@@ -91,6 +97,19 @@ def densified(found: NDArray[np.uint32], seed: int = 0) -> NDArray[np.uint32]:
         still = np.flatnonzero(number == EMPTY)
         rows, columns = rows[still], columns[still]
     return full
+
+
+def _from_few(found: NDArray[np.uint32], seed: int) -> NDArray[np.uint32]:
+    """`densified` where few bins have a number, one at least: the first donor among these, instead of donor after donor."""
+    bins = found.shape[1]
+    first_of, (rows, columns) = _precedence(bins, seed), np.nonzero(found != EMPTY)
+    counts = np.bincount(rows, minlength=len(found))
+    starts = np.cumsum(counts) - counts
+    best = first_of[columns[starts]]
+    for k in range(1, int(counts.max(initial=0))):
+        more = np.flatnonzero(counts > k)
+        best[more] = np.minimum(best[more], first_of[columns[starts[more] + k]])
+    return np.take_along_axis(found, (best % bins).astype(np.intp), axis=1)
 
 
 def one_permutation_plain(hashes: Iterable[int], bins: int = BINS, *, seed: int = 0) -> list[int]:
@@ -142,6 +161,14 @@ def donors(bins: int, seed: int = 0) -> NDArray[np.int64]:
     """
     order = np.argsort(mix(np.arange(bins * bins, dtype=np.uint64), seed).reshape(bins, bins), axis=1)
     return order[order != np.arange(bins)[:, None]].reshape(bins, bins - 1)
+
+
+@cache
+def _precedence(bins: int, seed: int) -> NDArray[Any]:
+    """For bin j and each bin i: j + bins * (which donor of i it is, itself 0), (bins, bins): the smallest of some names the first donor."""
+    place = np.zeros((bins, bins), np.int64)
+    np.put_along_axis(place, donors(bins, seed), np.arange(1, bins), axis=1)
+    return (place.T * bins + np.arange(bins)[:, None]).astype(np.min_scalar_type(bins * bins - 1))
 
 
 __all__ = [

@@ -45,6 +45,12 @@ class Ragged(NamedTuple):
         np.cumsum(kept, out=before[1:])
         return Ragged(self.values[kept], np.diff(before[self.bounds]))
 
+    def sums(self) -> NDArray[np.int64]:
+        """The sum of each row of whole numbers, or how many of a row of masks are set, (rows,)."""
+        before = np.zeros(len(self.values) + 1, np.int64)
+        np.cumsum(self.values, out=before[1:])
+        return np.diff(before[self.bounds])
+
 
 def batches(texts: Iterable[str], characters: int) -> Iterator[list[str]]:
     """The texts in their order, as many at a time as have `characters` together; one that is longer comes alone."""

@@ -133,18 +133,20 @@ def test_expected_error_by_hand():
     assert expected_error([0, 0.5, 0.8, 1], 100) == pytest.approx([0, 0.05, 0.04, 0])
 
 
-def test_an_empty_bin_asks_only_bins_that_were_full():
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.5])
+def test_an_empty_bin_asks_only_bins_that_were_full(share):
     """What was borrowed is not lent again: else a document's first number would spread."""
     found = np.full((1, 4), EMPTY, np.uint32)
     found[0, 2] = 7
     assert densified(found).tolist() == [[7, 7, 7, 7]]
     rng = np.random.default_rng(0)
-    for _ in range(50):
-        found = np.where(rng.random((1, 32)) < 0.2, np.arange(32), EMPTY).astype(np.uint32)
-        found[0, 5] = 5
-        (full,) = densified(found).tolist()
-        order = donors(32).tolist()
-        assert full == [next(j for j in (i, *order[i]) if found[0, j] != EMPTY) for i in range(32)]
+    found = np.where(rng.random((50, 32)) < share, np.arange(32), EMPTY).astype(np.uint32)
+    found[:, 5] = 5
+    order = donors(32).tolist()
+    for row, full in zip(found, densified(found).tolist(), strict=True):
+        assert full == [next(j for j in (i, *order[i]) if row[j] != EMPTY) for i in range(32)]
+    nothing = np.full((1, 32), EMPTY, np.uint32)
+    assert np.array_equal(densified(nothing), nothing)
 
 
 def test_donors_are_all_the_others_in_orders_of_their_own():
