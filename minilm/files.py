@@ -189,20 +189,24 @@ def _missing(path: str | os.PathLike[str]) -> str:
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def atomic_write(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[BinaryIO]:
     """Opens a file for writing that appears under `path` only once it is complete.
 
     The bytes go to a temporary file beside `path`, which is flushed to the disk and renamed over `path` when the block ends.
     If the block raises, or the machine stops, whatever stood at `path` is untouched. Two writers at once do not mix: each has
     its own temporary file, and the later rename wins.
+
+    Without `durable` nothing waits for the disk, some milliseconds for each file. Then it holds if the process is killed, but if the
+    machine stops, what is found at `path` may be empty or cut: for files that are made anew if their size is wrong.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with open(temporary, "xb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException as error:  # Ctrl-C too must leave nothing behind
         with contextlib.suppress(OSError):  # what went wrong first is what counts
@@ -210,7 +214,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(temporary)):
             error.filename, error.filename2 = str(path), None  # the file that the caller knows
         raise
-    if os.name == "posix":
+    if durable and os.name == "posix":
         _settle(path.parent)
 
 

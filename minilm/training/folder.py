@@ -7,8 +7,10 @@ import os
 from pathlib import Path
 
 from minilm.files import is_leftover, remove_leftovers
-from minilm.training.lock import LOCK
+from minilm.lock import FolderLock
+from minilm.training.checkpoint import RunError
 
+LOCK = "run.lock"
 TAKEN = "{folder} exists and is not empty: choose another --out, or go on with --resume {folder}."
 
 
@@ -27,6 +29,15 @@ def names_of_unfinished_start(folder: Path, first: set[str]) -> set[str]:
     if names and not (LOCK in names and all(name in first or is_leftover(name) for name in names)):
         raise FileExistsError(TAKEN.format(folder=folder))
     return names
+
+
+def lock_of(folder: Path) -> FolderLock:
+    """The lock of a run's folder, taken.
+
+    Raises:
+        RunError: another process trains the run, or the folder cannot be written.
+    """
+    return FolderLock(folder, LOCK, RunError, "minilm train --resume and the run's new place")
 
 
 def make_folder(folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ What a reader may rely on, whatever stops the writer (``kill -9``, a full disk, 
    averages and the loss of the weights are finite.
 6. Files of one run know each other: config.json has the SHA-256 of the tokenizer, and a fingerprint of all settings
    that shape the numbers; the other two carry that fingerprint and the SHA-256 of what they hold.
-7. One process at a time writes (`minilm.training.lock`). Reading needs no lock.
+7. One process at a time writes (`minilm.lock`). Reading needs no lock.
 8. Whoever finds a file that is missing, damaged, of another run or of a later version says so, and changes nothing. What is
    lost without harm is made anew: loss.png, train.tokens and validation.tokens, metrics.jsonl (the lines on record), and
    model.safetensors, from the next evaluation.
@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from minilm.files import atomic_write, remove_leftovers
+from minilm.lock import FolderLock
 from minilm.nn.module import Module
 from minilm.tensor import Tensor
 from minilm.training.checkpoint import (
@@ -48,9 +49,16 @@ from minilm.training.checkpoint import (
     save_sealed,
 )
 from minilm.training.config import RunConfig, read_config
-from minilm.training.folder import TAKEN, make_folder, names_of_unfinished_start, remove_files, remove_folders
+from minilm.training.folder import (
+    LOCK,
+    TAKEN,
+    lock_of,
+    make_folder,
+    names_of_unfinished_start,
+    remove_files,
+    remove_folders,
+)
 from minilm.training.journal import append, append_line, content_of, read_lines, sync
-from minilm.training.lock import LOCK, FolderLock
 from minilm.training.settings import Phase, TrainConfig, check_changes
 from minilm.training.task import RunFile, Task
 from minilm.types import Arrays, Pathish, Shape
@@ -168,7 +176,7 @@ class Run(Generic[T]):
         try:
             unfinished = names_of_unfinished_start(folder, names_of_files(kind, first=True) - {"config.json"})
             made = make_folder(folder)
-            lock = FolderLock(folder)
+            lock = lock_of(folder)
             try:
                 if not set(os.listdir(folder)) <= {LOCK, *unfinished}:
                     raise FileExistsError(TAKEN.format(folder=folder))
@@ -234,7 +242,7 @@ class Run(Generic[T]):
         if self._lock is not None:
             yield
             return
-        self._lock = FolderLock(self.folder)
+        self._lock = lock_of(self.folder)
         try:
             yield
         finally:

@@ -67,6 +67,23 @@ def test_atomic_write_leaves_nothing_when_it_is_broken_off(tmp_path, error):
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_without_durable_nothing_waits_for_the_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with atomic_write(tmp_path / "x", durable=False) as file:
+        file.write(b"new")
+    assert not synced
+    assert (tmp_path / "x").read_bytes() == b"new"
+    with pytest.raises(KeyError), atomic_write(tmp_path / "x", durable=False) as file:
+        file.write(b"newer")
+        raise KeyError
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    assert (tmp_path / "x").read_bytes() == b"new"
+    with atomic_write(tmp_path / "x") as file:
+        file.write(b"newest")
+    assert len(synced) == (2 if os.name == "posix" else 1)  # the file, and the folder with its name
+
+
 def test_atomic_writers_at_once_do_not_mix(tmp_path):
     path = tmp_path / "file"
     with atomic_write(path) as first, atomic_write(path) as second:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from minilm.cli import main
-from minilm.training import lock
 from minilm.training.checkpoint import RunError
+from minilm.training.folder import LOCK
 from minilm.training.loop import Training, train
 from minilm.training.recipes import Recipe, start_run
 from tests.tiny import FLAGS, OPTIONS, text_file, tiny_run
@@ -81,7 +81,7 @@ def test_what_was_begun_is_not_taken_for_a_failed_start(tmp_path, monkeypatch):
 def test_a_start_that_was_killed_can_be_repeated(tmp_path):
     place = tmp_path / "run"
     place.mkdir()
-    for name in (lock.LOCK, "tokenizer.json", "train.tokens", ".config.json.0123.tmp"):
+    for name in (LOCK, "tokenizer.json", "train.tokens", ".config.json.0123.tmp"):
         (place / name).write_bytes(b"part")
     run, text = tiny_run(tmp_path)
     assert train(run, text, device="cpu", progress=False).reason == "finished"
@@ -90,7 +90,7 @@ def test_a_start_that_was_killed_can_be_repeated(tmp_path):
 
 @pytest.mark.parametrize(
     "names",
-    [["tokenizer.json"], [lock.LOCK, "notes.txt"], [lock.LOCK, "model.safetensors"], [lock.LOCK, "config.json"]],
+    [["tokenizer.json"], [LOCK, "notes.txt"], [LOCK, "model.safetensors"], [LOCK, "config.json"]],
 )
 def test_what_is_no_start_that_was_killed_is_not_touched(tmp_path, names):
     place = tmp_path / "run"

@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from minilm.training import lock
+from minilm import lock
 from minilm.training.checkpoint import RunError
+from minilm.training.folder import LOCK, lock_of
 from minilm.training.loop import Training, train
 from minilm.training.recipes import open_run, resume_run
 from tests.tiny import FLAGS, text_file
@@ -34,9 +35,9 @@ def test_a_run_is_trained_by_one_process_and_a_killed_one_s_lock_is_free(tmp_pat
     finally:
         first.kill()
         first.communicate()
-    assert (folder / lock.LOCK).exists()
+    assert (folder / LOCK).exists()
     Training.resume(*resume_run(folder), "cpu")
-    assert not (folder / lock.LOCK).exists()
+    assert not (folder / LOCK).exists()
     steps = [line["step"] for line in open_run(folder).metrics() if "loss" in line]
     assert steps == sorted(set(steps))
 
@@ -73,7 +74,7 @@ HOLDERS = {
 def test_where_a_file_system_has_no_locks_the_holder_is_looked_for(stopped, copy, monkeypatch, holder):
     folder, (about, held) = copy(stopped), HOLDERS[holder]
     content = about if isinstance(about, bytes) else json.dumps({**lock._about_this_process(), **about}).encode()
-    (folder / lock.LOCK).write_bytes(content)
+    (folder / LOCK).write_bytes(content)
 
     def no_locks(file):
         raise OSError(errno.ENOLCK, "No locks available")
@@ -81,22 +82,22 @@ def test_where_a_file_system_has_no_locks_the_holder_is_looked_for(stopped, copy
     monkeypatch.setattr(lock, "_lock", no_locks)
     if held:
         with pytest.raises(RunError, match="if it is gone, delete .*run.lock"):
-            lock.FolderLock(folder)
+            lock_of(folder)
     else:
-        lock.FolderLock(folder).release()
+        lock_of(folder).release()
 
 
 @pytest.mark.parametrize("holder", HOLDERS)
 def test_where_a_file_system_has_locks_what_a_dead_holder_wrote_does_not_count(stopped, copy, holder):
     folder, (about, _) = copy(stopped), HOLDERS[holder]
     content = about if isinstance(about, bytes) else json.dumps({**lock._about_this_process(), **about}).encode()
-    (folder / lock.LOCK).write_bytes(content)
-    lock.FolderLock(folder).release()
-    assert not (folder / lock.LOCK).exists()
+    (folder / LOCK).write_bytes(content)
+    lock_of(folder).release()
+    assert not (folder / LOCK).exists()
 
 
 def test_a_lock_that_its_holder_removes_while_another_opens_it_is_opened_anew(tmp_path, monkeypatch):
-    first, take, taken = lock.FolderLock(tmp_path), lock._lock, []
+    first, take, taken = lock_of(tmp_path), lock._lock, []
 
     def release_first(file):
         if not taken:
@@ -105,7 +106,7 @@ def test_a_lock_that_its_holder_removes_while_another_opens_it_is_opened_anew(tm
         take(file)
 
     monkeypatch.setattr(lock, "_lock", release_first)
-    second = lock.FolderLock(tmp_path)
+    second = lock_of(tmp_path)
     with pytest.raises(RunError, match="in use by"):
-        lock.FolderLock(tmp_path)
+        lock_of(tmp_path)
     second.release()

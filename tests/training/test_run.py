@@ -13,8 +13,8 @@ import pytest
 
 from minilm.graph import no_grad
 from minilm.text import CharTokenizer
-from minilm.training import lock
 from minilm.training.checkpoint import CheckpointError, RunError, load_arrays, save_arrays, seal
+from minilm.training.folder import LOCK
 from minilm.training.language_model import LanguageModel
 from minilm.training.loop import Training, train
 from minilm.training.recipes import open_run, resume_run
@@ -67,7 +67,7 @@ def problems(stopped, other, tmp_path, cases):
 
 def test_the_table_names_every_file_of_a_run(stopped, finished):
     names = {entry.name for entry in FILES}
-    assert set(os.listdir(stopped)) == names - {lock.LOCK, "metrics.damaged"}
+    assert set(os.listdir(stopped)) == names - {LOCK, "metrics.damaged"}
     assert set(os.listdir(finished[0])) <= names
 
 
@@ -405,7 +405,7 @@ def check_a_failing_disk(tmp_path, monkeypatch, numbers):
         assert "No space left on device" in str(error), n
         assert "\n" not in str(error)
         if folder.exists():
-            assert not any(name.endswith(".tmp") or name == lock.LOCK for name in os.listdir(folder)), n
+            assert not any(name.endswith(".tmp") or name == LOCK for name in os.listdir(folder)), n
             assert "minilm train --resume" in str(error), n
             damage.resume(folder)
             go_on(folder)
@@ -522,7 +522,7 @@ def test_a_worker_that_is_killed_costs_the_steps_since_the_checkpoint(tmp_path, 
 
     def kills(self):
         if self.step == 7:
-            process = self.parallel._workers[0].process
+            process = self.parallel.members.workers[0].process
             process.kill()
             process.wait()
         return update(self)

@@ -18,9 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from minilm.training.checkpoint import RunError
+from minilm.files import Fault
 
-LOCK = "run.lock"
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 _BYTE = 2**30  # the byte that Windows locks: others cannot read it, so it lies behind the text
 
@@ -28,20 +27,24 @@ _BYTE = 2**30  # the byte that Windows locks: others cannot read it, so it lies 
 class FolderLock:
     """The lock of a folder, held from `__init__` to `release`.
 
-    It is the file `run.lock`: removed on release, left (and free) after ``kill -9``.
+    Args:
+        folder: the folder.
+        name: the lock's file in it: removed on release, left (and free) after ``kill -9``.
+        fault: makes the error to raise from a message.
+        again: how one goes on in the folder's new place, should it be moved: "minilm train --resume and the run's new place".
 
     Raises:
-        RunError: another process holds it, or this one by another object; or the folder cannot be written.
+        What `fault` makes: another process holds it, or this one by another object; or the folder cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / LOCK
+    def __init__(self, folder: Path, name: str, fault: Fault, again: str) -> None:
+        self.folder, self.path, self.fault, self.again = folder, folder / name, fault, again
         while True:
             try:
                 self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
             except OSError as error:
-                raise RunError(
-                    f"{folder} cannot be written ({error.strerror}): training needs a folder that it may change."
+                raise fault(
+                    f"{folder} cannot be written ({error.strerror}): give a folder that may be changed."
                 ) from None
             try:
                 self._take()
@@ -65,7 +68,7 @@ class FolderLock:
             advice = "wait for it, or end it first"
             if error.errno in _NO_LOCKS:
                 advice += f"; if it is gone, delete {self.path}"
-            raise RunError(f"{self.folder} is in use by {_named(holder)}: {advice}.") from None
+            raise self.fault(f"{self.folder} is in use by {_named(holder)}: {advice}.") from None
 
     def holds(self) -> bool:
         """Whether the folder is still the one that was locked."""
@@ -78,12 +81,12 @@ class FolderLock:
         """Makes sure that the folder is still the one that was locked.
 
         Raises:
-            RunError: it was renamed or deleted, or another stands in its place.
+            What `fault` makes: it was renamed or deleted, or another stands in its place.
         """
         if not self.holds():
-            raise RunError(
+            raise self.fault(
                 f"{self.folder} is not the folder any more that this process began to write: it was renamed, deleted or replaced. "
-                "Nothing was written since. Go on with minilm train --resume and the run's new place."
+                f"Nothing was written since. Go on with {self.again}."
             )
 
     def release(self) -> None:
