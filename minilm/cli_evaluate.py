@@ -35,7 +35,8 @@ def add_parser(commands: Any) -> None:
     p.add_argument("model", nargs="+", type=kinds.model, metavar="MODEL",
                    help="the folder of a run, a name of `minilm models list`, a folder or GGUF file of a model")  # fmt: skip
     p.add_argument("--data", type=kinds.text_source, metavar="TEXT",
-                   help="a .txt file (one document), a .jsonl file (one per line), a folder, or a name of `minilm data list`")  # fmt: skip
+                   help="a .txt file (one document), a .jsonl file (one per line), a folder, a name of `minilm data list`, or a "
+                   "corpus, for what it holds out")  # fmt: skip
     p.add_argument("--documents", type=kinds.name_of("way to split", SPLITS), default="files", metavar="KIND",
                    help="files: as they are (default); paragraphs: cut at blank lines, too")  # fmt: skip
     p.add_argument("--stride", type=kinds.integer(1), metavar="N",

@@ -94,7 +94,8 @@ class MaskedLanguageModel(TextTask):
         if lacking := [mark for mark in MARKS if mark not in own]:
             raise TokenizerError(
                 f"a masked language model needs a tokenizer with {', '.join(MARKS)} among its special tokens, this one lacks "
-                f"{', '.join(lacking)}: take --tokenizer wordpiece, or train one with these special_tokens."
+                f"{', '.join(lacking)}: take --tokenizer wordpiece, or "
+                "for a corpus make it with one that was trained with these special_tokens."
             )
         if config.max_position_embeddings < 3:
             raise ValueError("block_size must be at least 3: [CLS], a token, [SEP].")

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from minilm.data import TABLE, fetch_url, iter_text, open_tokens, read_token_header, write_tokens
+from minilm.data import TABLE, DataError, fetch_url, iter_text, open_tokens, read_token_header, write_tokens
+from minilm.data.packed import is_corpus, open_corpus
 from minilm.text import BPETokenizer, CharTokenizer, Tokenizer, WordPieceTokenizer, load_tokenizer
 from minilm.training.checkpoint import CheckpointError
 from minilm.training.config import task_named_in
@@ -46,6 +47,10 @@ def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Ru
     """
     kind_of_task, options = TASKS[recipe.task], dict(options)
     source = _settle(options.pop("data", recipe.data), options.pop("sha256", None))
+    if is_corpus(source) and options.keys() & {"tokenizer", "vocab_size"}:
+        raise DataError(
+            f"the corpus {source} has its own tokenizer, in which its tokens are: ask for no other, and no vocabulary"
+        )
     kind, vocab_size = options.pop("tokenizer", recipe.tokenizer), options.pop("vocab_size", recipe.vocab_size)
     own = [name for name in kind_of_task.model_settings if name in options]
     model = {**recipe.model, **{name: options.pop(name) for name in own}}
@@ -59,7 +64,7 @@ def start_run(folder: Path, recipe: Recipe, options: dict[str, Any]) -> tuple[Ru
     tokenizer = make_tokenizer(kind, text, vocab_size)
     config = kind_of_task.make_config(tokenizer.vocab_size, model)
     task = kind_of_task.make(config, text, tokenizer)
-    in_memory = text.characters <= IN_MEMORY
+    in_memory = not has_token_files(text)
     tokens = tokenize(text, tokenizer, task.context) if in_memory else None
 
     def make_task(place: Path) -> TextTask:
@@ -119,7 +124,7 @@ def resume_run(folder: Path, changes: dict[str, Any] | None = None) -> tuple[Run
         )
     with run.locked():
         tokenizer = task.tokenizer(run.folder)
-        if source.characters > IN_MEMORY:
+        if has_token_files(source):
             text = tokenize_to_disk(run, tokenizer)
         else:
             text = tokenize(source, tokenizer, task.context)
@@ -129,9 +134,13 @@ def resume_run(folder: Path, changes: dict[str, Any] | None = None) -> tuple[Run
 def make_tokenizer(kind: str, text: TextSource, vocab_size: int) -> Tokenizer:
     """A tokenizer for a text: "char" (of all its characters), "bpe" or "wordpiece" (from the training part), or the path of a saved one.
 
+    A corpus has its own, whatever is asked for.
+
     Raises:
         TokenizerError: the vocabulary is too small, or the file is no tokenizer.
     """
+    if is_corpus(text.source):
+        return load_tokenizer(open_corpus(text.source).tokenizer)
     if kind == "char":
         return CharTokenizer.train(iter_text(text.source))
     if kind == "bpe":
@@ -142,15 +151,12 @@ def make_tokenizer(kind: str, text: TextSource, vocab_size: int) -> Tokenizer:
 
 
 def tokenize(text: TextSource, tokenizer: Tokenizer, block_size: int) -> TokenizedText:
-    """The training and the validation part of a text, as ids in memory.
+    """The training and the validation part of a text, as ids in memory; those of a corpus are mapped.
 
     Raises:
         ValueError: a part is shorter than one context and the token after it.
     """
-    train, validation = (
-        np.concatenate([tokenizer.encode_array(piece) for piece in _part(text, part)] or [np.zeros(0, np.uint16)])
-        for part in (False, True)
-    )
+    train, validation = _ids_of(text, tokenizer)
     for name, part in (("training", train), ("validation", validation)):
         if len(part) <= block_size:
             raise ValueError(
@@ -158,6 +164,20 @@ def tokenize(text: TextSource, tokenizer: Tokenizer, block_size: int) -> Tokeniz
                 f"{block_size + 1}: use more text, or a smaller --block-size."
             )
     return TokenizedText(train, validation, _validation_characters(text))
+
+
+def _ids_of(text: TextSource, tokenizer: Tokenizer) -> Iterator[Any]:
+    if is_corpus(text.source):
+        return map(open_corpus(text.source).tokens, ("train", "validation"))
+    return (
+        np.concatenate([tokenizer.encode_array(piece) for piece in _part(text, part)] or [np.zeros(0, np.uint16)])
+        for part in (False, True)
+    )
+
+
+def has_token_files(text: TextSource) -> bool:
+    """Whether a run keeps the text's tokens in files of its own: they may be larger than memory, and are nowhere else."""
+    return text.characters > IN_MEMORY and not is_corpus(text.source)
 
 
 TOKEN_FILES = {"train.tokens": False, "validation.tokens": True}
@@ -199,7 +219,10 @@ def _settle(source: str, sha256: str | None) -> str:
 
 
 def _measure(source: str) -> tuple[str, int]:
-    """SHA-256 of a text's UTF-8, and its length in characters."""
+    """SHA-256 of a text's UTF-8, and its length in characters; of a corpus, that of its tokens."""
+    if is_corpus(source):
+        corpus = open_corpus(source)
+        return corpus.sha256, corpus.characters("train") + corpus.characters("validation")
     digest, characters = hashlib.sha256(), 0
     for piece in iter_text(source):
         digest.update(piece.encode("utf-8", "surrogatepass"))
@@ -208,6 +231,8 @@ def _measure(source: str) -> tuple[str, int]:
 
 
 def _validation_characters(text: TextSource) -> int:
+    if is_corpus(text.source):
+        return open_corpus(text.source).characters("validation")
     return text.characters - int(TRAIN_SHARE * text.characters)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from minilm.backend.detect import memory
 from minilm.data import TABLE
+from minilm.data.packed import is_corpus, open_corpus
 from minilm.files import shown
 from minilm.metrics import bits_per_character
 from minilm.text import Tokenizer, load_tokenizer
@@ -184,7 +185,9 @@ class TextTask(Task):
             limits.append(
                 f"It has seen its training text {passes:.1f} times: it can repeat passages of it word for word, private ones too."
             )
-        if known is None:
+        corpus = is_corpus(text.source)
+        licence = known.licence if known else self._licences() if corpus else None
+        if licence is None:
             limits.append(
                 "Under which licence the text stands is not known here, and so, what may be done with the weights."
             )
@@ -195,23 +198,37 @@ class TextTask(Task):
                 "tokens": f"{self.config.vocab_size:,}, {tokenizer.type_name}, SHA-256 `{self.tokenizer_sha256}`",
             },
             data={
-                "text": f"`{shown(text.source)}`" + (f": {known.title}" if known else ", a file or folder"),
-                "licence": known.licence if known else "not known: it is none of the table of data sets",
-                "SHA-256": f"`{text.sha256}`, of its UTF-8",
+                "text": f"`{shown(text.source)}`"
+                + (f": {known.title}" if known else f", a {'corpus' if corpus else 'file or folder'}"),
+                "licence": known.licence
+                if known
+                else self._licences()
+                if corpus
+                else "not known: it is none of the table of data sets",
+                "SHA-256": f"`{text.sha256}`, of its {'tokens' if corpus else 'UTF-8'}",
                 "length": f"{text.characters:,} characters; {len(data.train):,} tokens to learn from, "
                 f"{len(data.validation):,} to validate on",
-                "split": f"the first {TRAIN_SHARE:.0%} of the characters to learn from, the rest to validate on; nothing was shuffled, "
+                "split": "its own: whole documents were held out, and what stands in them was kept out of the rest (its card.md)"
+                if corpus
+                else f"the first {TRAIN_SHARE:.0%} of the characters to learn from, the rest to validate on; nothing was shuffled, "
                 "and passages that stand in both parts were not removed",
             },
             use=(self.use(folder),),
             limits=tuple(limits),
         )
 
+    def _licences(self) -> str:
+        """What a corpus says of the licences of its sources."""
+        sources = open_corpus(self.text.source).about["sources"]
+        return "; ".join(f"{source['name']}: {source['licence']}" for source in sources)
+
     def command(self, training: TrainConfig, folder: Path) -> str | None:
         """``minilm train`` with the recipe that needs the fewest options beside it; None: no recipe has such a model."""
         vocab_size = self.config.vocab_size
         settings = {**self.settings_of(self.config), **dataclasses.asdict(training)}
-        settings |= {"data": self.text.source, "tokenizer": self.tokenizer_option(folder)}
+        settings["data"] = self.text.source
+        if not is_corpus(self.text.source):
+            settings["tokenizer"] = self.tokenizer_option(folder)
         shapes = {
             name: self.settings_of(self.make_config(vocab_size, recipe.model))  # the tokens follow from the tokenizer
             for name, recipe in RECIPES.items()
