@@ -235,6 +235,10 @@ def last_run(name: str, task: type[Task]) -> Path | None:
 
 def run_train(options: argparse.Namespace) -> int:
     """``minilm task NAME train``"""
+    return kinds.on_all_ranks(options, _train)
+
+
+def _train(options: argparse.Namespace) -> int:
     from minilm.training.loop import train
 
     application = _trained(options, "train")

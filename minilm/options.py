@@ -289,6 +289,29 @@ def add_training(p: Any) -> list[str]:
     return [name.replace("-", "_") for name, _, _ in kinds]
 
 
+def on_all_ranks(options: argparse.Namespace, lead: Callable[[argparse.Namespace], int]) -> int:
+    """Runs a command that trains. Of the ranks that mpiexec started, rank 0 runs it, and the others compute what it asks for.
+
+    Raises:
+        ValueError: ``--processes`` was given, too.
+        RankError: mpiexec started this process, and there is no MPI that knows of it.
+    """
+    from minilm.parallel import world
+    from minilm.parallel.launcher import NOT_BOTH
+    from minilm.training.follow import follow
+
+    ranks = world()
+    if ranks is None:
+        return lead(options)
+    if ranks.number:
+        follow(ranks)
+        return 0
+    with ranks.together():
+        if (options.processes or 1) > 1:
+            raise ValueError(f"--processes: {NOT_BOTH}")
+        return lead(options)
+
+
 def check_training(settings: Mapping[str, Any], of: Callable[[str], str]) -> None:
     """Refuses settings of a training that do not fit each other, in the names of the options.
 
@@ -301,6 +324,12 @@ def check_training(settings: Mapping[str, Any], of: Callable[[str], str]) -> Non
     if settings["min_learning_rate"] > settings["learning_rate"]:
         raise ValueError(
             f"{of('min_learning_rate')} is above {of('learning_rate')}: the rate falls to it, so it is at most that."
+        )
+    from minilm.parallel.launcher import launched_count
+
+    if (ranks := launched_count()) > settings["batch_size"]:
+        raise ValueError(
+            f"mpiexec started {ranks} ranks, more than {of('batch_size')}: each needs an example of the batch."
         )
     if settings["processes"] > settings["batch_size"]:
         raise ValueError(

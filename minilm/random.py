@@ -7,6 +7,8 @@ r"""The engine's random numbers: one seed, drawn on the host, the same on every 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ class _State:
     seed: int | None = None
     counter: int = 0
     generator: np.random.Generator
+    rows: tuple[int, int] | None = None  # of a larger batch: the number of the first one here, and how many are here
 
 
 _state = _State()
@@ -44,11 +47,32 @@ def generator() -> np.random.Generator:
     return _state.generator
 
 
-def next_key() -> int:
-    """A new key of 64 bits for an op that draws random numbers: the n-th key after `manual_seed` is always the same."""
+def next_key(size: int = 0) -> int:
+    """A new key for an op that draws random numbers: the n-th key after `manual_seed` is always the same.
+
+    Its lower 64 bits say which numbers are drawn. The bits above them, zero but within `rows_of_batch`, say how many elements of the
+    whole batch come before the first one here, modulo 2^32: so each part of a batch gets the numbers that the whole would have there.
+
+    Args:
+        size: how many elements are drawn for; they are taken for those of a batch where the number of rows divides it.
+    """
     seed = _seeded()
     _state.counter += 1
-    return int(np.random.SeedSequence(seed, spawn_key=(_state.counter,)).generate_state(1, np.uint64)[0])
+    key = int(np.random.SeedSequence(seed, spawn_key=(_state.counter,)).generate_state(1, np.uint64)[0])
+    if _state.rows is None or size % _state.rows[1]:
+        return key
+    first, rows = _state.rows
+    return key | (size // rows * first % 2**32) << 64
+
+
+@contextlib.contextmanager
+def rows_of_batch(first: int, rows: int) -> Iterator[None]:
+    """Within it, what is computed are `rows` rows of a batch, at least one, of which `first` others come before them."""
+    before, _state.rows = _state.rows, (first, rows)
+    try:
+        yield
+    finally:
+        _state.rows = before
 
 
 def get_state() -> dict[str, Any]:
@@ -86,4 +110,4 @@ def _seeded() -> int:
     return _state.seed
 
 
-__all__ = ["generator", "get_state", "manual_seed", "next_key", "set_state"]
+__all__ = ["generator", "get_state", "manual_seed", "next_key", "rows_of_batch", "set_state"]

@@ -28,7 +28,10 @@ def columns(stream: Any = None) -> int | None:
         if (chosen := int(os.environ["COLUMNS"])) > 0:
             return max(chosen, NARROWEST)
     with contextlib.suppress(AttributeError, ValueError, OSError):
-        return max(os.get_terminal_size((stream or sys.stdout).fileno()).columns, NARROWEST)
+        if (
+            width := os.get_terminal_size((stream or sys.stdout).fileno()).columns
+        ) > 0:  # 0: of a pseudo-terminal that nobody looks at
+            return max(width, NARROWEST)
     return None
 
 

@@ -50,6 +50,16 @@ def test_keys_have_64_bits_and_differ():
     assert np.bitwise_or.reduce(np.array(list(keys), np.uint64)) == 2**64 - 1
 
 
+def test_the_key_of_a_part_says_where_it_begins():
+    random.manual_seed(3)
+    whole = random.next_key(24)
+    for size, first in ((12, 6), (7, 0), (0, 0)):  # 4 rows of 3 elements after 2 rows; no rows of a batch; nothing
+        random.manual_seed(3)
+        with random.rows_of_batch(2, 4):
+            assert random.next_key(size) == whole | first << 64
+    assert random.next_key(12) < 2**64
+
+
 def test_the_state_survives_json_to_the_bit():
     random.manual_seed(2**70)
     draw()

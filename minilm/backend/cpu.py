@@ -411,8 +411,10 @@ class Blocked(Device):
         xp, size = self.xp, math.prod(shape)
         if p in (0.0, 1.0):
             return xp.full(shape, 1.0 - p, dtype)
-        mixed = mix64(key)
+        mixed = mix64(key % 2**64)
         bits = xp.arange(size, dtype=xp.uint32)
+        if first := key >> 64:
+            bits += xp.uint32(first)
 
         def mix(block: Array) -> None:
             for half in (mixed & 0xFFFFFFFF, mixed >> 32):

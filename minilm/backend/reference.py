@@ -334,7 +334,10 @@ class Reference:
     # -- dropout and embedding -----------------------------------------------------------------------------------------
 
     def dropout_mask(self, shape: Shape, p: float, key: int, dtype: Any) -> Array:
-        """0 with probability p, else 1 / (1 - p), for each element: a function of `key` (64 bits) and the element's number.
+        """0 with probability p, else 1 / (1 - p), for each element: a function of `key` and the element's number.
+
+        The lower 64 bits of the key say which mask; the next 32 bits are the number of the first element, which is 0 but for a part of
+        a larger array (`minilm.random.next_key`).
 
         Each number goes through the 32-bit finalizer of MurmurHash3 (Appleby 2011) twice, once with each half of the mixed
         key, so that neither neighbouring numbers nor neighbouring keys give related bits. It needs no state: backward,
@@ -342,8 +345,8 @@ class Reference:
         """
         if p in (0.0, 1.0):
             return self.xp.full(shape, 1.0 - p, dtype)
-        mixed = mix64(key)
-        bits = self.xp.arange(math.prod(shape), dtype=self.xp.uint32)
+        mixed = mix64(key % 2**64)
+        bits = self.xp.arange(math.prod(shape), dtype=self.xp.uint32) + self.xp.uint32(key >> 64)
         for half in (mixed & 0xFFFFFFFF, mixed >> 32):
             bits = bits ^ half
             bits = (bits ^ (bits >> 16)) * 0x85EBCA6B

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from minilm import random
 from minilm.ops import normalize
 from minilm.ops.activation import gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh
@@ -45,6 +47,7 @@ from minilm.ops.shape import reshape
 from minilm.ops.spellings import by_dim_or_axis
 from minilm.ops.transposed import conv_transpose1d, conv_transpose2d
 from minilm.tensor import Tensor
+from minilm.types import Shape
 
 
 @by_dim_or_axis
@@ -186,7 +189,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, key: int | None = Non
     """
     if not training or p == 0.0:
         return x
-    return drop(x, p=p, key=random.next_key() if key is None else key)
+    return drop(x, p=p, key=random.next_key(math.prod(shape_of(x))) if key is None else key)
 
 
 def scaled_dot_product_attention(
@@ -204,9 +207,17 @@ def scaled_dot_product_attention(
     Args:
         dropout_p: probability of dropping an attention weight; 0 for prediction, since a function has no ``eval()``.
     """
-    seed = random.next_key() if dropout_p else 0
+    seed = random.next_key(_pairs(shape_of(query), shape_of(key))) if dropout_p else 0
     y: Tensor = attend(query, key, value, mask, causal=causal, dropout_p=dropout_p, key=seed, scale=scale)
     return y
+
+
+def _pairs(query: Shape, key: Shape) -> int:
+    """How many pairs of a query and a key there are; 0 where the shapes do not fit each other, which the op will say."""
+    try:
+        return math.prod(np.broadcast_shapes(query[:-2], key[:-2])) * query[-2] * key[-2]
+    except (ValueError, IndexError):
+        return 0
 
 
 def one_hot(ids: Any, num_classes: int, dtype: Any = None) -> Tensor:

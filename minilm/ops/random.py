@@ -15,11 +15,11 @@ class dropout(Op):
     Args:
         p: the probability of zero.
         key: which mask to draw (`minilm.random.next_key` gives a new one): the same key, the same mask, on every device
-            and in every derivative.
+            and in every derivative. Of a part of a batch, it also says where the part begins.
         training: False returns x unchanged.
 
     Raises:
-        ValueError: p is not in [0, 1], or the key is not in [0, 2^64).
+        ValueError: p is not in [0, 1], or the key is not in [0, 2^96).
         TypeError: the key is no integer.
     """
 
@@ -53,9 +53,9 @@ def check_probability(op_name, p):
 
 
 def check_key(op_name, key):
-    """The key, where it has 64 bits."""
+    """The key, where it has 96 bits."""
     if isinstance(key, bool) or not isinstance(key, int | np.integer):
         raise TypeError(f"{op_name}: key must be an integer such as minilm.random.next_key() gives, got {key!r}.")
-    if not 0 <= key < 2**64:
-        raise ValueError(f"{op_name}: key must be in [0, 2**64), got {key}.")
+    if not 0 <= key < 2**96:
+        raise ValueError(f"{op_name}: key must be in [0, 2**96), got {key}.")
     return int(key)

@@ -1,11 +1,13 @@
-"""One batch on several processes of one machine.
+"""One batch on several processes, of one machine or of many.
 
-`data_parallel.py` is what a training loop sees: a batch is cut, each part goes to a process, gradients come back and are added.
-`workers.py` starts the processes and talks to them, `serve.py` is what they run, `shared.py` the memory that all of them see, and
-`pickling.py` takes the model there.
+`data_parallel.py` is what a training loop sees: a batch is cut, each member takes a part, gradients come back and are added.
+`members.py` says what a member is. `processes.py` starts members on this machine: `workers.py` talks to them, `serve.py` is what they
+run, `shared.py` the memory that all of them see, and `pickling.py` takes the model there. `ranks.py` are members on many machines, by
+MPI; `launcher.py` sees whether there are any, and `nccl.py` adds on their GPUs.
 """
 
 from minilm.parallel.data_parallel import DataParallel
+from minilm.parallel.ranks import RankError, world
 from minilm.parallel.workers import WorkerError
 
-__all__ = ["DataParallel", "WorkerError"]
+__all__ = ["DataParallel", "RankError", "WorkerError", "world"]

@@ -16,8 +16,9 @@ import numpy as np
 from minilm import random
 from minilm.nn.module import Module
 from minilm.optim.flat import cut
+from minilm.parallel.members import Flat, Share
 from minilm.parallel.shared import open_shared
-from minilm.types import HostArray
+from minilm.tensor import Tensor
 
 
 def main() -> None:
@@ -54,34 +55,30 @@ def _serve(source: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _part_server(message: bytes, method: str, path: str, shape: tuple[int, int], dtype: str) -> Callable[..., Any]:
-    """The function that computes a part's gradients into this worker's row of the shared array."""
+    """The function that computes a share's gradients into this worker's row of the shared array."""
     model: Module = pickle.loads(message)
     params, shared = list(model.parameters()), open_shared(path, shape, np.dtype(dtype))
+    flat = Flat(params)
     for p, weights in zip(params, cut(shared[0], params), strict=True):
         p.data = weights
 
-    def serve(
-        piece: list[HostArray], share: float, key: int, training: bool, needs: list[bool], row: int
-    ) -> tuple[float, list[bool]]:
-        random.manual_seed(key)
+    def serve(share: Share, state: dict[str, Any], training: bool, needs: list[bool], row: int) -> None:
+        random.set_state(state)
         model.train(training)
         for p, need in zip(params, needs, strict=True):
             p.requires_grad, p.grad = need, None
             p.bump_version()
-        loss = part_backward(model, method, piece, share)
-        for p, g in zip(params, cut(shared[row], params), strict=True):
-            if p.grad is not None:
-                g[...] = p.grad.data
-        return loss, [p.grad is not None for p in params]
+        flat.write(shared[row], share_backward(model, method, share))
 
     return serve
 
 
-def part_backward(model: Module, method: str, piece: list[HostArray], share: float) -> float:
-    """Adds a part's share of the gradient to the parameters, and returns its share of the loss."""
-    loss = getattr(model, method)(*piece) * share
+def share_backward(model: Module, method: str, share: Share) -> Tensor:
+    """Adds a share's part of the gradient to the parameters, and returns its part of the loss."""
+    with random.rows_of_batch(share.first, share.size):
+        loss: Tensor = getattr(model, method)(*share.rows) * share.weight
     loss.backward()
-    return float(loss.item())
+    return loss.detach()
 
 
-__all__ = ["main", "part_backward"]
+__all__ = ["main", "share_backward"]

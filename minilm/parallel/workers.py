@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import pickle
 import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
+
+from minilm import isolated
 
 FAREWELL = 5.0  # seconds for all processes together to end by themselves
 
@@ -21,35 +20,17 @@ class WorkerError(RuntimeError):
     """A process that computed a part of the batch failed, does not answer, or is gone."""
 
 
-# What another process runs. It is isolated (-I) until its path is known, so that nothing of the current folder or of the environment
-# is imported before; minilm comes from where this process has it.
-_START = """
-import importlib.util, json, sys
-path, folder = json.loads(sys.argv[1])
-sys.path[:] = [*path, *(p for p in sys.path if p not in path)]
-spec = importlib.util.spec_from_file_location("minilm", folder + "/__init__.py", submodule_search_locations=[folder])
-sys.modules["minilm"] = module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-from minilm.parallel.serve import main
-main()
-"""
-
-
 class Worker:
     """Another process, and the pipes to it.
 
     Args:
         number: its place in messages, and its row in the shared array: 1 for the first.
-        path: where it looks for modules (`worker_path`).
+        path: where it looks for modules (`isolated.module_path`).
     """
 
     def __init__(self, number: int, path: list[str]) -> None:
         self.number = number
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        places = json.dumps([path, str(Path(__file__).parents[1])])
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _START, places], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-        )
+        self.process = isolated.start("minilm.parallel.serve", path)
 
     def send(self, message: Any) -> None:
         """Sends something for `minilm.parallel.serve`.
@@ -140,27 +121,4 @@ def stop(workers: list[Worker]) -> None:
     workers.clear()
 
 
-def worker_path(modules: Iterable[str]) -> list[str]:
-    """Where another process looks for modules: where this one does, but not in the current folder.
-
-    A file there that is named like a module of the standard library (random.py, pickle.py) would be imported in its place. Only where
-    one of `modules`, which the model needs, lies in the current folder does that folder come last.
-    """
-    here = os.path.realpath(os.curdir)
-    path = [p for p in sys.path if p and os.path.realpath(p) != here]
-    if any(_root(name) == here for name in modules):
-        path.append(here)
-    return path
-
-
-def _root(module: str) -> str | None:
-    """The folder on the path in which a module, or the package around it, was found."""
-    package = sys.modules.get(module.partition(".")[0])
-    file = getattr(package, "__file__", None)
-    if file is None or package is sys.modules["minilm"]:  # minilm itself is loaded from its place, wherever that is
-        return None
-    folder = Path(file).parent
-    return os.path.realpath(folder.parent if hasattr(package, "__path__") else folder)
-
-
-__all__ = ["Worker", "WorkerError", "stop", "worker_path"]
+__all__ = ["Worker", "WorkerError", "stop"]

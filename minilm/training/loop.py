@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from minilm import random, terminal
 from minilm.backend import get_device
 from minilm.graph import no_grad
 from minilm.optim import AdamW, Optimizer, WarmupCosineLR, clip_grad_norm_
-from minilm.parallel import DataParallel
+from minilm.parallel import DataParallel, world
 from minilm.tensor import Tensor
 from minilm.training.card import CARD, Result, write_card
 from minilm.training.checkpoint import RunError, not_finite
@@ -28,7 +28,8 @@ from minilm.training.resume import restore, step_of_best_weights
 from minilm.training.run import Run, load_weights, warn, weights_of
 from minilm.training.settings import TrainConfig
 from minilm.training.stops import explained, stop_requests
-from minilm.training.task import Tested
+from minilm.training.task import Task, Tested
+from minilm.training.watch import Watch, watched
 
 LOG_EVERY = 10
 
@@ -63,42 +64,38 @@ def schedule_of(optimizer: Optimizer, config: TrainConfig, began: int = 0) -> Wa
     return WarmupCosineLR(optimizer, config.warmup, steps, min_lr=config.min_learning_rate)
 
 
-class Training:
-    """A task's model, its optimizer, and how far they have come.
+class Updates:
+    """A task's model, its optimizer, and the updates done.
+
+    Args:
+        data: what the task's methods take.
+        began: the step at which the learning rate's schedule began.
 
     Attributes:
-        data: what the task's methods take.
-        step: updates done, and `saved`: how many of them the run's checkpoint has (None: there is no checkpoint).
-        best: the lowest validation loss so far, `best_step`: after which step it was found (None: not yet, or unknown), and `bad`:
-            the evaluations since then.
-
-    Raises:
-        RunError: the machine's memory is too small for the model.
+        step: updates done.
+        parallel: who shares each batch.
     """
 
-    def __init__(self, run: Run[Any], data: Any, device: str = "auto") -> None:
-        self.run, self.task, self.data, self.config = run, run.task, data, run.train_config
-        self.step, self.best, self.bad = 0, math.inf, 0
-        self.best_step: int | None = None
-        self.saved: int | None = None
-        if not get_device(device).asynchronous and (too_large := self.task.too_large(self.config.batch_size)):
-            raise RunError(too_large)
-        random.manual_seed(self.config.seed)
-        self.model: Any = self.task.make_model().to(device)
+    def __init__(self, task: Task, data: Any, config: TrainConfig, began: int, device: str) -> None:
+        self.task, self.data, self.config, self.began = task, data, config, began
+        self.step = 0
+        if (ranks := world()) and get_device(device).name == "cuda":
+            ranks.use_own_gpu()
+        random.manual_seed(config.seed)
+        self.model: Any = task.make_model().to(device)
         self.optimizer = AdamW(
-            self.task.groups(self.model, self.config.weight_decay),
-            lr=self.config.learning_rate,
-            betas=(self.config.beta1, self.config.beta2),
+            task.groups(self.model, config.weight_decay), lr=config.learning_rate, betas=(config.beta1, config.beta2)
         )
         if get_device(device).asynchronous:
             self.optimizer.flatten()
-        self.schedule = schedule_of(self.optimizer, self.config, run.schedule_began)
-        self.parallel = DataParallel(self.model, self.config.processes, self.task.method)
+        self.schedule = schedule_of(self.optimizer, config, began)
+        # the ranks take the place of the processes that the run's settings have
+        self.parallel = DataParallel(self.model, None if ranks else config.processes, task.method)
 
     def update(self) -> tuple[Tensor, Any]:
         """One step: the mean loss of the step's batches, and the gradient's norm before clipping."""
         config = self.config
-        self.schedule.go_to(self.step - self.run.schedule_began)
+        self.schedule.go_to(self.step - self.began)
         self.optimizer.zero_grad()
         total = None
         for part in range(config.accumulate):
@@ -111,6 +108,50 @@ class Training:
         self.step += 1
         assert total is not None
         return total, norm
+
+    def lead(self) -> None:
+        """Gives the other ranks, if there are any, what they need to do the same updates."""
+        if ranks := world():
+            device = next(self.model.parameters()).device.name
+            ranks.share(Start(self.task, self.data, self.config, self.began, device, self.step, weights_of(self.model),
+                              self.optimizer.state_dict(), random.get_state()))  # fmt: skip
+
+
+class Start(NamedTuple):
+    """What a rank begins with: the arguments of `Updates`, and the state that these have on rank 0."""
+
+    task: Task
+    data: Any
+    config: TrainConfig
+    began: int
+    device: str
+    step: int
+    weights: dict[str, Any]
+    optimizer: dict[str, Any]
+    random: dict[str, Any]
+
+
+class Training(Updates):
+    """The updates of a run, and how far they have come: what is evaluated, written and told of them.
+
+    Attributes:
+        saved: how many updates the run's checkpoint has (None: there is no checkpoint).
+        best: the lowest validation loss so far, `best_step`: after which step it was found (None: not yet, or unknown), and `bad`:
+            the evaluations since then.
+
+    Raises:
+        RunError: the machine's memory is too small for the model.
+    """
+
+    def __init__(self, run: Run[Any], data: Any, device: str = "auto") -> None:
+        self.run = run
+        self.best, self.bad = math.inf, 0
+        self.best_step: int | None = None
+        self.saved: int | None = None
+        config = run.train_config
+        if not get_device(device).asynchronous and (too_large := run.task.too_large(config.batch_size)):
+            raise RunError(too_large)
+        super().__init__(run.task, data, config, run.schedule_began, device)
 
     def evaluate(self, most: int | None = None) -> float:
         """The task's validation loss (of `most` of its data)."""
@@ -222,11 +263,11 @@ def train(run: Run[Any], data: Any, *, device: str = "auto", progress: bool = Tr
         FloatingPointError: the numbers are no longer finite. After this and every other error the last checkpoint stands.
     """
     not_told = np.errstate(all="ignore")  # what is not finite is looked for, and named with what to do
-    with run.locked(), run.undone_unless_begun(), explained(run), not_told:
-        return _train(run, data, device, progress)
+    with run.locked(), run.undone_unless_begun(), explained(run), not_told, watched(run) as watch:
+        return _train(run, data, device, progress, watch)
 
 
-def _train(run: Run[Any], data: Any, device: str, progress: bool) -> Outcome:
+def _train(run: Run[Any], data: Any, device: str, progress: bool, watch: Watch) -> Outcome:
     started = time.perf_counter()
     training = Training.resume(run, data, device)
     began, config = training.step, run.train_config
@@ -239,8 +280,10 @@ def _train(run: Run[Any], data: Any, device: str, progress: bool) -> Outcome:
         if math.isinf(training.best):  # never evaluated yet
             known = any("validation_loss" in line and line["step"] == training.step for line in run.metrics())
             _evaluate(training, log=not known)
+        training.lead()
+        watch.tell(training.saved)
         meter.read(training.step)
-        while not training.finished and not stop():
+        while training.parallel.members.all(not training.finished and not stop()):
             loss, norm = training.update()
             run.begin()
             bar.update()
@@ -253,6 +296,7 @@ def _train(run: Run[Any], data: Any, device: str, progress: bool) -> Outcome:
             if training.step % config.checkpoint_every == 0 and training.saved != training.step:
                 with meter.paused():
                     training.save()
+            watch.tell(training.saved)
         interrupted = not training.finished
         if training.saved != training.step:
             training.save()
@@ -300,3 +344,6 @@ def _evaluate(training: Training, log: bool = True) -> None:
         training.best, training.best_step = loss, training.step
         training.save()
         training.save_best()
+
+
+__all__ = ["LOG_EVERY", "Outcome", "Start", "Training", "Updates", "schedule_of", "train"]

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from minilm.parallel import WorkerError
+from minilm.parallel import RankError, WorkerError
 from minilm.training.checkpoint import CheckpointError, RunError
 from minilm.training.run import Run
 
@@ -22,8 +22,12 @@ def _stop_signals() -> list[int]:
 
 
 @contextlib.contextmanager
-def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Within it, the first Ctrl-C, SIGTERM or SIGHUP only makes the yielded function return True; the second acts as always."""
+def stop_requests(told: bool = True) -> Iterator[Callable[[], bool]]:
+    """Within it, the first Ctrl-C, SIGTERM or SIGHUP only makes the yielded function return True; the second acts as always.
+
+    Args:
+        told: whether the first is answered with a word on standard error.
+    """
     asked = False
 
     def ask(number: int, _frame: Any) -> None:
@@ -31,6 +35,8 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
         asked = True
         for s, handler in before.items():
             signal.signal(s, handler)
+        if not told:
+            return
         with contextlib.suppress(OSError, RuntimeError):  # the terminal is gone, or was being written to
             print("\nStopping after this step (once more to stop at once) ...", file=sys.stderr)
 
@@ -53,7 +59,8 @@ def explained(run: Run[Any]) -> Iterator[None]:
         raise _stopped(run, f"memory is too small ({error})" if str(error) else "memory is too small",
                        "use a smaller --batch-size, or a smaller model") from error  # fmt: skip
     except WorkerError as error:
-        raise _stopped(run, str(error).rstrip(), "fewer --processes may help") from error
+        advice = "" if isinstance(error, RankError) else "fewer --processes may help"
+        raise _stopped(run, str(error).rstrip(), advice) from error
     except OSError as error:
         raise _stopped(
             run, f"{error.filename or run.folder}: {error.strerror or error}", _ADVICE.get(error.errno or 0, "")

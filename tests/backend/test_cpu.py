@@ -201,6 +201,11 @@ def test_the_dropout_mask_does_not_depend_on_how_it_is_cut(monkeypatch):
     np.testing.assert_array_equal(cpu.dropout_mask((100,), 0.5, 42, np.float32), whole)
 
 
+def test_a_part_of_a_dropout_mask_knows_where_it_begins():
+    whole = cpu.dropout_mask((100,), 0.5, 42, np.float32)
+    np.testing.assert_array_equal(cpu.dropout_mask((60,), 0.5, 42 | 40 << 64, np.float32), whole[40:])
+
+
 def test_mix64_is_a_bijection_with_avalanche():
     """The published test values of SplitMix64, and half of the bits changed by each bit."""
     gamma = 0x9E3779B97F4A7C15

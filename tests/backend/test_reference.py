@@ -241,7 +241,7 @@ CASES = {
     "attention": attentions,
     "attention_backward": lambda draw: attentions(draw, backward=True),
     "attention_bias": lambda draw: ((mask(draw, 3, 4), c, (2, 3, 4), draw.dtype) for mask in MASKS.values() for c in (False, True)),
-    "dropout_mask": lambda draw: ((shape, p, 2**63 + 5, draw.dtype) for shape in [*SHAPES, ()] for p in (0.0, 0.3, 1.0)),
+    "dropout_mask": lambda draw: ((s, p, k, draw.dtype) for s in [*SHAPES, ()] for p in (0.0, 0.3, 1.0) for k in (2**63 + 5, 2**96 - 2)),
     "embedding_grad": lambda draw: ((draw(*i, 3), draw.ids(6, *i), n) for i in [(), (0,), (9,), (2, 50)] for n in (6, 20)),
     "sigmoid": lambda draw: ((x * 9,) for x in rows(draw)),
     "erf": lambda draw: ((x * 3,) for x in rows(draw)),

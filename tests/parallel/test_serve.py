@@ -18,12 +18,12 @@ import sys, time
 from minilm.parallel import DataParallel
 from tests.parallel.nets import Slow, batch
 parallel = DataParallel(Slow(), 2)
-print(parallel._workers[0].process.pid, flush=True)
+print(parallel.members.workers[0].process.pid, flush=True)
 if sys.argv[1] == "computing":
     parallel.backward(*batch(2))
 if sys.argv[1] == "sending":
-    parallel._workers[0].process.stdin.write(b"\\x80\\x05]q\\x00")  # a message cut short
-    parallel._workers[0].process.stdin.flush()
+    parallel.members.workers[0].process.stdin.write(b"\\x80\\x05]q\\x00")  # a message cut short
+    parallel.members.workers[0].process.stdin.flush()
 time.sleep(60)
 """
 
@@ -58,7 +58,7 @@ def test_processes_end_silently_with_a_parent_that_was_killed(doing):
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 def test_signals_that_reach_all_processes_are_left_to_the_first(two):
     for name in ("SIGHUP", "SIGTERM", "SIGINT"):
-        two._workers[0].process.send_signal(getattr(signal, name))
+        two.members.workers[0].process.send_signal(getattr(signal, name))
     whole = net()
     whole.loss(*batch(4)).backward()
     two.backward(*batch(4))

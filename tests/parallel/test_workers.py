@@ -9,8 +9,8 @@ import time
 
 import pytest
 
+from minilm.isolated import module_path
 from minilm.parallel import DataParallel, WorkerError
-from minilm.parallel.workers import worker_path
 from tests.parallel.nets import Net, Slow, batch, children_path, net
 
 pytestmark = pytest.mark.host  # processes are for the CPU
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.host  # processes are for the CPU
 
 def test_a_process_that_is_gone_is_named():
     with DataParallel(net(), 2) as parallel:
-        parallel._workers[0].process.kill()
+        parallel.members.workers[0].process.kill()
         with pytest.raises(WorkerError, match=r"process 1 is gone \(exit status .*make a new DataParallel"):
             for _ in range(100):
                 parallel.backward(*batch(4))
@@ -29,8 +29,8 @@ def test_a_process_that_is_gone_is_named():
 def test_a_stopped_process_is_named_and_nothing_waits_for_it_long():
     start = time.monotonic()
     with DataParallel(net(), 3, timeout=0.5) as parallel:
-        stopped = parallel._workers[1].process
-        parallel._workers[0].process.send_signal(signal.SIGSTOP)  # this one is only in the way of closing
+        stopped = parallel.members.workers[1].process
+        parallel.members.workers[0].process.send_signal(signal.SIGSTOP)  # this one is only in the way of closing
         stopped.send_signal(signal.SIGSTOP)
         with pytest.raises(
             WorkerError, match=r"pid \d+\) has not answered for 0.5 seconds: it is stopped \(SIGSTOP.*longer timeout"
@@ -102,7 +102,7 @@ def test_the_current_folder_leaves_the_path_or_comes_last(tmp_path, monkeypatch)
     (own / "lies_here.py").touch()
     monkeypatch.chdir(own)
     monkeypatch.setattr(sys, "path", ["", ".", str(own), str(tmp_path / "link"), str(elsewhere)])
-    assert worker_path({"json", "minilm.models"}) == [str(elsewhere)]
+    assert module_path({"json", "minilm.models"}) == [str(elsewhere)]
     importlib.import_module("lies_here")
-    assert worker_path({"json", "lies_here"}) == [str(elsewhere), os.path.realpath(own)]
+    assert module_path({"json", "lies_here"}) == [str(elsewhere), os.path.realpath(own)]
     del sys.modules["lies_here"]

@@ -11,11 +11,14 @@ from tests.training.runs import stopped_run
 
 
 @pytest.fixture
-def no_picture(monkeypatch):
-    """Drawing takes longer than a tiny run; the runs that are shared by tests have real pictures."""
-    monkeypatch.setattr(
-        "minilm.training.loop.plot_losses", lambda run: (run.folder / "loss.png").write_bytes(b"\x89PNG")
-    )
+def no_picture():
+    """Drawing takes longer than a tiny run; the runs that are shared by tests have real pictures.
+
+    It stays where a test takes back what its own `monkeypatch` did.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("minilm.training.loop.plot_losses", lambda run: (run.folder / "loss.png").write_bytes(b"\x89PNG"))
+        yield
 
 
 @pytest.fixture(scope="session")

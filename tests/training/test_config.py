@@ -48,7 +48,7 @@ def test_each_setting_that_may_change_does(stopped, copy, name):
     training = Training.resume(run, text, "cpu")
     with training.parallel:
         assert training.step == 7
-        assert training.parallel.processes == run.train_config.processes
+        assert training.parallel.members.count == run.train_config.processes
     assert training.optimizer.param_groups[0]["weight_decay"] == run.train_config.weight_decay
     assert training.optimizer.param_groups[1]["weight_decay"] == 0.0
 

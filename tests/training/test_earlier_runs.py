@@ -25,7 +25,7 @@ from minilm.training.recipes import open_run, resume_run
 from minilm.training.settings import TrainConfig
 from tests.tiny import rate_at, text_file
 
-pytestmark = pytest.mark.host  # runs name their device
+pytestmark = [pytest.mark.host, pytest.mark.usefixtures("no_picture")]  # runs name their device
 
 FOLDERS = {version: Path(__file__).parent / f"version{version}" for version in (1, 2)}
 NOISE = ("blocks.0.attn.c_attn.bias",)  # the keys' part has no gradient but rounding, of which Adam makes whole steps

@@ -18,7 +18,7 @@ from minilm.training.settings import TrainConfig
 from minilm.training.stops import stop_requests
 from tests.tiny import rate_at, resealed, tiny_run
 
-pytestmark = pytest.mark.host  # runs name their device
+pytestmark = [pytest.mark.host, pytest.mark.usefixtures("no_picture")]  # runs name their device
 
 
 def weights(run, name="checkpoint"):

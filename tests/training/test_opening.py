@@ -10,7 +10,7 @@ from minilm.training.loop import train
 from minilm.training.opening import open_language_model
 from tests.tiny import TEXT, tiny_run
 
-pytestmark = pytest.mark.host  # runs name their device
+pytestmark = [pytest.mark.host, pytest.mark.usefixtures("no_picture")]  # runs name their device
 
 
 def test_a_run_of_ours(tmp_path):

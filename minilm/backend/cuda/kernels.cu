@@ -151,10 +151,11 @@ __device__ unsigned hash(unsigned bits, unsigned low, unsigned high) {
     return bits;
 }
 
-// mask_i = 0 where the hash is below `threshold`, else `kept`. 1 pass, and no state: a generator of random numbers would have
+// mask_i = 0 where the hash is below `threshold`, else `kept`; `first` elements of a larger array come before this one. 1 pass, and no state: a generator of random numbers would have
 // to be read and written too, and would give each element the number of whichever thread came first.
-extern "C" __global__ void dropout_mask(real *mask, int64 n, unsigned low, unsigned high, unsigned threshold, real kept) {
-    EACH_ELEMENT(i, n) mask[i] = hash((unsigned)i, low, high) >= threshold ? kept : 0;
+extern "C" __global__ void dropout_mask(real *mask, int64 n, unsigned first, unsigned low, unsigned high,
+                                        unsigned threshold, real kept) {
+    EACH_ELEMENT(i, n) mask[i] = hash(first + (unsigned)i, low, high) >= threshold ? kept : 0;
 }
 
 
@@ -169,8 +170,8 @@ extern "C" __global__ void dropout_mask(real *mask, int64 n, unsigned low, unsig
 // 2 passes (1.5 where causal), with `keep` 1 more; x masked, scaled and softened by array functions takes 11 or more.
 extern "C" __global__ void masked_softmax(real *x, const bool *allowed, const real *added, int64 batch_stride,
                                           int64 head_stride, int64 query_stride, int64 key_stride, int64 heads,
-                                          int64 queries, int64 keys, int64 causal, real scale, real *keep, unsigned low,
-                                          unsigned high, unsigned threshold, real kept, int64 rows) {
+                                          int64 queries, int64 keys, int64 causal, real scale, real *keep, unsigned first,
+                                          unsigned low, unsigned high, unsigned threshold, real kept, int64 rows) {
     EACH_ROW(row, rows) {
         int64 query = row % queries, head = row / queries % heads, batch = row / queries / heads;
         int64 offset = batch * batch_stride + head * head_stride + query * query_stride;
@@ -187,7 +188,7 @@ extern "C" __global__ void masked_softmax(real *x, const bool *allowed, const re
             int64 at = offset + c * key_stride;
             bool sees = c < seen && (!allowed || allowed[at]);
             p[c] = sees ? exp(scale * p[c] + (added ? added[at] : 0) - t.top) * factor : 0;
-            if (keep) keep[row * keys + c] = hash((unsigned)(row * keys + c), low, high) >= threshold ? kept : 0;
+            if (keep) keep[row * keys + c] = hash(first + (unsigned)(row * keys + c), low, high) >= threshold ? kept : 0;
         }
     }
 }

@@ -304,10 +304,11 @@ def _parts(rows: int, n: int) -> int:
     return max(1, min(ENOUGH_BLOCKS // -(-n // WARP), rows // 128))
 
 
-def _dropout(p: float, key: int) -> tuple[np.uint32, np.uint32, np.uint32, float]:
-    """The halves of the mixed key, the bound below which a hash means 0, and what an element that is kept is multiplied by."""
-    mixed = mix64(key)
-    return np.uint32(mixed & 0xFFFFFFFF), np.uint32(mixed >> 32), np.uint32(int(p * 2**32)), 1.0 / (1.0 - p)
+def _dropout(p: float, key: int) -> tuple[np.uint32, np.uint32, np.uint32, np.uint32, float]:
+    """The number of the first element, the halves of the mixed key, the bound below which a hash means 0, and what is kept times what."""
+    mixed = mix64(key % 2**64)
+    halves = np.uint32(mixed & 0xFFFFFFFF), np.uint32(mixed >> 32)
+    return np.uint32(key >> 64), *halves, np.uint32(int(p * 2**32)), 1.0 / (1.0 - p)
 
 
 def _mask_strides(mask: Array | None, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:

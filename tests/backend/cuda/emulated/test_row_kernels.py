@@ -366,7 +366,7 @@ def test_a_target_that_is_no_class_gives_nan(wrong, dtype):
 @both_types
 @pytest.mark.parametrize("p", [0.0, 1e-9, 0.1, 0.5, 0.999, 1.0])
 def test_the_dropout_mask_has_the_bits_of_the_reference(p, dtype):
-    for shape, key in ((), 1), ((3, 7), 2**64 - 1), ((1000,), 12345), ((0, 4), 6):
+    for shape, key in ((), 1), ((3, 7), 2**64 - 1), ((1000,), 12345), ((0, 4), 6), ((5, 3), 2**96 - 5):
         got = devices.device().dropout_mask(shape, p, key, np.dtype(dtype))
         expected = REFERENCE.dropout_mask(shape, p, key, np.dtype(dtype))
         np.testing.assert_array_equal(to_host(got), expected)
