@@ -8,8 +8,9 @@ import pytest
 from minilm.exercises import causes
 from minilm.exercises.causes import magnitude, relations
 from minilm.exercises.causes.running import unable
+from minilm.exercises.code import define
 from minilm.exercises.grade import Result, grade, judge
-from minilm.exercises.perform import Ran, Trouble
+from minilm.exercises.perform import Ran, Trouble, perform
 from minilm.exercises.run import Answer
 from minilm.exercises.task import Task, Test, Wrong, with_bug
 from minilm.exercises.tasks import find
@@ -154,6 +155,70 @@ def test_two_known_wrong_answers_at_once() -> None:
     known = find("4.9")
     result = grade(known, Answer(with_bug(with_bug(known.solution, known.wrong[0]), known.wrong[2])))
     assert result.cause.name == "mean-taken-for-a-constant + mean-over-the-batch"
+
+
+def here(exercise: Task, answer: str) -> str:
+    """The cause that is given, without a process for the answer."""
+    text = with_bug(exercise.solution, Wrong("", *answer.split(" -> "))) if " -> " in answer else answer
+    result = judge(exercise, perform(exercise, define(exercise, text, "<answer>")), text=text)
+    return result.cause.name if result.cause else ""
+
+
+SUM = "def f(x):\n    total = np.zeros(3)\n    for row in x:\n        total += np.tanh(row)\n    return total\n"
+RUNS = "def f(x, n):\n    return np.array([x[i : i + n].sum() for i in range(len(x))])\n"
+
+
+@pytest.mark.parametrize(
+    ("solution", "answer", "name"),
+    [
+        (RUNS, "i + n] -> i + n + 1]", "off by one"),
+        (RUNS, "i + n] -> i + 3]", "hard-coded-size"),
+        (RUNS, "in range(len(x)) -> in range(1, len(x))", "range-off-by-one"),
+        (SUM, "in x: -> in x[:1]:", "loop-returns-early"),
+        (SUM, "in x: -> in x[:-1]:", "range-off-by-one"),
+        (SUM, "+= -> -=", "sign"),
+    ],
+)
+def test_one_change_of_the_solution(solution: str, answer: str, name: str) -> None:
+    if solution is SUM:
+        tests = [Test("two", numbers(2, 3)), Test("five", numbers(5, 3))]
+    else:
+        tests = [Test(str(n), lambda rng, n=n: (rng.standard_normal(9), n)) for n in (3, 4)]
+    assert here(task(solution, *tests), answer) == name
+
+
+def test_arguments_that_are_exchanged() -> None:
+    tests = [Test(str(n), lambda rng, n=n: (rng.standard_normal(n), rng.standard_normal(n))) for n in (2, 5)]
+    right, turned = (f"def f(x, y):\n    return np.tanh({a}) * 3 + np.cosh({b}) * {b}\n" for a, b in ("xy", "yx"))
+    assert here(task(right, *tests), turned) == "wrong variable"
+
+
+def test_words_of_a_text_are_not_cut_at_single_spaces() -> None:
+    tests = [Test(text, lambda rng, text=text: (text,)) for text in ("a b", "a  b", "to\tbe\nor ")]
+    assert here(task("def f(x):\n    return x.split()\n", *tests), 'split() -> split(" ")') == "split at one space"
+
+
+def test_where_nothing_is_left_nothing_agrees() -> None:
+    tests = [Test(str(n), lambda rng, n=n: (rng.standard_normal(n),)) for n in (1, 2)]
+    solution = "def f(x):\n    return np.tanh(x)\n"
+    assert here(task(solution, tests[0]), "def f(x):\n    return x[:0]\n") == ""
+    assert here(task(solution, *tests), "def f(x):\n    return np.tanh(x)[: len(x) // 2]\n") == ""
+
+
+def test_numbers_in_another_order() -> None:
+    tests = [Test(str(i), use=lambda answer, i=i: answer[i]) for i in range(3)]
+    three = Task("9.1", "a task", "number", 10, 1, "", "", "answer = (0.25, 7.5, 31.0)\n", tests=tuple(tests))
+    assert here(three, "answer = (7.5, 0.25, 31.0)\n") == "returned in another order"
+    assert here(three, "answer = (7.5, 31.0, 0.25)\n") == "returned in another order"
+    assert here(three, "answer = (7.5, 0.5, 31.0)\n") != "returned in another order"
+
+
+def test_of_the_numbers_that_are_given_another_one() -> None:
+    tests = [Test(str(i), use=lambda answer, i=i: answer[i], rtol=1e-3) for i in range(2)]
+    given = Task("9.1", "a task", "number", 10, 1, "", "", "a = 1.7**k\nanswer = (a, 3 * a)\n", tests=tuple(tests),
+                 data=lambda rng: {"k": 11, "m": 4})  # fmt: skip
+    assert here(given, "**k -> **m") == "wrong variable"
+    assert here(given, "**k -> ** (k - 1)") == "off by one"
 
 
 def test_a_known_wrong_answer_that_agrees_in_some_tests_only_is_none() -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.exercises.unseen import Judged, chapters, judged, own
+from tests.exercises.unseen import Judged, chapters, corpus, judged, own
 
 
 def rates(found: list[Judged]) -> tuple[float, float, list[str]]:
@@ -40,3 +40,14 @@ def test_the_books_exercises() -> None:
     assert wrong <= 0.02, which
     slow = [one.unseen for one in found if one.seconds > 3]  # once more: a shared core computes more slowly
     assert [one.task.id for one in slow if min(judged([one])[0].seconds for _ in range(2)) > 3] == []
+
+
+@pytest.mark.slow
+def test_the_exercises_of_chapter_10() -> None:
+    """Those that it was made better with, and those that it had not met."""
+    right, wrong, which = rates(judged(chapters.unseen(corpus.ENTRIES, corpus.LATER)))
+    assert right >= 0.75
+    assert wrong <= 0.02, which
+    right, wrong, which = rates(judged(chapters.unseen(corpus.LAST)))
+    assert right >= 0.55
+    assert wrong <= 0.06, which

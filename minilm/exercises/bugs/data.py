@@ -126,4 +126,115 @@ BUGS = (
         old="rng.integers(0, len(tokens) - block_size, size=batch_size)",
         new="rng.integers(0, max(1, len(tokens) - block_size - 1), size=batch_size)",
     ),
+    bug(
+        name="short-text-without-shingle",
+        title="A text that is shorter than a shingle has none",
+        why=(
+            "A text of fewer than n characters (or words) is one shingle by itself. Without one, short texts are never copies of anything, "
+            "and a likeness of two of them is 0 / 0."
+        ),
+        right="{text[i : i + n] for i in range(max(1, len(text) - n + 1))}",
+        wrong="{text[i : i + n] for i in range(len(text) - n + 1)}",
+        shows="Right for long texts; an empty set for short ones.",
+        look="Ask for a text of one character fewer than n.",
+    ),
+    bug(
+        name="minhash-one-order-for-all",
+        title="MinHash: all numbers of a signature come from one order",
+        why=(
+            "Each number of a signature needs a random order of its own. With one for all they are one number, and the estimate is 0 or 1."
+        ),
+        right="[min(hash(x, seed=k) for x in shingles) for k in range(n)]",
+        wrong="[min(hash(x, seed=0) for x in shingles) for k in range(n)]",
+        shows="Two documents agree in all numbers or in none.",
+        look="Print one signature: are its numbers different?",
+        file="minilm/data/corpus/minhash.py",
+        old="mix(shingles, seed * permutations + order)",
+        new="mix(shingles, seed)",
+    ),
+    bug(
+        name="bands-and-rows-swapped",
+        title="Bands and rows change places in the S-curve",
+        why=(
+            "All r numbers of a band must agree, J**r, and that in one of b bands at least: 1 - (1 - J**r)**b. Here the two exponents are "
+            "exchanged."
+        ),
+        right="1 - (1 - J**rows) ** bands",
+        wrong="1 - (1 - J**bands) ** rows",
+        shows="The curve rises elsewhere: right only where there are as many bands as rows.",
+        look="One band of many rows finds next to nothing; many bands of one row find nearly all.",
+        file="minilm/data/corpus/bands.py",
+        old="** rows) ** bands",
+        new="** bands) ** rows",
+    ),
+    bug(
+        name="elements-linked-not-roots",
+        title="Union-find links the elements, not their roots",
+        why=(
+            "The entry of an element that is no root says where it belongs. A link that is written over it loses that; the entry of a root "
+            "loses nothing."
+        ),
+        right="i, j = root(i), root(j); above[max(i, j)] = min(i, j)",
+        wrong="above[max(i, j)] = min(i, j)",
+        shows="Groups fall apart, others for another order of the pairs.",
+        look="Link 1 with 2, then 0 with 2: one group.",
+    ),
+    bug(
+        name="words-for-runs",
+        title="Single words are looked up, not runs of words",
+        why="All texts of a language share their words. Only a run of several in the same order tells that one was copied.",
+        right="[tuple(words[i : i + n]) for i in range(len(words) - n + 1)]",
+        wrong="set(words)",
+        shows="Nearly every text seems to be contaminated.",
+        look="Try two texts of the same words in another order.",
+    ),
+    bug(
+        name="held-out-for-train",
+        title="The held-out texts are cleaned, not the training texts",
+        why=(
+            "What the training set shares with a test is taken out of the training set. Taken out of the test, the hardest or the easiest "
+            "questions go, and the numbers cannot be compared with anybody's."
+        ),
+        right="[text for text in train if not contains(text, held_out)]",
+        wrong="[text for text in held_out if not contains(text, train)]",
+        shows="The test set has become smaller.",
+        look="Count both sets before and after.",
+    ),
+    bug(
+        name="run-across-documents",
+        title="A run reaches from one document into the next",
+        why="Documents that stand one behind the other are not one text. A run that holds the end of one and the beginning of the next was "
+        "written by nobody.",
+        right="[run for text in texts for run in runs(text)]",
+        wrong='runs(" ".join(texts))',
+        shows="A few more runs than there are; which ones hangs on the order of the documents.",
+        look="Two documents of one word each have no run of two words.",
+    ),
+    bug(
+        name="end-token-missing",
+        title="No end token between documents",
+        why=(
+            "Where documents are laid in a row, an end token tells the model that what follows has nothing to do with what was before. "
+            "Without one it learns to go from one into the other."
+        ),
+        right="row += [*document, end]",
+        wrong="row += document",
+        shows="Generated texts never end; the row has one token per document too few.",
+        look="Count the end tokens: one per document.",
+        file="minilm/data/corpus/packing.py",
+        old="yield np.append(document, end)",
+        new="yield np.asarray(document)",
+    ),
+    bug(
+        name="last-window-lost",
+        title="The last window is lost where it is not full",
+        why="What does not fill a window is a shorter one. Here it is never trained on.",
+        right="range(0, len(row), size)",
+        wrong="range(0, len(row) - size + 1, size)",
+        shows="Fewer tokens in the windows than in the documents; right where it comes out even.",
+        look="Add up the lengths of all windows.",
+        file="minilm/data/corpus/packing.py",
+        old=("    if fresh > 0:\n        yield np.concatenate(held)\n"),
+        new="",
+    ),
 )

@@ -116,8 +116,8 @@ BUGS = (
         wrong="np.mean([batch.mean() for batch in batches])",
         shows="Right when all batches have the same size, otherwise a little off.",
         look="Split [1, 2, 3] into [1, 2] and [3]: the mean is 2, the mean of means 2.25.",
-        file="minilm/parallel/data_parallel.py",
-        old="scale * len(piece[0]) / rows for piece in pieces",
-        new="scale / len(pieces) for piece in pieces",
+        file="minilm/parallel/members.py",
+        old="(b - a) / rows)",
+        new="1 / parts)",
     ),
 )

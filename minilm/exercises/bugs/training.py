@@ -132,4 +132,34 @@ BUGS = (
         shows="Values above 1; or, as a mean of batch accuracies, off where the last batch is smaller.",
         look="Count by hand for 3 examples in batches of 2.",
     ),
+    bug(
+        name="ring-one-round-short",
+        title="All-reduce: one round too few",
+        why="In a ring of p ranks a sum needs p - 1 rounds to go by all of them, and p - 1 more to come back to all. Here one is missing.",
+        right="for step in range(ranks - 1)",
+        wrong="for step in range(ranks - 2)",
+        shows="Each rank has some chunks without the summand of one other; with two ranks nothing is added at all.",
+        look="Two ranks: one round to add, one to spread.",
+    ),
+    bug(
+        name="neighbors-own-chunk-sent",
+        title="All-reduce: a rank passes on its own numbers, not the running sum",
+        why=(
+            "A rank adds what it receives and sends that sum on. Here it sends its own chunk as it was, so that each sum has two summands, "
+            "however many ranks there are."
+        ),
+        right="chunks[k] += received; send(chunks[k])",
+        wrong="chunks[k] += received; send(own[k])",
+        shows="Right for two ranks, too small for three and more.",
+        look="Three ranks with 1, 10, 100: the sum is 111.",
+    ),
+    bug(
+        name="averaged-twice",
+        title="Gradients are divided by the number of ranks twice",
+        why="Each rank's gradient was divided by the number of ranks, and their sum once more. Divide once: before the sum or behind it.",
+        right="all_reduce(g) / ranks",
+        wrong="all_reduce(g / ranks) / ranks",
+        shows="Right for one rank; with p ranks the steps are p times too short.",
+        look="Equal gradients on all ranks: the mean is the same gradient.",
+    ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -322,13 +323,33 @@ def swapped_values(task: Task, outcomes: list[Outcome]) -> Cause | None:
     )
 
 
-def _orders(o: Outcome, e: list[Any], g: list[Any]) -> list[tuple[int, ...]]:
-    from itertools import permutations
+def swapped_answers(task: Task, outcomes: list[Outcome]) -> Cause | None:
+    """Of a task that asks for several numbers, one a test: they are right, in another order."""
+    failing = [o for o in outcomes if not o.passed]
+    if task.kind != "number" or len(failing) < 2 or any(o.ran.trouble for o in failing):
+        return None
+    fits = [[difference(o.test, o.expected, given.ran.value) is None for o in failing] for given in failing]
+    if not _permutations(fits) or any(
+        difference(failing[0].test, failing[0].expected, o.expected) is None for o in failing[1:]
+    ):
+        return None
+    return _cause(
+        "returned in another order",
+        "The numbers are right, but in another order.",
+        f"{' and '.join(o.test.call or o.test.name for o in failing)}: each has another one's value.",
+        "The order of the values in the answer.",
+        0.95,
+    )
 
-    fits = [[difference(o.test, e[i], part) is None for i in range(len(e))] for part in g]
-    return [
-        p for p in permutations(range(len(e))) if p != tuple(range(len(e))) and all(fits[j][i] for j, i in enumerate(p))
-    ]
+
+def _orders(o: Outcome, e: list[Any], g: list[Any]) -> list[tuple[int, ...]]:
+    return _permutations([[difference(o.test, wanted, part) is None for wanted in e] for part in g])
+
+
+def _permutations(fits: list[list[bool]]) -> list[tuple[int, ...]]:
+    """The orders, but the given one, in which each fits: fits[j][i] says whether number j given is number i asked."""
+    same = tuple(range(len(fits)))
+    return [p for p in permutations(same) if p != same and all(fits[j][i] for j, i in enumerate(p))]
 
 
 def unstable(task: Task, outcomes: list[Outcome]) -> Cause | None:
@@ -458,6 +479,7 @@ CONDUCT = (
     wide_dtype,
     other_type,
     swapped_values,
+    swapped_answers,
     returns_an_input,
     constant_result,
     unstable,

@@ -10,7 +10,7 @@ import ast
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, combinations, islice
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,8 @@ class Change:
 
 def changed(task: Task, outcomes: list[Outcome], seed: int | None = None) -> list[Cause]:
     """Causes from the changes that give what the student gave."""
-    if task.kind not in ("code", "find the bug", "number") or any(o.ran.trouble for o in outcomes):
+    first = next(o for o in outcomes if not o.passed)
+    if task.kind not in ("code", "find the bug", "number") or first.ran.trouble:
         return []
     try:
         tree = ast.parse(task.solution)
@@ -57,10 +58,10 @@ def changed(task: Task, outcomes: list[Outcome], seed: int | None = None) -> lis
     left = budget(task, seed)
     found: list[Cause] = []
     likely: list[Cause] = []
-    first = next(o for o in outcomes if not o.passed)
     filename = f"<a change of the solution of {task.id}>"
     one = without(tree, *_ranges_of_inputs(task, outcomes))
-    every = chain(_single(tree), everywhere(tree), exchanged(tree), from_the_other_end(tree), one)
+    given = of_the_statement(tree, list(task.values(seed)))
+    every = chain(_single(tree), everywhere(tree), exchanged(tree), from_the_other_end(tree), one, given)
     for change, text in islice(every, MOST):
         if left.spent:
             break
@@ -164,7 +165,25 @@ def exchanged(tree: ast.Module) -> Iterator[tuple[Change, str]]:
             )
             if (text := _applied(tree, index, change)) is not None:
                 yield change, text
+    yield from exchanged_parameters(tree)
     yield from wrong_names(tree)
+
+
+def exchanged_parameters(tree: ast.Module) -> Iterator[tuple[Change, str]]:
+    """Two arguments each in the other's place, in the whole function."""
+    for function in [n for n in tree.body if isinstance(n, ast.FunctionDef)]:
+        for a, b in combinations([p.arg for p in function.args.args], 2):
+            says = f"{a} and {b} are exchanged: each is used where the other belongs."
+            change = Change("wrong variable", says, "Which of the names stands in each place.", _same, 0.88)
+            yield from _rewritten(tree, change, _Exchanged(a, b))
+
+
+class _Exchanged(ast.NodeTransformer):
+    def __init__(self, a: str, b: str) -> None:
+        self.other = {a: b, b: a}
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.Name(self.other.get(node.id, node.id), node.ctx)
 
 
 def wrong_names(tree: ast.Module) -> Iterator[tuple[Change, str]]:
@@ -193,12 +212,36 @@ def wrong_names(tree: ast.Module) -> Iterator[tuple[Change, str]]:
                         yield change, text
 
 
+def of_the_statement(tree: ast.Module, names: list[str]) -> Iterator[tuple[Change, str]]:
+    """One of the statement's numbers where another belongs, or one more or less than it: in an answer that is no function."""
+    there = {*names, *(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))}
+    for index, node in enumerate(ast.walk(tree) if names else ()):
+        if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load) or node.id not in there:
+            continue
+        for other in [name for name in names if name != node.id]:
+            yield from _at(tree, index, _wrong_name(node.id, other, _as_name(other)))
+        for step, word in ((1, "more"), (-1, "less")):
+            says = f"{node.id} counts with one {word} at one place."
+            yield from _at(
+                tree, index, Change("off by one", says, "Whether it is n, n - 1 or n + 1.", _plus(step), 0.84)
+            )
+
+
+def _at(tree: ast.Module, index: int, change: Change) -> Iterator[tuple[Change, str]]:
+    if (text := _applied(tree, index, change)) is not None:
+        yield change, text
+
+
+def _plus(step: int) -> Callable[[Any], ast.AST]:
+    return lambda node: ast.BinOp(node, ast.Add(), ast.Constant(step))
+
+
 def _wrong_name(name: str, other: str, new: Callable[[Any], ast.AST | None]) -> Change:
     says = f"{other} is used where {name} belongs."
     return Change("wrong variable", says, "Which of the names stands in each place.", new, 0.88)
 
 
-def without(tree: ast.Module, fractions: set[str], counts: set[str]) -> Iterator[tuple[Change, str]]:
+def without(tree: ast.Module, fractions: set[str], counts: dict[str, set[int]]) -> Iterator[tuple[Change, str]]:
     """One parameter is 0, 1 or one minus itself, or a small constant that is written in, wherever it is used."""
     for function in [n for n in tree.body if isinstance(n, ast.FunctionDef)]:
         for name in [a.arg for a in function.args.args]:
@@ -221,6 +264,14 @@ def without(tree: ast.Module, fractions: set[str], counts: set[str]) -> Iterator
             for form, word in (("({0} - 1)", "less"), ("({0} + 1)", "more")) if name in counts else ():
                 says = f"It counts with one {word} than {name}, everywhere."
                 yield from _rewritten(tree, Change("off by one", says, look, _same, 0.84), _Parameter(name, form))
+            values = sorted(counts.get(name, ()))
+            for value in values if len(values) > 1 else ():
+                says = f"{name} counts as {value}, whatever it is."
+                change = Change("hard-coded-size", says, look, _value(value), 0.86)
+                yield from _rewritten(tree, change, _Parameter(name, str(value)))
+                for index, node in enumerate(ast.walk(tree)):
+                    if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
+                        yield from _at(tree, index, change)
             if name not in fractions:
                 continue
             says = f"1 - {name} is used where {name} belongs, and the other way round."
@@ -229,12 +280,16 @@ def without(tree: ast.Module, fractions: set[str], counts: set[str]) -> Iterator
             )
 
 
-def _ranges_of_inputs(task: Task, outcomes: list[Outcome]) -> tuple[set[str], set[str]]:
-    """The inputs that are numbers from 0 to 1, such as probabilities; and those that are whole numbers."""
-    first = outcomes[0]
-    named = list(zip(inputs.names(task, first.test, len(first.inputs)), first.inputs, strict=True))
+def _ranges_of_inputs(task: Task, outcomes: list[Outcome]) -> tuple[set[str], dict[str, set[int]]]:
+    """The inputs that are numbers from 0 to 1, such as probabilities; and those that are whole numbers, with their values in all tests."""
+    rows = [list(zip(inputs.names(task, o.test, len(o.inputs)), o.inputs, strict=True)) for o in outcomes]
+    named = rows[0]
     fractions = {name for name, x in named if isinstance(x, float | np.ndarray) and _is_fraction(np.asarray(x))}
-    return fractions, {name for name, x in named if isinstance(x, int) and not isinstance(x, bool)}
+    counts: dict[str, set[int]] = {name: set() for name, x in named if isinstance(x, int) and not isinstance(x, bool)}
+    for name, x in chain.from_iterable(rows):
+        if name in counts and isinstance(x, int):
+            counts[name].add(x)
+    return fractions, counts
 
 
 def _is_fraction(x: Any) -> bool:
@@ -391,6 +446,8 @@ NAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "vstack": (("hstack", "wrong-axis"),),
     "hstack": (("vstack", "wrong-axis"),),
     "floor_divide": (("divide", "integer-division"),),
+    "lower": (("upper", "upper for lower"),),
+    "upper": (("lower", "lower for upper"),),
 }
 DROPPED = {
     "sqrt": "root forgotten",
@@ -420,6 +477,7 @@ DROPPED = {
     "softmax": "softmax forgotten",
     "lower": "lower case forgotten",
     "strip": "strip forgotten",
+    "split": "split forgotten",
     "round": "rounding",
 }
 
@@ -454,6 +512,9 @@ def _calls(node: ast.Call) -> Iterator[Change]:
         yield from _keywords(keyword, i)
     if name == "range":
         yield from _ranges(node)
+    if name == "split" and isinstance(node.func, ast.Attribute) and not node.args and not node.keywords:
+        says = "The text is cut at single spaces, and not at every stretch of white space."
+        yield Change("split at one space", says, 'split() and split(" ").', _with_argument(" "), 0.9)
     if name == "sorted" and all(keyword.arg != "reverse" for keyword in node.keywords):
         says = "The order is reversed: from the largest to the smallest."
         yield Change("reversed", says, "sorted, and reverse=.", _with_keyword("reverse", True), 0.9)
@@ -538,6 +599,23 @@ def _ranges(node: ast.Call) -> Iterator[Change]:
                 _argument_plus(i, step),
                 0.88,
             )
+    if len(node.args) == 1:
+        says = "A loop begins one step too late: the first one is missing."
+        yield Change("range-off-by-one", says, "The bounds of the loop: range(n) begins at 0.", _from_one, 0.88)
+
+
+def _loop(node: ast.For | ast.comprehension) -> Iterator[Change]:
+    """What is gone through, cut or turned round."""
+    if isinstance(node.iter, ast.Call | ast.Constant):
+        return
+    over = _short(node.iter)
+    for cut, slug, says in (
+        (ast.Slice(None, ast.Constant(1)), "loop-returns-early", f"Only the first of {over} counts."),
+        (ast.Slice(ast.Constant(1)), "range-off-by-one", f"The first of {over} is left out."),
+        (ast.Slice(None, ast.Constant(-1)), "range-off-by-one", f"The last of {over} is left out."),
+        (ast.Slice(None, None, ast.Constant(-1)), "reversed", f"{over} is gone through from its end."),
+    ):
+        yield Change(slug, says, "Where the loop begins and ends; where a return stands.", _cut(cut), 0.86)
 
 
 # --- operators ---------------------------------------------------------------------------------------------------------------------
@@ -793,6 +871,10 @@ def _slice(node: ast.Slice) -> Iterator[Change]:
             _bounds(upper=False),
             0.84,
         )
+    if isinstance(node.upper, ast.BinOp):
+        for step, word in ((1, "late"), (-1, "early")):
+            says = f"A slice ends one too {word}: {_short(node.upper)} {'+' if step > 0 else '-'} 1 in place of {_short(node.upper)}."
+            yield Change("off by one", says, "Begin and end of the slices.", _end_plus(step), 0.84)
 
 
 def _subscript(node: ast.Subscript) -> Iterator[Change]:
@@ -826,6 +908,14 @@ def _augmented(node: ast.AugAssign) -> Iterator[Change]:
             lambda n: ast.Assign([n.target], n.value),
             0.92,
         )
+    if isinstance(node.op, ast.Add | ast.Sub):
+        right, wrong, other = (
+            ("added to", "subtracted", ast.Sub)
+            if isinstance(node.op, ast.Add)
+            else ("subtracted from", "added", ast.Add)
+        )
+        says = f"A sign is wrong: it is {wrong} where something is to be {right} {_short(node.target)}."
+        yield Change("sign", says, "The signs in the formula.", _operator(other), 0.88)
     yield Change(
         "step forgotten",
         f"The step that changes {_short(node.target)} is missing.",
@@ -911,6 +1001,31 @@ def _argument_plus(i: int, step: int) -> Callable[[Any], ast.AST]:
         return node
 
     return new
+
+
+def _with_argument(value: Any) -> Callable[[Any], ast.AST]:
+    def new(node: Any) -> ast.AST:
+        node.args.append(ast.Constant(value))
+        return node
+
+    return new
+
+
+def _from_one(node: Any) -> ast.AST:
+    node.args.insert(0, ast.Constant(1))
+    return node
+
+
+def _cut(cut: ast.Slice) -> Callable[[Any], ast.AST]:
+    def new(node: Any) -> ast.AST:
+        node.iter = ast.Subscript(node.iter, cut, ast.Load())
+        return node
+
+    return new
+
+
+def _end_plus(step: int) -> Callable[[Any], ast.AST]:
+    return lambda node: ast.Slice(node.lower, ast.BinOp(node.upper, ast.Add(), ast.Constant(step)), node.step)
 
 
 def _swapped_arguments(node: Any) -> ast.AST:
@@ -1021,4 +1136,6 @@ _MAKERS: dict[type[ast.AST], Callable[[Any], Iterator[Change]]] = {
     ast.Assign: _assigned,
     ast.Return: _return,
     ast.Expr: _expression,
+    ast.For: _loop,
+    ast.comprehension: _loop,
 }
