@@ -55,10 +55,12 @@ class NGram:
             )
         self.order, self.kind, self.characters = order, kind, sorted(set(text))
         self.uniform = 1 / (len(self.characters) + 1)  # one more, for all that never came
-        self.tables = [_counted(text, n) for n in range(order)]
         if kind == KINDS[0]:
-            for longer, n in zip(self.tables[:0:-1], range(order - 2, -1, -1), strict=True):
-                self.tables[n] = _stood_after(longer)
+            self.tables = [_counted(text, order - 1)]
+            while len(self.tables) < order:
+                self.tables.insert(0, _stood_after(self.tables[0]))
+        else:
+            self.tables = [_counted(text, n) for n in range(order)]
         self.totals = [{h: sum(after.values()) for h, after in table.items()} for table in self.tables]
         self.discounts = [_discount(table) for table in self.tables]
 

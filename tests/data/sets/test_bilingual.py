@@ -11,8 +11,9 @@ from minilm.data.sets.bilingual import pickled_strings
 LINES = ["你好 你好 [ni3 hao3] /hello/hi/", "後來 后来 [hou4 lai2] /afterwards", "% % [pa1] /percent/"]
 
 
-@given(st.lists(st.text(max_size=9), min_size=2, max_size=400, unique=True), st.sampled_from([2, 3]))
-def test_strings_are_read_without_unpickling(strings, protocol):
+@given(st.lists(st.text(max_size=9), min_size=2, max_size=20), st.sampled_from([0, 230, 300]), st.sampled_from([2, 3]))
+def test_strings_are_read_without_unpickling(strings, more, protocol):
+    strings = [*dict.fromkeys([*strings, *map(str, range(more))]), "last"]  # from the 256th on with longer numbers
     assert pickled_strings(pickle.dumps(strings, protocol), Path("x")) == strings
 
 
