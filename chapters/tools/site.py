@@ -37,6 +37,7 @@ from minilm.exercises.bugs import page as bug_page  # noqa: E402
 
 BUILD = ROOT / "_build"
 MATHJAX = "mathjax@3.2.2"
+WRITTEN = ("teaching", "corpus", "machines")  # appendices that are written by hand
 
 
 def main(language: str = "en", repository: str = "") -> int:
@@ -118,7 +119,7 @@ def copy_sources(language: str, target: Path) -> None:
     text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", index.read_text(encoding="utf-8"))
     text = for_sphinx(text, index.parent, target, language)
     top = [stem for stem in chapters if not numbers(stem)[1]]
-    trees = [contents(top, "numbered: 1"), contents(write_appendices(language, target), "caption: Appendices")]
+    trees = [contents(top, "maxdepth: 2"), contents(write_appendices(language, target), "caption: Appendices")]
     (target / "index.md").write_text("\n".join([text, *trees]), encoding="utf-8")
 
 
@@ -128,12 +129,13 @@ def contents(pages: Iterable[str], option: str) -> str:
 
 
 def write_appendices(language: str, target: Path) -> list[str]:
-    """The pages that are no chapters: the guide for teachers as it is written, and what is made from the tasks and the bugs."""
-    guide = ROOT / "chapters" / language / "teaching.md"
-    text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", guide.read_text(encoding="utf-8"))
+    """The pages that are no chapters: `WRITTEN` as they stand, and what is made from the tasks and the bugs."""
     answers = [solutions(c.number, c.title) for c in book(language) if c.number in tasks.CHAPTERS and not c.section]
     made = {name: text for pages in answers for name, text in pages.items()}
-    made["teaching"] = for_sphinx(text, guide.parent, target, language)
+    for name in WRITTEN:
+        page = ROOT / "chapters" / language / f"{name}.md"
+        text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", page.read_text(encoding="utf-8"))
+        made[name] = for_sphinx(text, page.parent, target, language)
     library = bug_page.pages(tasks.every())
     families = [name.removeprefix("bugs/") for name in library if name != "bugs"]
     library["bugs"] += "\n".join(
@@ -157,7 +159,8 @@ def write_page(
 ) -> None:
     """One page as a notebook of its own: headings lifted, links led to the pages where they now end, the pages `below` listed.
 
-    The title of a section with a file of its own gets its number, as Sphinx numbers chapters.
+    The title of a chapter, and that of a section with a file of its own, gets its number: Sphinx would count chapters without a gap, and
+    not all of them are written.
     """
     import nbformat
 
@@ -175,8 +178,8 @@ def write_page(
             cell.source = lifted(text, page.level - 1)
     cells = list(page.cells)
     chapter, section = numbers(stem)
-    if section and page.name == stem:
-        cells[0].source = cells[0].source.replace("# ", f"# {chapter}.{section} ", 1)
+    if page.name == stem:
+        cells[0].source = cells[0].source.replace("# ", f"# {chapter}.{section or ''} ", 1)
     if below:
         to = [os.path.relpath(target / name, path.parent) for name in below]
         shown = [] if page.pages else [":hidden:"]  # a first page has the list of its sections in its text
