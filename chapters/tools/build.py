@@ -19,7 +19,9 @@ import os
 import re
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -27,12 +29,14 @@ ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path[0] = str(ROOT)  # it was this folder, whose code.py and site.py hide Python's
 
+from chapters.tools import again  # noqa: E402
 from chapters.tools.compare import RTOL, differences  # noqa: E402
 from chapters.tools.lint import Problem, lint  # noqa: E402
 from chapters.tools.source import Cell, Chapter, chapters  # noqa: E402
 
 SECONDS, BYTES = 180, 500_000  # of a notebook
 SECTION_SECONDS = 120
+AGAIN_SECONDS = 5  # that a section's cell may take to be run twice
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 ENVIRONMENT = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
@@ -118,8 +122,11 @@ def cited(markdown: str) -> str:
     return markdown[:start] + SOURCE.sub(link, markdown[start:]) if start >= 0 else markdown
 
 
-def execute(chapter: Chapter, notebook: Any) -> float:
-    """Runs the notebook in a kernel of its own; returns the seconds it took.
+def execute(chapter: Chapter, notebook: Any, twice: bool = False) -> tuple[float, list[str]]:
+    """Runs the notebook in a kernel of its own, with `twice` each cell twice in a row, as a reader does who did not look.
+
+    Cells that print times, marked `varies`, and those that compare with PyTorch may differ, and a section's cell that trains for long is
+    run once. Returns the seconds that the first runs took, and which cells printed something else the second time.
 
     Raises:
         BuildError: a cell failed, did not fail though tagged raises-exception, or wrote to stderr.
@@ -127,28 +134,47 @@ def execute(chapter: Chapter, notebook: Any) -> float:
     import nbclient
     from traitlets.config import Config
 
-    client = nbclient.NotebookClient(
-        notebook,
-        timeout=SECONDS,
-        kernel_name="python3",
-        record_timing=False,
-        config=Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {}),
-        resources={"metadata": {"path": str(ROOT)}},
-    )
-    start = time.monotonic()
-    try:
-        client.execute(env={**os.environ, **ENVIRONMENT})
-    except nbclient.exceptions.CellExecutionError:
-        pass  # the outputs say which cell, and why
-    except nbclient.exceptions.CellTimeoutError as error:
-        raise BuildError(f"{chapter.path.name}: a cell ran for more than {SECONDS} s.") from error
+    environment, extensions = {**os.environ, **ENVIRONMENT}, []
+    with ExitStack() as stack:
+        if twice:
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            sources = [cell.source for cell in chapter.code if not {"varies", "needs-torch"} & set(cell.tags)]
+            environment |= again.ask(folder, sources, AGAIN_SECONDS if chapter.section else None)
+            extensions = [f"--InteractiveShellApp.extensions={again.__name__}"]
+        client = nbclient.NotebookClient(
+            notebook,
+            timeout=SECONDS,
+            kernel_name="python3",
+            record_timing=False,
+            extra_arguments=extensions,
+            config=Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {}),
+            resources={"metadata": {"path": str(ROOT)}},
+        )
+        start = time.monotonic()
+        try:
+            client.execute(env=environment)
+        except nbclient.exceptions.CellExecutionError:
+            pass  # the outputs say which cell, and why
+        except nbclient.exceptions.CellTimeoutError as error:
+            raise BuildError(f"{chapter.path.name}: a cell ran for more than {SECONDS} s.") from error
+        seconds = time.monotonic() - start
+        said, more = again.answers(folder) if twice else ([], 0.0)
+    differ = []
     for cell, built in zip(chapter.cells, notebook.cells, strict=True):
         if cell.kind == "code":
-            built.outputs = [tidy(output) for output in merge_streams(without_notices(built.outputs))]
+            built.outputs = merge_streams(without_notices(built.outputs))
+            first, (source, second) = again.printed(built.outputs), said[0] if said else ("", None)
+            if source == cell.source:
+                said.pop(0)
+                if second != first:
+                    differ.append(
+                        f"{place(chapter, cell)}: the cell prints\n{first}\nand when it is run again\n{second}"
+                    )
+            built.outputs = [tidy(output) for output in built.outputs]
             built.metadata.pop("execution", None)
             _outcome(chapter, cell, built.outputs)
     notebook.metadata.language_info = {"name": "python"}
-    return time.monotonic() - start
+    return seconds - more, differ
 
 
 def _outcome(chapter: Chapter, cell: Cell, outputs: list[Any]) -> None:
@@ -234,10 +260,20 @@ def build(chapter: Chapter) -> tuple[Any, float]:
     Raises:
         BuildError: a cell misbehaves, or the notebook is too large or too slow.
     """
+    notebook, seconds, _ = _built(chapter)
+    return notebook, seconds
+
+
+def _built(chapter: Chapter, twice: bool = False) -> tuple[Any, float, list[str]]:
+    """The executed notebook, the seconds it took, and with `twice` which cells printed something else the second time.
+
+    Raises:
+        BuildError: a cell misbehaves, or the notebook is too large or too slow.
+    """
     if not (ROOT / "minilm").exists():
         raise BuildError("chapters are built in the repository.")
     notebook = read(chapter)
-    seconds = execute(chapter, notebook)
+    seconds, differ = execute(chapter, notebook, twice)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             output.pop("frames", None)
@@ -250,7 +286,7 @@ def build(chapter: Chapter) -> tuple[Any, float]:
     most = SECTION_SECONDS if chapter.section else SECONDS
     if seconds > most:
         raise BuildError(f"{chapter.path.name}: the notebook took {seconds:.0f} s, more than {most}.")
-    return notebook, seconds
+    return notebook, seconds, differ
 
 
 def _alternatives(chapter: Chapter, notebook: Any) -> None:
@@ -299,8 +335,9 @@ def lint_messages(chapter: Chapter) -> list[str]:
     return [f"{chapter.path.name}:{problem.line}: {problem.message}" for problem in lint(chapter)]
 
 
-def check(chapter: Chapter) -> list[str]:
-    """What is wrong with the chapter or its committed notebook; empty where all is well.
+def check(chapter: Chapter, twice: bool = False) -> list[str]:
+    """What is wrong with the chapter or its committed notebook; empty where all is well. With `twice` also which cells print something
+    else when they are run again.
 
     Raises:
         BuildError: as `build`.
@@ -315,7 +352,8 @@ def check(chapter: Chapter) -> list[str]:
     stale = compare_sources(chapter, committed, read(chapter))
     if stale:
         return [*stale, f"{path.relative_to(ROOT)} is not the chapter's: python chapters/tools/build.py write"]
-    return compare_outputs(chapter, committed, build(chapter)[0])
+    rebuilt, _, differ = _built(chapter, twice)
+    return compare_outputs(chapter, committed, rebuilt) + differ
 
 
 def compare_sources(chapter: Chapter, committed: Any, expected: Any) -> list[str]:

@@ -97,6 +97,25 @@ def test_the_failing_line_is_named(tmp_path):
         build.build(chapter)
 
 
+def test_a_cell_that_prints_something_else_when_it_is_run_again_is_named(tmp_path):
+    """In a copy of the kernel: the cells behind it find what one run leaves. All other cells of the demonstration are alike."""
+    behind = "```\n\n```{code-cell} ipython3\nprint('at last', one)\n"
+    chapter = demo(tmp_path, (LAST, f"one += 1\nprint('one is', one)\n{behind}"))
+    build.write(chapter)
+    assert build.check(chapter) == []
+    [problem] = build.check(chapter, twice=True)
+    assert "one is 2" in problem
+    assert "one is 3" in problem
+    assert "09-demo.md:" in problem
+
+
+def test_a_cell_that_ends_its_process_when_it_is_run_again_is_named(tmp_path):
+    chapter = demo(tmp_path, (LAST, "import os\none += 1\nif one > 2:\n    os._exit(0)\nprint('loss')\n"))
+    build.write(chapter)
+    [problem] = build.check(chapter, twice=True)
+    assert "the process ended" in problem
+
+
 def test_a_picture_without_words_is_refused(tmp_path):
     changes = [("plt.show()\n", "plt.gcf();\n"), ("    alt: a line that rises\n", "    width: 3\n")]
     with pytest.raises(build.BuildError, match="no alternative text"):
