@@ -15,7 +15,7 @@ import numpy as np
 
 from minilm.backend import to_device
 from minilm.backend.cuda.cublas import without_tf32
-from minilm.graph import enable_grad, no_grad
+from minilm.graph import enable_grad, is_grad_enabled, no_grad
 from minilm.tensor import Tensor, grad
 
 Float64 = np.ndarray[Any, np.dtype[np.float64]]
@@ -77,7 +77,8 @@ def gradcheck(
 def gradgradcheck(f: Callable[..., Any], *inputs: Any, seed: int = 0, **options: Any) -> bool:
     r"""`gradcheck` of the gradient itself: of :math:`(x, v) \mapsto J_f(x)^\top v`, by x and by v.
 
-    Arguments and errors are those of `gradcheck`.
+    Arguments and errors are those of `gradcheck`. The differences are those of the gradient as it is computed without a graph of its
+    own, in about half the time, so one that is another with such a graph is found, too.
     """
     rng = np.random.default_rng(seed + 1)
     variables = _variables(inputs)
@@ -87,14 +88,16 @@ def gradgradcheck(f: Callable[..., Any], *inputs: Any, seed: int = 0, **options:
         upstream.append(v.requires_grad_())
 
     def gradient(*arguments: Any) -> tuple[Tensor, ...]:
-        xs, vs = arguments[: len(inputs)], arguments[len(inputs) :]
+        xs, vs, recorded = arguments[: len(inputs)], arguments[len(inputs) :], is_grad_enabled()
         with enable_grad():
             pairs = [(y, v) for y, v in zip(_outputs(f(*xs)), vs, strict=True) if y.requires_grad]
             ys, gs = zip(*pairs, strict=True)
-            return grad(ys, [xs[i] for i in variables], gs, create_graph=True, allow_unused=True)
+            return grad(ys, [xs[i] for i in variables], gs, create_graph=recorded, allow_unused=True)
 
-    if not any(g.requires_grad for g in gradient(*inputs, *upstream)):
-        return True  # the gradient is a constant
+    with enable_grad():
+        constant = not any(g.requires_grad for g in gradient(*inputs, *upstream))
+    if constant:
+        return True
     return gradcheck(gradient, *inputs, *upstream, seed=seed, **options)
 
 

@@ -14,6 +14,7 @@ if os.environ.get("PYTEST_XDIST_WORKER"):
         os.environ.setdefault(variable, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.pop("COLUMNS", None)  # lines are as long as they are, whatever terminal the tests were started in
+os.environ["LANGUAGE"] = "C"  # argparse speaks English, and looks for no translation of each of its words
 
 import functools
 import gc
@@ -23,6 +24,18 @@ import pytest
 
 hypothesis.settings.register_profile("minilm", derandomize=True, deadline=None, max_examples=50, print_blob=True)
 hypothesis.settings.load_profile("minilm")
+
+
+def fsync(descriptor):
+    """`os.fsync` without the disk: it refuses what is no open file. What a power cut leaves behind no test can see.
+
+    Tests write some thousand files, each twice flushed to the disk, which may take milliseconds. Those that ask whether files are
+    flushed look at the calls; processes that tests start, and kill, flush to the disk.
+    """
+    os.fstat(descriptor)
+
+
+os.fsync = fsync
 
 
 def pytest_addoption(parser):

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -54,7 +55,9 @@ BASIS = {"train": ["train", *TINY], "generate": ["generate", "{run}", "--tokens"
          "data get": ["data", "get"], "data list": ["data", "list"], "book": ["book"], "doctor": ["doctor"],
          "exercises": ["exercises"], "check": ["check", "4.9"], "hint": ["hint", "4.9"], "progress": ["progress"],
          "bugs": ["bugs"], "models list": ["models", "list"], "models show": ["models", "show"], "models get": ["models", "get"],
-         "evaluate": ["evaluate", "{run}", "--data", "{text}", "--device", "cpu"]}  # fmt: skip
+         "corpus": ["corpus", "{prose}", "--out", "{out}", "--quiet", "--processes", "1", "--vocab-size", "258"],
+         "evaluate": ["evaluate", "{run}", "--data", "{text}", "--device", "cpu"],
+         "capstone": ["capstone", "--out", "{out}", "--quick", "--quiet", "--device", "cpu"]}  # fmt: skip
 COLOR = ["task", "color"]
 BASIS |= {"task color train": [*COLOR, "train", "--out", "{out}", "--quiet", "--steps", "1", "--device", "cpu"],
           "task color evaluate": [*COLOR, "evaluate", "--run", "{task}", "--device", "cpu"],
@@ -67,6 +70,12 @@ BASIS |= {"classroom release": ["classroom", "release", "{out}", "--tasks", "4.9
           "classroom export": ["classroom", "export", "{grades}", "--to", "canvas", "--out", "{out}"]}  # fmt: skip
 
 
+PROSE = (
+    "The lamp on the hill was lit by a woman who had never seen the sea. She knew it from letters that her brother sent, and "
+    "from the smell of his coat when he came home. On clear nights the light went as far as the islands, and those who fished "
+    "there steered by it, though none of them could have said who kept it burning."
+)
+SAID = {"input": ("of the input", "[NAME=]PATH")}  # what errors say in place of an argument's name in capitals
 FIRST = {"task": "color"}  # what stands before a command that follows an argument
 
 
@@ -113,6 +122,8 @@ def places(tmp_path_factory):
         assert main(["task", "color", "train", "--out", str(task), "--quiet", "--device", "cpu"]) == 0
     with contextlib.suppress(OSError):  # a file system that wants text
         (tmp / os.fsdecode(b"undecodable-\xff.txt")).write_text("a text of its own\n" * 50)
+    prose = tmp / "prose.txt"
+    prose.write_text(PROSE)
     run = tmp / "run"
     assert main(["train", "--data", str(text_file(tmp)), "--out", str(run), "--quiet", *FLAGS]) == 0
     course, sent, grades = tmp / "course", tmp / "sent", tmp / "grades.csv"
@@ -125,15 +136,25 @@ def places(tmp_path_factory):
         "run": run,
         "task": task,
         "text": tmp / "text.txt",
+        "prose": prose,
         "course": course,
         "sent": sent,
         "grades": grades,
     }
 
 
+@pytest.fixture(scope="module")
+def one_parser():
+    """Built once, with the task that `place` adds: it takes longer than most command lines of this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        place(patch)
+        return cli.parser()
+
+
 @pytest.fixture(autouse=True)
-def _placed(monkeypatch):
+def _placed(monkeypatch, one_parser):
     place(monkeypatch)
+    monkeypatch.setattr(cli, "parser", lambda: one_parser)
 
 
 @contextlib.contextmanager
@@ -164,6 +185,7 @@ def bounded(monkeypatch, tmp_path):
     monkeypatch.setattr(Sampler, "__call__", stopping(Sampler.__call__, 20))
     monkeypatch.setattr("minilm.training.loop.plot_losses", lambda run: None)
     monkeypatch.setattr(cli, "_sample", lambda *_: "")
+    monkeypatch.setattr("minilm.capstone.steps.write_raw", stopping(print, 0))
     monkeypatch.setattr(launch, "trust", lambda notebooks: None)
     monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: name)
     monkeypatch.setitem(launch.open_book.__kwdefaults__, "run", lambda command, cwd: argparse.Namespace(returncode=0))
@@ -208,7 +230,8 @@ def check(option, positional, value, arguments):
     if not 1 <= len(lines) <= 2 or not lines[0].startswith("minilm: ") or len(lines[0]) > 1200:
         return f"not a sentence or two: {err[:600]!r}"
     if positional:
-        named = option.upper() in err or value[:50] in err or repr(value)[1:50] in err
+        said = (*SAID.get(option, (option.upper(),)), value[:50], str(Path(value))[:50], repr(value)[1:-1][:50])
+        named = any(word in err for word in said)
     else:
         named = option in lines[0] or "the training diverged" in lines[0]  # a number that is allowed, and too large
     return None if named else f"does not name {option}: {lines[0][:300]}"
@@ -227,7 +250,14 @@ def sweep(command, option, positional, places, values, bounded, tmp_path):
         value = template.format(**filled) if "{tmp}" in template else template
         basis = command.split() if option == "--resume" else [word.format(**filled) for word in BASIS[command]]
         if positional:
-            own = {"run": "run", "model": "run", "submissions": "sent", "grades": "grades", "out": "out"}.get(option)
+            own = {
+                "run": "run",
+                "model": "run",
+                "submissions": "sent",
+                "grades": "grades",
+                "out": "out",
+                "input": "prose",
+            }.get(option)
             arguments = [*(word for word in basis if own is None or word != str(filled[own])), "--", value]
             if option == "exercise":
                 arguments = [command, "--", value, *(["answer.py"] if command == "check" else [])]

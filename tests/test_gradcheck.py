@@ -102,6 +102,20 @@ def test_second_order_bug_with_a_right_first_order():
         gradgradcheck(op, x(3))
 
 
+def test_a_gradient_that_is_another_once_it_is_recorded():
+    """Its graph fits it, so only the gradient without a graph tells that it is wrong."""
+    op = Broken(lambda a: a**2, lambda g, y, a: (3 if isinstance(a, ml.Tensor) else 2) * a * g)
+    assert gradcheck(op, x(3))
+    with pytest.raises(GradcheckError, match="ratio 1.5"):
+        gradgradcheck(op, x(3))
+
+
+def test_second_derivatives_are_checked_within_no_grad():
+    op = Broken(lambda a: a**2, lambda g, y, a: (3 if isinstance(a, ml.Tensor) else 2) * a * g)
+    with ml.no_grad(), pytest.raises(GradcheckError):
+        gradgradcheck(op, x(3))
+
+
 def test_a_cut_graph_is_named():
     with pytest.raises(GradcheckError, match=r"\.detach\(\)"):
         gradcheck(lambda a: ml.Tensor(np.exp(a.numpy())), x(2))

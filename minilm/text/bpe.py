@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from heapq import heapify, heappop, heappush
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
+from operator import itemgetter
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ N_BYTES = 256
 ONE_AFTER_THE_OTHER: Sequence[int] = range(N_BYTES, 1 << 31)  # number k makes the id 256 + k
 MAX_VOCABULARY_BYTES = 64 * 1024 * 1024
 MAX_CACHED_PIECES = 1 << 17
+PIECES_AT_A_TIME = 1 << 10
 
 
 def learn_merges_naive(words: Mapping[bytes, int], n_merges: int, min_count: int = 2) -> list[Pair]:
@@ -96,6 +98,20 @@ def learn_merges(words: Mapping[bytes, int], n_merges: int, min_count: int = 2) 
     return merges
 
 
+class _IdsOfPieces(dict[str, list[int]]):
+    """The ids of each piece, merged when it is first asked for; so many of them are kept that most texts find theirs."""
+
+    def __init__(self, merge: Callable[[bytes], list[int]]) -> None:
+        super().__init__()
+        self.merge = merge
+
+    def __missing__(self, piece: str) -> list[int]:
+        ids = self.merge(piece.encode("utf-8", "surrogateescape"))
+        if len(self) < MAX_CACHED_PIECES:
+            self[piece] = ids
+        return ids
+
+
 class ByteLevelTokenizer(Tokenizer):
     """What every byte-level BPE has in common, whoever learned it: a token is some bytes, and merges join neighbors.
 
@@ -118,7 +134,7 @@ class ByteLevelTokenizer(Tokenizer):
         self._bytes, self._rank, self._made = tokens, rank, made
         self._id_of_bytes = {token: id for id, token in enumerate(tokens) if id not in named}
         self._id_of_byte = {token[0]: id for token, id in self._id_of_bytes.items() if len(token) == 1}
-        self._cache: dict[str, list[int]] = {}
+        self._ids_of = _IdsOfPieces(self._merge)
 
     @abstractmethod
     def _pieces(self, text: str) -> Iterable[str]:
@@ -170,15 +186,7 @@ class ByteLevelTokenizer(Tokenizer):
         return self._bytes[self._check_ids([id])[0]]
 
     def _encode_ordinary(self, text: str, offset: int) -> NDArray[Any]:
-        return np.fromiter(chain.from_iterable(map(self._encode_piece, self._pieces(text))), self.dtype)
-
-    def _encode_piece(self, piece: str) -> list[int]:
-        ids = self._cache.get(piece)
-        if ids is None:
-            ids = self._merge(piece.encode("utf-8", "surrogateescape"))
-            if len(self._cache) < MAX_CACHED_PIECES:
-                self._cache[piece] = ids
-        return ids
+        return np.fromiter(chain.from_iterable(map(self._ids_of.__getitem__, self._pieces(text))), self.dtype)
 
     def _merge(self, piece: bytes) -> list[int]:
         try:
@@ -197,7 +205,7 @@ class ByteLevelTokenizer(Tokenizer):
         spans: list[Span] = []
         start = 0
         for piece in self._pieces(text):
-            new = self._encode_piece(piece)
+            new = self._ids_of[piece]
             ids += new
             spans += [(start + first, start + last) for first, last in self._spans_in(piece, new)]
             start += len(piece)
@@ -379,11 +387,15 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 def _split(regex: re.Pattern[str], text: str) -> Iterator[str]:
     """The matches of `regex`; raises TokenizerError at the end if they left out a character."""
-    covered = 0
-    for match in regex.finditer(text):
-        if piece := match.group():
-            covered += len(piece)
-            yield piece
+    return chain.from_iterable(_blocks(regex, text))
+
+
+def _blocks(regex: re.Pattern[str], text: str) -> Iterator[Iterable[str]]:
+    """`_split`, some matches at a time: a loop of Python's for each of them would take as long as to find it."""
+    matches, covered = map(itemgetter(0), regex.finditer(text)), 0
+    while block := list(islice(matches, PIECES_AT_A_TIME)):
+        covered += sum(map(len, block))
+        yield filter(None, block)
     if covered != len(text):
         raise TokenizerError(
             f"the pattern {regex.pattern!r} matches only {covered} of the text's {len(text)} characters; "

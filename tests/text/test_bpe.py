@@ -251,6 +251,16 @@ def test_a_custom_pattern_is_used_and_must_cover_the_text():
         letters.encode("a1b")
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_pieces_are_taken_some_at_a_time(monkeypatch, size):
+    """However many at a time: those that match nothing are none, and a character that is left out at the end is missed."""
+    monkeypatch.setattr("minilm.text.bpe.PIECES_AT_A_TIME", size)
+    letters = BPETokenizer([(97, 98)], pattern="[a-c ]?")
+    assert letters.split("ab c") == ["a", "b", " ", "c"]
+    with pytest.raises(TokenizerError, match="matches only 4 of the text's 5 characters"):
+        letters.encode("ab c1")
+
+
 @pytest.mark.slow
 def test_one_endless_piece_takes_no_endless_time():
     letters = random.Random(0).choices(string.ascii_lowercase, k=50_000)
