@@ -1,21 +1,26 @@
-"""The search for near copies beside datasketch: ``python -m tests.benchmarks.corpus``.
+"""From raw text to tokens, and near copies beside datasketch, rensa and datatrove: ``python -m tests.benchmarks.corpus``.
 
-Both sides start from the same raw texts of about 1,250 characters, half of them near copies of others, make 13-grams of the same bare
-text, and take 128 numbers. Of datasketch that is what its documentation advises for speed: permutations drawn once, `update_batch`,
-once with its own SHA-1 and once with CRC-32. They take turns in one process; the processor's time counts, the best of all rounds. Without
-datasketch only ours is measured.
+Printed:
 
-Printed: documents per second from raw text to signatures, and of the search from signatures to groups; the error of both estimates beside
-theory; and what documents of other shapes cost ours, with the peak of the memory that was taken for it (`tracemalloc`).
+- signatures of near copies, by each package that is here (`corpus_peers` says with which settings), for English and Chinese documents of
+  about 1,250 characters, short ones and one of 10 MB (`corpus_texts`); all on one thread, in turns in one process, the processor's time,
+  the best of all rounds; and the error of each estimate on neighboring English documents beside theory, sqrt(J (1 - J) / k);
+- the search from signatures to groups beside datasketch's index;
+- what documents of each shape cost ours, with the peak of the memory that was taken for it (`tracemalloc`);
+- what each step from raw text to packed tokens costs (`corpus_steps`).
+
+What is not installed is named, and left out: ``pip install -e ".[oracle]"``. Without the data sets the documents are made up.
 """
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("RAYON_NUM_THREADS", "1")  # rensa's, before it is imported
+
 import argparse
-import random
 import time
 import tracemalloc
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -26,77 +31,68 @@ from minilm.data.components import connected_components_plain
 from minilm.data.corpus import (
     band_keys,
     bands_and_rows,
-    bare_codes,
-    bare_text,
     canonical_order,
     digest,
     expected_error,
-    jaccard,
     kept_of_groups,
-    shingle_hashes,
     signatures,
-    similarity,
 )
+from tests.benchmarks import corpus_peers, corpus_steps
+from tests.benchmarks.corpus_peers import BINS, Peer
+from tests.benchmarks.corpus_texts import Shape, shapes
 
-LENGTH, BINS = 1250, 128
 CUT = bands_and_rows(0.8, BINS)  # which is datasketch's choice, too
-SHAPES = {
-    "English, 1,250": (2000, 1250),
-    "Chinese, 1,250": (2000, 1250),
-    "20 characters": (20_000, 20),
-    "10 MB": (1, 10_000_000),
-}
+ALIKE = 0.05  # pairs below it tell nothing of the error
 
 
-def texts_of(count: int, seed: int = 0) -> list[str]:
-    """Texts of about 1,250 characters with punctuation, many with a sign beyond ASCII; each second is the first with a new end."""
-    rng = random.Random(seed)
-    words = ["".join(rng.choices("etaoinshrdlucmfwyp", k=rng.randint(2, 9))) for _ in range(5000)]
-    texts: list[str] = []
-    while len(texts) < count:
-        chosen = rng.choices(words, k=200)
-        texts.append(
-            ". ".join([" ".join(chosen[i : i + 12]).capitalize() for i in range(0, 200, 12)]) + rng.choice([".", "…"])
-        )
-        same = rng.randint(60, 196)
-        texts.append(" ".join(chosen[:same] + rng.choices(words, k=200 - same)) + rng.choice(["!", " – so"]))
-    return texts[:count]
+def timed(function: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
+    """The processor's seconds of a call, and what came out."""
+    before = time.process_time()
+    found = function(*arguments)
+    return time.process_time() - before, found
 
 
-def our_signatures(texts: Sequence[str]) -> Any:
-    """Raw texts to signatures."""
-    return signatures(texts, BINS)
+def beside(peers: Sequence[Peer], documents: Sequence[Shape], rounds: int) -> Iterator[str]:
+    """The table of signatures: documents per second, how many times as long as ours each peer takes, and the error of its estimate."""
+    best = {(peer.name, shape.name): float("inf") for peer in peers for shape in documents}
+    sketches = {
+        peer.name: peer.make(documents[0].texts[:2]) for peer in peers
+    }  # what is made once for all, such as tables
+    for _ in range(rounds):
+        for shape in documents:
+            for peer in peers:
+                seconds, found = timed(peer.make, shape.texts)
+                best[peer.name, shape.name] = min(best[peer.name, shape.name], seconds)
+                if shape is documents[0]:
+                    sketches[peer.name] = found
+    yield f"signatures, documents per second of the processor (x: times as long as minilm), best of {rounds}"
+    for shape in documents:
+        size = sum(map(len, shape.texts)) / len(shape.texts)
+        made_up = "" if shape.real else ", made up"
+        yield f"  {shape.name}: {len(shape.texts):,} documents of {size:,.0f} characters{made_up}"
+    yield f"{'':24}" + "".join(f"{shape.name:>22}" for shape in documents) + f"{'error / theory':>18}"
+    for peer in peers:
+        cells = []
+        for shape in documents:
+            seconds = best[peer.name, shape.name]
+            ratio = seconds / best[peers[0].name, shape.name]
+            cells.append(f"{len(shape.texts) / seconds:12,.1f} ({ratio:6.2f}x)")
+        yield f"{peer.name:24}" + "".join(cells) + f"{error(peer, sketches[peer.name], documents[0].texts):18.2f}"
+
+
+def error(peer: Peer, sketches: Any, texts: Sequence[str]) -> float:
+    """The root of the mean square error of a peer's estimates over that of theory, on neighbors that are alike at all."""
+    pairs = np.column_stack([np.arange(len(texts) - 1), np.arange(1, len(texts))])
+    exact = peer.exact(texts, pairs)
+    pairs, exact = pairs[exact > ALIKE], exact[exact > ALIKE]
+    theory = np.mean(expected_error(exact, peer.numbers) ** 2)
+    return float(np.sqrt(np.mean((peer.estimate(sketches, pairs) - exact) ** 2) / theory))
 
 
 def our_search(found: Any, texts: Sequence[str]) -> int:
     """Signatures to the number of documents that are kept, without a check."""
     order = canonical_order([len(text) for text in texts], [digest(text) for text in texts])
     return len(np.unique(kept_of_groups(band_keys(found, *CUT), order)))
-
-
-def their_signatures(hashfunc: Callable[[bytes], int] | None) -> Callable[[Sequence[str]], Any]:
-    """The same by datasketch."""
-    from datasketch import MinHash
-
-    empty = MinHash(num_perm=BINS) if hashfunc is None else MinHash(num_perm=BINS, hashfunc=hashfunc)
-
-    def made(texts: Sequence[str]) -> list[Any]:
-        found = []
-        for text in map(bare_text_published, texts):
-            sketch = empty.copy()  # with the permutations, which are drawn once
-            sketch.update_batch([text[i : i + 13].encode() for i in range(max(1, len(text) - 12))])
-            found.append(sketch)
-        return found
-
-    return made
-
-
-def bare_text_published(text: str) -> str:
-    """The bare text as SlimPajama's code makes it, which is faster than our plain version; the marks of these texts are added."""
-    return " ".join(text.lower().translate(PUNCTUATION).split())
-
-
-PUNCTUATION = str.maketrans("", "", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~…–")
 
 
 def their_search(found: Any, texts: Sequence[str]) -> int:
@@ -111,96 +107,53 @@ def their_search(found: Any, texts: Sequence[str]) -> int:
     return len(set(connected_components_plain(len(found), links)))
 
 
-def sides() -> dict[str, tuple[Callable[[Sequence[str]], Any], Callable[[Any, Sequence[str]], int]]]:
-    """What is measured: how signatures are made, and how they are searched."""
-    ours = {"minilm": (our_signatures, our_search)}
-    if find_spec("datasketch") is None:
-        return ours
-    crc32 = (their_signatures(zlib.crc32), their_search)
-    return {**ours, "datasketch, SHA-1": (their_signatures(None), their_search), "datasketch, CRC-32": crc32}
+def searches(peers: Sequence[Peer], texts: Sequence[str], rounds: int) -> Iterator[str]:
+    """The table of the search."""
+    sides = [("minilm", peers[0], our_search)]
+    if find_spec("datasketch") is not None:
+        sides.append(("datasketch", next(peer for peer in peers if peer.name.startswith("datasketch")), their_search))
+    sketches = {name: peer.make(texts) for name, peer, _ in sides}
+    times = {name: min(timed(search, sketches[name], texts)[0] for _ in range(rounds)) for name, _, search in sides}
+    yield f"{'from signatures to groups':28}{'documents/s':>14}{'ratio':>8}{'kept':>8}"
+    for name, _, search in sides:
+        kept = search(sketches[name], texts)
+        yield f"{name:28}{len(texts) / times[name]:14,.0f}{times[name] / times['minilm']:8.1f}{kept:8,}"
 
 
-def timed(function: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
-    """The processor's seconds of a call, and what came out."""
-    before = time.process_time()
-    found = function(*arguments)
-    return time.process_time() - before, found
-
-
-def beside(count: int, rounds: int) -> Iterator[str]:
-    """The table of speeds and errors."""
-    texts = texts_of(count)
-    best: dict[str, list[float]] = {}
-    found: dict[str, Any] = {}
-    kept: dict[str, int] = {}
-    for _ in range(rounds):
-        for name, (make, search) in sides().items():
-            making, found[name] = timed(make, texts)
-            searching, kept[name] = timed(search, found[name], texts)
-            best[name] = [min(pair) for pair in zip(best.get(name, [9e9, 9e9]), (making, searching), strict=True)]
-    pairs = np.arange(count // 2 * 2).reshape(-1, 2)
-    exact = jaccard(texts, pairs)
-    theory = float(np.sqrt(np.mean(expected_error(exact, BINS) ** 2)))
-    yield f"{count} texts of {sum(map(len, texts)) / count:.0f} characters, {BINS} numbers, the processor's time, best of {rounds}"
-    yield f"{'':20}{'signatures/s':>14}{'ratio':>8}{'searched/s':>12}{'ratio':>8}{'kept':>7}{'error / theory':>16}"
-    for name, (making, searching) in best.items():
-        sketches = found[name]
-        if isinstance(sketches, np.ndarray):
-            estimates = similarity(sketches[pairs[:, 0]], sketches[pairs[:, 1]])
-        else:
-            estimates = np.array([sketches[i].jaccard(sketches[j]) for i, j in pairs])
-        error = float(np.sqrt(np.mean((estimates - exact) ** 2)))
-        ratios = [time / ours for time, ours in zip((making, searching), best["minilm"], strict=True)]
-        yield (
-            f"{name:20}{count / making:14,.0f}{ratios[0]:8.1f}{count / searching:12,.0f}{ratios[1]:8.1f}{kept[name]:7}"
-            f"{error / theory:16.3f}"
-        )
-
-
-def shapes(scale: float) -> Iterator[str]:
-    """What documents of other shapes cost us."""
-    yield f"{'ours':20}{'documents':>12}{'documents/s':>14}{'MB/s':>8}{'peak MB':>10}{'bytes per character':>22}"
-    for name, (count, length) in SHAPES.items():
-        count, length = max(1, round(count * scale)), length if count > 1 else round(length * scale)
-        rng = np.random.default_rng(0)
-        if name.startswith("Chinese"):
-            text = "".join(map(chr, rng.integers(0x4E00, 0x5200, count * length).tolist()))
-        else:
-            text = " ".join(texts_of(2 + min(count * length, 2_000_000) // LENGTH)) * (1 + count * length // 2_000_000)
-        starts = rng.integers(0, max(1, len(text) - length), count).tolist()
-        texts = [text[start : start + length] for start in starts]
-        seconds = min(timed(our_signatures, texts)[0] for _ in range(2))
+def memory(documents: Sequence[Shape]) -> Iterator[str]:
+    """What the signatures of each shape cost us."""
+    yield f"{'ours':28}{'documents':>12}{'MB/s':>8}{'peak MB':>10}{'bytes per character':>22}"
+    for shape in documents:
+        seconds = min(timed(signatures, shape.texts)[0] for _ in range(2))
         tracemalloc.start()
-        our_signatures(texts)
+        signatures(shape.texts)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        size = sum(map(len, texts))
-        yield (
-            f"{name:20}{count:12,}{count / seconds:14,.1f}{size / seconds / 1e6:8.1f}{peak / 1e6:10.1f}{peak / size:22.1f}"
-        )
-
-
-def stages(count: int) -> Iterator[str]:
-    """Where our time goes."""
-    texts = texts_of(count)
-    codes = bare_codes(texts)
-    assert "".join(map(chr, next(codes.rows()))) == bare_text(texts[0]) == bare_text_published(texts[0])
-    first, second = timed(bare_codes, texts)[0], timed(shingle_hashes, codes)[0]
-    whole = timed(our_signatures, texts)[0]
-    yield f"of {whole / count * 1e6:.1f} us per document, bare text {first / whole:.0%}, shingles {second / whole:.0%}, the rest is hashing"
+        size = sum(map(len, shape.texts))
+        yield f"{shape.name:28}{len(shape.texts):12,}{size / seconds / 1e6:8.1f}{peak / 1e6:10.1f}{peak / size:22.1f}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints all three."""
+    """Prints all four."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--documents", type=int, default=500, help="how many texts both sides get")
+    parser.add_argument(
+        "--documents", type=int, default=1500, help="how many English texts at most; of Chinese ones a quarter"
+    )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--scale", type=float, default=1.0, help="of the other shapes")
+    parser.add_argument("--short", type=int, default=20_000, help="how many texts of 20 characters")
+    parser.add_argument("--megabytes", type=float, default=10.0, help="how long the long text is")
     chosen = parser.parse_args(arguments)
-    for line in beside(chosen.documents, chosen.rounds):
-        print(line)
-    for line in (*stages(chosen.documents), *shapes(chosen.scale)):
-        print(line)
+    documents = shapes(chosen.documents, chosen.short, chosen.megabytes)
+    peers, missing = corpus_peers.peers()
+    found = ", ".join(f"{name} {version}" for name, version in corpus_peers.versions().items())
+    print(f"beside {found or 'nobody'}" + (f"; not installed: {', '.join(missing)}" if missing else ""))
+    for lines in (
+        beside(peers, documents, chosen.rounds),
+        searches(peers, documents[0].texts, chosen.rounds),
+        memory(documents),
+        corpus_steps.table(documents[0].texts, chosen.rounds, timed),
+    ):
+        print(*lines, sep="\n", end="\n\n")
 
 
 if __name__ == "__main__":
