@@ -13,7 +13,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minilm import cli_bugs, cli_chat, cli_classroom, cli_evaluate, cli_exercises, cli_models, cli_task, terminal
+from minilm import (
+    cli_bugs,
+    cli_capstone,
+    cli_chat,
+    cli_classroom,
+    cli_corpus,
+    cli_evaluate,
+    cli_exercises,
+    cli_models,
+    cli_task,
+    terminal,
+)
 from minilm import options as kinds
 from minilm.options import Parser, UsageError
 from minilm.terminal import say
@@ -60,17 +71,20 @@ def _run(arguments: Sequence[str] | None) -> tuple[int, str]:
     """The exit status of a command, and the error to explain."""
     from minilm.backend import DeviceError
     from minilm.launch import BookError
-    from minilm.parallel import WorkerError
+    from minilm.parallel import RankError, WorkerError
+    from minilm.parallel.launcher import launched_number
 
     try:
         options = parser().parse_args(arguments)
         return int(options.command(options)), ""
     except UsageError as error:
-        return 2, str(error)
+        return 2, "" if launched_number() else str(error)  # of several ranks that were told the same, one answers
     except KeyboardInterrupt:
         return 130, "stopped."
     except BrokenPipeError:  # the reader of the output has gone, as in `minilm data list | head`
         return 1, ""
+    except RankError as error:
+        return 1, "" if launched_number() else str(error)  # rank 0 tells it
     except (BookError, DeviceError, WorkerError, FloatingPointError, ValueError, OSError, MemoryError) as error:
         return 1, explanation(error)
 
@@ -121,6 +135,8 @@ def parser() -> Parser:
     cli_chat.add_parser(commands)
     cli_evaluate.add_parser(commands)
     cli_task.add_parser(commands)
+    cli_corpus.add_parser(commands)
+    cli_capstone.add_parser(commands)
     _data_parser(commands)
     cli_models.add_parser(commands)
     _book_parser(commands)
@@ -146,7 +162,7 @@ def _train_parser(commands: Any) -> None:
         "--data",
         type=kinds.text_source,
         metavar="TEXT",
-        help="a .txt or .jsonl file, a folder of them, a URL, or a name of `minilm data list`",
+        help="a .txt or .jsonl file, a folder of them, a URL, a name of `minilm data list`, or a corpus of `minilm corpus`",
     )
     p.add_argument(
         "--sha256",
@@ -285,6 +301,10 @@ def _book_parser(commands: Any) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """``minilm train``"""
+    return kinds.on_all_ranks(options, _train)
+
+
+def _train(options: argparse.Namespace) -> int:
     from minilm.training.loop import train
     from minilm.training.recipes import find_recipe, resume_run, start_run
 

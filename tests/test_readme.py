@@ -1,8 +1,10 @@
 """README: its Python runs as it stands, its commands exist, and what it links to is there."""
 
 import io
+import os
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 import minilm as ml
 from minilm.cli import main, parser
+from minilm.data.packed import open_corpus
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -59,6 +62,19 @@ def test_commands_parse():
                 parser().parse_args(words[1:])
                 seen += 1
     assert seen >= 5
+
+
+@pytest.mark.slow
+def test_the_corpus_is_made(tmp_path):
+    """From Python's own docstrings, with nothing fetched. The line that trains on it takes minutes, and is left out."""
+    block = next(text for kind, text in BLOCKS if kind == "bash" and "minilm corpus python=" in text)
+    lines = [line for line in block.splitlines() if "minilm train" not in line]
+    shell = f'python() {{ "{sys.executable}" "$@"; }}; minilm() {{ python -m minilm "$@"; }}; set -e; '
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MINILM_HOME": str(tmp_path / "home")}
+    subprocess.run(["bash", "-c", shell + "\n".join(lines)], cwd=tmp_path, env=environment, check=True)
+    corpus = open_corpus(tmp_path / "corpus")
+    assert corpus.documents("train") > 1000
+    assert corpus.about["sources"] == [{"name": "python", "licence": "PSF-2.0"}]
 
 
 def test_the_two_commands_of_a_fresh_machine_are_there():
