@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from minilm.pipeline import copies, finish, pack, read, split
-from minilm.pipeline.work import PLAN, WORK, Work, stamp
+from minilm.pipeline.work import PLAN, WORK, Work
 
 
 class Stage(NamedTuple):
@@ -61,7 +62,8 @@ def run_part(folder: str | os.PathLike[str], stage: str, part: int) -> None:
     Raises:
         DataError, OSError: the part cannot be computed; what it had written stays, and is written again.
     """
-    work = _opened(os.fspath(folder), stamp(os.path.join(folder, WORK, PLAN))[1])
+    plan = Path(folder, WORK, PLAN)
+    work = _opened(os.fspath(folder), plan.stat().st_mtime_ns if plan.exists() else 0)
     if not work.is_done(stage, part):
         work.done(stage, part, _BY_NAME[stage].run(work, part))
 
