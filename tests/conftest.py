@@ -26,6 +26,9 @@ hypothesis.settings.register_profile("minilm", derandomize=True, deadline=None, 
 hypothesis.settings.load_profile("minilm")
 
 
+MOST_PROCESSES = 4  # each collects all tests first
+
+
 def fsync(descriptor):
     """`os.fsync` without the disk: it refuses what is no open file. What a power cut leaves behind no test can see.
 
@@ -62,6 +65,17 @@ def chosen_device(config):
     from minilm.backend import get_device
 
     return get_device(name)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """All tests, where none is named, run on the machine's cores; not with -s, --pdb or -n, nor without pytest-xdist."""
+    option = config.option
+    named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or hasattr(config, "workerinput")
+    as_asked = getattr(option, "numprocesses", 0) is not None or option.capture == "no" or option.usepdb
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not named and not as_asked and cores > 1:
+        option.numprocesses, option.dist = min(cores, MOST_PROCESSES), "worksteal"
 
 
 def pytest_configure(config):
