@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -23,6 +23,21 @@ if TYPE_CHECKING:
 AllowedSpecial = Literal["none", "all"] | Collection[str]
 Texts = str | Iterable[str]
 Span = tuple[int, int]
+MAX_CACHED_PIECES = 1 << 17
+
+
+class IdsOfPieces(dict[str, list[int]]):
+    """The ids of each piece of text, cut when it is first asked for; so many of them are kept that most texts find theirs."""
+
+    def __init__(self, cut: Callable[[str], list[int]]) -> None:
+        super().__init__()
+        self.cut = cut
+
+    def __missing__(self, piece: str) -> list[int]:
+        ids = self.cut(piece)
+        if len(self) < MAX_CACHED_PIECES:
+            self[piece] = ids
+        return ids
 
 
 class Tokenizer(ABC):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from heapq import heapify, heappop, heappush
 from itertools import chain, islice, pairwise
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilm.text.base import (
+    IdsOfPieces,
     Span,
     Texts,
     Tokenizer,
@@ -46,7 +47,6 @@ DEFAULT_PATTERN = r"'(?:[sdmt]|ll|re|ve)(?!\w)| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)
 N_BYTES = 256
 ONE_AFTER_THE_OTHER: Sequence[int] = range(N_BYTES, 1 << 31)  # number k makes the id 256 + k
 MAX_VOCABULARY_BYTES = 64 * 1024 * 1024
-MAX_CACHED_PIECES = 1 << 17
 PIECES_AT_A_TIME = 1 << 10
 
 
@@ -98,20 +98,6 @@ def learn_merges(words: Mapping[bytes, int], n_merges: int, min_count: int = 2) 
     return merges
 
 
-class _IdsOfPieces(dict[str, list[int]]):
-    """The ids of each piece, merged when it is first asked for; so many of them are kept that most texts find theirs."""
-
-    def __init__(self, merge: Callable[[bytes], list[int]]) -> None:
-        super().__init__()
-        self.merge = merge
-
-    def __missing__(self, piece: str) -> list[int]:
-        ids = self.merge(piece.encode("utf-8", "surrogateescape"))
-        if len(self) < MAX_CACHED_PIECES:
-            self[piece] = ids
-        return ids
-
-
 class ByteLevelTokenizer(Tokenizer):
     """What every byte-level BPE has in common, whoever learned it: a token is some bytes, and merges join neighbors.
 
@@ -134,7 +120,7 @@ class ByteLevelTokenizer(Tokenizer):
         self._bytes, self._rank, self._made = tokens, rank, made
         self._id_of_bytes = {token: id for id, token in enumerate(tokens) if id not in named}
         self._id_of_byte = {token[0]: id for token, id in self._id_of_bytes.items() if len(token) == 1}
-        self._ids_of = _IdsOfPieces(self._merge)
+        self._ids_of = IdsOfPieces(self._cut)
 
     @abstractmethod
     def _pieces(self, text: str) -> Iterable[str]:
@@ -187,6 +173,9 @@ class ByteLevelTokenizer(Tokenizer):
 
     def _encode_ordinary(self, text: str, offset: int) -> NDArray[Any]:
         return np.fromiter(chain.from_iterable(map(self._ids_of.__getitem__, self._pieces(text))), self.dtype)
+
+    def _cut(self, piece: str) -> list[int]:
+        return self._merge(piece.encode("utf-8", "surrogateescape"))
 
     def _merge(self, piece: bytes) -> list[int]:
         try:

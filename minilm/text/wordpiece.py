@@ -13,6 +13,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import chain, groupby, pairwise
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from minilm.files import no_text, shown
 from minilm.text.base import (
+    IdsOfPieces,
     Span,
     Texts,
     Tokenizer,
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
 CONTINUATION = "##"
 BERT_SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-MAX_CACHED_WORDS = 1 << 17
 
 # What decoders of Hugging Face with "cleanup" replace in the text of one token.
 CLEAN_UP = (
@@ -70,9 +71,7 @@ def basic_tokenize(text: str, *, lower_case: bool = True, strip_accents: bool = 
         text = text.replace("Σ", "σ").lower()  # character by character: lower() alone ends a word with ς
     if strip_accents:
         text = unicodedata.normalize("NFD", text)
-    # A text has few distinct characters: classify each once, and let str.translate do the walking.
-    table = {ord(character): _replacement(character, strip_accents) for character in set(text)}
-    return text.translate(table).split()
+    return text.translate(_replacements(strip_accents)).split()
 
 
 def words_with_places(text: str, *, lower_case: bool, strip_accents: bool) -> list[tuple[str, list[int]]]:
@@ -100,6 +99,21 @@ def words_with_places(text: str, *, lower_case: bool, strip_accents: bool) -> li
             words[-1] = (words[-1][0] + one, [*words[-1][1], place])
         parted = alone or one.isspace()
     return words
+
+
+class _Replacements(dict[int, str]):
+    """For `str.translate`: what stands for each character, which is classified when it is first met."""
+
+    def __init__(self, strip_accents: bool) -> None:
+        super().__init__()
+        self.strip_accents = strip_accents
+
+    def __missing__(self, code: int) -> str:
+        self[code] = found = _replacement(chr(code), self.strip_accents)
+        return found
+
+
+_replacements = cache(_Replacements)
 
 
 def _replacement(character: str, strip_accents: bool) -> str:
@@ -278,7 +292,7 @@ class WordPieceTokenizer(Tokenizer):
         self.clean_up = clean_up
         self._pieces = {token: id for token, id in self._ids.items() if token not in self._special_tokens}
         self._longest = max(map(len, self._pieces), default=0)
-        self._cache: dict[str, list[int]] = {}
+        self._ids_of = IdsOfPieces(self._cut)
         self.shortfall = 0
         """How many tokens `train` was asked for and did not find in the text; 0 for a tokenizer made in another way."""
 
@@ -392,13 +406,13 @@ class WordPieceTokenizer(Tokenizer):
 
     def _encode_ordinary(self, text: str, offset: int) -> NDArray[Any]:
         words = basic_tokenize(text, lower_case=self.lower_case, strip_accents=self.strip_accents)
-        return np.fromiter(chain.from_iterable(map(self._encode_word, words)), self.dtype)
+        return np.fromiter(chain.from_iterable(map(self._ids_of.__getitem__, words)), self.dtype)
 
     def _ordinary_spans(self, text: str) -> tuple[list[int], list[Span]]:
         ids: list[int] = []
         spans: list[Span] = []
         for word, places in words_with_places(text, lower_case=self.lower_case, strip_accents=self.strip_accents):
-            new = self._encode_word(word)
+            new = self._ids_of[word]
             if new == [self._ids[self.unk_token]]:
                 lengths = [len(word)]
             else:
@@ -410,30 +424,23 @@ class WordPieceTokenizer(Tokenizer):
             ids += new
         return ids, spans
 
-    def _encode_word(self, word: str) -> list[int]:
-        ids = self._cache.get(word)
-        if ids is None:
-            ids = self._cut(word) if len(word) <= self.max_input_chars_per_word else None
-            if ids is None:
-                ids = [self._ids[self.unk_token]]
-            if len(self._cache) < MAX_CACHED_WORDS:
-                self._cache[word] = ids
-        return ids
-
-    def _cut(self, word: str) -> list[int] | None:
-        """The ids of the pieces of a word, longest match first; None if at some place no piece matches."""
+    def _cut(self, word: str) -> list[int]:
+        """The ids of the pieces of a word, longest match first; the unknown token's if at some place no piece matches."""
         ids: list[int] = []
-        start = 0
-        while start < len(word):
+        start, length = 0, len(word)
+        unknown = [self._ids[self.unk_token]]
+        if length > self.max_input_chars_per_word:
+            return unknown
+        while start < length:
             prefix = CONTINUATION if start else ""
-            for end in range(min(len(word), start + self._longest), start, -1):
+            for end in range(min(length, start + self._longest), start, -1):
                 id = self._pieces.get(prefix + word[start:end])
                 if id is not None:
                     ids.append(id)
                     start = end
                     break
             else:
-                return None
+                return unknown
         return ids
 
 
