@@ -13,7 +13,7 @@ from minilm.exercises import tasks
 from minilm.exercises.causes.wrong_answers import explained
 from minilm.exercises.task import Task
 
-ON_A_PAGE = 8  # solutions, at most
+ON_A_PAGE, LENGTH = 8, 24_000  # solutions, at most, and their characters on the mean
 DIFFICULTY = ("", "easy", "medium", "hard")
 
 
@@ -43,7 +43,8 @@ def solutions(chapter: int, title: str) -> dict[str, str]:
     The first lists the others, each of which has a few exercises, so that none is endless.
     """
     there, name = tasks.of_chapter(chapter), f"solutions-{chapter}"
-    count = -(-len(there) // ON_A_PAGE)
+    answers = {task.id: _answer(task) for task in there}
+    count = max(-(-len(there) // ON_A_PAGE), -(-sum(map(len, answers.values())) // LENGTH))
     cuts = [i * len(there) // count for i in range(count + 1)]
     parts = {
         f"{name}/{some[0].id}-to-{some[-1].id}".replace(".", "-"): some
@@ -51,7 +52,10 @@ def solutions(chapter: int, title: str) -> dict[str, str]:
     }
     head = f"# Hints and solutions of chapter {chapter}\n\n{title}. Open one step at a time: the hint first."
     below = "\n".join(["```{toctree}", ":titlesonly:", "", *(f"/{part}" for part in parts), "```"])
-    pages = {part: [f"# Solutions {some[0].id} to {some[-1].id}", *map(_answer, some)] for part, some in parts.items()}
+    pages = {
+        part: [f"# Solutions {some[0].id} to {some[-1].id}", *(answers[task.id] for task in some)]
+        for part, some in parts.items()
+    }
     return {page: "\n\n".join(content) + "\n" for page, content in {name: [head, below], **pages}.items()}
 
 
