@@ -175,6 +175,7 @@ def _out_named(folder: Path) -> Iterator[None]:
 
 
 def _executor(options: argparse.Namespace) -> Executor:
+    from minilm.backend.threads import processors
     from minilm.pipeline import Here, Processes
 
     if options.scheduler:
@@ -185,13 +186,8 @@ def _executor(options: argparse.Namespace) -> Executor:
                 "--scheduler and --processes exclude each other: the cluster's workers are started by Dask."
             )
         return Dask(options.scheduler)
-    count = options.processes or _cores()
+    count = options.processes or processors()
     return Processes(count) if count > 1 else Here()
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _say_what_is_there(corpus: PackedCorpus) -> None:

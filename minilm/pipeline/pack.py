@@ -18,6 +18,7 @@ from minilm.data.corpus.packing import laid_in_a_row
 from minilm.data.corpus.shuffle import read_bucket
 from minilm.data.errors import DataError
 from minilm.data.files import sha256_of
+from minilm.data.packed import TOKENIZER as FILE
 from minilm.data.tokens import write_tokens
 from minilm.files import atomic_write, shown
 from minilm.pipeline.read import STAGE as READ
@@ -28,7 +29,6 @@ from minilm.text import BPETokenizer, Tokenizer, load_tokenizer
 
 TOKENIZER, GATHER, PACK = "tokenizer", "gather", "pack"
 END = "<|endoftext|>"
-FILE = "tokenizer.json"
 
 
 def tokenizer_part(work: Work, part: int) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def gather_part(work: Work, part: int) -> dict[str, Any]:
     # Without a name and a time in its head, and with one writer's settings, the file is the same whenever it is written.
     with atomic_write(text) as file, gzip.GzipFile("", "wb", 6, file, 0) as packed:
         packed.writelines(lines)
-    tokenizer = _tokenizer(str(work.out / FILE), work.result(TOKENIZER)["sha256"])
+    tokenizer = _tokenizer_of(work)
     texts = [document_of(line).text for line in lines]
     tokens = 0
     with work.writing(GATHER, part, "ids") as file:
@@ -157,9 +157,7 @@ def _parts(work: Work, split: str) -> list[int]:
 
 
 def _ids_between(work: Work, split: str, start: int, end: int) -> Iterator[NDArray[Any]]:
-    vocab_size = work.result(TOKENIZER)["vocab_size"]
-    dtype = np.dtype(np.uint16 if vocab_size <= 1 << 16 else np.uint32)
-    bounds = _tokens(work, split)
+    dtype, bounds = _tokenizer_of(work).dtype, _tokens(work, split)
     for part, first, last in zip(_parts(work, split), bounds[:-1], bounds[1:], strict=True):
         if first < end and last > start:
             ids = np.fromfile(work.path(GATHER, part, "ids"), dtype)
@@ -186,6 +184,10 @@ def _sha256(lines: Iterable[bytes]) -> str:
     for line in lines:
         digest.update(line)
     return digest.hexdigest()
+
+
+def _tokenizer_of(work: Work) -> Tokenizer:
+    return _tokenizer(str(work.out / FILE), work.result(TOKENIZER)["sha256"])
 
 
 @lru_cache(2)

@@ -19,7 +19,7 @@ from minilm.data.corpus.minhash import BATCH as AT_ONCE
 from minilm.data.corpus.minhash import one_permutation
 from minilm.data.corpus.normalize import bare_codes
 from minilm.data.corpus.partitions import Piece
-from minilm.data.corpus.quality import Fault, broken, measures
+from minilm.data.corpus.quality import Fault, faults_of, measures
 from minilm.data.corpus.ragged import batches
 from minilm.data.corpus.reading import read
 from minilm.data.corpus.shingles import shingle_hashes
@@ -77,17 +77,7 @@ def records(work: Work, pieces: Iterable[Piece]) -> Iterator[Document | Aside]:
 
 def batched(found: Iterable[Document | Aside], characters: int) -> Iterator[list[Document | Aside]]:
     """Records in their order, as many at a time as have so many characters together; a longer one comes alone."""
-    batch: list[Document | Aside] = []
-    size = 0
-    for record in found:
-        length = len(record.text if isinstance(record, Document) else record.found)
-        if batch and size + length > characters:
-            yield batch
-            batch, size = [], 0
-        batch.append(record)
-        size += length + 1
-    if batch:
-        yield batch
+    return batches(found, characters, lambda record: len(record.text if isinstance(record, Document) else record.found))
 
 
 class Judged(NamedTuple):
@@ -115,12 +105,8 @@ class Judged(NamedTuple):
 
 def judged_documents(documents: list[Document], work: Work) -> Judged:
     """What the rules say of documents."""
-    texts, rules = [document.text for document in documents], work.settings.rules
+    texts = [document.text for document in documents]
     found = measures(texts)
-    faults: list[list[Fault]] = [[] for _ in documents]
-    for document, number in np.argwhere(broken(found, rules)):
-        rule, value = rules[number], float(found[rules[number].measure][document])
-        faults[document].append(Fault(rule.name, value, rule.reason(value)))
     spoken = languages(found["unspaced_words"], found["english_words"], found["han"])
     return Judged(
         documents,
@@ -128,7 +114,7 @@ def judged_documents(documents: list[Document], work: Work) -> Judged:
         np.array([work.sources.index(document.source) for document in documents], np.int64),
         np.array([len(text) for text in texts], np.int64),
         np.array([LANGUAGES.index(name) for name in spoken.tolist()], np.int64),
-        faults,
+        faults_of(found, work.settings.rules),
     )
 
 

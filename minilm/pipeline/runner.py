@@ -17,7 +17,7 @@ from minilm.pipeline.pack import end_of
 from minilm.pipeline.processes import Executor, Here
 from minilm.pipeline.settings import BPE, Settings, differences
 from minilm.pipeline.stages import STAGES, Stage
-from minilm.pipeline.work import PLAN, Collection, Plan, Work, begin, inputs_in_words, make_plan
+from minilm.pipeline.work import PLAN, WORK, Collection, Plan, Work, begin, inputs_in_words, make_plan
 from minilm.text import load_tokenizer
 
 PARTITION_BYTES = 1 << 23
@@ -76,7 +76,7 @@ def build(
                 remove_leftovers(place)
             _compute(work, executor or Here(), progress)
         if not keep:
-            shutil.rmtree(out / "work", ignore_errors=True)
+            shutil.rmtree(out / WORK, ignore_errors=True)
     finally:
         lock.release()
     return open_corpus(out)
@@ -120,7 +120,7 @@ def _refuse_other(folder: Path, plan: Plan) -> None:
             changed.append("the files of the input are others")
         if changed:
             raise DataError(f"{shown(folder)} holds another corpus: {'; '.join(changed)}. Choose another folder")
-    elif (folder / "work" / PLAN).exists() or not folder.exists():
+    elif (folder / WORK / PLAN).exists() or not folder.exists():
         return
     elif not folder.is_dir() or set(os.listdir(folder)) - {LOCK}:
         raise DataError(f"{shown(folder)} holds something else already: choose another folder, or an empty one")

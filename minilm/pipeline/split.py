@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from minilm.data.corpus import decontaminate
 from minilm.data.corpus.documents import Document
 from minilm.data.corpus.draws import copies, held_out, smallest
-from minilm.data.corpus.duplicates import digest
 from minilm.data.corpus.shuffle import MOST_BITS, shuffle_keys, write_buckets
 from minilm.data.corpus.summary import Hit, Named
 from minilm.pipeline.copies import EXACT, GROUPS
@@ -134,12 +133,12 @@ def _clean(work: Work, part: int, which: NDArray[np.int64]) -> tuple[NDArray[np.
     """Those of the documents that hold little of what is held out or asked; the others are written down."""
     known = np.load(work.path(KNOWN, 0, "runs"), mmap_mode="r")
     settings, clean, examples, at = work.settings, [np.empty(0, np.int64)], list[Drawn](), 0
+    drawn = example_draws(work.rows(part)["digest"][which], settings.seed).tolist()
     with work.writing(SCATTER, part, "contaminated") as file:
         for documents in _batched(work.documents(part, which)):
             overlap = decontaminate.overlap([document.text for document in documents], known)
             gone = decontaminate.contaminated(overlap, settings.most_share, settings.most_runs)
             clean.append(which[at : at + len(documents)][~gone])
-            at += len(documents)
             for i in np.flatnonzero(gone).tolist():
                 document = documents[i]
                 hit = Hit(
@@ -151,8 +150,8 @@ def _clean(work: Work, part: int, which: NDArray[np.int64]) -> tuple[NDArray[np.
                 file.write(
                     json_bytes({**hit.document._asdict(), "share": hit.share, "runs": hit.runs, "passage": hit.passage})
                 )
-                number = np.array([digest(document.text, f"{document.source}:{document.name}")], np.uint64)
-                examples.append((int(example_draws(number, settings.seed)[0]), hit))
+                examples.append((drawn[at + i], hit))
+            at += len(documents)
     return np.concatenate(clean), smallest(EXAMPLES, examples)
 
 

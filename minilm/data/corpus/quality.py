@@ -160,17 +160,22 @@ def broken(found: Measures, rules: Sequence[Rule] = RULES) -> NDArray[np.bool_]:
     return np.column_stack([np.zeros((len(unspaced), 0), np.bool_), *columns])
 
 
+def faults_of(found: Measures, rules: Sequence[Rule] = RULES) -> list[list[Fault]]:
+    """For each document the rules that it breaks, in their order, from its numbers."""
+    wrong = broken(found, rules)
+    faults: list[list[Fault]] = [[] for _ in wrong]
+    for document, number in np.argwhere(wrong):
+        rule = rules[number]
+        value = float(found[rule.measure][document])
+        faults[document].append(Fault(rule.name, value, rule.reason(value)))
+    return faults
+
+
 def judge(texts: Sequence[str], rules: Sequence[Rule] = RULES) -> list[list[Fault]]:
     """For each text the rules that it breaks, in their order; one without any stays. Some texts at a time, so memory is bounded."""
     verdicts: list[list[Fault]] = []
     for batch in batches(texts, BATCH):
-        found = measures(batch)
-        faults: list[list[Fault]] = [[] for _ in batch]
-        for document, number in np.argwhere(broken(found, rules)):
-            rule = rules[number]
-            value = float(found[rule.measure][document])
-            faults[document].append(Fault(rule.name, value, rule.reason(value)))
-        verdicts += faults
+        verdicts += faults_of(measures(batch), rules)
     return verdicts
 
 
@@ -197,4 +202,15 @@ def judge_plain(text: str, rules: Sequence[Rule] = RULES) -> list[str]:
     ]
 
 
-__all__ = ["RULES", "Fault", "Measures", "Rule", "broken", "judge", "judge_plain", "measures", "measures_plain"]
+__all__ = [
+    "RULES",
+    "Fault",
+    "Measures",
+    "Rule",
+    "broken",
+    "faults_of",
+    "judge",
+    "judge_plain",
+    "measures",
+    "measures_plain",
+]

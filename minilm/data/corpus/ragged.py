@@ -5,12 +5,14 @@ One operation of NumPy then serves all documents at once. A loop over documents 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Text = TypeVar("Text")
 
 
 class Ragged(NamedTuple):
@@ -52,16 +54,20 @@ class Ragged(NamedTuple):
         return np.diff(before[self.bounds])
 
 
-def batches(texts: Iterable[str], characters: int) -> Iterator[list[str]]:
-    """The texts in their order, as many at a time as have `characters` together; one that is longer comes alone."""
-    batch: list[str] = []
+def batches(texts: Iterable[Text], characters: int, length: Callable[[Any], int] = len) -> Iterator[list[Text]]:
+    """The texts in their order, as many at a time as have `characters` together; one that is longer comes alone.
+
+    They may be anything of which `length` says how many characters it has.
+    """
+    batch: list[Text] = []
     size = 0
     for text in texts:
-        if batch and size + len(text) > characters:
+        more = length(text)
+        if batch and size + more > characters:
             yield batch
             batch, size = [], 0
         batch.append(text)
-        size += len(text) + 1  # empty texts take room, too
+        size += more + 1  # empty texts take room, too
     if batch:
         yield batch
 

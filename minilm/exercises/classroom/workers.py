@@ -20,7 +20,9 @@ Record = dict[str, Any]
 
 def cores() -> int:
     """How many processes can run at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    from minilm.backend.threads import processors
+
+    return processors()
 
 
 def ask(questions: Sequence[Question], jobs: int, done: Callable[[Question, Record], None]) -> None:
