@@ -200,11 +200,7 @@ class TextTask(Task):
             data={
                 "text": f"`{shown(text.source)}`"
                 + (f": {known.title}" if known else f", a {'corpus' if corpus else 'file or folder'}"),
-                "licence": known.licence
-                if known
-                else self._licences()
-                if corpus
-                else "not known: it is none of the table of data sets",
+                "licence": licence or "not known: it is none of the table of data sets",
                 "SHA-256": f"`{text.sha256}`, of its {'tokens' if corpus else 'UTF-8'}",
                 "length": f"{text.characters:,} characters; {len(data.train):,} tokens to learn from, "
                 f"{len(data.validation):,} to validate on",
