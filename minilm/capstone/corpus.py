@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minilm.capstone.raw import COLLECTIONS, LICENCE
-from minilm.data.corpus import Document, document_of, plan, read
+from minilm.data.corpus import Document, plan, read
 from minilm.data.corpus.differences import differences
 from minilm.data.packed import PackedCorpus
 from minilm.pipeline import Collection, Settings, build
@@ -53,18 +52,11 @@ def open_parts(packed: PackedCorpus) -> Corpus:
     """The texts and tokens of a corpus, what is held out in two halves."""
     tokenizer = load_tokenizer(packed.tokenizer)
     end = tokenizer.special_tokens[END]
-    train, held = (list(texts_of(packed, name)) for name in ("train", "validation"))
+    train, held = (list(packed.texts(name)) for name in ("train", "validation"))
     half = len(held) // 2
     ids = np.asarray(packed.tokens("validation")[:])
     cut = np.flatnonzero(ids == end)[half - 1] + 1
     return Corpus(tokenizer, end, packed.tokens("train"), ids[:cut], train, held[:half], held[half:], packed)
-
-
-def texts_of(packed: PackedCorpus, split: str) -> Iterator[str]:
-    """The documents of a part in their order."""
-    for path in sorted((packed.folder / split).glob("*.jsonl.gz")):
-        with gzip.open(path, "rb") as lines:
-            yield from (document_of(line).text for line in lines)
 
 
 class LeftOut(NamedTuple):
@@ -117,4 +109,4 @@ def marked(one: str, other: str) -> tuple[str, str]:
     return first, second
 
 
-__all__ = ["Corpus", "LeftOut", "left_out", "listed", "make_corpus", "marked", "open_parts", "raw_texts", "texts_of"]
+__all__ = ["Corpus", "LeftOut", "left_out", "listed", "make_corpus", "marked", "open_parts", "raw_texts"]
