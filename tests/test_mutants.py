@@ -1,4 +1,4 @@
-"""The suite finds classic bugs: each of `mutants.py`, put into a copy of the sources, makes a test fail.
+"""The suite finds classic bugs: each of `mutants/`, put into a copy of the sources, makes a test fail.
 
 The table is checked in every run; the bugs themselves take minutes: ``pytest -m slow -s tests/test_mutants.py``.
 """

@@ -1,7 +1,7 @@
 """The library of classic bugs: what each is, how it looks in code, how it shows, and what to look at.
 
 One source for the grader's explanations, for the tasks in which a bug is to be found or a test to be written, and for the project's
-own proof that its tests find them (tests/mutants.py).
+own proof that its tests find them (tests/mutants/).
 """
 
 from __future__ import annotations

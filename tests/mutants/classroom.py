@@ -1,0 +1,33 @@
+from tests.mutants.record import Mutant
+
+ROOM, TESTS = "minilm/exercises/classroom/", "tests/exercises/classroom/"
+MUTANTS = [
+    Mutant("a half line of the journal stays", ROOM + "journal.py",
+           "            self._file.truncate(whole)\n", "            pass\n",
+           TESTS + "test_marking.py::test_a_half_line_is_dropped"),
+    Mutant("the late rule replaces the raw score's column", ROOM + "marking.py",
+           "number(one.raw), one.of, late,", "number(one.points), one.of, late,",
+           TESTS + "test_marking.py::test_the_late_rule_changes_points_and_leaves_the_raw_score"),
+    Mutant("of two students of one name the first is taken", ROOM + "submissions.py",
+           "        if len(matches) == 1:\n", "        if matches:\n",
+           TESTS + "test_submissions.py::test_an_ambiguous_name_is_reported_and_not_guessed"),
+    Mutant("what a test was closed over is no part of its fingerprint", ROOM + "fingerprints.py",
+           "for cell in function.__closure__ or ()]", "for cell in ()]",
+           TESTS + "test_regrade.py::test_what_a_test_was_closed_over_counts"),
+    Mutant("a seed of three parts joined without their lengths", ROOM + "seeds.py",
+           'f"{len(part)}:{part},"', 'f"{part}"',
+           TESTS + "test_submissions.py::test_seeds_are_the_same_on_every_machine_and_differ_by_each_part"),
+    Mutant("a message is HTML", ROOM + "report.py",
+           "{html.escape(text.strip(chr(10)))}</pre>", "{text.strip(chr(10))}</pre>",
+           TESTS + "test_report.py::test_names_code_and_messages_are_text"),
+    Mutant("a hidden test goes to students of nbgrader", ROOM + "teach.py",
+           "if not test.hidden\n", "if True\n",
+           TESTS + "test_teach.py::test_a_notebook_for_nbgrader_has_a_cell_per_test_and_hides_the_hidden"),
+    Mutant("regrading forgets the late rule", ROOM + "regrade.py",
+           'if not late and any(student["points"] != student["raw"] for student in old.students):', "if False:",
+           TESTS + "test_regrade.py::test_what_the_earlier_run_was_given_is_asked_for_again"),
+    Mutant("an empty row of points is 0", ROOM + "marking.py",
+           '            empty.setdefault((row["student"], row["task"]), where)\n            continue\n',
+           '            row["points"] = "0"\n',
+           TESTS + "test_marking.py::test_a_table_of_points_may_be_half_filled"),
+]  # fmt: skip

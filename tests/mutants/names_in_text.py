@@ -1,0 +1,25 @@
+from tests.mutants.record import Mutant
+
+MUTANTS = [
+    Mutant("two surnames before a given name are two persons", "minilm/applications/tagged.py",
+           "== [1, 1, 2]:", "== [9]:",
+           "tests/applications/test_tagged.py::test_names_are_made_of_tagged_words"),
+    Mutant("articles are cut where a block is full", "minilm/applications/tagged.py",
+           "if held >= BLOCK and ended and not ends:", "if held >= BLOCK:",
+           "tests/applications/test_tagged.py::test_a_group_ends_before_a_headline"),
+    Mutant("L and U are no places in a name", "minilm/applications/tagged.py",
+           '{"L": "E", "U": "S"}.get(letter, letter)', '{"L": "I", "U": "I"}.get(letter, letter)',
+           "tests/applications/test_tagged.py::test_every_way_of_tagging_gives_the_same_names"),
+    Mutant("what stands behind a row's end is its neighbor", "minilm/models/tagger.py",
+           "norm(x) if inside is None else norm(x) * inside", "norm(x)",
+           "tests/models/test_tagger.py::test_a_padded_row_gets_what_it_gets_alone"),
+    Mutant("the neighbors before are those behind", "minilm/models/tagger.py",
+           "framed[:, k * d : k * d + length] for k in range(3)", "framed[:, k * d : k * d + length] for k in (2, 1, 0)",
+           "tests/models/test_tagger.py::test_neighbors_stand_before_and_behind"),
+    Mutant("names are told by their place in the sentence", "minilm/applications/named_entities.py",
+           "(since + start, since + end, kind,", "(start, end, kind,",
+           "tests/applications/test_named_entities.py::test_names_stand_where_they_stand_in_the_whole_text"),
+    Mutant("a batch forgets the padding", "minilm/applications/named_entities.py",
+           "(rng.random(ids.shape) < shares) & (ids != PADDING)", "(rng.random(ids.shape) < shares)",
+           "tests/applications/test_named_entities.py::test_a_batch_draws_from_its_generator_alone"),
+]  # fmt: skip
