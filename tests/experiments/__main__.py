@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None, folder: Path = EXPERIMENTS) -> 
         found = measured(name, importlib.import_module(f"tests.experiments.{name}").measure)
         print(Experiment(found))
         if given.keep:
+            folder.mkdir(parents=True, exist_ok=True)
             with atomic_write(folder / f"{name}.json") as file:
                 file.write((json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
     return 0
