@@ -30,6 +30,7 @@ import numpy as np
 
 from minilm.anomaly import AnomalyError, detect_anomaly
 from minilm.backend import DeviceError, get_device, get_num_threads, set_num_threads
+from minilm.checkpoint import checkpoint, checkpoint_sequential
 from minilm.creation import (
     arange,
     as_tensor,
@@ -272,7 +273,8 @@ __all__ = [
     "addmm", "allclose", "amax", "amin", "aminmax", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan",
     "arctan2", "arctanh", "argmax", "argmin", "argsort", "around", "array_equal", "array_split", "as_tensor", "asin", "asinh",
     "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "bernoulli", "bmm", "book", "bool_", "broadcast_to", "cat", "ceil",
-    "celu", "chunk", "clamp", "clamp_max", "clamp_min", "clip", "column_stack", "concat", "concatenate", "copysign", "cos",
+    "celu", "checkpoint", "checkpoint_sequential", "chunk", "clamp", "clamp_max", "clamp_min", "clip", "column_stack", "concat",
+    "concatenate", "copysign", "cos",
     "cosh", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "data", "deg2rad", "detect_anomaly", "diag",
     "diag_embed", "diagonal", "diff", "div", "divide", "dot", "double", "dstack", "e", "einsum", "empty", "empty_like",
     "enable_grad", "eq", "equal", "erf", "exp", "exp2", "expand", "expand_dims", "expm1", "eye", "fabs", "fix", "flatten",

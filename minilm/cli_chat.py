@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "smollm2-135m-instruct"
 TEMPLATES = ("chatml", "plain")
-STORAGES = ("float32", "float16", "int8", "blocks")
+STORAGES = ("float32", "float16", "bfloat16", "int8", "blocks")
 
 
 def add_parser(commands: Any) -> None:

@@ -43,6 +43,18 @@ class Ending:
 
     error = ""
 
+    def restore(self, node: Node) -> None:
+        """Brings back what `node` saved: nothing can."""
+        if self.error:
+            raise RuntimeError(
+                f"backward through {node.op.name}: its saved arrays were freed by a backward() that was stopped by an error, "
+                f"{self.error!r}. Compute the output again, and clear the gradients that it has left (zero_grad)."
+            )
+        raise RuntimeError(
+            f"backward through {node.op.name} a second time, but its saved arrays were freed by the first. "
+            "Pass retain_graph=True to the first backward(), or compute the output again."
+        )
+
 
 class Node:
     """One recorded op.
@@ -54,7 +66,8 @@ class Node:
             output None: the gradient that arrives has its shape and dtype.
         versions: for each array in `inputs` and `outputs` that may change in place, its counter, the count at saving time, and
             its place in the one list that both make.
-        freed: how the walk ended that has let go of what was saved; None while it is there.
+        freed: who has let go of what was saved, and whether it can be restored: the ending of a walk, which cannot, or
+            `minilm.checkpoint`, which computes it again; None while it is there.
         hooks, retained: by output index, the gradient hooks, and a reference to the Tensor whose gradient is kept.
         seq: its number in the order of recording, higher than those of all nodes behind it.
     """
@@ -76,7 +89,7 @@ class Node:
     ) -> None:
         self.op, self.params, self.parents, self.needs = op, params, parents, needs
         self.inputs, self.outputs, self.versions, self.aux = inputs, outputs, versions, aux
-        self.freed: Ending | None = None
+        self.freed: Any = None
         self.hooks: dict[int, list[Callable[[Any], Any]]] | None = None
         self.retained: dict[int, weakref.ref[Any]] | None = None
         self.seq = next(Node._counter)
@@ -95,17 +108,13 @@ class Node:
         self.versions, self.aux, self.freed = [], None, ending
 
     def check_saved(self) -> None:
-        """Raises RuntimeError where what was saved is gone, or was modified since."""
-        if self.freed is not None:
-            if self.freed.error:
-                raise RuntimeError(
-                    f"backward through {self.op.name}: its saved arrays were freed by a backward() that was stopped by an error, "
-                    f"{self.freed.error!r}. Compute the output again, and clear the gradients that it has left (zero_grad)."
-                )
-            raise RuntimeError(
-                f"backward through {self.op.name} a second time, but its saved arrays were freed by the first. "
-                "Pass retain_graph=True to the first backward(), or compute the output again."
-            )
+        """Has what was saved computed again where a checkpoint let go of it.
+
+        Raises:
+            RuntimeError: it is gone for good, or was modified since.
+        """
+        while self.freed is not None:
+            self.freed.restore(self)
         for cell, version, i in self.versions:
             if cell[0] != version:
                 what = f"input '{self.op.input_name(i)}'" if i < len(self.inputs) else "output"

@@ -75,6 +75,23 @@ def rows_of_batch(first: int, rows: int) -> Iterator[None]:
         _state.rows = before
 
 
+def moment() -> tuple[dict[str, Any], tuple[int, int] | None]:
+    """Where the random numbers are, and which rows of a batch are computed: what `replay` begins at."""
+    return get_state(), _state.rows
+
+
+@contextlib.contextmanager
+def replay(moment: tuple[dict[str, Any], tuple[int, int] | None]) -> Iterator[None]:
+    """Within it, the random numbers that came after `moment` come again; after it, they go on from where they were."""
+    before = _state.counter, _seeded(), _state.generator, _state.rows
+    try:
+        set_state(moment[0])
+        _state.rows = moment[1]
+        yield
+    finally:
+        _state.counter, _state.seed, _state.generator, _state.rows = before
+
+
 def get_state() -> dict[str, Any]:
     """All of it, as a dict of strings, integers and dicts that JSON holds exactly."""
     seed = _seeded()
@@ -110,4 +127,4 @@ def _seeded() -> int:
     return _state.seed
 
 
-__all__ = ["generator", "get_state", "manual_seed", "next_key", "rows_of_batch", "set_state"]
+__all__ = ["generator", "get_state", "manual_seed", "moment", "next_key", "replay", "rows_of_batch", "set_state"]

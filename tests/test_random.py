@@ -109,3 +109,18 @@ def test_a_foreign_state_is_refused_and_changes_nothing(change):
     for wrong in (None, [], {}, {"seed": 1, "counter": 0}):
         with pytest.raises(ValueError, match=r"no state of minilm\.random"):
             random.set_state(wrong)
+
+
+def test_replay_draws_what_was_drawn_and_then_goes_on():
+    random.manual_seed(4)
+    with random.rows_of_batch(2, 2):
+        moment = random.moment()
+        drawn = random.next_key(8), random.generator().random()
+    held = random.generator()
+    after = random.get_state()
+    for _ in range(2):
+        with random.replay(moment):
+            assert (random.next_key(8), random.generator().random()) == drawn
+    assert random.get_state() == after
+    assert random.generator() is held, "who holds the generator draws on from it"
+    assert random.next_key(8) < 2**64, "and the rows are those outside again"

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from minilm import nn
+from minilm.checkpoint import checkpoint_sequential
 from minilm.models.cache import CacheSize, KVCache, LayerCache, next_logits
 from minilm.models.generation import generate
 from minilm.models.gpt_numpy import LAYERS, Decoder
@@ -154,7 +155,13 @@ class GPT(nn.Module):
     Args:
         config: the shape.
         rng: draws the weights; default: the global host generator (`minilm.manual_seed`).
+
+    Attributes:
+        checkpoint_segments: in how many segments the blocks are computed again in backward() (`minilm.checkpoint_sequential`): 0, as
+            it begins, for none; n_layer for each block alone. It is how one trains, not what the model is: no file holds it.
     """
+
+    checkpoint_segments = 0
 
     def __init__(self, config: GPTConfig, rng: np.random.Generator | None = None) -> None:
         super().__init__()
@@ -180,7 +187,7 @@ class GPT(nn.Module):
             TypeError: an id is no integer.
             IndexError: an id is not in the vocabulary.
         """
-        ids = as_ids(ids, self.wte.weight)
+        ids = as_ids(ids, next(self.parameters()))
         start = cache.length if cache else 0
         if ids.ndim != 2 or not 1 <= ids.shape[1] <= self.config.block_size - start:
             seen = f" after {start} in the cache" if start else ""
@@ -192,8 +199,11 @@ class GPT(nn.Module):
         if self.wpe is not None:
             x = self.wpe(x, start)
         x = self.drop(x)
-        for i, block in enumerate(self.blocks):
-            x = block(x, cache.layers[i] if cache else None)
+        if self.checkpoint_segments and not cache:
+            x = checkpoint_sequential(self.blocks, self.checkpoint_segments, x)
+        else:
+            for i, block in enumerate(self.blocks):
+                x = block(x, cache.layers[i] if cache else None)
         return self.lm_head(self.ln_f(x[:, -1:] if last_only else x))
 
     def loss(self, ids: Ids, targets: Ids) -> Tensor:
@@ -204,7 +214,8 @@ class GPT(nn.Module):
             TypeError: an id is no integer.
             IndexError: an id is not in the vocabulary.
         """
-        logits, targets = self(ids), as_ids(targets, self.wte.weight)
+        logits = self(ids)
+        targets = as_ids(targets, logits)
         return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
 
     def decay_groups(self, weight_decay: float) -> list[dict[str, Any]]:

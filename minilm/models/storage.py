@@ -6,6 +6,7 @@ not the arithmetic. All sums are float32. The kinds:
 - `Float32`: the array as it is, the specification of the others;
 - `Float16`: half the bytes, each weight off by a factor of 2^-11 at most. NumPy converts it number by number, in 2 ns; here its bits are
   shifted into place, in a quarter of that;
+- `BFloat16`: the upper half of each float32: as large a range with 8 significant bits, each weight off by a factor of 2^-8 at most;
 - `Int8`: one byte, :math:`w_{ij} = s_i q_{ij}` with a scale for each row (Jacob et al. 2018, *Quantization and training of neural
   networks for efficient integer-arithmetic-only inference*, section 2.1, with zero point 0). The scale is applied to the row's sum;
 - `Blocks`: 4 or 8 bits as a GGUF file has them, :math:`w = d q + m` with a scale and a minimum for each 32 weights of a row. Nothing is
@@ -29,6 +30,7 @@ import numpy as np
 from minilm import nn
 from minilm.backend import cpu
 from minilm.backend.threads import pool
+from minilm.formats.absmax import absmax
 from minilm.nn.checks import expect_width
 from minilm.tensor import Tensor
 from minilm.types import HostArray, Ids
@@ -153,6 +155,48 @@ class Float16(Stored):
         return self.bits.view(np.float16)[ids].astype(np.float32)
 
 
+def to_bfloat16(x: Any) -> HostArray:
+    """The bits (uint16) of the bfloat16 nearest to each float32, ties to even; beyond the largest one it is infinite."""
+    bits = np.asarray(x, np.float32).view(np.uint32)
+    # Just below half of the last bit that stays, and that bit: so a tie goes to the even one.
+    rounded: HostArray = (bits + (np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1)))) >> np.uint32(16)
+    return np.where(np.isnan(x), np.uint32(0x7FC0), rounded).astype(np.uint16)
+
+
+def from_bfloat16(bits: Any) -> HostArray:
+    """The float32 of which these are the upper halves."""
+    wide: HostArray = np.asarray(bits, np.uint32) << np.uint32(16)
+    return wide.view(np.float32)
+
+
+class BFloat16(Stored):
+    """The upper halves of float32, rounded to the nearest, ties to even. The plain version is the product with ``rows`` of all.
+
+    Raises:
+        ValueError: a weight is not finite, or is rounded beyond the largest bfloat16.
+    """
+
+    def __init__(self, array: HostArray) -> None:
+        super().__init__(array.shape)
+        self.bits = to_bfloat16(array)
+        if (self.bits & 0x7F80 == 0x7F80).any():
+            raise ValueError("bfloat16 storage takes weights of at most 3.39e38 in size; one is larger, or not finite.")
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.bits.nbytes)
+
+    def apply(self, x: HostArray, piece: int, out: HostArray) -> None:
+        cut = self.cuts[piece]
+        wide = scratch.take(self.bits[cut].shape, np.int32)
+        np.copyto(wide, self.bits[cut])
+        np.left_shift(wide, 16, out=wide)
+        out[:, cut] = x.dot(wide.view(np.float32).T)
+
+    def rows(self, ids: Any) -> HostArray:
+        return from_bfloat16(self.bits[ids])
+
+
 class Int8(Stored):
     """One byte for each weight and a scale for each row: the largest weight of a row is 127 steps.
 
@@ -165,14 +209,7 @@ class Int8(Stored):
         self.scale = np.empty(len(array), np.float32)
         self.codes = np.empty(array.shape, np.int8)
         for cut in self.cuts:
-            part = array[cut]
-            largest = np.maximum(part.max(axis=1, initial=0.0), -part.min(axis=1, initial=0.0))
-            if not np.isfinite(largest).all():
-                raise ValueError("int8 storage takes finite weights; one is NaN or infinite.")
-            self.scale[cut] = largest / 127
-            least = 127 * np.finfo(np.float32).tiny  # a row below it is kept as zeros: its steps have no inverse
-            steps = np.where(largest > least, 127 / np.maximum(largest, least), 0.0)
-            self.codes[cut] = np.rint(part * steps[:, None])
+            self.codes[cut], self.scale[cut] = absmax(array[cut])
 
     @property
     def nbytes(self) -> int:
@@ -287,7 +324,7 @@ class Blocks(Stored):
         return weights
 
 
-KINDS: dict[str, Callable[[HostArray], Stored]] = {"float16": Float16, "int8": Int8}
+KINDS: dict[str, Callable[[HostArray], Stored]] = {"float16": Float16, "bfloat16": BFloat16, "int8": Int8}
 """What `compress` can make of float32 weights."""
 
 
@@ -364,7 +401,7 @@ def compress(model: nn.Module, kind: str) -> nn.Module:
 
     Args:
         model: a float32 model on the CPU; it is changed, and returned.
-        kind: "float16" or "int8".
+        kind: "float16", "bfloat16" or "int8".
 
     Raises:
         ValueError: the kind is unknown, or a weight is not float32 on the CPU, or does not fit the kind.
@@ -395,5 +432,5 @@ def replace(parent: nn.Module, name: str, stored: Stored) -> None:
     setattr(parent, name, new)
 
 
-__all__ = ["KINDS", "Blocks", "Float16", "Float32", "Int8", "Stored", "StoredEmbedding", "StoredLinear", "compress",
-           "products", "replace"]  # fmt: skip
+__all__ = ["KINDS", "BFloat16", "Blocks", "Float16", "Float32", "Int8", "Stored", "StoredEmbedding", "StoredLinear", "compress",
+           "from_bfloat16", "products", "replace", "to_bfloat16"]  # fmt: skip

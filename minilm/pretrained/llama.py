@@ -58,8 +58,8 @@ def from_gguf(gguf: GGUF, storage: str = "float32") -> Llama:
 
     Args:
         gguf: the open file.
-        storage: "float32": arrays that can learn. "float16", "int8": see `minilm.models.storage`. "blocks": matrices in blocks of a
-            kind that `Blocks` knows stay as they are in the file, others become float16. All but "float32" cannot learn.
+        storage: "float32": arrays that can learn. "float16", "bfloat16", "int8": see `minilm.models.storage`. "blocks": matrices in
+            blocks of a kind that `Blocks` knows stay as they are in the file, others become float16. All but "float32" cannot learn.
 
     Raises:
         FormatError: the file holds another kind of model; a setting is missing, of another type or out of range; or a tensor is

@@ -78,8 +78,8 @@ def load(name_or_path: Pathish, storage: str = "float32") -> Pretrained:
     Args:
         name_or_path: a name of the table (`minilm models list`), which is fetched if it is not here; a folder; or a GGUF file. A folder
             or file of a model's name is reached by "./name".
-        storage: how the weights are kept in memory: "float32"; or "float16", "int8" (`minilm.models.storage`), and of a GGUF file
-            "blocks", as they stand in it. What is kept in another form than "float32" cannot learn.
+        storage: how the weights are kept in memory: "float32"; or "float16", "bfloat16", "int8" (`minilm.models.storage`), and of a GGUF
+            file "blocks", as they stand in it. What is kept in another form than "float32" cannot learn.
 
     Raises:
         FormatError: a file is missing, damaged or of a family that is not known here; the message names it.

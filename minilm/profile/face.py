@@ -67,6 +67,11 @@ class Profile(Recorder):
         return self.results.peak
 
     @property
+    def alive(self) -> list[int]:
+        """Bytes of all arrays that were alive after each rule: how memory rises and falls in the block."""
+        return self.results.alive
+
+    @property
     def uncounted(self) -> list[str]:
         """Ops whose operations nobody has stated (`minilm.profile.cost.COSTS`)."""
         return self.results.uncounted

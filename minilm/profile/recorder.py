@@ -267,6 +267,7 @@ class Recorder:
             module_rows(self._calls, self._root, paths.__getitem__),
             module_rows(self._calls, self._root, lambda scope: scope.kind),
             self._peak(paths),
+            [call.alive for call in self._calls if call.stage != "section"],
             sorted(self._uncounted),
         )
         self._memory.finish()

@@ -30,6 +30,7 @@ class Results:
         modules: each Module, by its path.
         classes: each class of Modules.
         peak: when the most memory was held in arrays.
+        alive: bytes of all arrays that were alive after each rule, in the order in which they ended.
         uncounted: ops whose operations nobody has stated (`minilm.profile.cost.COSTS`).
     """
 
@@ -40,6 +41,7 @@ class Results:
     modules: list[ModuleRow]
     classes: list[ModuleRow]
     peak: Peak
+    alive: list[int]
     uncounted: list[str]
 
     @property

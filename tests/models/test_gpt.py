@@ -234,3 +234,17 @@ def test_on_the_device_under_test(device):
     for (name, p), q in zip(model.named_parameters(), reference.parameters(), strict=True):
         np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), atol=1e-6, err_msg=name)
     assert model.generate([[1, 2]], 8, seed=0) == reference.generate([[1, 2]], 8, seed=0)
+
+
+def test_segments_are_no_part_of_what_the_model_is():
+    config = GPTConfig(vocab_size=7, block_size=6, n_layer=2, n_head=1, n_embd=4)
+    plain, model = (GPT(config, np.random.default_rng(0)) for _ in range(2))
+    model.checkpoint_segments = 2
+    assert model.state_dict().keys() == plain.state_dict().keys()
+    assert model.config.to_dict() == plain.config.to_dict()
+    assert model.generate([[1, 2]], 3, temperature=0) == plain.generate([[1, 2]], 3, temperature=0)
+    cache = KVCache(model, 1)
+    np.testing.assert_allclose(model([[1, 2]], cache).numpy(), plain([[1, 2]]).numpy(), rtol=1e-6)
+    model.checkpoint_segments = 3
+    with pytest.raises(ValueError, match="from 1 to the number of functions, 2; got 3"):
+        model([[1, 2]])

@@ -6,12 +6,23 @@ import pytest
 import minilm as ml
 from minilm.formats import blocks
 from minilm.models import storage
+from minilm.models.gpt import GPT, GPTConfig
 from minilm.models.llama import Llama, LlamaConfig
-from minilm.models.storage import Blocks, Float16, Float32, Int8, Stored, StoredEmbedding, StoredLinear, compress
+from minilm.models.storage import (
+    BFloat16,
+    Blocks,
+    Float16,
+    Float32,
+    Int8,
+    Stored,
+    StoredEmbedding,
+    StoredLinear,
+    compress,
+)
 
 pytestmark = pytest.mark.host
 RNG = np.random.default_rng(0)
-KINDS = ["float32", "float16", "int8", "Q4_0", "Q4_1", "Q8_0"]
+KINDS = ["float32", "float16", "bfloat16", "int8", "Q4_0", "Q4_1", "Q8_0"]
 
 
 def weights(rows=70, columns=96):
@@ -21,7 +32,7 @@ def weights(rows=70, columns=96):
 def stored(kind, array) -> Stored:
     if kind in blocks.TYPES:
         return Blocks(kind, blocks.quantize(kind, array))
-    return {"float32": Float32, "float16": Float16, "int8": Int8}[kind](array)
+    return {"float32": Float32, "float16": Float16, "bfloat16": BFloat16, "int8": Int8}[kind](array)
 
 
 def held(kind, array):
@@ -31,6 +42,8 @@ def held(kind, array):
     if kind == "int8":
         largest = np.abs(array).max(axis=1, keepdims=True)
         return np.rint(array * (127 / largest)) * (largest / 127)
+    if kind == "bfloat16":
+        return blocks.dequantize("BF16", blocks.quantize("BF16", array)).reshape(array.shape)
     return array.astype(kind).astype(np.float32)
 
 
@@ -86,13 +99,13 @@ def test_bytes():
     array = weights(64, 1024)
     sizes = {kind: stored(kind, array).nbytes / array.size for kind in KINDS}
     assert sizes["float32"] == 4
-    assert sizes["float16"] == 2
+    assert sizes["float16"] == sizes["bfloat16"] == 2
     assert sizes["int8"] == pytest.approx(1, abs=0.01)
     assert sizes["Q8_0"] == 1 + 4 / 32
     assert sizes["Q4_1"] == sizes["Q4_0"] == 0.5 + 8 / 32
 
 
-@pytest.mark.parametrize("kind", [Float16, Int8])
+@pytest.mark.parametrize("kind", [Float16, BFloat16, Int8])
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_refused(kind, wrong):
     array = weights(3, 4)
@@ -104,6 +117,16 @@ def test_what_is_not_finite_is_refused(kind, wrong):
 def test_what_float16_cannot_hold_is_refused():
     with pytest.raises(ValueError, match="at most 65504"):
         Float16(np.full((1, 1), 70000, np.float32))
+
+
+def test_bfloat16_is_the_upper_half_rounded_to_even():
+    bits = np.array([0x3F800000, 0x3F807FFF, 0x3F808000, 0x3F808001, 0x3F818000, 0x80000001, 0x7F7F7FFF], np.uint32)
+    found = BFloat16(bits.view(np.float32)[:, None]).bits[:, 0]
+    assert [f"{x:04x}" for x in found] == ["3f80", "3f80", "3f80", "3f81", "3f82", "8000", "7f7f"]
+    assert storage.to_bfloat16([np.nan, np.inf, -np.inf]).tolist() == [0x7FC0, 0x7F80, 0xFF80]
+    assert storage.from_bfloat16(0x3F80) == 1.0
+    with pytest.raises(ValueError, match="at most 3.39e38"):
+        BFloat16(np.full((1, 1), np.finfo(np.float32).max, np.float32))
 
 
 def test_int8_of_zeros_and_of_tiny_numbers():
@@ -138,7 +161,7 @@ def llama(**options):
 @pytest.mark.parametrize(
     "options", [{}, {"tie_word_embeddings": True}, {"attention_bias": True, "mlp_bias": True}], ids=str
 )
-@pytest.mark.parametrize("kind", ["float16", "int8"])
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "int8"])
 def test_a_compressed_model_is_one_with_the_weights_that_are_held(kind, options):
     ids = np.random.default_rng(0).integers(0, 64, (2, 7))
     plain = llama(**options)
@@ -153,8 +176,21 @@ def test_a_compressed_model_is_one_with_the_weights_that_are_held(kind, options)
     assert all(p.ndim == 1 for p in model.parameters())
 
 
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "int8"])
+def test_a_gpt_is_read_from_fewer_bytes(kind):
+    config, ids = GPTConfig(13, 8, 2, 2, 8), np.random.default_rng(0).integers(0, 13, (2, 8))
+    plain, model = (GPT(config, np.random.default_rng(1)).eval() for _ in range(2))
+    for p in plain.parameters():
+        p.data = held(kind, p.data) if p.ndim == 2 and p is not plain.wpe.weight else p.data
+    compress(model, kind)
+    np.testing.assert_allclose(model(ids).numpy(), plain(ids).numpy(), rtol=1e-4, atol=1e-5)
+    assert model.loss(ids, ids).item() == pytest.approx(plain.loss(ids, ids).item(), rel=1e-4)
+    assert model.generate([[1, 2]], 3, temperature=0) == plain.generate([[1, 2]], 3, temperature=0)
+    assert model.lm_head.stored is model.wte.stored
+
+
 def test_unknown_storage_is_named():
-    with pytest.raises(ValueError, match="one of float16, int8; got 'int4'"):
+    with pytest.raises(ValueError, match="one of float16, bfloat16, int8; got 'int4'"):
         compress(llama(), "int4")
     with pytest.raises(ValueError, match="takes float32 on the CPU; embed_tokens is float64"):
         compress(llama().to("float64"), "int8")

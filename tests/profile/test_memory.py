@@ -71,6 +71,16 @@ class TestHighWater:
         assert p.peak.stage == "backward"
         assert p.peak.bytes == 4 * ARRAY + 8
 
+    def test_memory_rises_and_falls(self):
+        x = ones(grad=True)
+        with ml.profile("cpu") as p, p.section("a stretch is no rule"):
+            x.sin().sin().sum().backward()
+        a, b = 3 * ARRAY + 4, ARRAY + 8  # x, sin and its sine, the sum; the seed, and what a rule makes
+        assert p.alive[:3] == [2 * ARRAY, 3 * ARRAY, a]
+        assert max(p.alive) == p.peak.bytes
+        assert len(p.alive) == p.all_ops.calls == 6
+        assert p.alive[-1] < a + b
+
     def test_without_a_graph_less_is_kept(self):
         x = ones(grad=True)
         with ml.no_grad(), ml.profile("cpu") as p:
