@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from minilm.training.task import Task, Tested
 
 LIST = "list"
-NO_SETTINGS = ("command", "task", "brief", "out", "resume", "data", "device", "quiet")
+NO_SETTINGS = ("command", "task", "brief", "out", "resume", "data", "device", "quiet", "dashboard")
 LONGEST = 1 << 20  # bytes of a line of `predict`
 AT_ONCE = 1 << 18  # bytes that `predict` reads, at most, before it answers
 SHOWN = 400  # characters of an example among the errors
@@ -265,7 +265,7 @@ def _train(options: argparse.Namespace) -> int:
         )
         say(f"{run.train_config.steps:,} steps on {device}; run folder {run.folder}")
         kinds.say_phase(run)
-        outcome = train(run, data, device=device, progress=not options.quiet)
+        outcome = train(run, data, device=device, progress=not options.quiet, dashboard=options.dashboard)
     if outcome.reason == "interrupted":
         return kinds.say_stopped(run, outcome)
     kinds.say_ended(run, outcome, _result(run.task.unit, outcome.validation_loss, outcome.measures))

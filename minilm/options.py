@@ -31,9 +31,11 @@ class Parser(argparse.ArgumentParser):
 
     Attributes:
         alone: the words that are meant where none follow the command.
+        behind: the name of what stands behind a "--" alone, where that is another command's line; "": it is as ever.
     """
 
     alone: Sequence[str] = ()
+    behind = ""
 
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ")
@@ -50,6 +52,11 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Refuses what it does not know, where the options are that it could have been."""
         words = sys.argv[1:] if args is None else args
+        if self.behind:
+            cut = list(words).index("--") if "--" in words else len(words)
+            namespace = argparse.Namespace() if namespace is None else namespace
+            setattr(namespace, self.behind, list(words[cut + 1 :]))
+            words = words[:cut]
         options, unknown = super().parse_known_args(words or list(self.alone), namespace)
         if unknown:
             word = str(unknown[0])
@@ -246,7 +253,8 @@ def named(option: str) -> Iterator[None]:
 
 
 def add_run(p: Any, name: str) -> None:
-    """Adds what says in which folder is trained, and how it is shown: ``--out``, ``--resume``, ``--device``, ``--quiet``.
+    """Adds what says in which folder is trained, and how it is shown: ``--out``, ``--resume``, ``--device``, ``--quiet``,
+    ``--dashboard``.
 
     Args:
         name: of the folders that are made where ``--out`` does not say, as in runs/NAME-1.
@@ -262,6 +270,11 @@ def add_run(p: Any, name: str) -> None:
     )
     add_device(p)
     p.add_argument("--quiet", action="store_true", help="no progress bar")
+    p.add_argument(
+        "--dashboard",
+        action="store_true",
+        help="write each layer's gradient, weights, update and dead units to flow.jsonl, and draw them in flow.png",
+    )
 
 
 def add_training(p: Any) -> list[str]:
@@ -366,6 +379,8 @@ def say_ended(run: Run[Any], outcome: Outcome, result: str) -> None:
     say(result)
     say(f"loss curve: {run.folder / 'loss.png'}")
     say(f"model card: {run.folder / 'card.md'}")
+    if os.path.exists(run.folder / "flow.png"):
+        say(f"layers: {run.folder / 'flow.png'}")
 
 
 def typed(path: Path) -> str:

@@ -7,6 +7,7 @@ the same weights, bit for bit, as one that was not. What is written when, and in
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
@@ -23,6 +24,7 @@ from minilm.parallel import DataParallel, world
 from minilm.tensor import Tensor
 from minilm.training.card import CARD, Result, write_card
 from minilm.training.checkpoint import RunError, not_finite
+from minilm.training.dashboard import Dashboard
 from minilm.training.progress import Bar, Meter, plot_losses
 from minilm.training.resume import restore, step_of_best_weights
 from minilm.training.run import Run, load_weights, warn, weights_of
@@ -74,7 +76,10 @@ class Updates:
     Attributes:
         step: updates done.
         parallel: who shares each batch.
+        dashboard: reads the layers around an update, if there is one.
     """
+
+    dashboard: Dashboard | None = None
 
     def __init__(self, task: Task, data: Any, config: TrainConfig, began: int, device: str) -> None:
         self.task, self.data, self.config, self.began = task, data, config, began
@@ -104,7 +109,8 @@ class Updates:
             loss = self.parallel.backward(*batch, scale=1.0 / config.accumulate)
             total = loss if total is None else total + loss
         norm = clip_grad_norm_(self.model.parameters(), config.clip or math.inf)
-        self.optimizer.step()
+        with self.dashboard.update(self.step + 1, batch) if self.dashboard else contextlib.nullcontext():
+            self.optimizer.step()
         self.step += 1
         assert total is not None
         return total, norm
@@ -249,13 +255,14 @@ class Training(Updates):
         return bool(self.config.patience) and self.bad >= self.config.patience
 
 
-def train(run: Run[Any], data: Any, *, device: str = "auto", progress: bool = True) -> Outcome:
+def train(run: Run[Any], data: Any, *, device: str = "auto", progress: bool = True, dashboard: bool = False) -> Outcome:
     """Trains a run to its end, from its checkpoint if it has one.
 
     Ctrl-C, a polite kill or a closed terminal saves after the step that is being computed, and returns; a second one ends at once.
 
     Args:
         data: what the task of the run learns from.
+        dashboard: whether flow.jsonl and flow.png are written (`minilm.training.dashboard`), as they are if the run has them already.
 
     Raises:
         CheckpointError: a file of the run is damaged, missing, or another run's.
@@ -264,13 +271,15 @@ def train(run: Run[Any], data: Any, *, device: str = "auto", progress: bool = Tr
     """
     not_told = np.errstate(all="ignore")  # what is not finite is looked for, and named with what to do
     with run.locked(), run.undone_unless_begun(), explained(run), not_told, watched(run) as watch:
-        return _train(run, data, device, progress, watch)
+        return _train(run, data, device, progress, dashboard, watch)
 
 
-def _train(run: Run[Any], data: Any, device: str, progress: bool, watch: Watch) -> Outcome:
+def _train(run: Run[Any], data: Any, device: str, progress: bool, dashboard: bool, watch: Watch) -> Outcome:
     started = time.perf_counter()
     training = Training.resume(run, data, device)
     began, config = training.step, run.train_config
+    if dashboard or Dashboard.wanted(run):
+        training.dashboard = Dashboard(run, training.model, training.step, LOG_EVERY)
     units = config.batch_size * config.accumulate * run.task.units
     meter = Meter(training.step, units, next(training.model.parameters()).device.synchronize)
     bar = Bar(config.steps, training.step, progress)
@@ -339,6 +348,8 @@ def _evaluate(training: Training, log: bool = True) -> None:
         raise training.diverged(f"the validation loss became {loss}")
     if log:
         training.run.log(step=training.step, validation_loss=loss)
+    if training.dashboard:
+        training.dashboard.draw()
     training.bad = 0 if loss < training.best else training.bad + 1
     if loss < training.best:
         training.best, training.best_step = loss, training.step

@@ -20,9 +20,9 @@ What a reader may rely on, whatever stops the writer (``kill -9``, a full disk, 
    lost without harm is made anew: loss.png, train.tokens and validation.tokens, metrics.jsonl (the lines on record), and
    model.safetensors, from the next evaluation.
 
-`FILES` lists them, and `Task.files` those that a task keeps beside them. Of its task a run knows the name and the fields that
-config.json has of it; the task reads them. Versions 1 and 2 of config.json had one task, the language model, and no name of it; files
-that version 1 wrote have no fingerprints. Such runs are read as they are.
+`FILES` lists them, `DASHBOARD` those that are asked for, and `Task.files` those that a task keeps beside them. Of its task a run
+knows the name and the fields that config.json has of it; the task reads them. Versions 1 and 2 of config.json had one task, the
+language model, and no name of it; files that version 1 wrote have no fingerprints. Such runs are read as they are.
 """
 
 from __future__ import annotations
@@ -74,13 +74,21 @@ FILES = (
     RunFile("card.md", "the model card: data, settings, numbers and limits; written when training ends or is stopped", ()),
     RunFile(LOCK, "who is training, while somebody is", ("resume",), True),
 )  # fmt: skip
+FLOW, FLOW_PICTURE = "flow.jsonl", "flow.png"
+DASHBOARD = (
+    RunFile(
+        FLOW, "a layer's norms and activations at a step, an object a line; appended (`minilm.training.dashboard`)", ()
+    ),
+    RunFile(FLOW_PICTURE, "the same, drawn; written at each evaluation", ()),
+)
+"""What a run with ``--dashboard`` has, too."""
 WEIGHTS, CHECKPOINT = "minilm weights", "minilm checkpoint"
 T = TypeVar("T", bound=Task)
 
 
 def names_of_files(kind: type[Task], first: bool = False) -> set[str]:
     """The files of a run with a task of that class; of one that has only just begun, if `first`."""
-    return {entry.name for entry in (*FILES, *kind.files) if entry.first or not first}
+    return {entry.name for entry in (*FILES, *DASHBOARD, *kind.files) if entry.first or not first}
 
 
 class Checkpoint(NamedTuple):

@@ -29,7 +29,9 @@ MUTANTS = [
            "return base * (t + 1) / (self.warmup_steps + 1)", "return base * t / self.warmup_steps",
            "tests/training/test_loop.py::test_learning_rate"),
     Mutant("clipping after the update", "minilm/training/loop.py",
-           "        norm = clip_grad_norm_(self.model.parameters(), config.clip or math.inf)\n        self.optimizer.step()\n",
+           "        norm = clip_grad_norm_(self.model.parameters(), config.clip or math.inf)\n"
+           "        with self.dashboard.update(self.step + 1, batch) if self.dashboard else contextlib.nullcontext():\n"
+           "            self.optimizer.step()\n",
            "        self.optimizer.step()\n        norm = clip_grad_norm_(self.model.parameters(), config.clip or math.inf)\n",
            "tests/training/test_loop.py::test_gradients_are_clipped_before_the_update"),
     of("evaluation-mode-forgotten", "tests/training/test_loop.py::test_evaluation_covers_the_text_once"),
