@@ -22,6 +22,7 @@ from minilm import (
     cli_evaluate,
     cli_exercises,
     cli_models,
+    cli_sweep,
     cli_task,
     terminal,
 )
@@ -47,7 +48,7 @@ ADVICE = {
     errno.ENOTDIR: "a part of the path is a file, not a folder",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
-NO_SETTINGS = ("command", "recipe", "out", "resume", "device", "quiet")
+NO_SETTINGS = ("command", "recipe", "out", "resume", "device", "quiet", "dashboard")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -135,6 +136,7 @@ def parser() -> Parser:
     cli_chat.add_parser(commands)
     cli_evaluate.add_parser(commands)
     cli_task.add_parser(commands)
+    cli_sweep.add_parser(commands)
     cli_corpus.add_parser(commands)
     cli_capstone.add_parser(commands)
     _data_parser(commands)
@@ -329,7 +331,7 @@ def _train(options: argparse.Namespace) -> int:
         say(f"{source.source}: {source.characters:,} characters, {tokens:,} tokens from a vocabulary of {vocab_size:,}")
         say(f"{run.task.shape}; on {device}; run folder {run.folder}")
         kinds.say_phase(run)
-        outcome = train(run, text, device=device, progress=not options.quiet)
+        outcome = train(run, text, device=device, progress=not options.quiet, dashboard=options.dashboard)
     if outcome.reason == "interrupted":
         return kinds.say_stopped(run, outcome)
     kinds.say_ended(run, outcome, run.task.result(outcome.validation_loss, outcome.measures))

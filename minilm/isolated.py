@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 # What the process runs. It is isolated (-I) until its path is known, so that nothing of the current folder or of the environment
 # is imported before.
@@ -23,11 +24,13 @@ sys.path[:] = [*path, *(p for p in sys.path if p not in path)]
 spec = importlib.util.spec_from_file_location("minilm", folder + "/__init__.py", submodule_search_locations=[folder])
 sys.modules["minilm"] = minilm = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(minilm)
-importlib.import_module(module).main()
+sys.exit(importlib.import_module(module).main())
 """
 
 
-def start(module: str, path: Sequence[str], arguments: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+def start(
+    module: str, path: Sequence[str], arguments: Sequence[str] = (), output: BinaryIO | None = None
+) -> subprocess.Popen[bytes]:
     """Starts a process that runs `main()` of a module of minilm, with pipes to its input and from its output.
 
     It computes with one thread, as there are to be as many processes as cores, and Ctrl-C is not for it.
@@ -36,11 +39,15 @@ def start(module: str, path: Sequence[str], arguments: Sequence[str] = ()) -> su
         module: its name, "minilm.parallel.serve".
         path: where the process looks for modules (`module_path`).
         arguments: what it finds in `sys.argv[1:]`.
+        output: where its output and its errors go instead, if it is not to be talked to: then its input is empty.
     """
     places = json.dumps([list(path), str(Path(__file__).parent), module])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-I", "-c", _START, places, *arguments]
     with _without_ctrl_c():
+        if output is not None:
+            nothing, same = subprocess.DEVNULL, subprocess.STDOUT
+            return subprocess.Popen(command, stdin=nothing, stdout=output, stderr=same, env=environment)
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 
 

@@ -120,7 +120,7 @@ def test_errors_are_one_line_and_exit_with_one(trained, tmp_path, capsys, monkey
      (["generate", "x", "y"], "'y' is one argument too many"), (["generate", "x", "--stop", ""], "--stop: expected some text"),
      (["train", "--recipe", "x"], "--recipe: there is no recipe 'x'; there are default,"),
      (["train", "--recipe", "nanogpt-cqu"], "Did you mean nanogpt-cpu?"), (["train", "--tokenizer", "bpee"], "Did you mean bpe?"),
-     (["trian"], "there is no COMMAND 'trian': train, generate, chat, evaluate, task, corpus, capstone, data, models, book, "
+     (["trian"], "there is no COMMAND 'trian': train, generate, chat, evaluate, task, sweep, corpus, capstone, data, models, book, "
       "exercises, check, hint, progress, bugs, classroom, doctor. Did you mean train?"),
      (["data", "lst"], "Did you mean list?"), (["train", "--heeds", "2"], "there is no option --heeds. Did you mean --heads?"),
      (["train", "--lr=1"], "there is no option --lr."), (["doctor", "--verbose"], "there is no option --verbose."),

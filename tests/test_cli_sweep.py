@@ -57,6 +57,7 @@ BASIS = {"train": ["train", *TINY], "generate": ["generate", "{run}", "--tokens"
          "bugs": ["bugs"], "models list": ["models", "list"], "models show": ["models", "show"], "models get": ["models", "get"],
          "corpus": ["corpus", "{prose}", "--out", "{out}", "--quiet", "--processes", "1", "--vocab-size", "258"],
          "evaluate": ["evaluate", "{run}", "--data", "{text}", "--device", "cpu"],
+         "sweep": ["sweep", "--out", "{out}", "--number", "x", "clip=1", "--", "train", *TINY[:2], *FLAGS, "--steps", "1"],
          "capstone": ["capstone", "--out", "{out}", "--quick", "--quiet", "--device", "cpu"]}  # fmt: skip
 COLOR = ["task", "color"]
 BASIS |= {"task color train": [*COLOR, "train", "--out", "{out}", "--quiet", "--steps", "1", "--device", "cpu"],
@@ -186,6 +187,7 @@ def bounded(monkeypatch, tmp_path):
     monkeypatch.setattr("minilm.training.loop.plot_losses", lambda run: None)
     monkeypatch.setattr(cli, "_sample", lambda *_: "")
     monkeypatch.setattr("minilm.capstone.steps.write_raw", stopping(print, 0))
+    monkeypatch.setattr("minilm.sweep.processes.isolated.start", stopping(print, 0))
     monkeypatch.setattr(launch, "trust", lambda notebooks: None)
     monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: name)
     monkeypatch.setitem(launch.open_book.__kwdefaults__, "run", lambda command, cwd: argparse.Namespace(returncode=0))
@@ -259,8 +261,12 @@ def sweep(command, option, positional, places, values, bounded, tmp_path):
                 "input": "prose",
             }.get(option)
             arguments = [*(word for word in basis if own is None or word != str(filled[own])), "--", value]
+            if option == "table":
+                arguments = [*basis[:5], value, *basis[6:]]
             if option == "exercise":
                 arguments = [command, "--", value, *(["answer.py"] if command == "check" else [])]
+        elif command == "sweep":  # its options stand before the command that it runs
+            arguments = ["sweep", f"{option}={value}", *(basis[1:] if option != "--out" else basis[3:])]
         else:
             arguments = [*basis, f"{option}={value}"]
         bounded()

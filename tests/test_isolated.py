@@ -70,3 +70,14 @@ def test_a_process_runs_main_of_a_module_with_its_arguments(tmp_path, monkeypatc
     assert str(tmp_path / "random.py") not in told
     assert os.path.dirname(isolated.__file__) in told
     assert told.endswith("1\n")
+
+
+@pytest.mark.slow
+def test_what_it_says_can_go_to_a_file_and_its_status_is_what_main_returns(tmp_path):
+    (tmp_path / "fails.py").write_text(
+        "import sys\ndef main():\n    print(repr(sys.stdin.read()))\n    print('why', file=sys.stderr)\n    return 3\n"
+    )
+    with open(tmp_path / "log.txt", "wb") as log:
+        process = isolated.start("fails", [str(tmp_path)], output=log)
+    assert process.wait() == 3
+    assert sorted((tmp_path / "log.txt").read_text().split()) == ["''", "why"]
