@@ -413,3 +413,49 @@ def quantize(kind: str, array: ArrayLike) -> Bytes:
     if len(rows):
         record.quantize(rows, blocks)
     return blocks.view(np.uint8).reshape(*x.shape[:-1], x.shape[-1] // record.size, record.nbytes)
+
+
+def split(kind: str, raw: Bytes) -> tuple[NDArray[Any], NDArray[np.float16]]:
+    """The codes as they lie in blocks, and the scales: uint8 (..., blocks, bytes per block) -> (..., blocks, bytes of codes),
+    float16 (..., blocks), for the types `SYMMETRIC`.
+
+    Raises:
+        FormatError: `kind` is none of these.
+    """
+    record = _symmetric_type(kind)
+    blocks = np.ascontiguousarray(raw).view(record.layout)[..., 0]
+    return np.ascontiguousarray(blocks["q"]), np.ascontiguousarray(blocks["d"])
+
+
+def join(kind: str, q: NDArray[Any], d: NDArray[np.float16]) -> Bytes:
+    """Blocks of chosen integers and scales, where `quantize` chooses both: (..., blocks, 32) and (..., blocks) -> uint8
+    (..., blocks, bytes per block), for the types `SYMMETRIC`. A weight is then d q.
+
+    Raises:
+        FormatError: `kind` is none of these, the shapes do not fit, or an integer is outside the type's range.
+    """
+    record, half = _symmetric_type(kind), SYMMETRIC[kind]
+    if q.shape != (*d.shape, record.size):
+        raise FormatError(f"blocks of {kind} have {record.size} integers per scale, got {q.shape} and {d.shape}")
+    if q.size and not -half <= q.min() <= q.max() <= half - 1:
+        raise FormatError(f"the integers of {kind} are {-half} to {half - 1}, got {q.min()} to {q.max()}")
+    flat = q.reshape(-1, record.size).astype(np.int16)
+    blocks = np.zeros(len(flat), record.layout)
+    blocks["d"] = d.reshape(-1)
+    if kind == "Q4_0":
+        _pack(flat + np.int16(half), blocks)
+    else:
+        blocks["q"] = flat
+    return blocks.view(np.uint8).reshape(*d.shape, record.nbytes)
+
+
+SYMMETRIC = {"Q4_0": 8, "Q8_0": 128}
+"""The types of a scale alone that have no bits apart, y = d q, and how far below zero their integers go."""
+
+
+def _symmetric_type(kind: str) -> BlockType:
+    if kind not in SYMMETRIC:
+        raise FormatError(
+            f"expected one of {', '.join(SYMMETRIC)}, whose blocks are a scale and integers; got {kind!r}"
+        )
+    return TYPES[kind]

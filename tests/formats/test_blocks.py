@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minilm.formats import FormatError
-from minilm.formats.blocks import TYPES, dequantize, dequantize_plain, quantize
+from minilm.formats.blocks import SYMMETRIC, TYPES, dequantize, dequantize_plain, join, quantize, split
 
 SCALED = [name for name, record in TYPES.items() if record.scales]
 WRITABLE = [name for name, record in TYPES.items() if record.quantize is not None]
@@ -227,3 +227,37 @@ def test_no_large_array_is_made_on_the_way(kind):
         assert tracemalloc.get_traced_memory()[1] < y.nbytes + (1 << 20)
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", SYMMETRIC)
+def test_split_and_join(kind):
+    x = np.random.default_rng(0).standard_normal((3, 64)).astype(np.float32)
+    raw = quantize(kind, x)
+    codes, d = split(kind, raw)
+    q = dequantize(kind, raw).reshape(3, 2, 32) / d.astype(np.float32)[..., None]
+    np.testing.assert_array_equal(join(kind, np.rint(q).astype(np.int16), d), raw)
+    assert codes.shape == (3, 2, TYPES[kind].nbytes - 2)
+    assert join(kind, np.zeros((0, 32), np.int16), np.zeros(0, np.float16)).shape == (0, TYPES[kind].nbytes)
+
+
+def test_join_by_hand():
+    q = np.zeros((1, 32), np.int16)
+    q[0, [0, 1, 16]] = -8, 7, 3
+    assert dequantize("Q4_0", join("Q4_0", q, np.array([0.5], np.float16)))[[0, 1, 16, 2]].tolist() == [
+        -4.0,
+        3.5,
+        1.5,
+        0.0,
+    ]
+
+
+def test_what_does_not_join():
+    d = np.ones(1, np.float16)
+    for kind in ("Q4_1", "nothing"):
+        with pytest.raises(FormatError, match="expected one of Q4_0, Q8_0"):
+            join(kind, np.zeros((1, 32), np.int16), d)
+    with pytest.raises(FormatError, match=r"32 integers per scale, got \(1, 16\) and \(1,\)"):
+        join("Q4_0", np.zeros((1, 16), np.int16), d)
+    for q in (-9, 8):
+        with pytest.raises(FormatError, match=rf"-8 to 7, got {q} to {q}"):
+            join("Q4_0", np.full((1, 32), q), d)
