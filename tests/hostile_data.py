@@ -58,6 +58,7 @@ def descriptions_form() -> Form:
         "codename": "bookworm",
         "version": "12.9",
         "packages": 1,
+        "links": 0,
         "fetched": "2026-01-01",
         "sha256": hashlib.sha256(content).hexdigest(),
     }

@@ -38,13 +38,13 @@ def here(folder: Path) -> Path | None:
 
 
 def release(folder: Path) -> dict[str, Any] | None:
-    """What the file in `folder` was made of: codename, date, number of packages, its sha256; None where that is not told."""
+    """What the file in `folder` was made of: codename, date, numbers of packages and of links, its sha256; None where that is not told."""
     try:
         content = read_regular(folder / RELEASE, DataError, max_bytes=1 << 16, remedy="it is made again")
         found = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    kinds = {"codename": str, "version": str, "packages": int, "fetched": str, "sha256": str}
+    kinds = {"codename": str, "version": str, "packages": int, "links": int, "fetched": str, "sha256": str}
     if isinstance(found, dict) and all(isinstance(found.get(name), kind) for name, kind in kinds.items()):
         return found
     return None
@@ -60,11 +60,11 @@ def fetch(folder: Path) -> Path:
     make_cache_folder(folder)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder, ignore_cleanup_errors=True) as temporary:
         targets = _update(Path(temporary), folder)
-        sections = dict(_packages(Path(targets["Packages"])))
+        packages = dict(_packages(Path(targets["Packages"])))
         rows = [
-            {"name": name, "section": sections[name], "synopsis": synopsis, "text": text}
+            {"name": name, **packages[name], "synopsis": synopsis, "text": text}
             for name, synopsis, text in _translations(Path(targets["Translations"]))
-            if name in sections
+            if name in packages
         ]
     if not rows:
         raise _cannot(folder, "the index has no descriptions in English")
@@ -72,6 +72,7 @@ def fetch(folder: Path) -> Path:
     content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode("utf-8")
     about = {
         "codename": targets["codename"], "version": targets["version"], "packages": len(rows),
+        "links": sum(len(row["depends"]) for row in rows),
         "fetched": f"{datetime.now(timezone.utc):%Y-%m-%d}", "sha256": hashlib.sha256(content).hexdigest(),
     }  # fmt: skip
     # The release last: it vouches for the file.
@@ -139,10 +140,23 @@ def _cannot(folder: Path, reason: str) -> DataError:
     )
 
 
-def _packages(path: Path) -> Iterator[tuple[str, str]]:
-    """The name and the section of each package."""
+def _packages(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The name of each package, and its section, its source package and what it depends on."""
     for fields in _stanzas(path):
-        yield fields["Package"], fields.get("Section", "")
+        name = fields["Package"]
+        needs = depends(", ".join(fields[field] for field in ("Pre-Depends", "Depends") if field in fields))
+        source = fields.get("Source", name).partition(" ")[0]
+        yield name, {"section": fields.get("Section", ""), "source": source, "depends": needs}
+
+
+def depends(field: str) -> list[str]:
+    """The names in a field of relations, each once; of alternatives, which stand between bars, the first (Debian Policy, 7.1).
+
+    >>> depends("libc6 (>= 2.36), python3:any | python, libc6")
+    ['libc6', 'python3']
+    """
+    names = (re.match(r"\s*([a-z0-9][a-z0-9+.-]+)", each) for each in field.split(","))
+    return list(dict.fromkeys(found[1] for found in names if found))
 
 
 def _translations(path: Path) -> Iterator[tuple[str, str, str]]:

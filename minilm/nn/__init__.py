@@ -55,6 +55,7 @@ from minilm.nn.conv import (
 from minilm.nn.crf import LinearChainCRF, allowed_transitions
 from minilm.nn.dropout import DropConnect, Dropout
 from minilm.nn.embedding import Embedding
+from minilm.nn.graph import GraphConv, MessagePassing
 from minilm.nn.linear import Linear
 from minilm.nn.loss import (
     BCELoss,
@@ -75,10 +76,10 @@ from minilm.nn.transformer import FeedForward, TransformerDecoderLayer, Transfor
 __all__ = ["CELU", "ELU", "GELU", "GLU", "GRU", "LSTM", "RNN", "SELU", "AvgPool1d", "AvgPool2d", "BCELoss",
            "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "CircularPad1d", "CircularPad2d", "ConstantPad1d",
            "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss", "DropConnect",
-           "Dropout", "Embedding", "FeedForward", "Flatten", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
+           "Dropout", "Embedding", "FeedForward", "Flatten", "GraphConv", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
            "HuberLoss", "Identity", "KLDivLoss", "L1Loss", "LayerNorm", "LeakyReLU", "LearnedPositions", "Linear",
-           "LinearChainCRF", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Mish", "Module", "ModuleList",
-           "MultiHeadAttention", "NLLLoss", "PReLU", "Parameter", "RMSNorm", "ReLU", "ReLU6", "ReflectionPad1d",
+           "LinearChainCRF", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "MessagePassing", "Mish", "Module",
+           "ModuleList", "MultiHeadAttention", "NLLLoss", "PReLU", "Parameter", "RMSNorm", "ReLU", "ReLU6", "ReflectionPad1d",
            "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d", "RotaryPositions", "Sequential", "SiLU",
            "Sigmoid", "SinusoidalPositions", "Softmax", "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh",
            "Tanhshrink", "TransformerDecoderLayer", "TransformerEncoderLayer", "Upsample", "ZeroPad1d", "ZeroPad2d",

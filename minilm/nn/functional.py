@@ -62,6 +62,45 @@ def embedding(ids: Any, weight: Any, padding_idx: int | None = None) -> Tensor:
     return y
 
 
+def unit(x: Any, eps: float = 1e-12) -> Tensor:
+    r"""Vectors of the last axis brought to length 1: the op `rms_norm` over the root of their size; 0 stays 0.
+
+    .. math:: y = \frac{x}{\sqrt{\lVert x \rVert^2 + D \varepsilon}}
+
+    Shapes: x ``(..., D)``, y the same.
+    """
+    return normalize.rms_norm(x, eps=eps) / math.sqrt(max(1, shape_of(x)[-1] if shape_of(x) else 1))
+
+
+def contrastive_loss(first: Any, second: Any, scale: Any = 1.0) -> Tensor:
+    r"""How well each vector finds its partner among all, and is found by it: the symmetric loss of CLIP.
+
+    .. math:: L = -\frac{1}{2N} \sum_i \left( \ln \frac{e^{s\, a_i \cdot b_i}}{\sum_j e^{s\, a_i \cdot b_j}}
+        + \ln \frac{e^{s\, a_i \cdot b_i}}{\sum_j e^{s\, a_j \cdot b_i}} \right)
+
+    with :math:`a_i, b_i` the rows of both at length 1 (`unit`): the cosines, times s, are logits. Each half is InfoNCE (van den Oord, Li,
+    Vinyals 2018, arXiv:1807.03748, equation 4); both together are Radford et al. 2021, arXiv:2103.00020, figure 3. Whoever knows nothing
+    has :math:`\ln N`. Rows that mean the same count as wrong for each other all the same: see that a batch has few.
+
+    Shapes: first, second ``(N, D)``, row i of one belongs to row i of the other; the loss ``()``, in nats.
+
+    Args:
+        scale: s, one over the temperature: a number, or a Tensor ``()`` that is learned.
+
+    Raises:
+        ValueError: the two have not the same shape ``(N, D)``, or there is no pair.
+    """
+    shape, other = shape_of(first), shape_of(second)
+    if len(shape) != 2 or shape != other:
+        raise ValueError(f"contrastive_loss: both need one shape (N, D), a row per pair, got {shape} and {other}.")
+    if not shape[0]:
+        raise ValueError("contrastive_loss: there is no pair.")
+    a, b = unit(first), unit(second)
+    logits = (a @ b.transpose()) * scale  # [N, N], a row per first one
+    own = logits.device.xp.arange(shape[0])
+    return (cross_entropy(logits, own) + cross_entropy(logits.transpose(), own)) / 2
+
+
 def pad(x: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
     """The input in a frame, with PyTorch's arguments.
 
@@ -220,6 +259,37 @@ def _pairs(query: Shape, key: Shape) -> int:
         return 0
 
 
+def distillation_loss(student: Any, teacher: Any, temperature: float = 1.0) -> Tensor:
+    r"""How far a student's probabilities are from a teacher's, both softened by a temperature T.
+
+    .. math:: L = \frac{T^2}{n} \sum_{i=1}^{n} \operatorname{KL}(p_i \Vert q_i), \qquad p_i = \operatorname{softmax}(t_i / T),
+        \quad q_i = \operatorname{softmax}(s_i / T)
+
+    The gradient by s is :math:`\frac{T}{n} (q - p)`. The difference shrinks as 1 / T, so :math:`T^2` keeps the gradient's size, and a
+    share of this loss beside that of the labels means the same at each temperature. Hinton, Vinyals and Dean 2015, *Distilling the
+    Knowledge in a Neural Network*, arXiv:1503.02531, section 2.
+
+    Args:
+        student, teacher: logits of one shape, ``(..., classes)``; n is the product of the leading axes. A teacher that requires a
+            gradient gets one: ``teacher.detach()`` keeps it as it is.
+        temperature: T.
+
+    Raises:
+        ValueError: the shapes differ or have no axis, or the temperature is not positive and finite.
+    """
+    shape = shape_of(student)
+    if shape != shape_of(teacher) or not shape:
+        raise ValueError(
+            f"distillation_loss: expected logits (..., classes) of one shape, got {shape} and {shape_of(teacher)}."
+        )
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"distillation_loss: temperature must be positive and finite, got {temperature}.")
+    target = log_softmax(teacher / temperature)
+    total = kl_div(log_softmax(student / temperature), target, log_target=True, reduction="sum")
+    loss: Tensor = total * (temperature**2 / max(1, math.prod(shape[:-1])))
+    return loss
+
+
 def one_hot(ids: Any, num_classes: int, dtype: Any = None) -> Tensor:
     """A vector for each id, with a 1 at the id and 0 elsewhere: ``(...) -> (..., num_classes)``, in the default float type.
 
@@ -237,10 +307,10 @@ def one_hot(ids: Any, num_classes: int, dtype: Any = None) -> Tensor:
     return Tensor((ids.data[..., None] == xp.arange(num_classes)).astype(dtype or get_default_dtype()))
 
 
-__all__ = ["avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "conv1d",
-           "conv2d", "conv_transpose1d", "conv_transpose2d",
-           "cross_entropy", "dropout", "elu", "embedding", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish",
+__all__ = ["avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu",
+           "contrastive_loss", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
+           "cross_entropy", "distillation_loss", "dropout", "elu", "embedding", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish",
            "hardtanh", "huber_loss", "interpolate", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid",
            "max_pool1d", "max_pool2d", "mish", "mse_loss", "nll_loss", "one_hot", "pad", "prelu", "relu", "relu6", "rms_norm",
            "scaled_dot_product_attention", "selu", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink",
-           "softsign", "tanh", "tanhshrink"]  # fmt: skip
+           "softsign", "tanh", "tanhshrink", "unit"]  # fmt: skip

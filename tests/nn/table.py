@@ -3,8 +3,10 @@
 import numpy as np
 
 from minilm import nn
+from minilm.nn.graph import Graph
 from minilm.ops.sample import distinct, integer, real, simplex
 
+CHAIN = Graph.normalized([[0, 1], [1, 2]], 4)  # and a node by itself
 PADDING = np.array([[False, False, True], [False, False, False]])
 
 
@@ -150,5 +152,9 @@ ROWS = [
     Row("LinearChainCRF, a mask", lambda: nn.LinearChainCRF(2, reduction="sum"), real(2, 3, 2), integer(2, 3, high=2), mask=~PADDING),
     Row("LinearChainCRF, tags of spans", lambda: nn.LinearChainCRF(3, nn.allowed_transitions(["O", "B", "I"]), "none"), real(2, 3, 3),
         integer(2, 3, high=2)),
+    Row("GraphConv", lambda: nn.GraphConv(3, 2), real(4, 3), graph=CHAIN),
+    Row("GraphConv, wider, no bias", lambda: nn.GraphConv(2, 3, bias=False), real(4, 2), graph=CHAIN),
+    Row("GraphConv, directed", lambda: nn.GraphConv(2, 2), real(3, 2), graph=Graph([[0, 0, 2, 1], [1, 1, 1, 1]], 3, [0.5, 1.0, -2.0, 3.0])),
+    Row("MessagePassing", lambda: nn.MessagePassing(nn.Sequential(nn.Linear(4, 3), nn.Tanh()), nn.Linear(5, 2)), real(4, 2), graph=CHAIN),
     Row("Sequential", lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)), real(2, 3)),
 ]  # fmt: skip

@@ -13,8 +13,11 @@ NAMES_AN_AXIS = {  # counted from the front, so that it is another one without t
     "Flatten", "GLU", "LogSoftmax", "PReLU", "KLDivLoss",
 }  # fmt: skip
 NEEDS_A_BATCH = {"BatchNorm1d", "BatchNorm2d", "Upsample"}
+NODES = {"GraphConv", "MessagePassing"}  # a row per node of one graph: those are no batch
 WHOLE = {"Linear, a vector", "LayerNorm, two axes, no bias"}  # rows of the table that have no batch axis
-SWEPT = [row for row in ROWS if type(row.make()).__name__ not in NEEDS_A_BATCH and row.name not in NAMES_AN_AXIS]
+SWEPT = [
+    row for row in ROWS if type(row.make()).__name__ not in NEEDS_A_BATCH | NODES and row.name not in NAMES_AN_AXIS
+]
 
 
 def batch_axis(layer, i):

@@ -6,12 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from minilm.data import DataError, PackageDescription, apt_index, describe, get, is_here, package_descriptions
-from minilm.data.apt_index import FILE, RELEASE, paragraphs
+from minilm.data import (
+    DataError,
+    PackageDescription,
+    PackageLinks,
+    apt_index,
+    describe,
+    get,
+    is_here,
+    package_descriptions,
+    package_links,
+)
+from minilm.data.apt_index import FILE, RELEASE, depends, paragraphs
 
 PACKAGES = """Package: zebra
 Version: 1.0
 Section: games
+Source: animals (1.0-2)
+Pre-Depends: init
+Depends: ant (>= 2), libc6 | libc7,
+ python3:any
 Description: Game about
  not the long one
 Description-md5: 1
@@ -152,6 +166,42 @@ def test_an_interrupted_update_leaves_nothing(apt, cache):
     with pytest.raises(KeyboardInterrupt):
         package_descriptions()
     assert os.listdir(cache / "package-descriptions") == []
+
+
+def test_links_are_read_from_the_same_file(apt):
+    assert package_links() == [
+        PackageLinks("ant", "science", "ant", "Ants, mostly", ()),
+        PackageLinks("zebra", "games", "animals", "Game about zebras", ("init", "ant", "libc6", "python3")),
+    ]
+    assert len(apt.commands) == 2
+
+
+def test_a_file_of_before_there_were_links_is_made_again(apt, cache):
+    get("package-descriptions")
+    about = json.loads((cache / "package-descriptions" / RELEASE).read_text())
+    assert about.pop("links") == 4
+    (cache / "package-descriptions" / RELEASE).write_text(json.dumps(about))
+    assert not is_here("package-descriptions")
+
+
+@pytest.mark.parametrize(
+    ("field", "names"),
+    [
+        ("", []), ("a-b", ["a-b"]), ("libc6 (>= 2.36), python3:any, libc6", ["libc6", "python3"]),
+        ("foo [amd64] <!nocheck> | bar, g++", ["foo", "g++"]), (" , ${x}", []),
+    ],
+)  # fmt: skip
+def test_depends(field, names):
+    assert depends(field) == names
+
+
+@pytest.mark.parametrize("wrong", ['"ant"', "[5]", "null"])
+def test_links_that_are_no_names_are_refused(apt, monkeypatch, wrong):
+    path = get("package-descriptions")
+    path.write_text(path.read_text(encoding="utf-8").replace("[]", wrong), encoding="utf-8")
+    monkeypatch.setattr(apt_index, "is_the_file", lambda *_: True)
+    with pytest.raises(DataError, match=r"line 1: expected a package with its name, section, source"):
+        package_links()
 
 
 @pytest.mark.parametrize(
