@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -84,4 +85,30 @@ def dense(vectors: Sequence[tuple[HostArray, HostArray]], width: int) -> HostArr
     return rows
 
 
-__all__ = ["NGrams", "dense", "ngrams"]
+def hashed(texts: Sequence[str], width: int, longest: int) -> HostArray:
+    r"""Texts as rows (n, width), float32, without a vocabulary: a hash tells each word its place, and whether it adds or takes away 1.
+
+    .. math:: x_j = \sum_{w \in \text{text}} s(w)\, [h(w) = j], \qquad s(w) = \pm 1
+
+    divided by the row's length. Words that meet in one place cancel on average (Weinberger, Dasgupta, Langford, Smola & Attenberg 2009,
+    *Feature Hashing for Large Scale Multitask Learning*, ICML). Nothing is learned: a list of the words that stand in private mails, or how
+    many mails have them, would itself tell about the mails. A word counts once; the hash is CRC-32.
+
+    Args:
+        width: places.
+        longest: the characters of a text that are read.
+
+    Raises:
+        ValueError: `width` or `longest` is not positive.
+    """
+    if width < 1 or longest < 1:
+        raise ValueError(f"width and longest must be positive, got {width} and {longest}.")
+    rows = np.zeros((len(texts), width), np.float32)
+    for row, text in zip(rows, texts, strict=True):
+        for word in set(WORD.findall(text[:longest].lower())):
+            number = zlib.crc32(word.encode("utf-8", "surrogatepass"))
+            row[number % width] += 1.0 if number >> 31 else -1.0
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-9))
+
+
+__all__ = ["NGrams", "dense", "hashed", "ngrams"]

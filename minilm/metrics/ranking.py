@@ -98,6 +98,33 @@ def average_precision(truth: Any, scores: Any) -> Score:
     return Score("average precision", order.n, of_draws)
 
 
+def true_positive_rate_at(truth: Any, scores: Any, false_positive_rate: float) -> Score:
+    r"""The largest p / P of a threshold that has q / N of at most `false_positive_rate`: what is found where hardly anyone is accused.
+
+    The line is drawn anew in each draw of the bootstrap, as it would be on other examples. Of N no's, no rate below 1 / N can be
+    told from 0.
+
+    Args:
+        truth, scores: as in `roc_curve`.
+        false_positive_rate: from 0 to 1.
+
+    Raises:
+        ValueError: as in `roc_curve`, or the rate is no number from 0 to 1.
+    """
+    if isinstance(false_positive_rate, bool) or not 0 <= false_positive_rate <= 1:
+        raise ValueError(f"false_positive_rate is a share from 0 to 1, got {false_positive_rate!r}.")
+    order = _Order(truth, scores, need_no=True)
+
+    def of_draws(times: HostArray) -> HostArray:
+        p, q = (counts.cumsum(axis=1) for counts in order.counts(times))
+        allowed = q <= false_positive_rate * q[:, -1:] * (1 + 1e-12)  # 0.07 times 100 is 7 and a bit
+        found = np.where(allowed, p, 0.0).max(axis=1)
+        both = (p[:, -1] > 0) & (q[:, -1] > 0)
+        return np.divide(found, p[:, -1], out=np.full(len(times), np.nan), where=both)
+
+    return Score(f"TPR at {false_positive_rate:.3g} FPR", order.n, of_draws)
+
+
 class _Order:
     """The examples by falling number, those with one number as one group."""
 

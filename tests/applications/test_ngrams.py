@@ -1,11 +1,12 @@
 """Words and pairs as vectors."""
 
 import math
+import zlib
 
 import numpy as np
 import pytest
 
-from minilm.applications.ngrams import NGrams, dense, ngrams
+from minilm.applications.ngrams import NGrams, dense, hashed, ngrams
 
 TEXTS = ["a b a", "a b!", "c $5", "A"]
 
@@ -47,3 +48,28 @@ def test_saved_and_loaded(tmp_path):
     known = NGrams.learn(["\u4e2d \u00e9", "\u4e2d \u00e9"], 9, 100)
     (tmp_path / "known.json").write_bytes(known.save())
     assert NGrams.load(tmp_path / "known.json") == known
+
+
+def test_hashed_rows_by_hand():
+    """A place, and a sign from the highest bit; a word that comes twice counts once."""
+    assert (zlib.crc32(b"a"), zlib.crc32(b"free")) == (0xE8B7BE43, 0x4D2EC1C8)
+    row = hashed(["a Free free"], 64, 100)[0]
+    assert row.dtype == np.float32
+    wanted = {0xE8B7BE43 % 64: 0.5**0.5, 0x4D2EC1C8 % 64: -(0.5**0.5)}
+    assert {int(i): row[i] for i in np.flatnonzero(row)} == pytest.approx(wanted)
+
+
+def test_hashed_rows_know_nothing_of_each_other():
+    texts = ["a free prize", "", "prize a free!!", "\ud800"]
+    rows = hashed(texts, 32, 12)
+    for row, text in zip(rows, texts, strict=True):
+        np.testing.assert_array_equal(row, hashed([text], 32, 12)[0])
+    assert np.linalg.norm(rows, axis=1) == pytest.approx([1, 0, 1, 1])
+    np.testing.assert_array_equal(rows[0], rows[2])  # what comes after 12 characters is not read
+    assert hashed([], 8, 1).shape == (0, 8)
+
+
+@pytest.mark.parametrize("sizes", [(0, 5), (5, 0)])
+def test_hashed_rows_without_a_place(sizes):
+    with pytest.raises(ValueError, match="width and longest must be positive"):
+        hashed(["a"], *sizes)

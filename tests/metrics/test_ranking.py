@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minilm.metrics import auc, average_precision, precision_recall_curve, roc_curve
+from minilm.metrics import auc, average_precision, precision_recall_curve, roc_curve, true_positive_rate_at
 from tests.metrics.draws import check_draws
 
 TRUE, SCORES = [1, 0, 1, 0, 1], [0.9, 0.8, 0.7, 0.7, 0.1]
@@ -25,6 +25,13 @@ def plain_average_precision(truth, scores):
         recall = sum(over) / sum(truth)
         found, before = found + (recall - before) * sum(over) / len(over), recall
     return found
+
+
+def plain_rate(truth, scores, rate):
+    """The best of all thresholds, and of none, that accuse few enough."""
+    yes, no = ([s for s, y in zip(scores, truth, strict=True) if y == kind] for kind in (1, 0))
+    lines = [t for t in scores if sum(s >= t for s in no) <= rate * len(no) + 1e-9]
+    return max((sum(s >= t for s in yes) / len(yes) for t in lines), default=0.0)
 
 
 def test_by_hand():
@@ -68,6 +75,45 @@ def test_order_is_all_that_counts():
     assert auc(TRUE, np.exp(30 * scores)).value == auc(TRUE, scores).value
     assert auc(TRUE, -scores).value == pytest.approx(1 - auc(TRUE, scores).value)
     assert auc([True, False, True], [np.inf, -np.inf, np.inf]).value == 1.0
+
+
+def test_the_rate_at_a_rate_by_hand():
+    rates = {0.0: 1 / 3, 0.49: 1 / 3, 0.5: 1 / 3, 0.99: 1 / 3, 1.0: 1.0}  # 0.7 has a yes and a no
+    for rate, wanted in rates.items():
+        assert true_positive_rate_at(TRUE, SCORES, rate).value == wanted
+    assert true_positive_rate_at([1, 1, 0, 0], [4, 2, 3, 1], 0.5).value == 1
+    assert true_positive_rate_at([0, 1, 1], [9, 2, 3], 0.99).value == 0
+    assert true_positive_rate_at([1, 0], [1, 1], 0.0).value == 0  # a tie is over the line together
+
+
+@pytest.mark.parametrize("digits", [0, 8])
+def test_the_rate_at_a_rate_against_all_thresholds(digits):
+    rng = np.random.default_rng(digits)
+    for n, rate in ((2, 0.3), (10, 0.2), (60, 0.1), (60, 0.0), (60, 1.0)):
+        truth = rng.permutation([1, 0, *rng.integers(0, 2, n - 2)])
+        scores = rng.normal(size=n).round(digits)
+        assert true_positive_rate_at(truth, scores, rate).value == pytest.approx(plain_rate(truth, scores, rate))
+    found = check_draws(lambda t, s: true_positive_rate_at(t, s, 0.2), truth, scores)
+    assert not np.isnan(found).any()
+
+
+def test_seven_of_a_hundred_are_seven_percent():
+    """0.07 times 100 is 7.000000000000001, 0.29 times 100 is 28.999999999999996."""
+    truth = np.arange(200) < 100
+    for k in (7, 29, 57):
+        scores = np.where(truth, 0.5, np.where(np.arange(200) < 100 + k, 1.0, 0.0))
+        assert true_positive_rate_at(truth, scores, k / 100).value == 1
+        assert true_positive_rate_at(truth, scores, k / 100 - 0.005).value == 0
+
+
+def test_a_rate_that_is_none():
+    for rate in (-0.1, 1.1, float("nan"), True):
+        with pytest.raises(ValueError, match="false_positive_rate is a share from 0 to 1"):
+            true_positive_rate_at(TRUE, SCORES, rate)
+    with pytest.raises(ValueError, match="every example is a yes"):
+        true_positive_rate_at([1, 1], [1, 2], 0.1)
+    with pytest.raises(ValueError, match="example 1 is nan"):
+        true_positive_rate_at([1, 0], [1, np.nan], 0.1)
 
 
 class TestEdges:
