@@ -6,7 +6,8 @@ from typing import Literal
 from minilm.data.package import Package
 
 Kind = Literal[
-    "text", "images", "words", "messages", "sentences", "pairs", "tags", "relations", "descriptions", "conversations"
+    "text", "images", "words", "vectors", "tables", "messages", "sentences", "pairs", "tags", "relations", "descriptions",
+    "conversations",
 ]  # fmt: skip
 
 

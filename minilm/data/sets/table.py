@@ -11,13 +11,14 @@ from minilm.data import apt_index
 from minilm.data.errors import DataError
 from minilm.data.files import cache_dir
 
+from .bias_entries import BIAS_ENTRIES
 from .dataset import DataSet
 from .entries import ENTRIES
 from .language_entries import LANGUAGE_ENTRIES
 
 _COLUMNS = 100
 
-TABLE: dict[str, DataSet] = {entry.name: entry for entry in (*ENTRIES, *LANGUAGE_ENTRIES)}
+TABLE: dict[str, DataSet] = {entry.name: entry for entry in (*ENTRIES, *LANGUAGE_ENTRIES, *BIAS_ENTRIES)}
 
 
 def find(name: str) -> DataSet:
