@@ -3,21 +3,24 @@
 Nothing here knows of tensors or tokenizers: what goes in and comes out is text and NumPy arrays.
 """
 
+from .augment import shifted
 from .copies import WithoutCopies, fold_text, without_copies
+from .encoding import Encoding
 from .errors import DataError
 from .files import cache_dir
 from .idx import read_idx, write_idx
 from .loader import ArrayDataset, BatchDataset, DataLoader, default_collate
 from .near_copies import near_copies
+from .sets.bias import GenderWords, People, WordVectors, adult, gender_words, news_vectors
 from .sets.bilingual import chinese_lexicon, human_rights
 from .sets.dataset import DataSet
-from .sets.debian import PackageDescription, package_descriptions
+from .sets.debian import PackageDescription, PackageLinks, package_descriptions, package_links
 from .sets.fetch import get, get_files, is_here, list_datasets
 from .sets.images import digits, load_images, mnist_5k
 from .sets.news import tagged_news
 from .sets.python_text import docstrings, python_docs, python_docstrings
 from .sets.questions import python_questions
-from .sets.sentiment import movie_sentences, shop_reviews
+from .sets.sentiment import DOMAINS, RatedSentence, movie_sentences, rated_sentences, shop_reviews
 from .sets.software import software_catalogs
 from .sets.table import TABLE, describe
 from .sets.talk import small_talk
@@ -30,20 +33,28 @@ from .tables import Table, load_table
 from .tokens import TokenBlocks, TokenHeader, open_tokens, random_blocks, read_token_header, write_tokens
 
 __all__ = [
+    "DOMAINS",
     "TABLE",
     "ArrayDataset",
     "BatchDataset",
     "DataError",
     "DataLoader",
     "DataSet",
+    "Encoding",
+    "GenderWords",
     "GlossRelation",
     "PackageDescription",
+    "PackageLinks",
     "Parts",
+    "People",
+    "RatedSentence",
     "Synset",
     "Table",
     "TokenBlocks",
     "TokenHeader",
     "WithoutCopies",
+    "WordVectors",
+    "adult",
     "cache_dir",
     "chinese_lexicon",
     "default_collate",
@@ -52,6 +63,7 @@ __all__ = [
     "docstrings",
     "fetch_url",
     "fold_text",
+    "gender_words",
     "get",
     "get_files",
     "gloss_relations",
@@ -67,14 +79,18 @@ __all__ = [
     "mnist_5k",
     "movie_sentences",
     "near_copies",
+    "news_vectors",
     "open_tokens",
     "package_descriptions",
+    "package_links",
     "python_docs",
     "python_docstrings",
     "python_questions",
     "random_blocks",
+    "rated_sentences",
     "read_idx",
     "read_token_header",
+    "shifted",
     "shop_reviews",
     "small_talk",
     "software_catalogs",

