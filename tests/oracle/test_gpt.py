@@ -29,9 +29,13 @@ def batches(steps, batch=12, block=64, vocab=65):
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("tie", [True, False])
 def test_losses_and_gradients_over_twenty_steps(bias, tie):
+    """Losses of two trainings side by side; gradients at the same weights, those of ours.
+
+    A key's bias has the gradient 0 but for rounding, and AdamW makes a whole step of it: in these the two trainings drift apart.
+    """
     config = GPTConfig(**RECIPE, bias=bias, tie_weights=tie)
     ml.random.manual_seed(1337)
-    model, oracle = GPT(config), TorchGPT(config)
+    model, oracle, here = GPT(config), TorchGPT(config), TorchGPT(config)
     copy_weights(model, oracle)
     options = {"lr": 1e-3, "betas": (0.9, 0.99)}
     optimizer = AdamW(model.decay_groups(0.1), **options)
@@ -46,9 +50,13 @@ def test_losses_and_gradients_over_twenty_steps(bias, tie):
         reference.zero_grad()
         loss.backward()
         expected.backward()
+        copy_weights(model, here)
+        here.zero_grad()
+        here.loss(torch.from_numpy(x), torch.from_numpy(y)).backward()
+        there = dict(here.named_parameters())
         for name, p in model.named_parameters():
-            want = named[name].grad.numpy()
-            assert np.linalg.norm(p.grad.numpy() - want) <= 1e-4 * np.linalg.norm(want), f"step {step}: {name}"
+            want = there[name].grad.numpy()
+            assert np.linalg.norm(p.grad.numpy() - want) <= 1e-5 * np.linalg.norm(want), f"step {step}: {name}"
         norm, want = clip_grad_norm_(model.parameters(), 1.0), torch.nn.utils.clip_grad_norm_(oracle.parameters(), 1.0)
         assert float(norm) == pytest.approx(want.item(), rel=1e-4)
         optimizer.step()
