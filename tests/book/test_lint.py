@@ -6,6 +6,8 @@ from chapters.tools.lint import lint, slugs
 from chapters.tools.source import Chapter, chapters
 from tests.book.demo import EXERCISES, TEXT, demo
 
+pytestmark = pytest.mark.usefixtures("_made_up")
+
 
 @pytest.mark.parametrize("chapter", chapters(), ids=lambda chapter: chapter.stem)
 def test_the_chapters_keep_the_rules(chapter):

@@ -7,6 +7,8 @@ from chapters.tools.source import Chapter, chapters, in_order, numbers
 from minilm.exercises import tasks
 from tests.book.demo import TEXT
 
+pytestmark = pytest.mark.usefixtures("_made_up")
+
 FIRST_PAGE = """\
 # Uses
 
@@ -141,8 +143,10 @@ def test_what_is_fetched_is_said(folder):
 
 
 def test_formulas_of_sections_are_looked_up_from_elsewhere(folder):
-    path = folder / "08-other.md"
-    fine = TEXT.replace("9.", "8.").replace("09-demo", "08-other").replace("- Nobody.", "- (9.1.1), (9.2.1*), (7.1.1).")
+    path = folder / "12-other.md"
+    fine = (
+        TEXT.replace("9.", "12.").replace("09-demo", "12-other").replace("- Nobody.", "- (9.1.1), (9.2.1*), (7.1.1).")
+    )
     assert messages(Chapter(path, fine)) == []
     assert messages(Chapter(path, fine.replace("(9.2.1*)", "(9.2.2)"))) == [
         "there is no formula (9.2.2) in section 9.2."

@@ -56,7 +56,7 @@ def test_a_name_that_is_not_there_is_told():
 
 
 @pytest.mark.parametrize(("id", "message"), [
-    ("4.99", "Did you mean"), ("", "there is no exercise"), ("9.1", "there is no exercise"), ("4.9 ", "4.9"), (4.1, "is a text"),
+    ("4.99", "Did you mean"), ("", "there is no exercise"), ("11.1", "there is no exercise"), ("4.9 ", "4.9"), (4.1, "is a text"),
     (abs, "first the id"), (None, "first the id"), ("x" * 1000, "there is no exercise"), ("³.1", "there is no exercise"),
 ])  # fmt: skip
 def test_a_wrong_id_is_explained(id, message):

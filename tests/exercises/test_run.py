@@ -165,7 +165,9 @@ def test_harm_in_a_fresh_process(name):
     "line", ["return np.ones(1 << 40)", "return [0] * (1 << 40)", "y = []\n    while True: y.append(bytes(1 << 26))"]
 )
 def test_memory(line):
-    ran = outcome(body(line))
+    ran = outcome(
+        body(line), limits=Limits(seconds=5.0, total=5.0, waiting=20.0)
+    )  # a busy machine hands out memory slowly
     assert ran.trouble.kind == "memory"
     assert ran.trouble.line[1] in line
 
