@@ -136,18 +136,20 @@ def execute(chapter: Chapter, notebook: Any, twice: bool = False) -> tuple[float
 
     environment, extensions = {**os.environ, **ENVIRONMENT}, []
     with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
         if twice:
-            folder = Path(stack.enter_context(TemporaryDirectory()))
             sources = [cell.source for cell in chapter.code if not {"varies", "needs-torch"} & set(cell.tags)]
             environment |= again.ask(folder, sources, AGAIN_SECONDS if chapter.section else None)
             extensions = [f"--InteractiveShellApp.extensions={again.__name__}"]
+        # In a folder of its own: two kernels that start at once in one folder may take the same names.
+        sockets = {"transport": "ipc", "ip": str(folder / "kernel")}
         client = nbclient.NotebookClient(
             notebook,
             timeout=SECONDS,
             kernel_name="python3",
             record_timing=False,
             extra_arguments=extensions,
-            config=Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {}),
+            config=Config({"KernelManager": sockets} if os.name == "posix" else {}),
             resources={"metadata": {"path": str(ROOT)}},
         )
         start = time.monotonic()
