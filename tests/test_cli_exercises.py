@@ -68,7 +68,7 @@ def test_one_exercise_as_a_notebook(place):
 @pytest.mark.parametrize(("arguments", "message"), [
     (["check", "4.99", "a.py"], "Did you mean"), (["check", "4.9", "a.py"], "there is no answer a.py"),
     (["check", "4.9", "a.txt"], "a.txt"),
-    (["check", "9.1", "a.py"], "there is no exercise 9.1"), (["exercises", "--solutions"], "--out"), (["hint", "LayerNorm"], "EXERCISE"),
+    (["check", "11.1", "a.py"], "there is no exercise 11.1"), (["exercises", "--solutions"], "--out"), (["hint", "LayerNorm"], "EXERCISE"),
     (["check", "4.9"], "ANSWER"), (["exercises", "77"], "CHAPTER"), (["progress", "--export", "a.txt"], "--export"),
 ])  # fmt: skip
 def test_misuse_ends_with_two(arguments, message, capsys):

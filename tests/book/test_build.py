@@ -7,7 +7,7 @@ import pytest
 from chapters.tools import build
 from tests.book.demo import demo
 
-pytestmark = pytest.mark.book
+pytestmark = [pytest.mark.book, pytest.mark.usefixtures("_made_up")]
 for module in ("jupytext", "nbformat", "nbclient", "ipykernel"):
     pytest.importorskip(module, reason="needs the extra book")
 
