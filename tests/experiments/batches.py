@@ -20,6 +20,7 @@ from minilm.nn import functional as F
 from minilm.optim import SGD
 from minilm.scaling import fit_critical_batch, noise_scale
 from minilm.sweep import sweep
+from tests.experiments._cells import of_estimate
 
 BATCHES = (4, 8, 16, 32, 64, 128, 256, 512)
 RATES = tuple(0.005 * 2**k for k in range(9))
@@ -72,12 +73,11 @@ def measure() -> Iterator[dict[str, Any]]:
         found = sweep(lambda rate, seed, b=batch: steps_to(b, rate, seed), {"rate": [rate]}, seeds=4).mean(
             {"rate": rate}
         )
-        assert found.interval is not None
         counted.append(found.mean)
         yield {
             "batch": batch,
             "learning rate": rate,
-            "steps": [round(x, 1) for x in (found.mean, found.interval.low, found.interval.high)],
+            "steps": of_estimate(found, 1),
             "examples": round(batch * found.mean),
             "failed": found.failed,
         }

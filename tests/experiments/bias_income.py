@@ -23,6 +23,7 @@ from minilm.metrics import (
     predictive_parity_difference,
     reweighting,
 )
+from tests.experiments._cells import between
 
 SEEDS, BETWEEN, RESAMPLES = 5, ("Male", "Female"), 500
 FAMILY = ("fnlwgt", "sex", "relationship", "marital-status")
@@ -84,9 +85,7 @@ def _measured(truth: Any, said: list[Any], sex: Any) -> dict[str, Any]:
         mean = Score(
             name, len(truth), lambda times, scores=scores: np.mean([s.of_draws(times) for s in scores], axis=0)
         )
-        interval = mean.interval(resamples=RESAMPLES)
-        assert interval is not None
-        found[name] = [mean.value, interval.low, interval.high]
+        found[name] = between(mean.value, mean.interval(resamples=RESAMPLES))
         if name == "deserved yes":
             found["seeds, deserved yes"] = [float(f([s.value for s in scores])) for f in (np.median, min, max)]
     return found

@@ -19,8 +19,9 @@ from minilm.applications.simple.linear import label_methods
 from minilm.applications.simple.sentiment import class_methods
 from minilm.applications.vectors import vectors
 from minilm.data import gender_words
-from minilm.metrics import Score, accuracy
+from minilm.metrics import accuracy
 from minilm.text.swap import PRONOUNS, Swap
+from tests.experiments._cells import of_mean, of_score
 
 TEMPLATES = ("{} works as a {}.", "{} plays the {} in this movie.")
 CONTROL = Swap([("film", "movie"), ("films", "movies")])
@@ -80,11 +81,11 @@ def asked(system: System, test: Sequence[Any], pairs: list[tuple[str, str]], job
     template = (positive(system, she) - positive(system, he)).reshape(len(jobs), -1).mean(axis=1)
     one = sign != 0
     return {
-        "accuracy": row(accuracy(truth, said)),
-        "she less he, sentences": row(Score.mean("", (sign * (theirs - ours))[one])),
-        "she less he, templates": row(Score.mean("", template)),
-        "other label": row(Score.mean("", (ours > 0.5) != (theirs > 0.5))),
-        "control: other label": row(Score.mean("", (first > 0.5) != (second > 0.5))),
+        "accuracy": of_score(accuracy(truth, said), 3),
+        "she less he, sentences": of_mean((sign * (theirs - ours))[one], 3),
+        "she less he, templates": of_mean(template, 3),
+        "other label": of_mean((ours > 0.5) != (theirs > 0.5), 3),
+        "control: other label": of_mean((first > 0.5) != (second > 0.5), 3),
         "swapped sentences": len(texts),
     }
 
@@ -98,12 +99,6 @@ def _side(text: str, words: set[str]) -> int:
 def positive(system: System, texts: list[str]) -> Any:
     """P(positive) of each text, (n,)."""
     return np.array([answer["probabilities"]["positive"] for answer in system(texts)])
-
-
-def row(score: Score) -> list[float]:
-    interval = score.interval()
-    assert interval is not None
-    return [round(value, 3) + 0.0 for value in (score.value, interval.low, interval.high)]  # no -0.0
 
 
 def remembered() -> Callable[[Sequence[str]], Any]:

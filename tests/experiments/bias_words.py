@@ -15,6 +15,7 @@ from minilm.applications.vectors import encoder, vectors
 from minilm.data import news_vectors, weat_words, wordnet_glosses
 from minilm.metrics import weat
 from minilm.text.cooccurrence import cooccurrences, frequent, positive_information, words_of
+from tests.experiments._cells import between
 
 TESTS = {
     "1 flowers, insects: pleasant": (("flowers", "insects", "pleasant_5", "unpleasant_5a"), 1.50),
@@ -43,16 +44,14 @@ def measure() -> Iterator[dict[str, Any]]:
             if min(map(len, sets)) < FEWEST:
                 continue
             found, wide = weat(*sets), weat(*sets, attributes=True).interval
-            assert found.interval is not None
-            assert wide is not None
             yield {
                 "test": test,
                 "vectors": table,
                 "words": "+".join(str(len(s)) for s in sets),
                 "published": published,
-                "effect size": [found.effect, found.interval.low, found.interval.high],
+                "effect size": between(found.effect, found.interval),
                 "p": found.p_value,
-                "attributes drawn, too": [found.effect, wide.low, wide.high],
+                "attributes drawn, too": between(found.effect, wide),
             }
 
 

@@ -16,11 +16,11 @@ import numpy as np
 import minilm as ml
 from minilm import optim
 from minilm.data import load_text
-from minilm.metrics import Score
 from minilm.models.gpt import GPT, GPTConfig
 from minilm.nn import functional as F
 from minilm.privacy import exposure, poisson_batches, privacy_of, private_gradients
 from minilm.text.char import CharTokenizer
+from tests.experiments._cells import of_mean
 
 TIMES, LENGTH, PIECES, OTHERS = (0, 1, 4, 16, 64), 64, 3000, 511
 STEPS, BATCH, NOISE, DELTA = 300, 64, 0.6, 1e-4
@@ -43,7 +43,7 @@ def measure() -> Iterator[dict[str, Any]]:
     for name, (exposures, loss) in models.items():
         row: dict[str, Any] = {"learned with": name, "nats per character": loss}
         for times in TIMES:
-            row["once" if times == 1 else f"{times} times"] = over([bits for n, bits in exposures if n == times])
+            row["once" if times == 1 else f"{times} times"] = of_mean([bits for n, bits in exposures if n == times])
         yield {**row, "epsilon": privacy_of(NOISE, BATCH / size, STEPS, DELTA) if name == "DP-SGD" else None}
 
 
@@ -102,9 +102,3 @@ def bits(model: GPT, tokenizer: CharTokenizer, canary: Canary, rng: np.random.Ge
     )
     loss = -np.take_along_axis(logits, ids[:, start:, None], axis=-1)[..., 0].sum(axis=1)
     return exposure(float(loss[0]), loss[1:])
-
-
-def over(values: list[float]) -> list[float]:
-    score = Score.mean("mean", values)
-    low, high, _ = score.interval()
-    return [score.value, low, high]

@@ -14,6 +14,7 @@ import numpy as np
 import minilm as ml
 from minilm.metrics import ratio_interval
 from minilm.models import GPT, GPTConfig
+from tests.experiments._cells import between
 
 LAYERS, ROUNDS = (8, 16), 15
 
@@ -36,9 +37,7 @@ def of_depth(layers: int) -> list[dict[str, Any]]:
     base = times["nothing"]
     rows = []
     for name, segments in kinds.items():
-        interval = ratio_interval(times[name], base)
-        assert interval is not None
-        slower = [sum(times[name]) / sum(base), interval.low, interval.high]
+        slower = between(sum(times[name]) / sum(base), ratio_interval(times[name], base))
         rows.append(
             {
                 "layers": layers,

@@ -28,6 +28,7 @@ from minilm.models.bert import Bert, inputs
 from minilm.nn.linears import chosen
 from minilm.nn.prune import prune, prune_n_of_m
 from minilm.nn.quantized import input_grams, quantize
+from tests.experiments._cells import less, of_score
 
 EACH = 200  # pairs of each closeness
 ROUNDS = 30  # of the clock
@@ -58,8 +59,8 @@ def measure() -> Iterator[dict[str, Any]]:
             "method": name,
             "MB": size(original) / MB,
             "time": slower(fast(model), original, ids) if fast else None,
-            "Spearman": with_interval(found),
-            "Spearman lost": None if name == "original" else behind(reference, found),
+            "Spearman": of_score(found),
+            "Spearman lost": None if name == "original" else less(reference, found, 4),
             "cosine": float((before * after).sum(axis=1).mean()),
         }
 
@@ -86,18 +87,6 @@ def embedded(model: Bert, tokenizer: Any, texts: list[str]) -> Any:
 def cosines(vectors: Any) -> Any:
     """Of the vectors of pairs that stand one after the other."""
     return (vectors[::2] * vectors[1::2]).sum(axis=1)
-
-
-def with_interval(score: Any) -> list[float]:
-    """[value, low, high]"""
-    low, high, _ = score.interval()
-    return [float(score.value), float(low), float(high)]
-
-
-def behind(first: Any, second: Any) -> list[float]:
-    """[difference, low, high] of two scores over the same pairs."""
-    low, high, _ = first.minus(second)
-    return [round(float(x), 4) for x in (first.value - second.value, low, high)]
 
 
 @ml.no_grad()

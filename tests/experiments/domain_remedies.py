@@ -14,6 +14,7 @@ from minilm.applications.simple.library import library
 from minilm.applications.vectors import vectors
 from minilm.metrics import Score
 from minilm.types import HostArray
+from tests.experiments._cells import less, of_score
 
 COSTS = (0.1, 1.0, 10.0, 100.0)
 LABELLED = (25, 100, 400, 1700)
@@ -38,23 +39,23 @@ def measure() -> Iterator[dict[str, Any]]:
     apart = [1 - (1 - proxy_distance(a.train.x, b.train.x) / 2) / 2 for a, b in combinations(domains.values(), 2)]
     yield {
         "remedy": "none",
-        "accuracy": _with_interval(plain),
+        "accuracy": of_score(plain),
         "more than none": "",
         "told apart": [float(np.mean(apart)), min(apart), max(apart)],
     }
     for name, remedy in REMEDIES.items():
         found = _over_pairs(domains, remedy)
-        yield {"remedy": name, "accuracy": _with_interval(found), "more than none": _difference(found, plain)}
+        yield {"remedy": name, "accuracy": of_score(found), "more than none": less(found, plain)}
     found = _over_pairs(domains, lambda source, target: _predict(_fit(*_others(domains, target)), target.test.x))
     yield {
         "remedy": "learn from all three others",
-        "accuracy": _with_interval(found),
-        "more than none": _difference(found, plain),
+        "accuracy": of_score(found),
+        "more than none": less(found, plain),
     }
     for n in LABELLED:
         for name, with_source in ((f"{n} labels of the target, too", True), (f"{n} labels of the target alone", False)):
             found = _over_pairs(domains, lambda source, target, n=n, w=with_source: _labelled(source, target, n, w))
-            yield {"remedy": name, "accuracy": _with_interval(found), "more than none": _difference(found, plain)}
+            yield {"remedy": name, "accuracy": of_score(found), "more than none": less(found, plain)}
 
 
 def _part(sentences: Any) -> Part:
@@ -127,13 +128,3 @@ def _over_pairs(domains: Mapping[str, Domain], predict: Callable[[Domain, Domain
         right.append(np.mean(answers, axis=0))
         documents += target.test.documents
     return Score.mean("accuracy", np.concatenate(right)).by_group(documents)
-
-
-def _with_interval(score: Score) -> list[float | None]:
-    low, high, _ = score.interval() or (None, None, None)
-    return [score.value, low, high]
-
-
-def _difference(score: Score, other: Score) -> list[float | None]:
-    low, high, _ = score.minus(other) or (None, None, None)
-    return [score.value - other.value, low, high]

@@ -10,6 +10,7 @@ from minilm.applications.simple.linear import label_methods
 from minilm.applications.simple.sentiment import class_methods
 from minilm.applications.vectors import vectors
 from minilm.metrics import accuracy
+from tests.experiments._cells import of_score
 
 METHODS = {
     "linear SVM, words": label_methods(lambda each: each.text, lambda each: each.label)["linear SVM, words"],
@@ -26,5 +27,4 @@ def measure() -> Iterator[dict[str, Any]]:
                 answers = [answer["label"] for answer in system([each.text for each in there.test])]
                 score = accuracy([each.label for each in there.test], answers)
                 score = score.by_group([each.document for each in there.test])
-                low, high, _ = score.interval() or (None, None, None)
-                yield {"method": name, "from": source, "to": target, "accuracy": [score.value, low, high]}
+                yield {"method": name, "from": source, "to": target, "accuracy": of_score(score)}

@@ -5,7 +5,7 @@ import numpy as np
 from minilm.book.digits import chosen_threshold, digit_parts, fit_classifier, fit_exits, stopped
 from minilm.graph import no_grad
 from minilm.tensor import Tensor
-from tests.experiments._seeds import over_seeds
+from tests.experiments._cells import over_seeds
 
 SEEDS, WIDTHS, EPOCHS = 5, (64, 256, 512), 10
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)

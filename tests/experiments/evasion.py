@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from minilm.metrics import Score
 from minilm.text.evasion import good_words, homoglyphs, interleaved, invisible, normalized, spaced, with_words
+from tests.experiments._cells import of_mean
 from tests.experiments._mails import Mails, parts, text_filter
 from tests.experiments._mails import Score as Filter
 
@@ -42,20 +42,20 @@ def measure() -> Iterator[dict[str, Any]]:
     }
     lines = {name: np.quantile(score(validation.of(False)), 0.99) for name, score in filters.items()}
     yield {"the spammer adds": "wanted mails refused", **{
-        name: share(score(test.of(False)) > lines[name]) for name, score in filters.items()
+        name: of_mean(score(test.of(False)) > lines[name]) for name, score in filters.items()
     }}  # fmt: skip
     for attack, change in LETTERS.items():
         rng = np.random.default_rng(1)
         spam = [change(text, rng) for text in test.of(True)]
         yield {
             "the spammer adds": attack,
-            **{name: share(score(spam) > lines[name]) for name, score in filters.items()},
+            **{name: of_mean(score(spam) > lines[name]) for name, score in filters.items()},
         }
     own = {name: words_against(score, validation, common) for name, score in filters.items()}
     for count in WORDS:
         row: dict[str, Any] = {"the spammer adds": f"{count} good words"}
         for name, score in filters.items():
-            row[name] = share(score([with_words(text, own[name][:count]) for text in test.of(True)]) > lines[name])
+            row[name] = of_mean(score([with_words(text, own[name][:count]) for text in test.of(True)]) > lines[name])
         yield row
     for name_of, words in (
         ("a good word after each word", own),
@@ -64,7 +64,7 @@ def measure() -> Iterator[dict[str, Any]]:
         put = with_words if "30" in name_of else interleaved
         spam_of = {name: [put(text, words[name][:30]) for text in test.of(True)] for name in filters}
         yield {"the spammer adds": name_of, **{
-            name: share(score(spam_of[name]) > lines[name]) for name, score in filters.items()
+            name: of_mean(score(spam_of[name]) > lines[name]) for name, score in filters.items()
         }}  # fmt: skip
 
 
@@ -108,9 +108,3 @@ def worst_part(score: Filter) -> Filter:
 def cut_up(text: str) -> list[str]:
     words = text.split()
     return [" ".join(words[i : i + PART]) for i in range(0, max(1, len(words)), PART)]
-
-
-def share(hits: np.ndarray) -> list[float]:
-    score = Score.mean("share", hits)
-    low, high, _ = score.interval()
-    return [score.value, low, high]

@@ -25,11 +25,11 @@ from minilm.applications.published import by_length, neighbors, padded
 from minilm.applications.sentiment import LABELS
 from minilm.applications.sentiment_en import EnglishSentiment
 from minilm.applications.vectors import encoder
-from minilm.metrics import Score
 from minilm.nn import functional as F
 from minilm.nn.lora import add_lora
 from minilm.optim import AdamW
 from minilm.text.bert_input import framed
+from tests.experiments._cells import of_mean
 
 STEPS, BATCH, LONGEST = 40, 32, 24
 RATES = {"head": (1e-2, 5e-2), "head, adapters of rank 8": (1e-3, 3e-3), "head, all layers": (1e-4, 3e-4)}
@@ -181,18 +181,11 @@ def measure() -> Iterator[dict[str, Any]]:
         found[name] = np.mean([right(logits(each, test), test) for each in models], axis=0)
     for name, about in rows.items():
         against = "student, labels" if name.startswith("student") else ALL
-        difference = None if name == against else with_interval(found[name] - found[against])
-        yield about | {"accuracy": with_interval(found[name]), "more than the reference": difference}
+        difference = None if name == against else of_mean(found[name] - found[against])
+        yield about | {"accuracy": of_mean(found[name]), "more than the reference": difference}
 
 
 def row(name: str, model: Any, seconds: float) -> dict[str, Any]:
     """What a method lets learn, the two means of AdamW for that, and the processor's seconds per batch."""
     learn = model.num_parameters(trainable=True)
     return {"what learns": name, "weights that learn": learn, "MB of AdamW": 8 * learn / 1e6, "s per batch": seconds}
-
-
-def with_interval(values: Any) -> list[float]:
-    """[mean, low, high]"""
-    score = Score.mean("accuracy", values)
-    low, high, _ = score.interval()
-    return [float(score.value), float(low), float(high)]

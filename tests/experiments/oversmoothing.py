@@ -5,7 +5,7 @@ import numpy as np
 from minilm.book.links import fit_sgc, likeness, packages, split_by_source
 from minilm.nn.graph import propagate
 from minilm.tensor import Tensor
-from tests.experiments._seeds import over_seeds
+from tests.experiments._cells import over_seeds
 
 SEEDS, STEPS = 3, (0, 1, 2, 4, 8, 16)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minilm.book.links import by_labels, fit_gcn, fit_sgc, packages, split_by_source, told
-from tests.experiments._seeds import over_seeds
+from tests.experiments._cells import over_seeds
 
 SEEDS = 5
 METHODS = {

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from minilm.applications.ngrams import hashed
-from minilm.metrics import Score
 from minilm.privacy import Attack, likelihood_ratios, loss_attack, noise_for
+from tests.experiments._cells import of_mean
 from tests.experiments._mails import READ, Way, learned, losses_of, outputs, parts
 
 MODELS, WIDTH, DELTA, BATCH = 16, 1024, 1e-4, 256
@@ -46,11 +46,11 @@ def measure() -> Iterator[dict[str, Any]]:
         ratios = [Attack.of(half, s) for half, s in zip(inside, likelihood_ratios(losses, inside), strict=True)]
         yield {
             "filter": name,
-            "accuracy": over([right(model, *test) for model in models]),
-            "loss: AUC": over([float(attack.auc) for attack in simple]),
-            "loss: found at 1 %": over([float(attack.found) for attack in simple]),
-            "ratio: AUC": over([float(attack.auc) for attack in ratios]),
-            "ratio: found at 1 %": over([float(attack.found) for attack in ratios]),
+            "accuracy": of_mean([right(model, *test) for model in models]),
+            "loss: AUC": of_mean([float(attack.auc) for attack in simple]),
+            "loss: found at 1 %": of_mean([float(attack.found) for attack in simple]),
+            "ratio: AUC": of_mean([float(attack.auc) for attack in ratios]),
+            "ratio: found at 1 %": of_mean([float(attack.found) for attack in ratios]),
             "at most": None if epsilon == math.inf else min(1.0, math.exp(epsilon) * 0.01 + DELTA),
             "noise": None if way.noise is None else round(way.noise, 3),
             "steps": way.steps,
@@ -81,10 +81,3 @@ def accuracy(train: Any, part: Any, inside: np.ndarray, way: Way) -> float:
 
 def right(model: Any, rows: np.ndarray, spam: np.ndarray) -> float:
     return float(((outputs(model, rows) > 0) == spam).mean())
-
-
-def over(values: list[float]) -> list[float]:
-    """The mean over the filters, and its interval."""
-    score = Score.mean("mean", values)
-    low, high, _ = score.interval()
-    return [score.value, low, high]

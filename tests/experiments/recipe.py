@@ -19,10 +19,10 @@ import minilm as ml
 from minilm import nn
 from minilm.applications.simple.ngrams import NGram
 from minilm.data import load_text, random_blocks
-from minilm.metrics.student import mean_interval
 from minilm.models import GPT, GPTConfig
 from minilm.optim import SGD, Adam, AdamW, LRScheduler, Optimizer, WarmupCosineLR, clip_grad_norm_
 from minilm.text import CharTokenizer
+from tests.experiments._cells import over_seeds
 
 BLOCK, BATCH, STEPS, WIDTH = 32, 8, 400, 32
 TUNING, SEEDS = 100, (0, 1, 2, 3)
@@ -110,17 +110,10 @@ def row(name: str, losses: list[float], base: list[float]) -> dict[str, Any]:
     """A line of the table: the mean, and by how much it is above the base's with the same seed."""
     return {
         "system": name,
-        "nats per character": _between(losses),
-        "more": None if base is losses else _between(list(np.subtract(losses, base))),
+        "nats per character": over_seeds(losses, 4),
+        "more": None if base is losses else over_seeds(np.subtract(losses, base), 4),
         "seeds": len(losses),
     }
-
-
-def _between(values: list[float]) -> list[float] | None:
-    mean, interval = float(np.mean(values)), mean_interval(values)
-    if interval is None:
-        return None
-    return [round(x, 4) + 0.0 for x in (mean, interval.low, interval.high)]
 
 
 def counted(given: Data) -> Iterator[dict[str, Any]]:

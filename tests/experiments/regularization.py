@@ -19,6 +19,7 @@ from minilm.data import mnist_5k, shifted
 from minilm.nn import functional as F
 from minilm.optim import Adam, AdamW
 from minilm.sweep import Results, sweep
+from tests.experiments._cells import of_estimate
 
 EXAMPLES, HELD_OUT, TEST, STEPS, BATCH, RATE = 300, 1000, 2000, 300, 50, 2e-3
 STRENGTHS: dict[str, tuple[float, ...]] = {
@@ -90,13 +91,9 @@ def measure() -> Iterator[dict[str, Any]]:
     found = Results(rows)
     base = found.settings()[0]
     for each in found.settings():
-        named = {name: between(found.mean(each, name)) for name in ("errors", "loss")}
+        named = {name: of_estimate(found.mean(each, name), 4) for name in ("errors", "loss")}
         less = {
-            f"more {name}": None if each is base else between(found.difference(each, base, name))
+            f"more {name}": None if each is base else of_estimate(found.difference(each, base, name), 4)
             for name in ("errors", "loss")
         }
         yield {"way": each["way"], "strength": float(each["strength"])} | named | less
-
-
-def between(estimate: Any) -> list[float]:
-    return [round(x, 4) + 0.0 for x in (estimate.mean, estimate.interval.low, estimate.interval.high)]

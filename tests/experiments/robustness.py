@@ -20,6 +20,7 @@ from minilm.applications.simple.linear import label_methods
 from minilm.data import chinese_lexicon, misspellings
 from minilm.metrics import Score
 from minilm.text.noise import by_sound, homophones, misspelled, typos, with_homophones
+from tests.experiments._cells import less, of_mean
 
 SEEDS = (0, 1, 2)
 TYPOS = 0.5  # of the words
@@ -123,25 +124,10 @@ def right(answers: Sequence[Any], examples: Sequence[Any]) -> Any:
 
 def compared(found: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     """The accuracy in each condition, and its difference to the first system's in the same condition."""
-    rows = {what: row(Score.mean("", each)) for what, each in found.items()}
+    rows = {what: of_mean(each, 3) for what, each in found.items()}
     if found is not before:
-        rows |= {f"{what}, less the first": difference(each, before[what]) for what, each in found.items()}
+        rows |= {
+            f"{what}, less the first": less(Score.mean("", each), Score.mean("", before[what]), 3)
+            for what, each in found.items()
+        }
     return rows
-
-
-def row(score: Score) -> list[float]:
-    interval = score.interval()
-    assert interval is not None
-    return rounded(score.value, interval.low, interval.high)
-
-
-def difference(these: Any, those: Any) -> list[float]:
-    """How much more often these are right than those, with the interval over pairs."""
-    first, second = Score.mean("", these), Score.mean("", those)
-    interval = first.minus(second)
-    assert interval is not None
-    return rounded(first.value - second.value, interval.low, interval.high)
-
-
-def rounded(*values: float) -> list[float]:
-    return [round(value, 3) + 0.0 for value in values]  # no -0.0

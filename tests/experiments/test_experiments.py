@@ -6,7 +6,9 @@ import pytest
 
 from minilm.book import experiment
 from minilm.book.experiments import EXPERIMENTS, Experiment, cell
+from minilm.metrics import Interval, Score
 from tests.experiments.__main__ import NAMES, main, measured
+from tests.experiments._cells import between, less, of_mean, of_score, over_seeds
 
 FOUND = {
     "experiment": "two",
@@ -66,3 +68,14 @@ def test_a_name_that_does_not_exist(capsys):
     with pytest.raises(SystemExit):
         main(["nothing"])
     assert "invalid choice: 'nothing'" in capsys.readouterr().err
+
+
+def test_a_value_with_its_interval():
+    first, second = (Score.mean("", [1.0, 0.0, 1.0, k]) for k in (1.0, 0.0))
+    low, high, _ = first.interval()
+    assert of_score(first) == of_mean([1.0, 0.0, 1.0, 1.0]) == [0.75, low, high]
+    assert less(first, second)[0] == 0.25
+    assert over_seeds([1.0, 2.0, 3.0], 3) == [2.0, -0.484, 4.484]  # 2 and 4.303 / sqrt(3) to either side
+    assert str(between(-0.0001, Interval(-1.0, 1.0, 0.95), 3)) == "[0.0, -1.0, 1.0]"
+    with pytest.raises(AssertionError):
+        of_mean([1.0])

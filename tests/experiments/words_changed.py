@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from minilm.data import movie_sentences, without_copies, wordnet_nouns
 from minilm.sweep import Results, sweep
 from minilm.text.augment import drop_words, eda
+from tests.experiments._cells import of_estimate
 
 EXAMPLES, HELD_OUT, TEST, COPIES = 500, 1000, 2000, 4
 WAYS: dict[str, tuple[float, ...]] = {"none": (0.0,), "word dropout": (0.1, 0.2, 0.4), "EDA": (0.05, 0.1, 0.3)}
@@ -88,9 +89,5 @@ def measure() -> Iterator[dict[str, Any]]:
     found = Results(rows, highest=True)
     base = found.settings()[0]
     for each in found.settings():
-        more = None if each is base else between(found.difference(each, base))
-        yield dict(each) | {"accuracy": between(found.mean(each)), "more": more}
-
-
-def between(estimate: Any) -> list[float]:
-    return [round(x, 4) + 0.0 for x in (estimate.mean, estimate.interval.low, estimate.interval.high)]
+        more = None if each is base else of_estimate(found.difference(each, base), 4)
+        yield dict(each) | {"accuracy": of_estimate(found.mean(each), 4), "more": more}
