@@ -15,7 +15,7 @@ from minilm.models.early_exit import EarlyExitMLP
 from minilm.models.mlp import MLP
 from minilm.models.two_towers import TwoTowers
 from minilm.nn import functional as F
-from minilm.optim import AdamW
+from minilm.optim import AdamW, LinearLR
 from minilm.tensor import Tensor
 from minilm.types import HostArray
 
@@ -56,8 +56,9 @@ def fit(
     """AdamW on batches of 50 rows, with a rate that falls to 0 along a line."""
     rng, optimizer, batch = np.random.default_rng(seed), AdamW(model.parameters(), lr=rate, weight_decay=0.01), 50
     steps = epochs * (rows // batch)
+    schedule = LinearLR(optimizer, 1.0, 0.0, steps)
     for step in range(steps):
-        optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
+        schedule.go_to(step)
         optimizer.zero_grad()
         loss(rng.choice(rows, batch, replace=False)).backward()
         optimizer.step()

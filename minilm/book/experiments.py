@@ -8,6 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from minilm import tables
+
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "chapters" / "experiments"
 MEASURE = "python -m tests.experiments"
 
@@ -29,16 +31,10 @@ class Experiment:
         self.columns = tuple(columns) or tuple(self.rows[0])
 
     def __repr__(self) -> str:
-        lines = [self.columns, ["---"] * len(self.columns), *self._cells()]
-        return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", self.below])
+        return f"{tables.markdown(self.columns, self._cells())}\n\n{self.below}"
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
-        body = "\n".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in self._cells()
-        )
-        table = f'<table class="table">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
-        return f"{table}\n<p>{escape(self.below)}</p>"
+        return f"{tables.html(self.columns, self._cells())}\n<p>{escape(self.below)}</p>"
 
     @property
     def below(self) -> str:

@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minilm.metrics.interval import RESAMPLES, Interval
+from minilm.metrics.checks import unit_rows
+from minilm.metrics.interval import RESAMPLES, Interval, check_draws, percentiles
 from minilm.types import HostArray
 
 PARTITIONS = 20_000  # 8 against 8 words have 12,870: those are all looked at
@@ -128,10 +129,7 @@ def _interval(
     sets: list[HostArray], drawn: int, confidence: float, resamples: int, rng: np.random.Generator
 ) -> Interval | None:
     """The percentile interval of d, the first so many of the sets x, y, a and b drawn again."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is a share between 0 and 1, got {confidence!r}.")
-    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 100:
-        raise ValueError(f"resamples must be an integer of at least 100, got {resamples!r}.")
+    check_draws(confidence, resamples)
     sizes = list(map(len, sets))
     if min(sizes[:drawn]) < 2:
         return None
@@ -148,31 +146,20 @@ def _interval(
     spread = np.sqrt((share * (s - middle) ** 2).sum(axis=1))
     apart = (m_x * s[:, : len(x)]).sum(axis=1) - (m_y * s[:, len(x) :]).sum(axis=1)
     effects = apart[spread > TIE] / spread[spread > TIE]
-    if not len(effects):
-        return None
-    outside = (1 - confidence) / 2
-    low, high = np.quantile(effects, [outside, 1 - outside]).tolist()
-    return Interval(low, high, confidence)
+    return percentiles(effects, confidence) if len(effects) else None
 
 
 def _sets(**sets: Any) -> list[HostArray]:
     """The sets as float64, each vector brought to length 1."""
     found: list[HostArray] = []
     for name, given in sets.items():
-        vectors = np.asarray(given, np.float64)
-        if vectors.ndim != 2 or not len(vectors):
-            raise ValueError(f"{name}: expected one vector per row and at least one row, got shape {vectors.shape}.")
+        vectors = unit_rows(name, given)
         if found and vectors.shape[1] != found[0].shape[1]:
             raise ValueError(
                 f"{name}: its vectors have {vectors.shape[1]} numbers, those of {next(iter(sets))} {found[0].shape[1]}: one "
                 "table of vectors gives all sets."
             )
-        if not np.isfinite(vectors).all():
-            raise ValueError(f"{name}: row {int((~np.isfinite(vectors)).any(axis=1).argmax())} is not finite.")
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        if not length.all():
-            raise ValueError(f"{name}: row {int((length[:, 0] == 0).argmax())} is zero: it has no direction.")
-        found.append(vectors / length)
+        found.append(vectors)
     return found
 
 

@@ -60,6 +60,23 @@ def yes_or_no(name: str, values: Any) -> HostArray:
     return array
 
 
+def unit_rows(name: str, given: Any) -> HostArray:
+    """One vector per row, as float64, each brought to length 1.
+
+    Raises:
+        ValueError: there is no row, a number is not finite, or a vector is zero: it has no direction.
+    """
+    vectors = np.asarray(given, np.float64)
+    if vectors.ndim != 2 or not len(vectors):
+        raise ValueError(f"{name}: expected one vector per row and at least one row, got shape {vectors.shape}.")
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(length).all():
+        raise ValueError(f"{name}: row {int((~np.isfinite(length[:, 0])).argmax())} is not finite.")
+    if not length.all():
+        raise ValueError(f"{name}: row {int((length[:, 0] == 0).argmax())} is zero: it has no direction.")
+    return np.asarray(vectors / length)
+
+
 def texts(name: str, values: Sequence[Any]) -> None:
     """Raises ValueError where one of the values is no text."""
     for where, value in enumerate(values):

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from minilm.metrics.checks import unit_rows
 from minilm.types import HostArray
 
 AT_ONCE = 1 << 24  # cosines in memory
@@ -31,7 +32,7 @@ def pair_direction(first: Any, second: Any) -> HostArray:
     Raises:
         ValueError: there is no pair, the shapes differ, a number is not finite, a vector is zero, or all pairs are of equal words.
     """
-    first, second = _rows("first", first), _rows("second", second)
+    first, second = unit_rows("first", first), unit_rows("second", second)
     if first.shape != second.shape:
         raise ValueError(f"expected the two words of each pair, got shapes {first.shape} and {second.shape}.")
     halves = (first - second) / 2  # the middle is taken off: the words of a pair are this and its opposite
@@ -77,7 +78,7 @@ def neighbor_share(vectors: Any, marked: Any, k: int = 100, rows: Any = None) ->
     Raises:
         ValueError: there is not one mark per word, there are not 1 <= k < n neighbors, or a row that does not exist; or as `along`.
     """
-    vectors, marks = _rows("vectors", vectors), np.asarray(marked)
+    vectors, marks = unit_rows("vectors", vectors), np.asarray(marked)
     if marks.shape != (len(vectors),) or not np.isin(marks, (0, 1)).all():
         raise ValueError(f"expected yes or no for each of {len(vectors)} words, got an array of shape {marks.shape}.")
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k < len(vectors):
@@ -97,23 +98,10 @@ def neighbor_share(vectors: Any, marked: Any, k: int = 100, rows: Any = None) ->
 
 
 def _with(vectors: Any, direction: Any) -> tuple[HostArray, HostArray]:
-    vectors, (g,) = _rows("vectors", vectors), _rows("direction", np.asarray(direction)[None])
+    vectors, (g,) = unit_rows("vectors", vectors), unit_rows("direction", np.asarray(direction)[None])
     if vectors.shape[1:] != g.shape:
         raise ValueError(f"the vectors have {vectors.shape[1]} numbers, and the direction {len(g)}.")
     return vectors, g
-
-
-def _rows(name: str, given: Any) -> HostArray:
-    """One vector per row, as float64, of length 1."""
-    vectors = np.asarray(given, np.float64)
-    if vectors.ndim != 2 or not len(vectors):
-        raise ValueError(f"{name}: expected one vector per row and at least one row, got shape {vectors.shape}.")
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not np.isfinite(length).all():
-        raise ValueError(f"{name}: row {int((~np.isfinite(length[:, 0])).argmax())} is not finite.")
-    if not length.all():
-        raise ValueError(f"{name}: row {int((length[:, 0] == 0).argmax())} is zero: it has no direction.")
-    return np.asarray(vectors / length)
 
 
 __all__ = ["along", "neighbor_share", "pair_direction", "without"]

@@ -105,10 +105,7 @@ def interval_of(
     Raises:
         ValueError: `confidence` is no share between 0 and 1, or there are fewer than 100 resamples.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is a share between 0 and 1, got {confidence!r}.")
-    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 100:
-        raise ValueError(f"resamples must be an integer of at least 100, got {resamples!r}.")
+    check_draws(confidence, resamples)
     if n < 2:
         return None
     rng, found = np.random.default_rng(seed), []
@@ -116,10 +113,29 @@ def interval_of(
         times = rng.multinomial(n, np.full(n, 1 / n), min(at_once, resamples - start)).astype(np.float64)
         found.append(of_draws(times))
     draws = np.concatenate(found)
-    if not len(draws := draws[~np.isnan(draws)]):
-        return None
+    draws = draws[~np.isnan(draws)]
+    return percentiles(draws, confidence) if len(draws) else None
+
+
+def check_draws(confidence: float, resamples: int) -> None:
+    """Raises ValueError where `confidence` is no share between 0 and 1, or there are fewer than 100 resamples."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is a share between 0 and 1, got {confidence!r}.")
+    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 100:
+        raise ValueError(f"resamples must be an integer of at least 100, got {resamples!r}.")
+
+
+def percentiles(draws: Any, confidence: float = 0.95) -> Interval:
+    """The middle of draws: the percentile interval.
+
+    Raises:
+        ValueError: there are none, or `confidence` is no share between 0 and 1.
+    """
+    numbers = np.asarray(draws, np.float64)
+    if not numbers.size or not 0 < confidence < 1:
+        raise ValueError(f"expected draws, and a confidence between 0 and 1, got {numbers.size} and {confidence!r}.")
     outside = (1 - confidence) / 2
-    low, high = np.quantile(draws, [outside, 1 - outside]).tolist()
+    low, high = np.quantile(numbers, [outside, 1 - outside]).tolist()
     return Interval(low, high, confidence)
 
 

@@ -106,11 +106,8 @@ def propagate_labels(
     given = np.zeros((graph.nodes, classes))
     given[known, labels[known]] = 1
     scores = given
-    sources, targets = graph.edges
     for _ in range(steps):
-        heard = np.zeros_like(given)
-        np.add.at(heard, targets, graph.weights[:, None] * scores[sources])
-        scores = share * heard + (1 - share) * given
+        scores = share * propagate(Tensor(scores, device="cpu"), graph).numpy() + (1 - share) * given
     return scores
 
 

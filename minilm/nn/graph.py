@@ -24,7 +24,7 @@ from minilm.ops.arguments import shape_of
 from minilm.ops.embedding import embedding_grad
 from minilm.ops.shape import concat
 from minilm.tensor import Tensor
-from minilm.types import HostArray
+from minilm.types import Array, HostArray
 
 
 class Graph:
@@ -100,10 +100,20 @@ def propagate(x: Tensor, graph: Graph) -> Tensor:
     """
     if len(shape_of(x)) != 2 or shape_of(x)[0] != graph.sources:
         raise ValueError(f"propagate: {graph!r} needs x of shape ({graph.sources}, D), got {shape_of(x)}.")
-    sources, targets = (to_device(row, x.device) for row in graph.edges)
-    weights = to_device(graph.weights.astype(x.dtype), x.device)
-    messages = F.embedding(sources, x) * weights.reshape(-1, 1)  # [E, D]
-    y: Tensor = embedding_grad(messages, targets, rows=graph.nodes)
+    sources, targets = _ends(graph, x)
+    return _heard(F.embedding(sources, x), targets, graph)  # [E, D] -> [nodes, D]
+
+
+def _ends(graph: Graph, like: Tensor) -> tuple[Array, Array]:
+    """The sources and the targets of the edges, (E,) each, on the device of `like`."""
+    sources, targets = (to_device(row, like.device) for row in graph.edges)
+    return sources, targets
+
+
+def _heard(messages: Tensor, targets: Array, graph: Graph) -> Tensor:
+    """The weighted sum of the messages (E, K) at each target: (nodes, K)."""
+    weights = to_device(graph.weights.astype(messages.dtype), messages.device)
+    y: Tensor = embedding_grad(messages * weights.reshape(-1, 1), targets, rows=graph.nodes)
     return y
 
 
@@ -164,11 +174,9 @@ class MessagePassing(Module):
     def forward(self, h: Tensor, graph: Graph) -> Tensor:
         if len(shape_of(h)) != 2 or shape_of(h)[0] != graph.nodes or graph.sources != graph.nodes:
             raise ValueError(f"MessagePassing: {graph!r} needs h of shape ({graph.nodes}, D), got {shape_of(h)}.")
-        sources, targets = (to_device(row, h.device) for row in graph.edges)
-        weights = to_device(graph.weights.astype(h.dtype), h.device)
+        sources, targets = _ends(graph, h)
         messages = self.message(concat([F.embedding(targets, h), F.embedding(sources, h)], axis=1))  # [E, K]
-        heard = embedding_grad(messages * weights.reshape(-1, 1), targets, rows=graph.nodes)
-        y: Tensor = self.update(concat([h, heard], axis=1))
+        y: Tensor = self.update(concat([h, _heard(messages, targets, graph)], axis=1))
         return y
 
 

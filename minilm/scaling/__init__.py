@@ -1,7 +1,8 @@
 """Scale: small runs over parameters and characters read, the power law that predicts larger ones, the batch that replaces steps."""
 
+from minilm.metrics.interval import percentiles
 from minilm.scaling.batch import CriticalBatch, fit_critical_batch, noise_scale
-from minilm.scaling.law import Law, fit_law, percentiles, resampled
+from minilm.scaling.law import Law, fit_law, resampled
 from minilm.scaling.runs import Characters, characters, in_a_row, measured, parameters, reading
 
 __all__ = [

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minilm.metrics.interval import Interval
 from minilm.types import HostArray
 
 DELTA = 1e-3  # of the Huber loss, as Hoffmann et al. chose it
@@ -183,17 +182,4 @@ def resampled(
     return found
 
 
-def percentiles(values: Any, confidence: float = 0.95) -> Interval:
-    """The middle of draws: the percentile interval.
-
-    Raises:
-        ValueError: there are none, or `confidence` is no share between 0 and 1.
-    """
-    numbers = np.asarray(values, np.float64)
-    if not numbers.size or not 0 < confidence < 1:
-        raise ValueError(f"expected draws, and a confidence between 0 and 1, got {numbers.size} and {confidence!r}.")
-    low, high = np.quantile(numbers, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
-    return Interval(low, high, confidence)
-
-
-__all__ = ["DELTA", "Law", "fit_law", "percentiles", "resampled"]
+__all__ = ["DELTA", "Law", "fit_law", "resampled"]

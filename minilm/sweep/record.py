@@ -26,6 +26,8 @@ from minilm.files import atomic_write, read_regular, remove_leftovers
 from minilm.lock import FolderLock
 from minilm.strict_json import JSONFault, object_from
 from minilm.sweep.table import SweepError, key_of
+from minilm.training import journal
+from minilm.training.checkpoint import CheckpointError
 from minilm.types import Pathish
 
 ABOUT, RESULTS, LOCK = "sweep.json", "results.jsonl", "sweep.lock"
@@ -101,6 +103,8 @@ class Record:
                 f"--out: the sweep in {self.folder} varies {', '.join(found['options'])}, this one "
                 f"{', '.join(about['options'])}: give values of the same options, or choose another folder."
             )
+        if (content := _content(self.folder)) and not content.endswith(b"\n"):
+            journal.append(self.folder / RESULTS, b"\n")  # a kill cut the last line
 
     def rows(self) -> list[Row]:
         """The runs that ended."""
@@ -114,12 +118,8 @@ class Record:
         """
         self._lock.check()
         line = json.dumps(dataclasses.asdict(row), allow_nan=False).encode("ascii") + b"\n"
-        with open(self.folder / RESULTS, "ab+") as file:
-            if file.seek(0, os.SEEK_END) and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
-                line = b"\n" + line  # a kill cut the line before
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        journal.append(self.folder / RESULTS, line)
+        journal.sync(self.folder / RESULTS)
 
     def release(self) -> None:
         """Gives the folder to others."""
@@ -162,17 +162,19 @@ def read_rows(folder: Pathish) -> list[Row]:
     Raises:
         SweepError: results.jsonl cannot be read.
     """
-    path = Path(folder) / RESULTS
-    if not os.path.lexists(path):
-        return []
-    content = path.read_bytes() if path.is_file() else None
-    if content is None:
-        raise SweepError(f"{path} is not a regular file: move it away.")
     rows: dict[str, Row] = {}
-    for line in content.split(b"\n"):
+    for line in _content(folder).split(b"\n"):
         if row := _row_from(line):
             rows[row.key] = row
     return list(rows.values())
+
+
+def _content(folder: Pathish) -> bytes:
+    """results.jsonl as it stands; nothing where there is none."""
+    try:
+        return journal.content_of(Path(folder) / RESULTS)
+    except CheckpointError as error:
+        raise SweepError(str(error)) from None
 
 
 def _row_from(line: bytes) -> Row | None:

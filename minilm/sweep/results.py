@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from minilm import tables
 from minilm.metrics.student import mean_interval
 from minilm.sweep.record import Row
 from minilm.sweep.table import Settings, SweepError, key_of, shown
@@ -147,13 +147,11 @@ class Results:
 
     def __repr__(self) -> str:
         head, *lines = self.table()
-        return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines))
+        return tables.markdown(head, lines)
 
     def _repr_html_(self) -> str:
         head, *lines = self.table()
-        top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
-        body = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
-        return f'<table class="table">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+        return tables.html(head, lines)
 
 
 def _estimate(values: Sequence[float], failed: int = 0) -> Estimate:

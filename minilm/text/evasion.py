@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from minilm.text.noise import expect_share
+
 LOOKALIKES = {
     "a": "а", "c": "с", "d": "ԁ", "e": "е", "h": "һ", "i": "і", "j": "ј", "l": "ӏ", "o": "о", "p": "р", "q": "ԛ", "s": "ѕ", "v": "ѵ",
     "w": "ԝ", "x": "х", "y": "у", "A": "А", "B": "В", "C": "С", "E": "Е", "H": "Н", "I": "І", "J": "Ј", "K": "К", "M": "М", "O": "О",
@@ -124,13 +126,12 @@ def normalized(text: str) -> str:
 
 
 def _of_words(text: str, change: Callable[[str], str], rng: np.random.Generator, share: float) -> str:
-    _chances(0, rng, share)
+    expect_share(share)
     return WORD.sub(lambda found: change(found[0]) if rng.random() < share else found[0], text)
 
 
 def _chances(n: int, rng: np.random.Generator, share: float) -> np.ndarray:
-    if isinstance(share, bool) or not 0 <= share <= 1:
-        raise ValueError(f"share is a probability from 0 to 1, got {share!r}.")
+    expect_share(share)
     return rng.random(n) < share
 
 

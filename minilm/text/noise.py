@@ -68,7 +68,7 @@ def typos(text: str, rng: np.random.Generator, share: float = 0.2, kinds: Sequen
     Raises:
         ValueError: `share` is not from 0 to 1, or there is no such slip.
     """
-    _check(share)
+    expect_share(share)
     if not kinds or (unknown := [kind for kind in kinds if kind not in SLIPS]):
         raise ValueError(f"slips are {', '.join(SLIPS)}; got {unknown if kinds else 'none'}.")
 
@@ -93,7 +93,7 @@ def misspelled(text: str, rng: np.random.Generator, known: Mapping[str, Sequence
     Raises:
         ValueError: `share` is not from 0 to 1.
     """
-    _check(share)
+    expect_share(share)
 
     def slip(found: re.Match[str]) -> str:
         word = found[0]
@@ -112,7 +112,7 @@ def shouted(text: str, rng: np.random.Generator, share: float = 0.2) -> str:
     Raises:
         ValueError: `share` is not from 0 to 1.
     """
-    _check(share)
+    expect_share(share)
     return WORD.sub(lambda found: found[0].upper() if rng.random() < share else found[0], text)
 
 
@@ -165,7 +165,7 @@ def with_homophones(text: str, rng: np.random.Generator, alike: Mapping[str, Seq
     Raises:
         ValueError: `share` is not from 0 to 1.
     """
-    _check(share)
+    expect_share(share)
     written = []
     for character in text:
         others = alike.get(character)
@@ -174,9 +174,20 @@ def with_homophones(text: str, rng: np.random.Generator, alike: Mapping[str, Seq
     return "".join(written)
 
 
-def _check(share: float) -> None:
+def expect_share(share: float) -> None:
+    """Raises ValueError where `share` is no probability."""
     if isinstance(share, bool) or not 0 <= share <= 1:
         raise ValueError(f"share is a probability from 0 to 1, got {share!r}.")
 
 
-__all__ = ["NEIGHBORS", "SLIPS", "by_sound", "homophones", "misspelled", "shouted", "typos", "with_homophones"]
+__all__ = [
+    "NEIGHBORS",
+    "SLIPS",
+    "by_sound",
+    "expect_share",
+    "homophones",
+    "misspelled",
+    "shouted",
+    "typos",
+    "with_homophones",
+]

@@ -29,6 +29,7 @@ from minilm.ops.op import Op
 from minilm.tensor import Tensor
 from minilm.training.flow_rows import Row
 from minilm.training.flow_words import told
+from minilm.training.modes import modes_kept
 from minilm.types import Array
 
 NEAR_ZERO, SATURATED = 1e-2, 0.99
@@ -137,16 +138,13 @@ class Seen(NamedTuple):
 def look(model: Module, call: Callable[..., Any], batch: Sequence[Any]) -> dict[str, Seen]:
     """What each layer gives for a batch, in evaluation mode, without a graph. The model and the random state stay as they are."""
     eyes, state = _Eyes(model), random.get_state()
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
     try:
-        with no_grad(), observe(eyes):
+        with modes_kept(model), no_grad(), observe(eyes):
+            model.eval()
             call(*batch)
     finally:
         eyes.close()
         random.set_state(state)
-        for module, training in modes:
-            module.training = training
     return eyes.seen
 
 

@@ -17,6 +17,7 @@ from minilm.nn import functional as F
 from minilm.nn.module import Module
 from minilm.optim import AdamW, Optimizer
 from minilm.tensor import Tensor
+from minilm.training.modes import modes_kept
 from minilm.types import HostArray
 
 Loss = Callable[[Any, HostArray], Tensor]
@@ -94,14 +95,9 @@ class Trial:
 
     def outputs(self, x: HostArray) -> HostArray:
         """What the model gives in evaluation, without a graph."""
-        modes = [(module, module.training) for module in self.model.modules()]
-        self.model.eval()
-        try:
-            with no_grad():
-                return to_host(self.model(x).data)
-        finally:
-            for module, training in modes:
-                module.training = training
+        with modes_kept(self.model), no_grad():
+            self.model.eval()
+            return to_host(self.model(x).data)
 
     def measured(self, x: HostArray, y: HostArray) -> float:
         """The mean loss in evaluation."""
@@ -139,11 +135,10 @@ def untouched(model: Module, seed: int) -> Iterator[None]:
     before = [(p, to_host(p.data).copy(), p.grad) for p in model.parameters()]
     buffers = [(module, name, value, to_host(value.data).copy()) for module in model.modules()
                for name, value in vars(module).items() if type(value) is Tensor]  # fmt: skip
-    modes = [(module, module.training) for module in model.modules()]
     random.manual_seed(seed)
     model.zero_grad()  # a backward pass would add to the arrays that are there
     try:
-        with np.errstate(all="ignore"):  # a training that diverges is a finding
+        with modes_kept(model), np.errstate(all="ignore"):  # a training that diverges is a finding
             yield
     finally:
         random.set_state(state)
@@ -154,8 +149,6 @@ def untouched(model: Module, seed: int) -> Iterator[None]:
             for module, name, value, array in buffers:
                 value.copy_(to_device(array, value.device))
                 setattr(module, name, value)  # a layer may have put another in its place
-        for module, training in modes:
-            module.training = training
 
 
 def rates_of(optimizer: Any) -> list[float]:

@@ -4,8 +4,8 @@ from tests.mutants.record import Mutant
 
 N = "tests/metrics/"
 MUTANTS = [
-    Mutant("products are taken for cosines", "minilm/metrics/association.py",
-           "found.append(vectors / length)", "found.append(vectors)",
+    Mutant("products are taken for cosines", "minilm/metrics/checks.py",
+           "return np.asarray(vectors / length)", "return vectors",
            N + "test_association.py::test_lengths_of_vectors_and_the_order_of_words_do_not_matter"),
     Mutant("the effect size is divided by the spread of one set", "minilm/metrics/association.py",
            "spread = np.concatenate([x, y]).std()", "spread = x.std()",

@@ -7,11 +7,11 @@ IN_FLOW, IN_CHECKS, IN_BOARD = (
     "tests/training/test_dashboard.py",
 )
 MUTANTS = [
-    Mutant("looking at the layers draws dropout", FLOW, "    model.eval()\n    try:", "    try:",
+    Mutant("looking at the layers draws dropout", FLOW, "            model.eval()\n", "",
            IN_FLOW + "::test_the_eyes_are_in_evaluation"),
     Mutant("looking at the layers leaves the random state where it ended", FLOW, "        random.set_state(state)\n", "",
            IN_FLOW + "::test_looking_draws_nothing_that_is_missed"),
-    Mutant("the model stays in evaluation", FLOW, "            module.training = training", "            pass",
+    Mutant("the model stays in evaluation", "minilm/training/modes.py", "            module.training = training", "            pass",
            IN_FLOW + "::test_reading_changes_nothing"),
     Mutant("hooks stay", FLOW, "        eyes.close()\n", "", IN_FLOW + "::test_reading_changes_nothing"),
     Mutant("the update is compared with the weights behind it", FLOW,
