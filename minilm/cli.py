@@ -288,7 +288,7 @@ def _book_parser(commands: Any) -> None:
         nargs="?",
         type=kinds.chapter_or_section,
         metavar="CHAPTER",
-        help="its number, or chapter-section, as 6-3 (default: the first)",
+        help="its number, chapter-section as 6-3, or an appendix's letter, as A (default: the first)",
     )
     p.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
     p.add_argument(

@@ -76,7 +76,8 @@ def find_notebooks(root: Path = ROOT) -> list[Path]:
     Raises:
         BookError: there are none: minilm was installed without the repository.
     """
-    found = sorted((root / "notebooks" / "en").glob("[0-9][0-9]-*.ipynb"), key=numbers)
+    folder = root / "notebooks" / "en"
+    found = sorted([*folder.glob("[0-9][0-9]-*.ipynb"), *folder.glob("[A-Z]-*.ipynb")], key=numbers)
     if not found:
         raise BookError(
             f"the notebooks are not here: {root / 'notebooks' / 'en'} holds none. They are part of the repository, not of the "
@@ -86,9 +87,19 @@ def find_notebooks(root: Path = ROOT) -> list[Path]:
 
 
 def numbers(notebook: Path) -> tuple[int, int]:
-    """Of the chapter, and of the section: (6, 3) of "06-3-questions.ipynb"; the section is 0 in "06-applications.ipynb"."""
+    """Of the chapter, and of the section: (6, 3) of "06-3-questions.ipynb"; the section is 0 in "06-applications.ipynb".
+
+    Appendix A counts as chapter 101.
+    """
     chapter, second, *_ = notebook.stem.split("-")
+    if chapter.isalpha():
+        return 101 + ord(chapter) - ord("A"), 0
     return int(chapter), int(second) if second.isdecimal() else 0
+
+
+def called(chapter: int) -> str:
+    """How a reader names it: 4, A."""
+    return f"{chapter}" if chapter <= 100 else chr(ord("A") + chapter - 101)
 
 
 def find_chapter(notebooks: Sequence[Path], number: int, section: int = 0) -> Path:
@@ -101,8 +112,9 @@ def find_chapter(notebooks: Sequence[Path], number: int, section: int = 0) -> Pa
     if (number, section) in there:
         return there[number, section]
     if (number, 0) not in there:
-        chapters = ", ".join(str(chapter) for chapter, part in there if not part)
-        raise BookError(f"there is no chapter {number}; there are {chapters}.")
+        chapters = ", ".join(called(chapter) for chapter, part in there if not part)
+        kind = "chapter" if number <= 100 else "appendix"
+        raise BookError(f"there is no {kind} {called(number)}; there are {chapters}.")
     sections = ", ".join(f"{number}-{part}" for chapter, part in there if chapter == number and part)
     have = f"it has {sections}" if sections else f"it is one notebook: minilm book {number}"
     raise BookError(f"CHAPTER: chapter {number} has no section {section} that is a notebook of its own; {have}.")

@@ -104,10 +104,14 @@ def integer(least: int, most: int = MOST) -> Callable[[str], int]:
 
 
 def chapter_or_section(text: str) -> int | tuple[int, int]:
-    """A chapter of the book, "6", or one of its sections, "6-3": one number or two."""
+    """A chapter of the book, "6", or one of its sections, "6-3": one number or two. Appendix A counts as chapter 101."""
+    if re.fullmatch("[A-Z]", text):
+        return 101 + ord(text) - ord("A")
     found = re.fullmatch(r"([0-9]{1,3})(?:[-.]([1-9][0-9]{0,2}))?", text)
     if not found or not int(found[1]):
-        raise argparse.ArgumentTypeError(f"expected a chapter's number, or chapter-section as 6-3, got {quoted(text)}")
+        raise argparse.ArgumentTypeError(
+            f"expected a chapter, as 6, 6-3 (a section) or A (an appendix), got {quoted(text)}"
+        )
     return (int(found[1]), int(found[2])) if found[2] else int(found[1])
 
 

@@ -104,6 +104,16 @@ def test_a_section_that_is_not_there(sections, chapter, words):
         launch.open_book(chapter, root=sections, run=Runner())
 
 
+def test_an_appendix_has_a_letter_and_stands_last(repository):
+    (repository.root / "notebooks" / "en" / "A-second-derivatives.ipynb").write_text("{}")
+    run = Runner()
+    launch.open_book(101, root=repository.root, run=run)
+    assert "--LabApp.default_url=/lab/tree/notebooks/en/A-second-derivatives.ipynb" in run.calls[0][0]
+    assert launch.find_notebooks(repository.root)[-1].stem == "A-second-derivatives"
+    with pytest.raises(launch.BookError, match="there is no appendix B; there are 1, 4, A"):
+        launch.open_book(102, root=repository.root, run=run)
+
+
 def test_without_the_repository(tmp_path):
     with pytest.raises(launch.BookError, match="part of the repository"):
         launch.open_book(root=tmp_path, run=Runner())
@@ -122,13 +132,14 @@ def test_the_command_line(monkeypatch):
     assert main(["book"]) == main(["book", "3", "--no-browser", "--jupyter=--port=9999"]) == 0
     assert calls == [(None, []), (3, ["--no-browser", "--port=9999"])]
     assert main(["book", "6-3"]) == main(["book", "6.3"]) == 0
-    assert calls[2:] == [((6, 3), [])] * 2
+    assert main(["book", "A"]) == 0
+    assert calls[2:] == [((6, 3), [])] * 2 + [(101, [])]
 
 
 @pytest.mark.parametrize("text", ["0", "6-0", "6-", "six", "-1", "6-3-1", "1e1"])
 def test_what_is_no_chapter(text, capsys):
     assert main(["book", "--", text]) == 2
-    assert "expected a chapter's number, or chapter-section as 6-3" in capsys.readouterr().err
+    assert "expected a chapter, as 6, 6-3 (a section) or A (an appendix)" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(importlib.util.find_spec("nbformat") is None, reason="needs the extra book")

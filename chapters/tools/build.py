@@ -32,9 +32,9 @@ if __name__ == "__main__":
 from chapters.tools import again  # noqa: E402
 from chapters.tools.compare import RTOL, differences  # noqa: E402
 from chapters.tools.lint import Problem, lint  # noqa: E402
-from chapters.tools.source import Cell, Chapter, chapters  # noqa: E402
+from chapters.tools.source import FILES, Cell, Chapter, chapters, folded, label  # noqa: E402
 
-SECONDS, BYTES = 180, 500_000  # of a notebook
+SECONDS, BYTES = 300, 500_000  # of a notebook, beside another one that is built at the same time
 SECTION_SECONDS = 120
 AGAIN_SECONDS = 5  # that a section's cell may take to be run twice
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -79,8 +79,10 @@ def read(chapter: Chapter) -> Any:
         at = place(chapter, chapter.cells[k]) if k < len(ours) else chapter.path.name
         raise BuildError(f"{at}: jupytext reads another cell here. Is a fence not closed, or inside a list?")
     for i, cell in enumerate(notebook.cells):
-        cell.id = f"{chapter.number:02d}-{f'{chapter.section}-' if chapter.section else ''}{i:03d}"
+        cell.id = f"{label(chapter.number):0>2}-{f'{chapter.section}-' if chapter.section else ''}{i:03d}"
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in ("tags", "mystnb")})
+        if folded(cell.metadata.get("tags", ())):
+            cell.metadata.jupyter = nbformat.from_dict({"source_hidden": True})
         if cell.cell_type == "markdown":
             cell.source = for_jupyter(chapter, cell.source)
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
@@ -90,14 +92,14 @@ def read(chapter: Chapter) -> Any:
 
 def for_jupyter(chapter: Chapter, markdown: str) -> str:
     """Links between chapters lead to notebooks, cited sources to where they are; an alert is a quotation that begins with a bold word."""
-    siblings = {path.name for path in chapter.path.parent.glob("[0-9][0-9]-*.md")}
+    siblings = {path.name for name in FILES for path in chapter.path.parent.glob(f"{name}.md")}
 
     def link(m: re.Match[str]) -> str:
         name, anchor = m[1], m[2] or ""
         if name in siblings:
             return f"]({name.removesuffix('.md')}.ipynb{anchor})"
-        if name == "index.md":
-            return f"](../../chapters/{chapter.path.parent.name}/index.md{anchor})"
+        if (chapter.path.parent / name).exists():  # the start page and what is written by hand have no notebook
+            return f"](../../chapters/{chapter.path.parent.name}/{name}{anchor})"
         return m[0]
 
     markdown = cited(re.sub(r"\]\(([\w.-]+\.md)(#[^)\s]*)?\)", link, markdown))

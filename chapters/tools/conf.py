@@ -28,6 +28,7 @@ html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
 html_extra_path = [os.environ["BOOK_FILES"]] if "BOOK_FILES" in os.environ else []
 html_css_files = ["book.css"]
+html_js_files = ["anchors-lead.js"]
 html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_sidebars = {"**": ["start-and-search", "sbt-sidebar-nav.html"]}
 html_favicon = "_static/favicon.svg"

@@ -13,8 +13,12 @@ from docutils import nodes
 
 from chapters.tools import code
 
+FOLD = re.compile(
+    r'<details class="admonition hide above-input">\s*<summary aria-label="Toggle hidden content">\s*'
+    r'(<p class="collapsed admonition-title">)(.)'
+)  # as myst-nb writes it
 TAG = re.compile(r"\s*\\tag\{([^}]*)\}\s*$")
-NUMBER = r"\d{1,2}(?:\.\d+){1,2}"  # 4.9; in a section that is a page of its own 6.1.2
+NUMBER = r"(?:\d{1,2}|[A-Z])(?:\.\d+){1,2}"  # 4.9; in a section that is a page of its own 6.1.2
 REFERENCE = re.compile(rf"\(({NUMBER}\*?)\)|\b(Figure|Exercise) ({NUMBER})")
 OUTPUT = 120  # columns: a printed table is at most so wide and scrolls; what is wider is prose, and is wrapped
 UNTOUCHED = (nodes.literal, nodes.literal_block, nodes.reference, nodes.math, nodes.math_block, nodes.title, nodes.raw)
@@ -125,7 +129,7 @@ def _places(app: Any) -> dict[str, tuple[str, str]]:
 def notebook(_app: Any, pagename: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:
     """The notebook from which a page was made, for the page's link to it."""
     stem = pagename.split("/")[0]
-    if re.match(r"\d\d-", stem):
+    if re.match(r"(\d\d|[A-Z])-", stem):
         context["book_notebook"] = f"notebooks/{stem}.ipynb"
 
 
@@ -137,6 +141,20 @@ def named_toggles(_app: Any, _pagename: str, _template: str, context: dict[str, 
     )
 
 
+def folded_lines(_app: Any, _pagename: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:
+    """A folded cell is named by its line; myst-nb gives all of them one other name, which a screen reader would say instead.
+
+    The line of a check is told from that of other code: it is printed on paper, too.
+    """
+    if "body" in context:
+        context["body"] = FOLD.sub(_line, context["body"])
+
+
+def _line(m: re.Match[str]) -> str:
+    kind = "check" if m[2] in "✓✗" else "code"
+    return f'<details class="admonition hide {kind} above-input">\n<summary>\n{m[1]}{m[2]}'
+
+
 def setup(app: Any) -> dict[str, bool]:
     app.connect("doctree-read", formulas)
     app.connect("doctree-read", figures_and_exercises)
@@ -146,5 +164,6 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("doctree-resolved", code.links)
     app.connect("html-collect-pages", code.pages)
     app.connect("html-page-context", notebook)
+    app.connect("html-page-context", folded_lines)
     app.connect("html-page-context", named_toggles, priority=900)  # after the theme has made its function
     return {"parallel_read_safe": False, "parallel_write_safe": True}

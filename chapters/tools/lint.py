@@ -13,15 +13,20 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from chapters.tools import form
+from chapters.tools.form import SOURCES, WRONG
 from chapters.tools.source import (
     EXERCISES,
+    FILES,
     HEADER,
+    LETTERS,
     NAME,
     SECTIONS,
     Cell,
     Chapter,
     anchors,
     in_order,
+    label,
     numbers,
     without_fences,
     without_inline_code,
@@ -30,8 +35,7 @@ from chapters.tools.source import (
 from minilm.exercises import tasks
 
 WIDTH = 84  # columns of code that a page shows
-TAGS = {"setup", "formula", "stepper", "raises-exception", "varies", "needs-torch"}
-WRONG, SOURCES = "What the article gets wrong here", "Sources"
+TAGS = {"setup", "formula", "fold", "open", "stepper", "raises-exception", "varies", "needs-torch"}
 LINK = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]\(([^()\s]+)\)")
 
 
@@ -45,8 +49,24 @@ def lint(chapter: Chapter) -> list[Problem]:
     problems = list(_cells(chapter))
     if problems and any("is not Python" in p.message for p in problems):
         return sorted(problems)
-    rules = (_head, _formulas, _references, _links, _figures, _exercises, _sections, _first_page, _fetched, _markup)
+    rules = (
+        _head,
+        _formulas,
+        _references,
+        _links,
+        _figures,
+        _exercises,
+        _sections,
+        _first_page,
+        _fetched,
+        _markup,
+        _form,
+    )
     return sorted([*problems, *(problem for rule in rules for problem in rule(chapter))])
+
+
+def _form(chapter: Chapter) -> Iterator[Problem]:
+    yield from (Problem(line, message) for line, message in form.rules(chapter))
 
 
 def _prose(cell: Cell) -> str:
@@ -94,7 +114,11 @@ def _head(chapter: Chapter) -> Iterator[Problem]:
     for title in titles:
         if re.match(r"(chapter|part|\d)", title.text, re.IGNORECASE):
             yield Problem(title.line, "the title has no number: the table of contents gives it.")
-    if not chapter.section and not any("**You will learn**" in cell.source for cell in chapter.markdown):
+    if (
+        not chapter.section
+        and chapter.number <= LETTERS
+        and not any("**You will learn**" in cell.source for cell in chapter.markdown)
+    ):
         yield Problem(1, "'**You will learn**' with the chapter's goals is missing.")
     if not chapter.setup or chapter.code[0] is not chapter.setup[0]:
         yield Problem(1, "the first code cell must be tagged setup.")
@@ -133,7 +157,7 @@ def _displays(chapter: Chapter) -> Iterator[Problem]:
             )
             continue
         id = display.ids[0]
-        m = re.fullmatch(r"(\d+(?:\.\d+)?)\.(\d+)(\*?)", id)
+        m = re.fullmatch(r"((?:\d+|[A-Z])(?:\.\d+)?)\.(\d+)(\*?)", id)
         if not m or m[1] != chapter.prefix:
             yield Problem(display.line, f"({id}) is no formula number of {_called(chapter.prefix)}.")
             continue
@@ -178,7 +202,7 @@ def _references(chapter: Chapter) -> Iterator[Problem]:
     known = {chapter.prefix: formula_ids(chapter)}
     for cell in chapter.markdown:
         text = without_math(_prose(cell))
-        for m in re.finditer(r"\((\d{1,2}(?:\.\d)?)\.(\d+)(\*?)\)", text):
+        for m in re.finditer(r"\(((?:\d{1,2}|[A-Z])(?:\.\d)?)\.(\d+)(\*?)\)", text):
             prefix = m[1]
             if prefix not in known:
                 others = [path for path in siblings(chapter) if _prefix(path) == prefix]
@@ -189,16 +213,17 @@ def _references(chapter: Chapter) -> Iterator[Problem]:
 
 def siblings(chapter: Chapter) -> list[Path]:
     """The files of chapters in its folder, in order."""
-    return in_order(path for path in chapter.path.parent.glob("[0-9][0-9]-*.md") if NAME.fullmatch(path.stem))
+    found = (path for name in FILES for path in chapter.path.parent.glob(f"{name}.md"))
+    return in_order(path for path in found if NAME.fullmatch(path.stem))
 
 
 def _prefix(path: Path) -> str:
     chapter, section = numbers(path.stem)
-    return f"{chapter}.{section}" if section else f"{chapter}"
+    return f"{label(chapter)}.{section}" if section else label(chapter)
 
 
 def _called(prefix: str) -> str:
-    return f"{'section' if '.' in prefix else 'chapter'} {prefix}"
+    return f"{'section' if '.' in prefix else 'appendix' if prefix.isalpha() else 'chapter'} {prefix}"
 
 
 def slugs(chapter: Chapter) -> set[str]:
@@ -224,7 +249,7 @@ def _broken(chapter: Chapter, target: str) -> str:
         other = chapter
     elif not path.exists():
         return f"there is no file {name}"
-    elif anchor and re.match(r"\d\d-.*\.md$", Path(name).name):
+    elif anchor and NAME.fullmatch(Path(name).stem):
         other = Chapter(path)
     else:
         return "an anchor is only checked in chapters" if anchor else ""
@@ -238,7 +263,7 @@ def _figures(chapter: Chapter) -> Iterator[Problem]:
     captions = []
     for cell in chapter.markdown:
         text = _prose(cell)
-        for m in re.finditer(r"^\*Figure (\d+(?:\.\d+){1,2})\.", text, re.MULTILINE):
+        for m in re.finditer(r"^\*Figure ((?:\d+|[A-Z])(?:\.\d+){1,2})\.", text, re.MULTILINE):
             captions.append(m[1])
             if m[1] != f"{chapter.prefix}.{len(captions)}":
                 yield Problem(
@@ -270,6 +295,8 @@ def _exercises(chapter: Chapter) -> Iterator[Problem]:
             yield Problem(
                 heading.line, f"'### Exercise {chapter.number}.{k}. Title' is expected, found {heading.text!r}."
             )
+    if chapter.number > LETTERS:
+        return
     if chapter.number in tasks.CHAPTERS:
         wanted = {f"Exercise {task.id}. {task.title}" for task in tasks.of_chapter(chapter.number)}
         if {heading.text for heading in chapter.exercises()} != wanted:
@@ -280,6 +307,8 @@ def _exercises(chapter: Chapter) -> Iterator[Problem]:
 
 def _sections(chapter: Chapter) -> Iterator[Problem]:
     headings = chapter.headings()
+    if chapter.number > LETTERS:
+        return
     for wanted in (WRONG, SOURCES)[bool(chapter.section) :]:
         if sum(h.text == wanted for h in headings) != 1:
             yield Problem(1, f"one section '{wanted}' is expected.")

@@ -87,7 +87,8 @@ def _height(cell: Any) -> float:
     if cell.cell_type == "markdown":
         shown = re.sub(r"<details>.*?</details>", "\n" * 3, cell.source, flags=re.DOTALL)
         return 17 * (shown.count("\n") + 1) + len(shown) / 90 * 10 + 40 * shown.count("$$") / 2
-    return 60 + 21 * lines + sum(map(_output_height, cell.get("outputs", [])))
+    code = 45 if cell.metadata.get("jupyter", {}).get("source_hidden") else 60 + 21 * lines
+    return code + sum(map(_output_height, cell.get("outputs", [])))
 
 
 def _output_height(output: Any) -> float:
@@ -100,13 +101,18 @@ def _output_height(output: Any) -> float:
 
 
 def places(chapter: Page) -> dict[str, tuple[str, str]]:
-    """For each anchor of the whole chapter: the page where its heading stands, and the anchor there."""
+    """For each anchor of the whole chapter: the page where its heading stands, and the anchor there; of the title "", for the site
+    writes its number before it.
+    """
     found: list[tuple[Heading, str, str]] = []
     for page in chapter.every():
         own = [heading for cell in page.cells if cell.cell_type == "markdown" for heading in headings_of(cell.source)]
         found += [(heading, page.name, anchor) for heading, anchor in zip(own, anchors(own), strict=True)]
     whole = anchors([heading for heading, _, _ in found])
-    return {anchor: (name, local) for anchor, (_, name, local) in zip(whole, found, strict=True)}
+    return {
+        anchor: (name, "" if heading.level == 1 else local)
+        for anchor, (heading, name, local) in zip(whole, found, strict=True)
+    }
 
 
 def lifted(markdown: str, levels: int) -> str:
@@ -125,4 +131,4 @@ def linked(markdown: str, lead: Callable[[str, str], str]) -> str:
     def link(m: re.Match[str]) -> str:
         return f"]({lead(m[1] or '', m[2] or '')})"
 
-    return re.sub(r"\]\((?=[\d#])(?:(\d\d-[\w-]+)\.ipynb)?(?:#([^)\s]+))?\)", link, markdown)
+    return re.sub(r"\]\((?=[\dA-Z#])(?:((?:\d\d|[A-Z])-[\w-]+)\.ipynb)?(?:#([^)\s]+))?\)", link, markdown)

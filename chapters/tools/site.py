@@ -28,23 +28,26 @@ ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path[0] = str(ROOT)  # it was this folder, whose code.py and site.py hide Python's
 
+from chapters.tools import moved, symbols  # noqa: E402
 from chapters.tools.exercises import solutions  # noqa: E402
 from chapters.tools.pages import Page, cut, lifted, linked, places  # noqa: E402
+from chapters.tools.source import FILES, LETTERS, folded, headings_of, in_order, label, numbers  # noqa: E402
+from chapters.tools.source import anchors as heading_anchors  # noqa: E402
 from chapters.tools.source import chapters as book  # noqa: E402
-from chapters.tools.source import in_order, numbers  # noqa: E402
 from minilm.exercises import tasks  # noqa: E402
 from minilm.exercises.bugs import page as bug_page  # noqa: E402
 
 BUILD = ROOT / "_build"
 MATHJAX = "mathjax@3.2.2"
-WRITTEN = ("teaching", "corpus", "machines")  # appendices that are written by hand
+MADE = ("symbols",)  # appendices that gather what the chapters hold
+WRITTEN = ("teaching", "corpus", "machines", "terms")  # appendices that are written by hand
 
 
 def main(language: str = "en", repository: str = "") -> int:
     """Builds one edition; returns Sphinx's exit status. Every warning is an error."""
     print(f"formulas: {fetch_mathjax()}")
     source, site, files = BUILD / "src" / language, BUILD / "site" / language, BUILD / "files" / language
-    copy_sources(language, source)
+    anchors = copy_sources(language, source)
     copy_notebooks(language, files)
     shutil.rmtree(site, ignore_errors=True)
     settings = {"BOOK_LANGUAGE": language, "BOOK_FILES": str(files), "BOOK_REPOSITORY": repository}
@@ -53,6 +56,8 @@ def main(language: str = "en", repository: str = "") -> int:
          "-d", str(BUILD / "doctrees" / language), str(source), str(site)],
         env={**os.environ, **settings},
     ).returncode  # fmt: skip
+    if status == 0:
+        moved.write(site, anchors | written_places(language))
     print(f"{site.relative_to(ROOT)}/index.html" if status == 0 else "the site has errors")
     return status
 
@@ -86,7 +91,8 @@ def notebooks(language: str) -> list[Path]:
     Raises:
         FileNotFoundError: no notebook has been built.
     """
-    found = in_order((ROOT / "notebooks" / language).glob("[0-9][0-9]-*.ipynb"))
+    folder = ROOT / "notebooks" / language
+    found = in_order(path for name in FILES for path in folder.glob(f"{name}.ipynb"))
     if not found:
         raise FileNotFoundError(f"notebooks/{language} is empty: python chapters/tools/build.py write")
     return found
@@ -100,8 +106,8 @@ def copy_notebooks(language: str, target: Path) -> None:
         shutil.copy(path, target / "notebooks" / path.name)
 
 
-def copy_sources(language: str, target: Path) -> None:
-    """The edition's start page, and the pages of its chapters, as Sphinx is to read them."""
+def copy_sources(language: str, target: Path) -> dict[str, dict[str, tuple[str, str]]]:
+    """The edition's start page, and the pages of its chapters, as Sphinx is to read them; returns where each heading stands."""
     import nbformat
 
     shutil.rmtree(target, ignore_errors=True)
@@ -116,11 +122,25 @@ def copy_sources(language: str, target: Path) -> None:
             lower = [other.name for other in page.pages] + (below[stem] if page is chapter else [])
             write_page(page, read[stem], anchors, stem, target, ROOT / "notebooks" / language, lower)
     index = ROOT / "chapters" / language / "index.md"
-    text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", index.read_text(encoding="utf-8"))
+    text = re.sub(r"\]\(((?:\d\d|[A-Z])-[\w-]+)\.md", r"](\1.ipynb", index.read_text(encoding="utf-8"))
     text = for_sphinx(text, index.parent, target, language)
     top = [stem for stem in chapters if not numbers(stem)[1]]
-    trees = [contents(top, "maxdepth: 2"), contents(write_appendices(language, target), "caption: Appendices")]
+    computed = [stem for stem in top if numbers(stem)[0] > LETTERS]
+    appendices = [*computed, *write_appendices(language, target)]
+    lead_written(anchors, target)
+    trees = [
+        contents([stem for stem in top if stem not in computed], "maxdepth: 2"),
+        contents(appendices, "caption: Appendices"),
+    ]
     (target / "index.md").write_text("\n".join([text, *trees]), encoding="utf-8")
+    return anchors
+
+
+ARTICLE = (
+    'This chapter follows part {chapter} of the article "Large language models from theory to practice: SlimPajama" '
+    "(大规模语言模型从理论到实践 SlimPajama) by AI天才研究员/AI Genius Institute and 禅与计算机程序设计艺术/Zen And The Art of Computer "
+    "Programming; see [the start page]({start}.md)."
+)
 
 
 def contents(pages: Iterable[str], option: str) -> str:
@@ -134,8 +154,9 @@ def write_appendices(language: str, target: Path) -> list[str]:
     made = {name: text for pages in answers for name, text in pages.items()}
     for name in WRITTEN:
         page = ROOT / "chapters" / language / f"{name}.md"
-        text = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", page.read_text(encoding="utf-8"))
+        text = re.sub(r"\]\(((?:\d\d|[A-Z])-[\w-]+)\.md", r"](\1.ipynb", page.read_text(encoding="utf-8"))
         made[name] = for_sphinx(text, page.parent, target, language)
+    made["symbols"] = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", symbols.page(book(language)))
     library = bug_page.pages(tasks.every())
     families = [name.removeprefix("bugs/") for name in library if name != "bugs"]
     library["bugs"] += "\n".join(
@@ -146,6 +167,26 @@ def write_appendices(language: str, target: Path) -> list[str]:
         path.parent.mkdir(exist_ok=True)
         path.write_text(markdown, encoding="utf-8")
     return [*(name for name in made if "/" not in name), "bugs"]
+
+
+def written_places(language: str) -> dict[str, dict[str, tuple[str, str]]]:
+    """Of the pages that are written by hand: where each heading stands, as `pages.places` says it of a chapter."""
+    texts = {name: (ROOT / "chapters" / language / f"{name}.md").read_text(encoding="utf-8") for name in WRITTEN}
+    return {name: {a: (name, a) for a in heading_anchors(headings_of(text))} for name, text in texts.items()}
+
+
+def lead_written(anchors: dict[str, dict[str, tuple[str, str]]], target: Path) -> None:
+    """The links of pages written by hand, to headings of chapters, led to the pages where these now stand."""
+
+    def lead(stem: str, anchor: str) -> str:
+        if not stem:
+            return f"#{anchor}"
+        place, local = anchors[stem][anchor] if anchor else (stem, "")
+        return f"{place}.ipynb{'#' * bool(local)}{local}"
+
+    for path in (target / f"{name}.md" for name in (*WRITTEN, *MADE)):
+        if path.exists():
+            path.write_text(linked(path.read_text(encoding="utf-8"), lead), encoding="utf-8")
 
 
 def write_page(
@@ -170,21 +211,48 @@ def write_page(
     def lead(other: str, anchor: str) -> str:
         place, local = anchors[other or stem][anchor] if anchor else (other, "")
         to = os.path.relpath(target / place, path.parent)
-        return f"#{local}" if place == page.name else f"{to}.ipynb{'#' * bool(local)}{local}"
+        return f"#{local}" if local and place == page.name else f"{to}.ipynb{'#' * bool(local)}{local}"
 
     for cell in page.cells:
         if cell.cell_type == "markdown":
             text = linked(for_sphinx(cell.source, origin, path.parent, target.name), lead)
             cell.source = lifted(text, page.level - 1)
+        elif folded(cell.metadata.get("tags", ())):
+            fold(cell)
     cells = list(page.cells)
     chapter, section = numbers(stem)
     if page.name == stem:
-        cells[0].source = cells[0].source.replace("# ", f"# {chapter}.{section or ''} ", 1)
+        cells[0].source = cells[0].source.replace("# ", f"# {label(chapter)}.{section or ''} ", 1)
     if below:
         to = [os.path.relpath(target / name, path.parent) for name in below]
         shown = [] if page.pages else [":hidden:"]  # a first page has the list of its sections in its text
         cells.append(nbformat.v4.new_markdown_cell("\n".join(["```{toctree}", ":titlesonly:", *shown, "", *to, "```"])))
+    if page.name == stem and not section and chapter <= LETTERS:
+        start = os.path.relpath(target / "index", path.parent)
+        cells.append(nbformat.v4.new_markdown_cell(ARTICLE.format(chapter=chapter, start=start)))
     nbformat.write(nbformat.v4.new_notebook(metadata=notebook.metadata, cells=cells), path)
+
+
+CHECKED = re.compile(r"^[✓✗] \([\w.*]+\) .*(?:\n    .*)*", re.MULTILINE)  # what a formula's check prints
+
+
+def fold(cell: Any) -> None:
+    """Leaves one line of the cell, which opens to its code. The line of a formula's check is what it printed."""
+    import nbformat
+
+    lines = []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            lines += [re.sub(r"\n +", " ", found) for found in CHECKED.findall(output.text)]
+            output.text = CHECKED.sub("", output.text).lstrip("\n")
+    cell.outputs = [each for each in cell.outputs if each.output_type != "stream" or each.text.strip()]
+    shown = [data for output in cell.outputs if (data := output.get("data"))]
+    picture = any("image/png" in data or data.get("text/html", "").startswith("<svg") for data in shown)
+    kind = "Set-up" if "setup" in cell.metadata.tags and not picture else "Code of the figure" if picture else "Code"
+    line = "\n".join(lines) or kind
+    cell.metadata.tags = [*cell.metadata.tags, "hide-input"]
+    prompts = {"code_prompt_show": line, "code_prompt_hide": line}
+    cell.metadata.mystnb = nbformat.from_dict({**cell.metadata.get("mystnb", {}), **prompts})
 
 
 def for_sphinx(markdown: str, origin: Path, folder: Path, language: str) -> str:
@@ -196,8 +264,8 @@ def for_sphinx(markdown: str, origin: Path, folder: Path, language: str) -> str:
 
     def link(m: re.Match[str]) -> str:
         path = (origin / m[1]).resolve()
-        if path == ROOT / "chapters" / language / "index.md":
-            path = BUILD / "src" / language / "index.md"
+        if path.parent == ROOT / "chapters" / language and path.stem in ("index", *WRITTEN):
+            path = BUILD / "src" / language / path.name
         return f"]({os.path.relpath(path, folder)}{m[2] or ''})"
 
     markdown = re.sub(

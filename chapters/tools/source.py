@@ -2,6 +2,7 @@
 
 A chapter is one file, ``05-project.md``, or a first page, ``06-applications.md``, and a file for each of its sections,
 ``06-1-classification.md``. Each file has a notebook of its own. A section's formulas and figures have its number before their own: (6.1.2).
+An appendix that computes has a letter instead of a number, ``A-second-derivatives.md``, and formulas (A.1); it counts as chapter 101.
 
 The reader knows the part of MyST that the chapters use (Markdown and ``{code-cell}`` fences); `build` compares its cells
 with those that jupytext reads.
@@ -21,7 +22,10 @@ SOME_EXERCISES = re.compile(
     r"^<!-- exercises((?: \d+\.\d+)*) -->$", re.MULTILINE
 )  # a section names its own: <!-- exercises 6.1 6.2 -->
 SECTIONS = "<!-- sections -->"  # on the first page of a chapter: here stands the list of its sections
-NAME = re.compile(r"(\d\d)-(?:([1-9])-)?([\w-]+)")
+NAME = re.compile(r"(\d\d|[A-Z])-(?:([1-9])-)?([\w-]+)")
+FILES = ("[0-9][0-9]-*", "[A-Z]-*")  # patterns of the names of chapters, and of appendices that compute
+LETTERS = 100  # the number of appendix A, less one
+FOLDED = {"setup", "formula", "fold"}  # tags of cells whose code a reader opens if he wants to; "open" undoes it
 HEADER = """\
 ---
 jupytext:
@@ -88,7 +92,7 @@ class Chapter:
         self.path = path
         self.stem = path.stem
         self.number, self.section = numbers(path.stem)
-        self.prefix = f"{self.number}.{self.section}" if self.section else f"{self.number}"
+        self.prefix = f"{label(self.number)}.{self.section}" if self.section else label(self.number)
         text = path.read_text(encoding="utf-8") if text is None else text
         self.in_sections = SECTIONS in text
         named = [m[1].split() for m in SOME_EXERCISES.finditer(text) if m[1]]
@@ -107,6 +111,11 @@ class Chapter:
     @property
     def markdown(self) -> list[Cell]:
         return [cell for cell in self.cells if cell.kind == "markdown"]
+
+    @property
+    def visible(self) -> list[Cell]:
+        """The code cells that stand open."""
+        return [cell for cell in self.code if not folded(cell.tags)]
 
     @property
     def setup(self) -> list[Cell]:
@@ -147,8 +156,18 @@ class Chapter:
         return [heading for heading in self.headings() if heading.text.startswith("Exercise ")]
 
 
+def folded(tags: Iterable[str]) -> bool:
+    """Whether a cell with these tags shows one line, which opens to its code."""
+    return bool(FOLDED & set(tags)) and "open" not in tags
+
+
+def label(number: int) -> str:
+    """How a chapter is counted: "4"; an appendix: "A"."""
+    return f"{number}" if number <= LETTERS else chr(ord("A") + number - LETTERS - 1)
+
+
 def numbers(stem: str) -> tuple[int, int]:
-    """Of the chapter, and of its section: (6, 1) of "06-1-classification", (6, 0) of "06-applications".
+    """Of the chapter, and of its section: (6, 1) of "06-1-classification", (6, 0) of "06-applications", (101, 0) of "A-race".
 
     Raises:
         ValueError: no file of a chapter is called so.
@@ -156,7 +175,7 @@ def numbers(stem: str) -> tuple[int, int]:
     m = NAME.fullmatch(stem)
     if not m:
         raise ValueError(f"a chapter's file is called as 05-project or 06-1-classification, not {stem!r}.")
-    return int(m[1]), int(m[2] or 0)
+    return int(m[1]) if m[1].isdigit() else LETTERS + 1 + ord(m[1]) - ord("A"), int(m[2] or 0)
 
 
 def with_exercises(text: str, chapter: int) -> str:
@@ -223,7 +242,8 @@ def anchors(headings: Iterable[Heading]) -> list[str]:
 
 def chapters(language: str = "en") -> list[Chapter]:
     """The files of the chapters of one edition, in order; those of sections follow the first page of their chapter."""
-    return [Chapter(path) for path in in_order((ROOT / "chapters" / language).glob("[0-9][0-9]-*.md"))]
+    folder = ROOT / "chapters" / language
+    return [Chapter(path) for path in in_order(path for name in FILES for path in folder.glob(f"{name}.md"))]
 
 
 def in_order(paths: Iterable[Path]) -> list[Path]:

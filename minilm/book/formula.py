@@ -104,9 +104,9 @@ def holds(
         for k in range(min(GRADIENT_POINTS, len(drawn)) if names else 0):
             _check_gradient(id, formula, drawn, k)
     _checks.append(Check(id, "holds", len(drawn), names))
-    where = f"{len(drawn)} random points, " if inputs else ""
+    where = f" at {len(drawn)} random points," if inputs else ""
     tail = f"; gradient checked in {', '.join(names)}" if names else ""
-    _print(f"({id}) holds: {where}to {-int(np.floor(np.log10(tolerance) + 0.5))} digits{tail}")
+    _print(f"✓ ({id}) holds{where} to {-int(np.floor(np.log10(tolerance) + 0.5))} digits{tail}")
 
 
 def fails(
@@ -146,9 +146,9 @@ def fails(
     place = f"at {_show_point(drawn[k])} " if inputs else ""
     _checks.append(Check(id, "fails", len(drawn), ()))
     if isinstance(wrong, str):
-        _print(f"({id}) fails, as it must: {place}the formula {wrong}")
+        _print(f"✗ ({id}) fails, as it must: {place}the formula {wrong}")
     else:
-        _print(f"({id}) fails, as it must: {place}{_show_results(wrong, right, gaps[k])}")
+        _print(f"✗ ({id}) fails, as it must: {place}{_show_results(wrong, right, gaps[k])}")
 
 
 def _print(line: str) -> None:

@@ -17,7 +17,7 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 
 from minilm.book.missing import STARTUP
 
-CHAPTER = re.compile(r"/?notebooks/[\w-]+/\d\d-[\w-]+\.ipynb")
+CHAPTER = re.compile(r"/?notebooks/[\w-]+/(\d\d|[A-Z])-[\w-]+\.ipynb")
 STORED = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

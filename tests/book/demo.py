@@ -9,6 +9,11 @@ Show that it is so.
 
 """
 EXERCISES = "".join(EXERCISE.format(k=k) for k in range(1, 7))
+GOALS = """\
+- what a chapter is, and why it begins with a question and a picture, long before the first of its cells;
+- how a formula is checked, how a wrong one is shown to fail, and where the table of errors stands;
+- that a rule is worth no more than the fault that it finds.
+"""
 TEXT = (
     HEADER
     + """\
@@ -17,7 +22,9 @@ TEXT = (
 
 **You will learn**
 
-- what a chapter is.
+"""
+    + GOALS
+    + """\
 
 ```{code-cell} ipython3
 :tags: [setup]
@@ -97,7 +104,7 @@ np.float64(2.5)
 
 | Where | What it says | What holds |
 | --- | --- | --- |
-| 9.1 | $s' = s$ | (9.1) |
+| 9.1 | *false:* $s' = s$ | (9.1) |
 
 ## Exercises
 

@@ -20,7 +20,7 @@ def slope(z):
 def test_a_right_formula_holds_and_says_so(capsys):
     before = len(checked())
     holds("4.7", engine=slope, formula=lambda z: sigmoid(z) * (1 - sigmoid(z)), z=real(3))
-    assert capsys.readouterr().out == "(4.7) holds: 20 random points, to 9 digits; gradient checked in z\n"
+    assert capsys.readouterr().out == "✓ (4.7) holds at 20 random points, to 9 digits; gradient checked in z\n"
     assert checked()[before:] == [("4.7", "holds", 20, ("z",))]
 
 
@@ -48,7 +48,7 @@ def test_the_points_are_the_same_each_time_and_others_for_another_id():
 
 def test_without_inputs_numbers_are_compared_once(capsys):
     holds("1.2", engine=lambda: 0.1 + 0.2, formula=lambda: 0.3)
-    assert capsys.readouterr().out == "(1.2) holds: to 9 digits\n"
+    assert capsys.readouterr().out == "✓ (1.2) holds to 9 digits\n"
     with pytest.raises(FormulaError):
         holds("1.2", engine=lambda: 0.1 + 0.2, formula=lambda: 0.3 + 1e-7)
 
@@ -163,7 +163,7 @@ def test_fails_prints_a_point_where_the_formula_fails(capsys):
     before = len(checked())
     fails("4.9*", engine=slope, formula=sigmoid, z=real())
     line = " ".join(capsys.readouterr().out.split())
-    assert line.startswith("(4.9*) fails, as it must: at z = ")
+    assert line.startswith("✗ (4.9*) fails, as it must: at z = ")
     point, values = line.split("z = ")[1].split(" the formula gives ")
     z, (wrong, right) = float(point), map(float, values.split(", the engine "))
     assert wrong == pytest.approx(1 / (1 + np.exp(-z)), rel=1e-3)

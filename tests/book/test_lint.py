@@ -23,6 +23,7 @@ EQUATION = "$$\ns' = s \\tag{9.1*}\n$$"
 SECTION = "### A part of it\n"
 NEXT = "$$\nx = x \\tag{9.2}\n$$\n"
 CELL = '```{{code-cell}} ipython3\n:tags: [formula]\n\n{}("{}", engine=lambda: 1.0, formula=lambda: 1.0)\n```\n'
+ERRORS = "| Where | What it says | What holds |\n| --- | --- | --- |\n| 9.1 | *false:* $s' = s$ | (9.1) |"
 FAULTS = {
     "no number": ((" \\tag{9.1*}", ""), "this one has 0"),
     "two numbers": (("\\tag{9.1*}", "\\tag{9.1*} \\tag{9.2}"), "this one has 2"),
@@ -52,7 +53,7 @@ FAULTS = {
     "no exercise": ((EXERCISES, ""), "a chapter has exercises"),
     "no sources": (("## Sources", "## Literature"), "one section 'Sources'"),
     "no errors": (("## What the article gets wrong here", "## Errors"), "one section 'What the article gets wrong here'"),
-    "no table": (("| Where | What it says | What holds |\n| --- | --- | --- |\n| 9.1 | $s' = s$ | (9.1) |", "None."), "holds a table"),
+    "no table": ((ERRORS, "None."), "holds a table"),
     "directive": (("- Nobody.", "```{note}\nNobody.\n```"), "a MyST directive"),
     "colons": (("- Nobody.", ":::{note}\nNobody.\n:::"), "a MyST directive"),
     "role": (("- Nobody.", "- {doc}`nobody`"), "a MyST role"),

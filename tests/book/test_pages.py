@@ -60,7 +60,7 @@ def test_two_pages_of_one_name_are_refused(monkeypatch):
 
 def test_anchors_are_led_to_their_pages():
     found = pages.places(pages.cut(notebook(TEXT), "01-one"))
-    assert found["title"] == ("01-one", "title")
+    assert found["title"] == ("01-one", "")
     assert found["a-part"] == ("01-one/first", "a-part")
     assert found["21-second"] == ("01-one/second", "21-second")
     assert found["a-part-1"] == ("01-one/second", "a-part")

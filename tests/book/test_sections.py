@@ -14,7 +14,9 @@ FIRST_PAGE = """\
 
 **You will learn**
 
-- what they are.
+- what they are, why there are so many of them, and which of them a reader who has little time may leave out;
+- how each is measured, against which simple method, and with which interval;
+- where it fails.
 
 ```{code-cell} ipython3
 :tags: [setup]
@@ -28,7 +30,7 @@ one = 1
 
 | where | what it says | what holds |
 | --- | --- | --- |
-| 9.1 | none | (9.1.1) |
+| 9.1 | *missing:* all | (9.1.1) |
 
 ## Sources
 
@@ -42,7 +44,7 @@ def section(number=1, *changes):
     """The text of a section that keeps the rules, with pieces replaced."""
     text = TEXT[: TEXT.index("### Exercise 9.1")] + NAMED + TEXT[TEXT.index("## Sources") :]
     text = text.replace("(09-demo.md#", f"(09-{number}-demo.md#")
-    text = text.replace("**You will learn**\n\n- what a chapter is.", "Is it so? Or is it (9.1)? This is told.")
+    text = text.replace("**You will learn**\n\n", "Is it so? Or is it (9.1)? This is told.\n\n")
     a, b = text.index("## What the article gets wrong here"), text.index("## Exercises")
     text = text[:a].replace("[the errors](#what-the-article-gets-wrong-here)", "the errors") + text[b:]
     text = text.replace("9.1", f"9.{number}.1").replace("(9.7)", f"(9.{number}.7)")
@@ -236,6 +238,31 @@ class TestNotebooks:
         assert one.cells[0].source.startswith("# 9.1 A demonstration")
         assert "\n## " not in one.cells[0].source
         assert any("(#the-logistic-function-and-)" in cell.source for cell in one.cells)
+
+
+def test_pages_written_by_hand_lead_to_the_pages_of_sections(tmp_path):
+    """Their links to a heading of a chapter end on the page that has it; what is their own, or no chapter's, stays."""
+    from chapters.tools import site
+
+    page = tmp_path / "terms.md"
+    page.write_text("[a](01-one.ipynb#two) [b](01-one.ipynb) [c](#own) [d](corpus.md#x)\n", encoding="utf-8")
+    site.lead_written({"01-one": {"two": ("01-one/two", ""), "other": ("01-one", "other")}}, tmp_path)
+    assert page.read_text(encoding="utf-8") == "[a](01-one/two.ipynb) [b](01-one.ipynb) [c](#own) [d](corpus.md#x)\n"
+
+
+def test_chapters_link_to_pages_written_by_hand(tmp_path):
+    """A notebook leads to their Markdown, which has no notebook; on the site they are pages beside the chapters."""
+    from chapters.tools import build, site
+
+    (tmp_path / "terms.md").write_text("# Terms\n", encoding="utf-8")
+    (tmp_path / "01-one.md").write_text(HEADER, encoding="utf-8")
+    led = build.for_jupyter(Chapter(tmp_path / "01-one.md"), "[t](terms.md#learning), [gone](gone.md)")
+    assert led == f"[t](../../chapters/{tmp_path.name}/terms.md#learning), [gone](gone.md)"
+    source = site.BUILD / "src" / "en"
+    found = site.for_sphinx(
+        "[t](../../chapters/en/terms.md#x)", site.ROOT / "notebooks" / "en", source / "01-one", "en"
+    )
+    assert found == "[t](../terms.md#x)"
 
 
 def test_references_have_two_numbers_or_three():
