@@ -12,4 +12,9 @@ MUTANTS = [
     Mutant("every NameError is explained, the reader's own too", "minilm/book/missing.py",
            "if word and kind is NameError and", "if word and",
            "tests/book/test_missing.py::test_only_names_that_the_notebook_defines_are_explained"),
+    Mutant("a word where a box is", "minilm/book/diagram/grid.py",
+           "not any(box.overlaps(other, 1) for other in taken)", "not any(box.overlaps(other, 1) for other in taken[:0])",
+           "tests/book/test_diagram.py::test_no_text_covers_another_one_or_leaves_its_box_or_the_picture[word]"),
+    Mutant("a picture cut off above", "minilm/book/diagram/grid.py", "if up < 0:", "if up > 0:",
+           "tests/book/test_diagram.py::test_the_picture_is_as_high_as_its_highest_box"),
 ]  # fmt: skip

@@ -20,7 +20,7 @@ MUTANTS = [
     Mutant("a capstone goes on with other settings", "minilm/capstone/steps.py",
            "if _read(path) != wanted:", "if not _read(path):",
            IN_CAPSTONE + "test_steps.py::test_a_folder_with_other_settings_or_other_things_is_refused"),
-    Mutant("a diagram is painted for light pages", "minilm/book/diagram.py",
-           'fill="currentColor" \'', 'fill="black" \'',
+    Mutant("a diagram is painted for light pages", "minilm/book/diagram/svg.py",
+           'fill="currentColor" font-family', 'fill="black" font-family',
            "tests/book/test_diagram.py::test_it_takes_the_colors_of_the_page"),
 ]  # fmt: skip
