@@ -56,7 +56,18 @@ class Tensor(Operators, Methods):
         DeviceError: the device is unknown or not usable; the sentence says why.
     """
 
-    __slots__ = ("__weakref__", "_data", "_grad", "_index", "_node", "_requires_grad", "_version", "hooks", "name")
+    __slots__ = (
+        "__weakref__",
+        "_axes",
+        "_data",
+        "_grad",
+        "_index",
+        "_node",
+        "_requires_grad",
+        "_version",
+        "hooks",
+        "name",
+    )
     __array_ufunc__ = None  # NumPy and CuPy arrays on the left of an operator ask this class
     _data: Array
     _node: Node | None
@@ -66,6 +77,7 @@ class Tensor(Operators, Methods):
     hooks: dict[int, list[Callable[[Any], Any]]] | None  # of a leaf; those of a result are its node's
     retained = None  # as a node has it: a leaf keeps its gradient anyway
     name: str | None
+    _axes: tuple[tuple[str, ...], ...]
 
     def __init__(
         self,
@@ -197,10 +209,38 @@ class Tensor(Operators, Methods):
         self._requires_grad = bool(value)
         return self
 
-    def named(self, name: str) -> Tensor:
-        """Gives the Tensor a name for errors and the step-through; returns it."""
+    def named(self, name: str, rows: Sequence[str] | None = None, columns: Sequence[str] | None = None) -> Tensor:
+        """Gives the Tensor a name for errors and the step-through; returns it.
+
+        ``X.named("X", rows=["the", "cat", "sat"])``: the step-through writes the words before the rows of X, and of what is computed from
+        it as far as its rows are theirs.
+
+        Args:
+            rows: what stands along the last axis but one; of a vector, along its only axis.
+            columns: what stands along the last axis.
+
+        Raises:
+            TypeError: rows or columns are not strings.
+            ValueError: they are not as many as the axis is long, or there is no such axis.
+        """
         self.name = name
+        given: list[tuple[str, ...]] = [()] * self.ndim
+        for what, names, axis in (("rows", rows, 0 if self.ndim == 1 else -2), ("columns", columns, -1)):
+            if names is None:
+                continue
+            if isinstance(names, str) or not all(isinstance(each, str) for each in names):
+                raise TypeError(f"named: {what} must be a list of strings, got {names!r}.")
+            if self.ndim < -axis or self.ndim == 0 or self.shape[axis] != len(names):
+                raise ValueError(f"named: {len(names)} names of {what} do not fit a tensor of shape {self.shape}.")
+            given[axis] = tuple(names)
+        if rows is not None or columns is not None:
+            self._axes = tuple(given)
         return self
+
+    @property
+    def axis_names(self) -> tuple[tuple[str, ...], ...]:
+        """What `named` has given to each axis; () where it has given nothing."""
+        return getattr(self, "_axes", ())  # the slot stays empty in all Tensors but those few
 
     def bump_version(self) -> None:
         """Says that the numbers were changed in place: a graph that saved them will refuse to use them."""

@@ -1,6 +1,7 @@
 """Step-through: a computation recorded, then walked forward and backward with its numbers.
 
-Each file knows only those before it: `model` (what is kept), `recorder` (how it is filled; `frames` and `labels` find the names),
+Each file knows only those before it: `model` (what is kept), `recorder` (how it is filled; `frames` and `labels` find the names, `axes`
+and `attention` what stands along the axes),
 `explain` (a gradient as a sum over paths), `text`, `panel` and `html` (how it is shown), and `face` (what the reader holds).
 """
 
@@ -36,7 +37,8 @@ def trace(tokens: Sequence[str] | None = None) -> Trace:
             loss.backward()
         print(steps)
 
-    A notebook shows ``steps`` as a drawing with buttons.
+    A notebook shows ``steps`` as a drawing with buttons. Names that `Tensor.named` gave to rows and columns follow their Tensor through
+    the computation, forward and backward, as far as they are plain: ``X.named("X", rows=["the", "cat", "sat"])``.
 
     Args:
         tokens: what stands at each position of the sequence, ``["the", "cat", "sat"]``. Matrices of attention, a row for each

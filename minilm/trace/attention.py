@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from minilm.backend import device_of
-from minilm.trace.model import Call, Record, Value
+from minilm.trace.model import Axes, Call, Record, Value
 
 ROWWISE = ("softmax", "dropout", "masked_fill")
 FUSED = "scaled_dot_product_attention"
@@ -30,14 +30,24 @@ def attention_values(trace: Record) -> set[int]:
 
 
 def write_tokens(trace: Record) -> None:
-    """Gives the trace's tokens to the values, and to the calls of the fused op, whose axes they fit."""
+    """Gives the trace's tokens to the values, and to the calls of the fused op, whose axes they fit and which have no names yet."""
     found = attention_values(trace)
     for value in trace.values:
         if value.index in found:
-            value.tokens = trace.tokens
+            value.axes = value.axes or asked(value.shape, trace.tokens)
     for call in trace.calls:
         if call.op.name == FUSED:
-            call.tokens = trace.tokens
+            q, k = call.inputs[:2]
+            call.axes = call.axes or asked((*q.shape[:-1], k.shape[-2]), trace.tokens)
+
+
+def asked(shape: tuple[int, ...], tokens: tuple[str, ...]) -> Axes:
+    """The tokens along the axes of a matrix of attention, if its columns are as many: fewer rows are the last that asked, as with a
+    cache.
+    """
+    if len(shape) < 2 or shape[-1] != len(tokens) or shape[-2] > len(tokens):
+        return ()
+    return (*((),) * (len(shape) - 2), tokens[len(tokens) - shape[-2] :], tokens)
 
 
 def _scores(call: Call) -> bool:

@@ -15,6 +15,7 @@ from minilm.files import atomic_write
 from minilm.tensor import Tensor
 from minilm.trace import explain, html, model, text
 from minilm.trace.attention import write_tokens
+from minilm.trace.axes import write_axes
 from minilm.trace.recorder import Recorder
 
 
@@ -66,6 +67,7 @@ class Trace(model.Record):
         self._observing.__exit__(None, None, None)
         self._recorder.finish(sys._getframe(1))
         self._recorder = None
+        write_axes(self)
         if self.tokens:
             write_tokens(self)
 

@@ -23,10 +23,10 @@ from minilm.backend import to_host
 from minilm.trace.attention import FUSED, weights
 from minilm.trace.explain import Explanation, Path
 from minilm.trace.expression import INDEXING, INFIX, gradient_name, items, named, number, operand, place, results
-from minilm.trace.model import Call, Contribution, Record, Scope, Step, Value
+from minilm.trace.model import Axes, Call, Contribution, Record, Scope, Step, Value
 from minilm.trace.panel import Drawing, in_box, svg
 from minilm.trace.picture import HEIGHT, WIDTH, sheet, tile
-from minilm.trace.text import ATTENTION, WHOLE, axes_text, cut, spread, titles
+from minilm.trace.text import NAMED, WHOLE, axes_of_product, axes_text, cut, spread, titles
 
 HASH = "\ue000"  # stands for the name of the output until that is known: a character that nobody writes
 
@@ -253,7 +253,7 @@ class _Page:
         """The expression with numbers in it: ``[0.5 1.1] + [0.1 0.2] = [0.6 1.3]``."""
         scope = call.scope
         operands = [
-            self.operand(named(x, scope), x.array, x.tokens) if isinstance(x, Value) else f"<b>{_minus(number(x))}</b>"
+            self.operand(named(x, scope), x.array, x.axes) if isinstance(x, Value) else f"<b>{_minus(number(x))}</b>"
             for x in call.inputs
             if x is not None
         ]
@@ -270,14 +270,14 @@ class _Page:
             parts += ["with", self.operand(named(ids, scope), ids.array)]
         if call.op.name == FUSED:
             p = weights(call)
-            parts += ["with", self.operand("P", p, call.tokens)]
-        return _row([*parts, "=", *(self.figure(named(v, scope), v.array, tokens=v.tokens) for v in call.outputs)])
+            parts += ["with", self.operand("P", p, call.axes)]
+        return _row([*parts, "=", *(self.figure(named(v, scope), v.array, axes=v.axes) for v in call.outputs)])
 
     def rule(self, step: Step) -> str:
         assert step.call is not None
         scope = step.call.scope
         arrived = [
-            self.figure(gradient_name(v, scope), g, "=", v.tokens)
+            self.figure(gradient_name(v, scope), g, "=", v.axes)
             for v, g in zip(step.call.outputs, step.arrived, strict=True)
             if g is not None
         ]
@@ -286,14 +286,14 @@ class _Page:
         return f'<div class="q">arrives:{"".join(arrived)}</div><table class="g">{head}{rows}</table>'
 
     def contribution(self, c: Contribution) -> str:
-        local, tokens = self.local(c), c.value.tokens
+        local, names = self.local(c), c.value.axes
         full, axes = c.product()
-        product = self.array(full, tokens)
+        product = self.array(full, axes_of_product(c, full))
         if axes:  # one copy of the input fed every place along these axes: its gradient is the sum
-            product += f"<br>{self.figure(f'its sum over {axes_text(axes)}', c.grad, '=')}"
+            product += f"<br>{self.figure(f'its sum over {axes_text(axes)}', c.grad, '=', names)}"
         first = np.array_equal(to_host(c.grad), to_host(c.accumulated), equal_nan=c.grad.dtype.kind == "f")
         same = "the sum" if axes else "the same"
-        total = same if first and c.grad.size > WHOLE and not tokens else self.array(c.accumulated, tokens)
+        total = same if first and c.grad.size > WHOLE and not names else self.array(c.accumulated, names)
         rest = "" if first else "<br>with what came before"
         return f"<tr><th>{escape(named(c.value, c.call.scope))}<td>{local}<td>{product}<td>{total}{rest}</tr>"
 
@@ -310,21 +310,23 @@ class _Page:
 
     # -- arrays -------------------------------------------------------------------------------------------------------
 
-    def figure(self, label: str, array: Any, sign: str = "", tokens: tuple[str, ...] = ()) -> str:
+    def figure(self, label: str, array: Any, sign: str = "", axes: Axes = ()) -> str:
         """An array under its name."""
-        return f'<span class="f">{escape(label)}{" " + sign if sign else ""}{self.array(array, tokens)}</span>'
+        return f'<span class="f">{escape(label)}{" " + sign if sign else ""}{self.array(array, axes)}</span>'
 
-    def operand(self, label: str, array: Any, tokens: tuple[str, ...] = ()) -> str:
+    def operand(self, label: str, array: Any, axes: Axes = ()) -> str:
         """What goes into a computation, under its name: a large array without its mean."""
-        return f'<span class="f">{escape(label)}{self.array(array, tokens).partition(", mean")[0]}</span>'
+        return f'<span class="f">{escape(label)}{self.array(array, axes).partition(", mean")[0]}</span>'
 
-    def array(self, array: Any, tokens: tuple[str, ...] = ()) -> str:
-        """Small arrays whole, as matrices; larger ones as a picture, with type, shape and range. One of attention's matrices
-        bears its tokens.
+    def array(self, array: Any, axes: Axes = ()) -> str:
+        """Small arrays whole, as matrices; larger ones as a picture, with type, shape and range. Names
+        stand along the axes that have some.
         """
-        across, down = titles(tuple(array.shape), tokens)
-        if across and 0 < array.size <= ATTENTION:
-            return attention_matrix(to_host(array), across, down)
+        across, down = titles(tuple(array.shape), axes)
+        if (across or down) and 0 < array.size <= NAMED:
+            if array.ndim == 1 and self.upright:
+                array, across, down = array.reshape(-1, 1), [], across
+            return named_matrix(to_host(array), across, down)
         if array.size > WHOLE or not array.size:
             return self.large(to_host(array), self.picture(array))
         return matrix(to_host(array), self.upright)
@@ -353,16 +355,17 @@ def matrix(array: Any, upright: bool = False) -> str:
     return f'<table class="x">{cells}</table>' + (f"<small>{_sizes(array)}</small>" if array.ndim > 2 else "")
 
 
-def attention_matrix(array: Any, across: list[str], down: list[str]) -> str:
-    """A matrix with the tokens that ask before its rows, and those that answer above its columns."""
-    head = "".join(f'<th scope="col">{escape(cut(t, 12))}' for t in across)
-    rows = zip(down, array.reshape(-1, len(across)).tolist(), strict=True)
-    cells = "".join(
-        f'<tr><th scope="row">{escape(cut(t, 12))}' + "".join(f"<td>{_entry(x)}" for x in row) for t, row in rows
-    )
-    return f'<table class="x k"><tr><td>{head}{cells}</table>' + (
-        f"<small>{_sizes(array)}</small>" if array.ndim > 2 else ""
-    )
+def named_matrix(array: Any, across: list[str], down: list[str]) -> str:
+    """A matrix with names before its rows, above its columns, or both, as far as there are any."""
+    corner = "<td>" if down else ""
+    titled = "".join(f'<th scope="col">{escape(cut(t, 12))}' for t in across)
+    head = f"<tr>{corner}{titled}" if across else ""
+    cells = head
+    for k, row in enumerate(array.reshape(-1, array.shape[-1]).tolist()):
+        title = f'<th scope="row">{escape(cut(down[k], 12))}' if down else ""
+        cells += f"<tr>{title}" + "".join(f"<td>{_entry(x)}" for x in row)
+    size = f"<small>{_sizes(array)}</small>" if array.ndim > 2 else ""
+    return f'<table class="x k">{cells}</table>{size}'
 
 
 def _entry(x: Any) -> str:

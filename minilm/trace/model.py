@@ -24,6 +24,9 @@ from minilm.trace.jacobian import jacobian, local_derivative
 from minilm.types import Array, Shape
 
 ELEMENTWISE = ("arithmetic", "activation", "elementary", "rectifier", "rounding", "logic")  # files of ops
+Axes = tuple[tuple[str, ...], ...]
+"""What stands along each axis of an array."""
+
 ADDED = {"linear": -1, "conv2d": 1}  # ops that add a bias, and the axis of their result that it has
 
 
@@ -69,7 +72,8 @@ class Value:
         label: what it is called, unlike all others of the trace: "blocks.0.attn.q". Without a name of its own: its expression,
             "W1 @ x", and inside a Module its op, "mlp.gelu"; what a Module computes last is called as the Module is.
         short: what it is called inside its Module: "q", "W1 @ x".
-        tokens: of one of attention's matrices: what stands at the positions that ask (rows) and answer (columns).
+        axes: what stands along each axis, () along those without names; () for all of it where no axis has any. A Tensor is given them
+            by `Tensor.named`; what is computed from it bears them as far as they are plain (`minilm.trace.axes`).
     """
 
     index: int
@@ -82,7 +86,7 @@ class Value:
     role: str = ""
     label: str = ""
     short: str = ""
-    tokens: tuple[str, ...] = ()
+    axes: Axes = ()
 
     @property
     def numbers(self) -> Any:
@@ -101,7 +105,7 @@ class Call:
     Attributes:
         inputs: a `Value`, a Python number, or None for each input of the op.
         indices: the arrays among its parameters, by parameter and place: what ``table[ids]`` chooses by.
-        tokens: of the fused attention: those of its weights.
+        axes: of the fused attention: those of its weights.
         line: the line of the reader's own code that led to it, stripped; "" where it cannot be found.
     """
 
@@ -114,7 +118,7 @@ class Call:
     line: str = ""
     saved: Any = None
     indices: dict[tuple[str, int], Value] = field(default_factory=dict)
-    tokens: tuple[str, ...] = ()
+    axes: Axes = ()
 
     @property
     def elementwise(self) -> bool:

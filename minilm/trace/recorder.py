@@ -114,6 +114,7 @@ class Recorder:
         ref, value = self.record.tensors.get(id(x), (None, None))
         if ref is None or ref() is not x or value is None:
             value = self._new_value("parameter" if x.requires_grad and x.is_leaf else "input", x.data.copy(), x)
+        value.axes = value.axes or x.axis_names
         if value.name is None:
             held = self._parameter_names.get(id(x))
             value.name = x.name or (held[0] if held else None)
@@ -170,6 +171,8 @@ class Recorder:
         record = self.record
         for ref, value in record.tensors.values():
             tensor = ref()
+            if tensor is not None:
+                value.axes = value.axes or tensor.axis_names
             if tensor is not None and value.name is None:
                 value.name, value.place = tensor.name or variable(frame, tensor), self._scope_of(frame)
         outermost = [scope for scope in record.scopes if scope.parent is record.scopes[0]]

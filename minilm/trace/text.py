@@ -13,9 +13,9 @@ from minilm.trace.attention import FUSED, weights
 from minilm.trace.explain import Explanation
 from minilm.trace.expression import gradient_name, named, number, operand, place, results
 from minilm.trace.formula import plain
-from minilm.trace.model import Call, Contribution, Record, Scope, Step
+from minilm.trace.model import Axes, Call, Contribution, Record, Scope, Step
 
-ATTENTION = 144  # attention's matrices, when they bear tokens, are shown whole up to this size
+NAMED = 144  # arrays with names along an axis, as attention's matrices, are shown whole up to this size
 WHOLE = 12  # arrays up to this size are shown whole
 ROWS = 60  # a listing folds Modules until it has no more rows than this
 
@@ -106,46 +106,63 @@ def describe(step: Step) -> str:
 
 
 def _forward_rows(call: Call) -> list[str]:
-    rows = [(named(x, call.scope), x.array, x.tokens) for x in dict.fromkeys(call.values())]
+    rows = [(named(x, call.scope), x.array, x.axes) for x in dict.fromkeys(call.values())]
     if call.op.name == FUSED:
-        rows.append(("P", weights(call), call.tokens))
-    rows += [(f"= {named(value, call.scope)}", value.array, value.tokens) for value in call.outputs]
+        rows.append(("P", weights(call), call.axes))
+    rows += [(f"= {named(value, call.scope)}", value.array, value.axes) for value in call.outputs]
     return [_shown(*row) for row in rows]
 
 
-def _shown(label: str, array: Any, tokens: tuple[str, ...]) -> str:
-    across, down = titles(tuple(array.shape), tokens)
-    if not across or array.size > ATTENTION:
-        return wrapped(label, show(array))
-    width = max(8, *(len(cut(t, 12)) for t in tokens))
-    lines = [f"  {label:<18}" + " ".join(f"{cut(t, 12):>{width}}" for t in across)]
-    for row, title in zip(to_host(array).reshape(-1, len(across)), down, strict=True):
-        lines.append(f"  {cut(title, 16):>16}  " + " ".join(f"{number(x):>{width}}" for x in row.tolist()))
+def _shown(label: str, array: Any, axes: Axes, indent: str = "  ", before: str = "") -> str:
+    """A row "label  array"; with names along its axes, the array as a table below the label."""
+    across, down = titles(tuple(array.shape), axes)
+    if not (across or down) or array.size > NAMED:
+        return wrapped(label, before + show(array), indent)
+    numbers = [[number(x) for x in row] for row in to_host(array).reshape(-1, array.shape[-1]).tolist()]
+    width = max(8, *(len(cut(t, 12)) for t in across), *(len(x) for row in numbers for x in row)) if across else 8
+    start = max((len(cut(t, 16)) for t in down), default=0)
+    left = " " * max(len(indent) + 18 - start - 2, len(indent)) if down else indent + " " * 18
+    head = " ".join(f"{cut(t, 12):>{width}}" for t in across)
+    room = len(left) + start + 2 * bool(down)
+    named = f"{indent}{label:<18}{before.removesuffix(' = ')}".rstrip()
+    lines = (
+        [f"{named:<{room}}{head}".rstrip()] if len(named) < room else [named, *([" " * room + head] if across else [])]
+    )
+    for k, row in enumerate(numbers):
+        title = f"{cut(down[k], 16):>{start}}  " if down else ""
+        lines.append(left + title + " ".join(f"{x:>{width}}" for x in row))
     return "\n".join(lines)
 
 
-def titles(shape: tuple[int, ...], tokens: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """The tokens across and down a matrix of attention, whose last axis they must fit: shorter ones are the last that asked, as
-    with a cache; several heads stand below one another.
+def titles(shape: tuple[int, ...], axes: Axes) -> tuple[list[str], list[str]]:
+    """The names above the columns and before the rows of an array, whose last axes they must fit: matrices of several heads stand below
+    one another.
     """
-    if not tokens or len(shape) < 2 or shape[-1] != len(tokens) or shape[-2] > len(tokens):
-        return [], []
-    return list(tokens), [*tokens[len(tokens) - shape[-2] :]] * int(np.prod(shape[:-2], dtype=int))
+    fits = [k <= len(axes) and k <= len(shape) and len(axes[-k]) == shape[-k] for k in (1, 2)]
+    across = list(axes[-1]) if fits[0] else []
+    down = list(axes[-2]) * int(np.prod(shape[:-2], dtype=int)) if fits[1] else []
+    return across, down
 
 
 def _backward_rows(step: Step) -> list[str]:
     assert step.call is not None
     scope = step.call.scope
-    rows = [wrapped("arrives", f"{gradient_name(value, scope)} = {show(g)}")
+    rows = [_shown("arrives", g, value.axes, before=f"{gradient_name(value, scope)} = ")
             for value, g in zip(step.call.outputs, step.arrived, strict=True) if g is not None]  # fmt: skip
     for c in step.contributions:
         product, axes = c.product()
         rows += [f"  to {named(c.value, scope)}", wrapped("local derivative", local_text(c), "    "),
-                 wrapped("their product", show(product), "    ")]  # fmt: skip
+                 _shown("their product", product, axes_of_product(c, product), "    ")]  # fmt: skip
         if axes:
-            rows.append(wrapped(f"sum over {axes_text(axes)}", show(c.grad), "    "))
-        rows.append(wrapped("so far", f"{gradient_name(c.value, scope)} = {show(c.accumulated)}", "    "))
+            rows.append(_shown(f"sum over {axes_text(axes)}", c.grad, c.value.axes, "    "))
+        rows.append(_shown("so far", c.accumulated, c.value.axes, "    ", f"{gradient_name(c.value, scope)} = "))
     return rows
+
+
+def axes_of_product(c: Contribution, product: Any) -> Axes:
+    """What stands along the axes of a contribution before it is summed: where it has the result's shape, what stands there."""
+    y = c.call.outputs[0]
+    return y.axes if tuple(product.shape) == y.shape != c.value.shape else c.value.axes
 
 
 def axes_text(axes: tuple[int, ...]) -> str:

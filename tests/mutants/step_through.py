@@ -1,6 +1,7 @@
 from tests.mutants.record import Mutant
 
 NAMED, SUMMED = "tests/trace/test_labels.py::", "tests/trace/test_broadcast.py::"
+AXES = "tests/trace/test_axes.py::test_names_follow_where_they_are_plain_and_are_dropped_where_not"
 MUTANTS = [
     Mutant("names unique within a scope only", "minilm/trace/labels.py",
            "name = base if count == 1 else base + str(count).translate(SUBSCRIPTS)", "return base",
@@ -33,6 +34,13 @@ MUTANTS = [
            'if call.op.name != "matmul":\n        return False',
            'if call.op.name != "matmul":\n        return False\n    return True',
            "tests/trace/test_attention.py::test_scores_weights_and_masks_are_attentions_nothing_else_is"),
+    Mutant("the rows of a product are the second factor's", "minilm/trace/axes.py",
+           "left[-2:-1] if len(left) > 1", "right[-2:-1] if len(left) > 1", AXES + "[scores]"),
+    Mutant("names that contradict each other: one of them", "minilm/trace/axes.py",
+           "names.pop() if len(names) == 1 else ()", "names.pop() if names else ()",
+           "tests/trace/test_axes.py::test_names_that_contradict_each_other_are_dropped"),
+    Mutant("a reshape keeps names whose order is lost", "minilm/trace/axes.py",
+           "if len(changing) == 1 and not merged:", "if len(changing) == 1:", AXES + "[flat]"),
     Mutant("a Module's box shows a value that nobody uses", "minilm/trace/panel.py",
            "key=lambda v: not self.users.get(v.index))", "key=lambda v: v.index)",
            "tests/trace/test_panel.py::test_a_module_shows_what_leaves_it_not_what_nobody_uses"),

@@ -46,7 +46,7 @@ def labels(steps):
 def test_scores_weights_and_masks_are_attentions_nothing_else_is():
     assert labels(head()) == {"Q @ swapaxes", "scores", "P"}
     assert labels(head(mask=True)) == {"Q @ swapaxes", "scores", "scores₂", "causal", "P"}
-    assert {v.label for v in head().values if v.tokens} == {"Q @ swapaxes", "scores", "P"}
+    assert {v.label for v in head().values if v.axes} == {"Q @ swapaxes", "scores", "P"}
 
 
 def test_a_product_with_a_transposed_parameter_is_no_attention():
