@@ -197,3 +197,13 @@ def test_xor_is_learned_and_its_first_step_is_the_gradient():
     assert_gradients([old - new for old, new in zip((W1, b1, W2, b2), after, strict=True)], tensors, 1e-12)
     losses, *_ = solution("3.30")(W1, b1, W2, b2, 0.5, 2000)
     assert losses[-1] < 0.05
+
+
+def test_the_paths_add_up_to_the_gradient():
+    x, y, *arrays, i, j = drawn("3.1", "a network of other widths")
+    W1, b1, W2, b2 = tensors = parameters(*arrays)
+    prediction = F.linear(F.linear(ml.tensor(x), W1, b1).sigmoid(), W2, b2).sigmoid()
+    F.binary_cross_entropy(prediction, ml.tensor(y)).backward()
+    found = solution("3.1")(x, y, *arrays, i, j)
+    assert found.shape == y.shape
+    assert abs(found.sum() - tensors[0].grad[i, j].item()) < 1e-14

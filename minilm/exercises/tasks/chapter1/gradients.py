@@ -17,7 +17,7 @@ THREE_WAYS = Task(
     practises="chain rule, the engine, central differences",
     statement=r"""
 For $J = (\tanh(w x) - y)^2$ write `three_ways(w, x, y, h)`: the derivative $\partial J / \partial w$ by hand, by the engine, and by the
-central difference (1.10) with step `h`, as three floats.
+central difference (1.8) with step `h`, as three floats.
 
 Then, at $w = 0.5$, $x = 2$, $y = 0.25$: by what factor does the error of the central difference fall when $h$ goes from $0.1$ to
 $0.01$?
@@ -47,7 +47,7 @@ def three_ways(w, x, y, h):
     hint="The derivative of tanh is one minus its square. The error is about $h^2 J''' / 6$.",
     derivation=r"""
 With $a = \tanh(wx)$, the chain rule gives $2 (a - y) (1 - a^2) x$. The Taylor series of $J(w \pm h)$ leaves
-$J' + \frac{h^2}{6} J''' + \dots$ in (1.10), so a tenth of $h$ gives a hundredth of the error.
+$J' + \frac{h^2}{6} J''' + \dots$ in (1.8), so a tenth of $h$ gives a hundredth of the error.
 """,
     tests=(
         Test(
@@ -338,7 +338,7 @@ def bigram_loss(W, ids):
     "of W.",
     derivation=r"""
 $L = -\frac1T \sum_t \ln p_{t, y_t}$ with $p_t = \operatorname{softmax}(W_{x_t})$. For one prediction,
-$\partial (-\ln p_y) / \partial z_j = p_j - [j = y]$: that is (1.5) with the sign turned. So the gradient of the logits is
+$\partial (-\ln p_y) / \partial z_j = p_j - [j = y]$: that is (4.9) with the sign turned. So the gradient of the logits is
 $\delta_t = (p_t - e_{y_t}) / T$. Row $x_t$ of $W$ was *copied* to prediction $t$, perhaps to others as well, and what is used several
 times gets the sum of the gradients: $\bar W_i = \sum_{t: x_t = i} \delta_t$. `dW[previous] += delta` would add only once for each row
 that occurs; `np.add.at` adds for each occurrence. The largest logit is subtracted because softmax does not change under it.

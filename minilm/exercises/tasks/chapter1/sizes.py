@@ -192,7 +192,7 @@ MINHASH = Task(
     difficulty=2,
     practises="Jaccard similarity, MinHash",
     statement=r"""
-Write `similarity(a, b, hashes)` for two lists of ids without repetition: their Jaccard similarity (1.14), and MinHash's estimate of it.
+Write `similarity(a, b, hashes)` for two lists of ids without repetition: their Jaccard similarity (1.10), and MinHash's estimate of it.
 Row $k$ of `hashes` is a random function, `hashes[k, i]` the hash of id $i$. A set's MinHash is the smallest hash of its elements; the
 estimate is the share of rows in which both sets have the same one.
 
@@ -244,7 +244,7 @@ agreements among $k$ hashes has the standard deviation $\sqrt{J (1 - J) / k}$.
             "(len(a) + len(b) - shared)",
             "min(len(a), len(b))",
             why="This is the share of the smaller set. Jaccard divides by the union.",
-            look="The denominator of (1.14).",
+            look="The denominator of (1.10).",
         ),
         Wrong(
             "",

@@ -78,7 +78,7 @@ even = len(costs) * math.log2(V)
 word = tokens[1 + int(np.argmax(costs))]
 answer = (bits, even, word)
 """,
-    hint="Surprises add. Walk through the pairs of neighbors, from `<end>` to `<end>`, and take formula (1.6) of each.",
+    hint="Surprises add. Walk through the pairs of neighbors, from `<end>` to `<end>`, and take formula (1.4) of each.",
     derivation=r"""
 By (1.2) the probability is a product over the pairs, so its surprise is the sum $\sum_t \log_2 1 / A_{w_{t-1} w_t}$. With all
 tokens alike each of the predictions costs $\log_2 V$. There is one more prediction than the line has words: the end is predicted too.
@@ -95,7 +95,7 @@ For "now is better than never" that makes six.
             "[math.log2(1 / A[number[a], number[b]])",
             "[math.log(1 / A[number[a], number[b]])",
             why="The surprise came out in nats: ln 2 = 0.693 times as many as bits.",
-            look="The base of the logarithm in (1.6).",
+            look="The base of the logarithm in (1.4).",
         ),
         Wrong(
             "",
@@ -180,7 +180,7 @@ def measures(log_p, characters):
     name="measures",
     hint="First the loss. The whole text costs the loss times its number of tokens; a nat is more than a bit.",
     derivation=r"""
-By (1.7) the loss is $L = -\frac1T \sum_t \ln p_t$, and by (1.8) the perplexity is $e^L$. The text costs $T L$ nats, and since
+By (1.5) the loss is $L = -\frac1T \sum_t \ln p_t$, and by (1.6) the perplexity is $e^L$. The text costs $T L$ nats, and since
 $\log_2 x = \ln x / \ln 2$, that is $T L / \ln 2$ bits. Divided by the number of characters it no longer depends on how the text was
 cut: both models are asked for the same whole. A perplexity is a mean over tokens, and a model with longer tokens has fewer, harder
 ones.
@@ -274,9 +274,9 @@ answer = (float(bits_a), float(bits_b), float(compressed))
 """,
     hint="A perplexity is the exponential of a loss; which loss, in bits, belongs to a perplexity of 2?",
     derivation=r"""
-A perplexity $\operatorname{PPL}$ means $\ln \operatorname{PPL}$ nats, or $\log_2 \operatorname{PPL}$ bits, per token (1.8); divided by
+A perplexity $\operatorname{PPL}$ means $\ln \operatorname{PPL}$ nats, or $\log_2 \operatorname{PPL}$ bits, per token (1.6); divided by
 the characters of a token, bits per character. Model B's nats become bits by division by $\ln 2$. An ideal code spends as many bits as
-the surprise says (1.6), against 8 bits for a byte, so the text shrinks to $\text{bits}/8$ of its size.
+the surprise says (1.4), against 8 bits for a byte, so the text shrinks to $\text{bits}/8$ of its size.
 """,
     tests=(
         Test("bits per character of A", use=lambda answer: answer[0], call="bits_a", rtol=1e-3),

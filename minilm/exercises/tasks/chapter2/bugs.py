@@ -130,7 +130,7 @@ def fit(X, y, batch, epochs, lr, mu):
     name="fit",
     hint="Print the velocity's norm in each step. Where does it fall?",
     derivation=r"""
-The memory $b$ of (2.12) belongs to the training, as $w$ does, and must not begin anew while $w$ goes on. If it is set to zero at the
+The memory $u$ of (2.12) belongs to the training, as $w$ does, and must not begin anew while $w$ goes on. If it is set to zero at the
 beginning of each epoch, the first step of each is a plain one. With one batch per epoch all steps are.
 """,
     tests=(

@@ -146,8 +146,8 @@ MOMENTUM = Task(
     difficulty=1,
     practises="state that lives between steps",
     statement=r"""
-Write a class `Momentum(lr, mu)` whose method `step(p, g)` returns the parameters after one step of (2.12): $b_1 = g_1$,
-$b_t = \mu b_{t-1} + g_t$, $p_t = p_{t-1} - \eta\, b_t$. Neither `p` nor `g` is changed. The rate is the attribute `lr`: a schedule may set
+Write a class `Momentum(lr, mu)` whose method `step(p, g)` returns the parameters after one step of (2.12): $u_1 = g_1$,
+$u_t = \mu u_{t-1} + g_t$, $p_t = p_{t-1} - \eta\, u_t$. Neither `p` nor `g` is changed. The rate is the attribute `lr`: a schedule may set
 it between two steps.
 
 With a rate of 0.1, $\mu = 0.9$ and a gradient that is always 1, a place of 0 moves to $-0.1$, $-0.29$, $-0.561$.
@@ -176,8 +176,8 @@ class Momentum:
     name="Momentum",
     hint="What must the object remember from one step to the next, and where in the class does it begin?",
     derivation=r"""
-Unrolled, $b_t = \sum_{s \le t} \mu^{t-s} g_s$: old gradients fade by $\mu$ per step. For a constant gradient it grows to
-$g / (1 - \mu)$, ten times $g$ for $\mu = 0.9$. The rate multiplies $b$ as a whole, when the step is made; kept within the memory
+Unrolled, $u_t = \sum_{s \le t} \mu^{t-s} g_s$: old gradients fade by $\mu$ per step. For a constant gradient it grows to
+$g / (1 - \mu)$, ten times $g$ for $\mu = 0.9$. The rate multiplies $u$ as a whole, when the step is made; kept within the memory
 it would be the rate of the past, and a cut of the rate would take effect late (exercise 2.6).
 """,
     tests=(

@@ -138,9 +138,9 @@ same = [np.allclose(a, b) for a, b in zip(engine, heavy_ball(rescale=False))]
 answer = same.index(False)
 assert answer == 3
 """,
-    hint=r"Write $b_{t-1}$ as $(p_{t-2} - p_{t-1})/\eta_{t-1}$.",
+    hint=r"Write $u_{t-1}$ as $(p_{t-2} - p_{t-1})/\eta_{t-1}$.",
     derivation=r"""
-$p_t = p_{t-1} - \eta_t b_t = p_{t-1} - \eta_t g_t - \eta_t \mu\, b_{t-1}$, and $b_{t-1} = (p_{t-2} - p_{t-1})/\eta_{t-1}$ gives
+$p_t = p_{t-1} - \eta_t u_t = p_{t-1} - \eta_t g_t - \eta_t \mu\, u_{t-1}$, and $u_{t-1} = (p_{t-2} - p_{t-1})/\eta_{t-1}$ gives
 $p_t = p_{t-1} - \eta_t g_t + \mu\,\frac{\eta_t}{\eta_{t-1}}\,(p_{t-1} - p_{t-2})$. For a constant rate the quotient is 1, and this is
 (2.13). If the rate is cut to a tenth, the engine's step is cut to a tenth at once; Polyak's ball rolls on with its old momentum. They
 first differ in the step with the new rate, the third.

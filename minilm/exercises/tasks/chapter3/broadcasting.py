@@ -42,7 +42,7 @@ def sum_to(g, shape):
     name="sum_to",
     hint="Two kinds of axes were made, and they go back in two ways: one kind disappears, the other keeps the size 1.",
     derivation=r"""
-Broadcasting copies: one element of the small array becomes several elements of the large one. By (3.9) its gradient is the sum of theirs.
+Broadcasting copies: one element of the small array becomes several elements of the large one. By (3.4) its gradient is the sum of theirs.
 New axes stand in front, as many as `g.ndim - len(shape)`, and summing removes them. An axis of size 1 was repeated; it is summed too, and
 stays as an axis of size 1. An axis of size 1 in `g` as well is summed over one element, which changes nothing.
 """,
@@ -129,7 +129,7 @@ def test_sum_to(sum_to):
     name="test_sum_to",
     hint="Broadcast an array of numbers 0, 1, 2, ... and you see which element each place was copied from.",
     derivation=r"""
-If $u_k$ are the copies of $x$, (3.9) says $\bar x = \sum_k \bar u_k$. Broadcasting the array of positions tells for each place of
+If $u_k$ are the copies of $x$, (3.4) says $\bar x = \sum_k \bar u_k$. Broadcasting the array of positions tells for each place of
 `g` where it came from, and adding up by position is the definition. Six pairs of shapes suffice: a new axis, a stretched axis,
 neither, two new axes with a stretched one, two stretched ones, and a number.
 """,

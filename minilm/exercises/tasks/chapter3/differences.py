@@ -44,8 +44,8 @@ def fourth_order(f, x, h):
 """,
     name="fourth_order",
     hint=r"""
-Write (3.30) as $D(h) = f' + c_2 h^2 + c_4 h^4$, and the same for $D(2h)$. Which combination $\alpha D(h) + \beta D(2h)$
-has no $c_2$? For the best step, balance as in (3.32).
+Write (3.14) as $D(h) = f' + c_2 h^2 + c_4 h^4$, and the same for $D(2h)$. Which combination $\alpha D(h) + \beta D(2h)$
+has no $c_2$? For the best step, balance as in (3.16).
 """,
     derivation=r"""
 $(4D(h) - D(2h))/3 = f' + \frac{4 - 16}{3} c_4 h^4 = f' - \frac{h^4}{30} f^{(5)}$, as $c_4 = f^{(5)}/120$. Written out
@@ -130,7 +130,7 @@ NUMERIC_GRADIENT = Task(
     practises="checking a gradient without its formula",
     statement=r"""
 Write `numeric_gradient(f, x, h)`: `f` takes an array of the shape of `x` and returns a number; the result has the shape of `x` and holds
-in each place the central difference (3.30) of `f` in that element.
+in each place the central difference (3.14) of `f` in that element.
 
 `x` may have any number of axes, also none, and may hold integers. It must be afterwards what it was before.
 """,
@@ -159,7 +159,7 @@ def numeric_gradient(f, x, h):
     name="numeric_gradient",
     hint="`np.ndindex(x.shape)` gives the index of every element, whatever the number of axes. What must be true of x before the next one?",
     derivation=r"""
-One element at a time is moved by $\pm h$, all others stay: by (3.30) the quotient is $\partial f/\partial x_i$ with an error of
+One element at a time is moved by $\pm h$, all others stay: by (3.14) the quotient is $\partial f/\partial x_i$ with an error of
 $\frac{h^2}{6} f'''$. Two calls of $f$ per element: for a network with $P$ weights, $2P$ forward passes. An array of integers rounds
 $x + h$ back to $x$, so the work is done on a copy in float64.
 """,
@@ -222,7 +222,7 @@ $x + h$ back to $x$, so the work is done on a copy in float64.
         ),
         Wrong("argument-ignored", "gradient = np.zeros(x.shape)", "gradient, h = np.zeros(x.shape), 1e-6"),
     ),
-    after="Check 3.13 with it. Which h gives the smallest error, and does (3.32) predict it?",
+    after="Check 3.13 with it. Which h gives the smallest error, and does (3.16) predict it?",
 )
 
 

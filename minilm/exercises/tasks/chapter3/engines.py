@@ -121,7 +121,7 @@ which each comes after all that use it; 3.22 has it, from the other end.
 The slopes are known as soon as the operation is done: $\partial(a + b)/\partial a = \partial(a + b)/\partial b = 1$,
 $\partial(ab)/\partial a = b$, $\partial(ab)/\partial b = a$. The output begins with $\partial y/\partial y = 1$. Walking from the
 output in topological order, every node has its whole gradient when its turn comes, and passes slope times gradient to each parent,
-where it is *added*, (3.9). For `x * x` both parents are the same scalar, and both shares reach it: $x + x = 2x$.
+where it is *added*, (3.4). For `x * x` both parents are the same scalar, and both shares reach it: $x + x = 2x$.
 """,
     tests=(
         Test(
@@ -260,7 +260,7 @@ class Number(Scalar):
     name="Number",
     hint="Only two of the four need slopes of their own. A difference is a sum, and a quotient is a product.",
     derivation=r"""
-$(x^n)' = n\,x^{n-1}$ and, by (3.7), $\tanh' = 1 - a^2$ with $a$ the result. $x - y = x + (-1) \cdot y$ and $x / y = x \cdot y^{-1}$: the
+$(x^n)' = n\,x^{n-1}$ and, by (2.4), $\tanh' = 1 - a^2$ with $a$ the result. $x - y = x + (-1) \cdot y$ and $x / y = x \cdot y^{-1}$: the
 walk back then finds $\partial(x/y)/\partial y = x \cdot (-1)\, y^{-2}$ by itself. The chain rule is nowhere in these lines; it is in
 `backward`, once for all operations.
 """,

@@ -47,7 +47,7 @@ answer = (dJ_du, dJ_dv, dJ_da, dJ_db, dJ_dc)
     hint="Two arrows leave a. What arrives along each of them?",
     derivation=r"""
 $\partial J/\partial u = v^2$ and $\partial J/\partial v = 2uv$. $b$ reaches $J$ through $u$ alone, $\partial J/\partial b = v^2 a$,
-and $c$ through $v$ alone, $\partial J/\partial c = 2uv$. $a$ reaches it through both, and by (3.9) the paths add: $\partial
+and $c$ through $v$ alone, $\partial J/\partial c = 2uv$. $a$ reaches it through both, and by (3.4) the paths add: $\partial
 J/\partial a = v^2 b + 2uv$. With $a = 2$, $b = 3$, $c = 4$: $u = v = 6$, $\partial J/\partial u = 36$, $\partial J/\partial v =
 72$, $\partial J/\partial a = 108 + 72 = 180$, $\partial J/\partial b = 72$, $\partial J/\partial c = 72$.
 """,
@@ -66,7 +66,7 @@ J/\partial a = v^2 b + 2uv$. With $a = 2$, $b = 3$, $c = 4$: $u = v = 6$, $\part
             "dJ_du * b + dJ_dv * 1",
             "dJ_dv * 1",
             "Only the path through v was counted; a reaches J through u as well.",
-            "Two arrows leave a, and by (3.9) what arrives along them is added.",
+            "Two arrows leave a, and by (3.4) what arrives along them is added.",
         ),
         Wrong("derivative-of-the-other-input", "dJ_db = dJ_du * a", "dJ_db = dJ_du * b"),
         Wrong("factor-two-missing", "2 * u * v", "u * v"),
@@ -131,7 +131,7 @@ gives $f(u) + f'(u)\,\dot u\,\epsilon$. Seed $w$ with $\dot w = 1$.
     derivation=r"""
 Taylor's series of $f(u + \dot u \epsilon)$ ends after the first derivative, because $\epsilon^2 = 0$; so every
 operation passes exactly the derivative on. A pass gives one column of the Jacobian, the derivatives of everything in
-one input: $P$ passes for $P$ weights, against one backward pass. This is the right-hand count of (3.17) with $n_0 = P$.
+one input: $P$ passes for $P$ weights, against one backward pass. This is the right-hand count of (3.12) with $n_0 = P$.
 """,
     tests=(
         Test(
@@ -264,7 +264,7 @@ def chain_vjp(names, x, g):
     hint="A slope is taken at the number that went into its function. Which numbers must be kept on the way there?",
     derivation=r"""
 With $x_\ell = f_\ell(x_{\ell-1})$, the chain rule gives $\bar x_{\ell-1} = \bar x_\ell \odot f'_\ell(x_{\ell-1})$. Each slope is taken at
-what went *into* the function, and those inputs are needed in reverse order: a stack. This is (3.8) without weights. The product may be
+what went *into* the function, and those inputs are needed in reverse order: a stack. This is (3.3) without weights. The product may be
 formed from either end; from the output, it works as well when functions have several inputs.
 """,
     tests=(

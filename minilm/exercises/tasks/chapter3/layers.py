@@ -54,7 +54,7 @@ def gradients(X, labels, W1, b1, W2, b2):
     return D1.T @ X, D1.sum(axis=0), D2.T @ A1, D2.sum(axis=0)
 """,
     name="gradients",
-    hint=r"(3.15) for both layers; between them multiply by $[Z^{[1]} > 0]$. The $1/B$ of the mean enters once, in the last $\Delta$.",
+    hint=r"(3.10) for both layers; between them multiply by $[Z^{[1]} > 0]$. The $1/B$ of the mean enters once, in the last $\Delta$.",
     derivation=r"""
 $\Delta^{[2]} = (P - Y)/B$; $\partial J/\partial W^{[2]} = \Delta^{[2]\top} A^{[1]}$;
 $\Delta^{[1]} = (\Delta^{[2]} W^{[2]}) \odot [Z^{[1]} > 0]$; $\partial J/\partial W^{[1]} = \Delta^{[1]\top} X$; the
@@ -124,7 +124,7 @@ def tied_gradient(W, x, y):
 """,
     name="tied_gradient",
     hint=r"""
-Pretend that there are two matrices, $W$ and $V = W^\top$, and use (3.14) for each. What is the gradient in $W$ of what
+Pretend that there are two matrices, $W$ and $V = W^\top$, and use (3.9) for each. What is the gradient in $W$ of what
 reaches $V$?
 """,
     derivation=r"""
@@ -146,21 +146,21 @@ $\delta^{[1]} x^\top$. Uses add: $\partial J/\partial W = \delta^{[1]} x^\top + 
             "np.outer(delta1, x) + np.outer(a, delta2)",
             "np.outer(a, delta2)",
             "Only the second layer's use of W is counted; the first layer's share, which goes through delta1, is missing.",
-            "W stands in two places, and by (3.9) the gradients of both are added.",
+            "W stands in two places, and by (3.4) the gradients of both are added.",
         ),
         Wrong("local-derivative-only", "a * (1 - a) * (W @ delta2)", "a * (1 - a)"),
         Wrong(
             "mean-for-sum",
             "np.outer(delta1, x) + np.outer(a, delta2)",
             "(np.outer(delta1, x) + np.outer(a, delta2)) / 2",
-            "The gradients of the two uses are averaged; by (3.9) they are added.",
+            "The gradients of the two uses are averaged; by (3.4) they are added.",
             "Nudge one weight: the loss answers through both of its places at once.",
         ),
         Wrong(
             "",
             "delta2 = sigmoid(W.T @ a) - y",
             "out = sigmoid(W.T @ a)\n    delta2 = (out - y) * out * (1 - out)",
-            "The last layer's slope is multiplied in, though the binary cross-entropy has cancelled it already, (3.12).",
+            "The last layer's slope is multiplied in, though the binary cross-entropy has cancelled it already, (3.7).",
             "Work out dJ/dz of the last layer for one output.",
         ),
     ),
@@ -203,8 +203,8 @@ def linear_backward(A, W, D):
     hint="Write down the three shapes you need and the shapes you have. With sizes that differ, only one product fits each.",
     derivation=r"""
 $Z_{ki} = \sum_j A_{kj} W_{ij} + b_i$. So $\partial J/\partial W_{ij} = \sum_k \Delta_{ki} A_{kj}$, a sum over the batch:
-$\Delta^\top A$. $\partial J/\partial A_{kj} = \sum_i \Delta_{ki} W_{ij}$: $\Delta W$. The bias is used once in every row, so by (3.9) its
-gradient is the sum over the rows. That is (3.15).
+$\Delta^\top A$. $\partial J/\partial A_{kj} = \sum_i \Delta_{ki} W_{ij}$: $\Delta W$. The bias is used once in every row, so by (3.4) its
+gradient is the sum over the rows. That is (3.10).
 """,
     tests=(
         Test("one example, one neuron", normal((1, 2), (1, 2), (1, 1))),
@@ -228,7 +228,7 @@ gradient is the sum over the rows. That is (3.15).
             "D @ W",
             "D @ W.T",
             "W is transposed once more on the way back: that fits only where the layer is square, and is wrong there too.",
-            "By (3.11) the sum runs over the neurons, the first axis of W.",
+            "By (3.6) the sum runs over the neurons, the first axis of W.",
         ),
         Wrong(
             "",

@@ -50,8 +50,8 @@ def gradients(X, Y, weights):
     name="gradients",
     hint="Write the shape of each factor beside the products, for widths 3, 4 and 2 and a batch of 5.",
     derivation=r"""
-Forward, a batch in rows is multiplied by $W^\top$; so backward it is multiplied by $W$, (3.15): $\partial J/\partial A = \Delta W$. A
-transpose there sums over the layer's inputs where (3.11) sums over its neurons. For a square matrix both products exist, and only the
+Forward, a batch in rows is multiplied by $W^\top$; so backward it is multiplied by $W$, (3.10): $\partial J/\partial A = \Delta W$. A
+transpose there sums over the layer's inputs where (3.6) sums over its neurons. For a square matrix both products exist, and only the
 values differ. The last layer's own gradient $\Delta^\top A$ is computed before the wrong product, so it is right.
 """,
     tests=(
@@ -95,7 +95,7 @@ values differ. The last layer's own gradient $\Delta^\top A$ is computed before 
 
 
 def contexts(batch: int, length: int, vocabulary: int, *, width: int = 2, hidden: int = 3, repeat: bool = True) -> Any:
-    """Draws the parameters of the language model (3.23), contexts and targets; without `repeat`, no token occurs twice."""
+    """Draws the parameters of the language model (3.21), contexts and targets; without `repeat`, no token occurs twice."""
 
     def inputs(rng: Generator) -> tuple[Any, ...]:
         shapes = (vocabulary, width), (hidden, length * width), (hidden,), (vocabulary, hidden), (vocabulary,)
@@ -117,8 +117,8 @@ LANGUAGE_MODEL = Task(
     difficulty=3,
     practises="backpropagation by hand, from the loss to the embedding",
     statement=r"""
-The model (3.23) reads a context of `T` tokens, looks up a row of `C` for each, and lays the rows end to end: `x` is `(B, T * width)`.
-Then $s = U \tanh(Hx + d) + b$, and the loss (3.24) is the mean of $-\ln p$ over the batch.
+The model (3.21) reads a context of `T` tokens, looks up a row of `C` for each, and lays the rows end to end: `x` is `(B, T * width)`.
+Then $s = U \tanh(Hx + d) + b$, and the loss (1.5) is the mean of $-\ln p$ over the batch.
 
 Write `gradients(C, H, d, U, b, contexts, targets)` in NumPy alone. It returns the gradients of `C`, `H`, `d`, `U` and `b`, in this order.
 
@@ -156,10 +156,10 @@ Go back one line at a time, and write the shape beside each. The softmax with it
 where does each piece of `x_bar` come from, and what happens when two come from the same row?
 """,
     derivation=r"""
-$\bar s = (P - Y)/B$; then (3.15) gives $\bar U = \bar s^\top a$, $\bar b = \sum_k \bar s_k$ and $\bar a = \bar s\, U$. Through the tanh,
-(3.7): $\bar z = \bar a \odot (1 - a^2)$; by (3.15) again $\bar H = \bar z^\top x$, $\bar d = \sum_k \bar z_k$, $\bar x = \bar z H$.
+$\bar s = (P - Y)/B$; then (3.10) gives $\bar U = \bar s^\top a$, $\bar b = \sum_k \bar s_k$ and $\bar a = \bar s\, U$. Through the tanh,
+(2.4): $\bar z = \bar a \odot (1 - a^2)$; by (3.10) again $\bar H = \bar z^\top x$, $\bar d = \sum_k \bar z_k$, $\bar x = \bar z H$.
 
-$x$ is a copy of rows of $C$. Each piece of $\bar x$ goes back to the row it was copied from, and by (3.9) the pieces of one row are
+$x$ is a copy of rows of $C$. Each piece of $\bar x$ goes back to the row it was copied from, and by (3.4) the pieces of one row are
 added: $\bar C_v = \sum_{(k, t):\, c_{kt} = v} \bar x_{kt}$. `C_bar[contexts] += rows` writes each row once and keeps the last sum
 only; `np.add.at` adds once per occurrence. Rows of tokens that do not occur stay 0.
 """,

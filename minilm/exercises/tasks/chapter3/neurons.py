@@ -1,4 +1,4 @@
-"""Neurons: the sigmoid and its slope, one neuron by hand, a chain, and the nudge that explains delta."""
+"""Neurons: paths to the loss, one neuron by hand, a chain, and the nudge that explains delta."""
 
 from __future__ import annotations
 
@@ -9,39 +9,126 @@ import numpy as np
 from minilm.exercises.task import Generator, Task, Test, Wrong
 from minilm.exercises.tasks.chapter3.draws import SIGMOID, normal, plain
 
-FROM_SIGMOID_TO_TANH = Task(
+
+def two_layers(n: int, m: int, k: int, i: int, j: int) -> Any:
+    """Draws an input, targets and the parameters of an n-m-k network; i and j name a weight of its first layer."""
+
+    def inputs(rng: Generator) -> tuple[Any, ...]:
+        shapes = ((m, n), (m,), (k, m), (k,))
+        return rng.standard_normal(n), rng.uniform(0.1, 0.9, k), *(rng.standard_normal(s) for s in shapes), i, j
+
+    return inputs
+
+
+PATH_BY_PATH = Task(
     id="3.1",
-    title="From sigmoid to tanh",
-    kind="proof",
+    title="Path by path",
+    kind="code",
     minutes=20,
     difficulty=1,
-    practises="the chain rule on activation functions",
+    practises="the chain rule along paths",
     statement=r"""
-Show that $\tanh z = 2\,\sigma(2z) - 1$, and derive $\tanh'(z) = 1 - \tanh^2 z$ from $\sigma' = \sigma(1 - \sigma)$ alone.
+A network has two sigmoid layers, and its loss is the binary cross-entropy, the mean over its outputs, like that of the 2-2-2 network. A
+weight `W1[i, j]` of its first layer acts on the loss along one path for each output. Write `contributions(x, y, W1, b1, W2, b2, i, j)`:
+it returns what each path brings to the gradient of that weight, one number for each output, in their order. The gradient is their sum.
+
+For $W^{[1]}_{12}$ of the 2-2-2 network, that is `W1[0, 1]`, it returns `[0.04436518, 0.06499207]`.
 """,
-    setup="import minilm as ml\nimport numpy as np\n",
+    setup=SIGMOID,
+    stub='''
+def contributions(x, y, W1, b1, W2, b2, i, j):
+    """What each path from W1[i, j] to the loss brings to its gradient.
+
+    x: (n,); y: (K,); W1: (m, n); b1: (m,); W2: (K, m); b2: (K,).
+    Returns (K,).
+    """
+    raise NotImplementedError
+''',
     solution="""
-z = ml.tensor(np.linspace(-3.0, 3.0, 13), requires_grad=True)
-s = (2 * z).sigmoid()
-answer = ml.grad((2 * s - 1).sum(), z)[0].numpy()
-values = (2 * s - 1).detach().numpy()
-assert np.allclose(values, np.tanh(z.detach().numpy()), rtol=0, atol=1e-14)
-assert np.allclose(answer, 1 - np.tanh(z.detach().numpy()) ** 2, rtol=0, atol=1e-14)
+def contributions(x, y, W1, b1, W2, b2, i, j):
+    a = sigmoid(W1 @ x + b1)
+    y_hat = sigmoid(W2 @ a + b2)
+    delta = (y_hat - y) / len(y)
+    return delta * W2[:, i] * a[i] * (1 - a[i]) * x[j]
 """,
+    name="contributions",
     hint=r"""
-Multiply numerator and denominator of $\tanh z = (e^z - e^{-z})/(e^z + e^{-z})$ by $e^{-z}$. For the derivative, write
-$s = \sigma(2z)$ and express $1 - (2s - 1)^2$ in $s$.
+Name the stations of the path to output $k$, from the end: the loss, $z^{[2]}_k$, $a^{[1]}_i$, $z^{[1]}_i$, the weight. Write down one slope
+for each step between two of them. Which of the four differ from path to path?
 """,
     derivation=r"""
-$2\sigma(2z) - 1 = \frac{2}{1 + e^{-2z}} - 1 = \frac{1 - e^{-2z}}{1 + e^{-2z}} = \tanh z$. By the chain rule its
-derivative is $2 \cdot 2 \cdot s(1-s) = 4s(1-s)$, and $1 - (2s-1)^2 = 1 - 4s^2 + 4s - 1 = 4s(1-s)$.
+From the loss to $z^{[2]}_k$ the slope is $(\hat y_k - y_k)/K$, in which cross-entropy and sigmoid have been taken together. From there to
+$a^{[1]}_i$ it is the weight between the two, $W^{[2]}_{ki}$; through the sigmoid $a^{[1]}_i (1 - a^{[1]}_i)$; and to the weight what it is
+multiplied by, $x_j$. Only the first two depend on $k$, so all paths share $a^{[1]}_i (1 - a^{[1]}_i)\, x_j$, and the sum over the paths
+is that factor times $\sum_k W^{[2]}_{ki}\, \delta^{[2]}_k$. This is why backpropagation adds up first and multiplies once: with many
+layers there are far more paths than weights.
 """,
-    rubric=(
-        (r"$2\sigma(2z) - 1$ is brought to one fraction and recognized as $\tanh z$", 2),
-        (r"both factors of 2 appear: the one in front, and the inner derivative of $2z$", 1),
-        (r"$1 - (2s-1)^2 = 4s(1-s)$ is worked out, and the two sides are compared", 2),
+    tests=(
+        Test(
+            "the 2-2-2 network",
+            lambda rng: (
+                np.array([1.0, 2.0]),
+                np.array([0.1, 0.9]),
+                np.array([[0.1, 0.2], [0.3, 0.4]]),
+                np.array([0.1, 0.2]),
+                np.array([[0.5, -0.6], [-0.7, 0.8]]),
+                np.array([0.1, -0.2]),
+                0,
+                1,
+            ),
+        ),
+        Test("a network of other widths", two_layers(4, 3, 5, 2, 1), points=2),
+        Test("one output", two_layers(3, 4, 1, 3, 0), hidden=True),
+        Test("as many neurons as outputs", two_layers(3, 3, 3, 0, 2), hidden=True),
+        Test("one hidden neuron", two_layers(2, 1, 4, 0, 1), hidden=True),
     ),
-    after=r"Write $\sigma$ through $\tanh$ the same way; what is the slope of each at 0?",
+    wrong=(
+        Wrong(
+            "",
+            "W2[:, i]",
+            "W2[i, :]",
+            "These are the weights into output i. What leaves hidden neuron i stands in column i of W2, one weight for each output.",
+            "W2 has the shape (K, m): which of its indices is the output, and which the hidden neuron?",
+        ),
+        Wrong(
+            "",
+            "(y_hat - y) / len(y)",
+            "y_hat - y",
+            "Every number is K times too large: the loss is the mean over the outputs, and each path brings its part of a mean.",
+            "The factor before the sum in the loss.",
+        ),
+        Wrong(
+            "",
+            "(y_hat - y) / len(y)",
+            "(y_hat - y) / len(y) * y_hat * (1 - y_hat)",
+            "The slope of the output's sigmoid is multiplied in, but with the cross-entropy it has cancelled already, (3.7).",
+            "Differentiate the cross-entropy by y_hat, and then multiply by the slope.",
+        ),
+        Wrong(
+            "",
+            " * a[i] * (1 - a[i])",
+            "",
+            "The path goes through the hidden neuron's sigmoid, and its slope is missing.",
+            "List the stations between the weight and the loss: between two of them stands a slope.",
+        ),
+        Wrong("derivative-at-a-not-z", "a[i] * (1 - a[i])", "sigmoid(a[i]) * (1 - sigmoid(a[i]))"),
+        Wrong(
+            "",
+            "* x[j]",
+            "* x[i]",
+            "W1[i, j] is multiplied by input j, and not by input i.",
+            "Which index of W1 is the input?",
+        ),
+        Wrong("sign-of-the-gradient", "(y_hat - y)", "(y - y_hat)"),
+        Wrong(
+            "",
+            "return delta * W2[:, i] * a[i] * (1 - a[i]) * x[j]",
+            "return np.atleast_1d((delta * W2[:, i]).sum() * a[i] * (1 - a[i]) * x[j])",
+            "The paths are added up: this is the gradient, and what each of them brings was asked for.",
+            "How many numbers does the docstring promise?",
+        ),
+    ),
+    after="Choose W2 so that the two paths of a weight cancel. Its gradient is zero; does the weight matter?",
 )
 
 
@@ -83,7 +170,7 @@ dw = (delta * x1, delta * x2)
 db = delta
 answer = (z, a, dw, db)
 """,
-    hint=r"(3.6) with $\partial J/\partial a = a - y$. One factor is common to all three gradients.",
+    hint=r"(3.2) with $\partial J/\partial a = a - y$. One factor is common to all three gradients.",
     derivation=r"""
 $z = w_1 x_1 + w_2 x_2 + b$ and $a = \sigma(z)$. The common factor is $\delta = (a - y)\,a(1 - a)$; then
 $\partial J/\partial b = \delta$ and $\partial J/\partial w = \delta \cdot (x_1, x_2)$.
@@ -112,13 +199,13 @@ $\partial J/\partial w = -0.11846 \cdot (2, 4) = (-0.23692, -0.47384)$.
             "(a - y) * a * (1 - a)",
             "a * (1 - a)",
             "The slope of the sigmoid stands alone: the gradient that arrives from the loss, a - y, is missing.",
-            "(3.6) is a product of three factors for a weight and of two for the bias.",
+            "(3.2) is a product of three factors for a weight and of two for the bias.",
         ),
         Wrong(
             "",
             "(a - y) * a * (1 - a)",
             "a - y",
-            "The sigmoid's slope a(1 - a) is missing. It cancels only with the cross-entropy, (3.12); here the loss is a square.",
+            "The sigmoid's slope a(1 - a) is missing. It cancels only with the cross-entropy, (3.7); here the loss is a square.",
             "Write down dJ/da and da/dz separately, then multiply.",
         ),
         Wrong("derivative-at-z-not-a", "* a * (1 - a)", "* z * (1 - z)"),
@@ -142,7 +229,7 @@ FORGETTING = Task(
     difficulty=2,
     practises="a product of slopes, the vanishing gradient",
     statement=r"""
-In a chain (3.8) of sigmoid neurons with all $w_\ell = 1$ and no biases, how long may the chain be if $\partial a_L/\partial a_0$ is
+In a chain (3.3) of sigmoid neurons with all $w_\ell = 1$ and no biases, how long may the chain be if $\partial a_L/\partial a_0$ is
 to stay above $10^{-{digits}}$? Give an upper bound from $\sigma' \le 1/4$, and the true length for $a_0 = {start}$. Both are whole
 numbers of neurons.
 
@@ -218,7 +305,7 @@ Behind the hidden layer with pre-activations `z` the network goes on with $a = \
 to $z_i - h$, run the rest of the network both times, and return the difference of the losses divided by $2h$, for all neurons as
 one array.
 
-Then compute $\delta$ by (3.13), and compare.
+Then compute $\delta$ by (3.8), and compare.
 """,
     setup=SIGMOID,
     stub='''
@@ -246,8 +333,8 @@ def delta_by_nudging(z, W, b, y, h):
     hint="Write a function of its own for the rest of the network: z goes in, J comes out. Only one neuron is nudged at a time.",
     derivation=r"""
 $J(z + h e_i) = J(z) + h\,\delta_i + O(h^2)$, where $e_i$ has a 1 at place $i$: that is what a derivative is. The central difference
-(3.30) cancels the terms with even powers of $h$. By formula, $\delta^{[2]} = (\hat y - y) \odot \hat y \odot (1 - \hat y)$, and by
-(3.13) $\delta = a \odot (1 - a) \odot (W^\top \delta^{[2]})$. The nudge runs the rest of the network $2n$ times; the formula walks
+(3.14) cancels the terms with even powers of $h$. By formula, $\delta^{[2]} = (\hat y - y) \odot \hat y \odot (1 - \hat y)$, and by
+(3.8) $\delta = a \odot (1 - a) \odot (W^\top \delta^{[2]})$. The nudge runs the rest of the network $2n$ times; the formula walks
 back once.
 """,
     tests=(
@@ -306,7 +393,7 @@ STABLE_SIGMOID = Task(
     difficulty=2,
     practises="numeric stability",
     statement=r"""
-In float64 $e^{z}$ overflows from $z = 710$ on, in float32 from $89$ on, and (3.2) takes $e^{-z}$. Write `sigmoid(z)` for an array of any
+In float64 $e^{z}$ overflows from $z = 710$ on, in float32 from $89$ on, and (2.3) takes $e^{-z}$. Write `sigmoid(z)` for an array of any
 shape that never overflows, keeps the dtype, and is exact to full relative precision in the tails: $\sigma(-100)$ is
 $3.72 \cdot 10^{-44}$, and not 0.
 
@@ -326,10 +413,10 @@ def sigmoid(z):
     return np.where(z >= 0, 1.0, e) / (1 + e)
 """,
     name="sigmoid",
-    hint="Take the exponential only of numbers that are not positive. For which z is (3.2) fine as it stands?",
+    hint="Take the exponential only of numbers that are not positive. For which z is (2.3) fine as it stands?",
     derivation=r"""
-For $z \ge 0$ (3.2) takes $e^{-z} \le 1$, and nothing can overflow. For $z < 0$ multiply numerator and denominator by $e^{z}$:
-$\sigma(z) = \frac{e^z}{1 + e^z}$, again with an exponential below 1. Both denominators are $1 + e^{-|z|}$, which is (3.4). In the
+For $z \ge 0$ (2.3) takes $e^{-z} \le 1$, and nothing can overflow. For $z < 0$ multiply numerator and denominator by $e^{z}$:
+$\sigma(z) = \frac{e^z}{1 + e^z}$, again with an exponential below 1. Both denominators are $1 + e^{-|z|}$. In the
 left tail the result is $e^{z}$ up to rounding, with all its digits; $1 - \frac{1}{1 + e^{z}}$ would subtract two numbers near 1 and
 leave none.
 """,
@@ -437,7 +524,7 @@ ACTIVATION_BACKWARD = Task(
     statement=r"""
 An engine saves memory when the backward pass needs only the output `a` of an activation function, and not its input `z`. Write
 `activation_backward(kind, a, g)` for the kinds `"sigmoid"`, `"tanh"` and `"relu"`: from the
-output and the gradient `g` that arrives at it, it returns the gradient of the input. Where a ReLU gave 0, its slope is 0, as in (3.7).
+output and the gradient `g` that arrives at it, it returns the gradient of the input. Where a ReLU gave 0, its slope is 0, as in (2.5).
 
 Example: `activation_backward("sigmoid", np.array([0.75]), np.array([2.0]))` is `[0.375]`.
 """,
@@ -461,7 +548,7 @@ def activation_backward(kind, a, g):
     return g * slope
 """,
     name="activation_backward",
-    hint="(3.7) gives each slope in terms of the function itself, and the function's value is what you have.",
+    hint="(2.3) and (2.4) give the slopes in terms of the function itself, and the function's value is what you have.",
     derivation=r"""
 $\sigma'(z) = \sigma(z)(1 - \sigma(z)) = a(1 - a)$ and $\tanh'(z) = 1 - \tanh^2 z = 1 - a^2$: the slope is a function of the output.
 For the ReLU, $z > 0$ exactly where $a > 0$. By the chain rule the slope is multiplied by what arrives: $\partial J/\partial z = g
@@ -517,7 +604,7 @@ def gradients(x, y, W1, b1, W2, b2):
     name="gradients",
     hint="Which factor of delta1 belongs to one neuron alone? Compute it for an activation of 0.5 and of 0.9.",
     derivation=r"""
-$\sigma'(z) = \sigma(z)(1 - \sigma(z)) = a(1 - a)$, and the bug puts $a$ where $z$ belongs, as in (3.7*): $\sigma(a)(1 -
+$\sigma'(z) = \sigma(z)(1 - \sigma(z)) = a(1 - a)$, and the bug puts $a$ where $z$ belongs, as in (3.2*): $\sigma(a)(1 -
 \sigma(a))$. With $a$ in $(0, 1)$ that is between 0.197 and 0.25 whatever the neuron does, so a saturated neuron is told to move as
 much as one in the middle. At $a = 0.5$ the factor is $0.235 / 0.25 = 0.94$, at $a = 0.9$ it is $0.206 / 0.09 = 2.3$, at $0.99$ it
 is $0.198 / 0.0099 = 20$.
@@ -534,21 +621,21 @@ is $0.198 / 0.0099 = 20$.
             "(W2.T @ delta2) * a1 * (1 - a1)",
             "W2.T @ delta2",
             "The slope is gone altogether: this is dJ/da of the hidden layer, before it went back through the sigmoid.",
-            "(3.13) has two factors.",
+            "(3.8) has two factors.",
         ),
         Wrong(
             "tanh-derivative-without-square",
             "* a1 * (1 - a1)",
             "* (1 - a1**2)",
             "This is the slope of a tanh; the layer is a sigmoid.",
-            "(3.7).",
+            "(2.3).",
         ),
     ),
     after="Plant the same bug in the second layer only. What does the numeric check say about the first layer now?",
 )
 
 TASKS = (
-    FROM_SIGMOID_TO_TANH,
+    PATH_BY_PATH,
     ONE_NEURON,
     FORGETTING,
     NUDGE,

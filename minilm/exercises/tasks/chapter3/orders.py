@@ -212,7 +212,7 @@ def gradients(graph, output):
     name="gradients",
     hint="When may a node pass its gradient on? Follow a node with two users, and note what it has at that moment.",
     derivation=r"""
-By (3.9) a node's gradient is a sum over all its uses, so it may be passed on only when all have arrived. `uses` counts them down:
+By (3.4) a node's gradient is a sum over all its uses, so it may be passed on only when all have arrived. `uses` counts them down:
 at 0 the gradient is complete. The bug lets a node go on after the first arrival. What arrives later is added to the node's own
 gradient, which is right in the end, but has come too late for the nodes below. An input passes nothing on, so there it does not
 show.

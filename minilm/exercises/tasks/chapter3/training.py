@@ -41,11 +41,11 @@ def leaky_weights(n_out, n_in, c, rng):
     return np.sqrt(variance) * rng.standard_normal((n_out, n_in))
 """,
     name="leaky_weights",
-    hint="As for (3.21): half of the mean square comes from the positive side. What does the other half become?",
+    hint="As for (3.19): half of the mean square comes from the positive side. What does the other half become?",
     derivation=r"""
 $\operatorname{E}[f(z)^2] = \frac12 \operatorname{E}[z^2] + \frac12 c^2 \operatorname{E}[z^2] = \frac{1 + c^2}{2} \operatorname{E}[z^2]$.
-With (3.18) the factor for a layer is $n_{\text{in}} \operatorname{Var}(W)\, \frac{1 + c^2}{2}$, which is 1 for
-$\operatorname{Var}(W) = \frac{2}{(1 + c^2)\, n_{\text{in}}}$. For $c = 0$ that is (3.22), for $c = 1$ the linear case.
+With (3.17) the factor for a layer is $n_{\text{in}} \operatorname{Var}(W)\, \frac{1 + c^2}{2}$, which is 1 for
+$\operatorname{Var}(W) = \frac{2}{(1 + c^2)\, n_{\text{in}}}$. For $c = 0$ that is (3.20), for $c = 1$ the linear case.
 """,
     tests=(
         Test("one weight", layer(1, 1, 0.0)),
@@ -138,7 +138,7 @@ def accumulated_gradient(gradient, w, X, y, size):
     derivation=r"""
 $\nabla \frac1N \sum_k J_k = \frac1N \sum_m \sum_{k \in m} \nabla J_k$, and a piece $m$ of $B_m$ rows gives
 $g_m = \frac{1}{B_m} \sum_{k \in m} \nabla J_k$. So the whole gradient is $\frac1N \sum_m B_m\, g_m$. With pieces of one size that is the
-mean of the $g_m$, (3.25); with a shorter last piece the plain mean gives its rows too much weight.
+mean of the $g_m$, (3.22); with a shorter last piece the plain mean gives its rows too much weight.
 """,
     tests=(
         Test(
@@ -240,11 +240,11 @@ def train(W1, b1, W2, b2, rate, steps):
     return losses, W1, b1, W2, b2
 """,
     name="train",
-    hint="Backward first, all of it; then the update. Each row has one output, so its delta is one number, (3.12).",
+    hint="Backward first, all of it; then the update. Each row has one output, so its delta is one number, (3.7).",
     derivation=r"""
-With sigmoid and cross-entropy together, $\partial J/\partial z_k = (\hat y_k - y_k)/4$, as in (3.12) with the mean over the rows.
+With sigmoid and cross-entropy together, $\partial J/\partial z_k = (\hat y_k - y_k)/4$, as in (3.7) with the mean over the rows.
 Then $\partial J/\partial w_2 = A^\top d$, $\partial J/\partial b_2 = \sum_k d_k$, $\Delta_{ki} = d_k\, w_{2,i}\,(1 - A_{ki}^2)$ by
-(3.13), and by (3.15) $\partial J/\partial W_1 = \Delta^\top X$. All gradients belong to the same point, so $\Delta$ must be
+(3.8), and by (3.10) $\partial J/\partial W_1 = \Delta^\top X$. All gradients belong to the same point, so $\Delta$ must be
 computed with the $w_2$ that the forward pass used. The loss is $\ln(1 + e^z) - yz$, which does not take the logarithm of a rounded
 probability.
 """,
@@ -313,11 +313,11 @@ forward = B * (n0 * n1 + n1 * n2 + n2 * n3)
 backward = 2 * forward - B * n0 * n1
 answer = (forward, backward)
 """,
-    hint="(3.16). How many products does one layer have forward, and how many backward?",
+    hint="(3.11). How many products does one layer have forward, and how many backward?",
     derivation=r"""
 Layer $\ell$ multiplies $(B, n_{\ell-1})$ by $(n_{\ell-1}, n_\ell)$: $B\, n_{\ell-1} n_\ell$ multiplications. Backward it has two
 products, $\Delta^\top A$ for the weight and $\Delta W$ for the input, each of the same number. The first layer's input needs no
-gradient: one product less. That is (3.16), $R = 2F - B\, n_0 n_1$. With widths 10, 20, 30, 40 and 16 rows, $F = 16 \cdot 2000 =
+gradient: one product less. That is (3.11), $R = 2F - B\, n_0 n_1$. With widths 10, 20, 30, 40 and 16 rows, $F = 16 \cdot 2000 =
 32{,}000$ and $R = 64{,}000 - 3200 = 60{,}800$.
 """,
     data=widths,
@@ -338,7 +338,7 @@ gradient: one product less. That is (3.16), $R = 2F - B\, n_0 n_1$. With widths 
             "2 * forward - B * n0 * n1",
             "forward",
             "Only one product per layer is counted: the weights' gradients. The layers' inputs need theirs as well.",
-            "(3.15) has two products per layer.",
+            "(3.10) has two products per layer.",
         ),
         Wrong(
             "",
@@ -384,7 +384,7 @@ def train(w, X, y, rate, steps):
     name="train",
     hint="Print the gradient in the first three steps, and beside it what the formula gives for the same w.",
     derivation=r"""
-`gradient +=` adds to what is there. That is right within one backward pass, where the paths of (3.9) meet, and wrong from one step
+`gradient +=` adds to what is there. That is right within one backward pass, where the paths of (3.4) meet, and wrong from one step
 to the next: without the line that sets it to 0 the update is the sum of all gradients so far. That is momentum that never decays,
 and it swings without friction around the minimum, $\ddot w = -\nabla J$, for every rate.
 """,

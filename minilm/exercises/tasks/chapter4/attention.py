@@ -43,7 +43,7 @@ CAUSAL_BACKWARD = Task(
     difficulty=3,
     practises="four gradients of attention, with a mask",
     statement=r"""
-Write the backward pass of causal attention (query $i$ sees keys $j \le i$) for $Q$, $K$, $V$ of shape `(T, d)`, using (4.48)
+Write the backward pass of causal attention (query $i$ sees keys $j \le i$) for $Q$, $K$, $V$ of shape `(T, d)`, using (4.33)
 instead of the sum over keys: `causal_attention_backward(Q, K, V, Y_bar)` returns $\bar Q$, $\bar K$ and $\bar V$. The forward pass is
 computed anew in it, and has the scale $1/\sqrt d$.
 
@@ -69,7 +69,7 @@ def causal_attention_backward(Q, K, V, Y_bar):
     S_bar = P * (Y_bar @ V.T - D)
     return S_bar @ K / d**0.5, S_bar.T @ Q / d**0.5, P.T @ Y_bar
 """,
-    hint="Only the forward pass needs the mask: where $P_{ij} = 0$, (4.46) gives 0.",
+    hint="Only the forward pass needs the mask: where $P_{ij} = 0$, (4.31) gives 0.",
     derivation=r"""
 $\bar V = P^\top \bar Y$; $\bar P = \bar Y V^\top$; $\bar S_{ij} = P_{ij} (\bar P_{ij} - D_i)$ with
 $D_i = \sum_e \bar Y_{ie} Y_{ie}$; $\bar Q = \bar S K / \sqrt d$, $\bar K = \bar S^\top Q / \sqrt d$. In
@@ -96,14 +96,14 @@ $\bar V_{Te} = \sum_i P_{iT} \bar Y_{ie}$ all $P_{iT}$ with $i < T$ are zero.
             "S_bar @ K / d**0.5, S_bar.T @ Q / d**0.5",
             "S_bar @ K, S_bar.T @ Q",
             "The scale stands in the forward pass and is missing on the way back, in the gradients of queries and keys.",
-            "(4.47): a constant factor of the scores is one of the gradients too.",
+            "(4.32): a constant factor of the scores is one of the gradients too.",
         ),
         Wrong(
             "softmax-backward-diagonal-only",
             "(Y_bar @ V.T - D)",
             "(Y_bar @ V.T)",
             "The softmax's second term is missing: every score also acts on the other weights of its row.",
-            "(4.46) and (4.48).",
+            "(4.31) and (4.33).",
         ),
         Wrong("softmax-not-stable", "S - S.max(axis=1, keepdims=True)", "S"),
         Wrong(
@@ -130,7 +130,7 @@ ATTENTION = Task(
     difficulty=1,
     practises="scores, weights, a mean of values",
     statement=r"""
-Write `attention(Q, K, V)`, (4.44) without a mask: queries `(T, d)`, keys `(S, d)`, values `(S, e)`. It returns the output `(T, e)` and
+Write `attention(Q, K, V)`, (4.27) without a mask: queries `(T, d)`, keys `(S, d)`, values `(S, e)`. It returns the output `(T, e)` and
 the weights $P$, `(T, S)`, each row of which sums to 1. Scores of any size are to be borne.
 
 A query of zeros agrees with all keys alike, so its output is the mean of the values.
@@ -155,8 +155,8 @@ def attention(Q, K, V):
     hint="Write the shape of every product beside it. Over which axis of the scores do the weights of one query sum to 1?",
     derivation=r"""
 $S = Q K^\top / \sqrt d$ has a row per query and a column per key, `(T, S)`. $d$ is the width of queries and keys, over which the dot
-product runs, not that of the values: by (4.49) the dot product's variance is $d$. The softmax runs along the keys, axis 1; $PV$ mixes the
-rows of $V$. The row's maximum is subtracted before the exponential, by (4.19).
+product runs, not that of the values: by (4.28) the dot product's variance is $d$. The softmax runs along the keys, axis 1; $PV$ mixes the
+rows of $V$. The row's maximum is subtracted before the exponential, by (4.3).
 """,
     tests=(
         Test("one query of zeros, two keys", given([[0.0]], [[1.0], [2.0]], [[1.0], [3.0]])),
@@ -469,7 +469,7 @@ def multi_head_attention(x, W_q, W_k, W_v, W_o, n_heads):
     derivation=r"""
 With `(B, H, T, d)` for queries, keys and values, `@` multiplies the last two axes and takes the first two as a batch: scores are
 `(B, H, T, T)`. The keys' last two axes are exchanged, not their elements reshaped. The scale is that of one head, $\sqrt d$ and not
-$\sqrt D$, since a head's dot product has $d$ terms, (4.49). The mask `(T, T)` broadcasts over batch and heads. $W_o$ mixes the heads;
+$\sqrt D$, since a head's dot product has $d$ terms, (4.28). The mask `(T, T)` broadcasts over batch and heads. $W_o$ mixes the heads;
 without it they would never meet.
 """,
     tests=(

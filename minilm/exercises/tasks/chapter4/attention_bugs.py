@@ -48,7 +48,7 @@ def causal_attention(Q, K, V):
     derivation=r"""
 The weights of a mean sum to 1. If the softmax is taken over all $T$ scores and the later ones are set to 0 afterwards, the denominator
 still holds their exponentials: row $i$ sums to $\sum_{j \le i} e^{S_{ij}} / \sum_{j} e^{S_{ij}}$, which is less than 1 but for the last
-row. So the future comes in after all, by way of the denominator. The mask belongs before the softmax, as $-\infty$ in the scores (4.44);
+row. So the future comes in after all, by way of the denominator. The mask belongs before the softmax, as $-\infty$ in the scores (4.27);
 it then takes the terms out of the denominator too.
 """,
     tests=(
@@ -106,7 +106,7 @@ def attention_weights(Q, K):
 """,
     hint="What is the standard deviation of a dot product of two random vectors of width d? What is it after the division?",
     derivation=r"""
-By (4.49) the dot product of two vectors with independent components of variance 1 has variance $d$, so its standard deviation is $\sqrt d$.
+By (4.28) the dot product of two vectors with independent components of variance 1 has variance $d$, so its standard deviation is $\sqrt d$.
 Divided by $\sqrt d$ it is 1 at every width. Divided by $d$ it is $1/\sqrt d$: 0.25 for $d = 16$ and 0.06 for $d = 256$, and a softmax of
 scores that hardly differ is nearly uniform. At $d = 1$ both are the same, and a test of width 1 finds nothing.
 """,
@@ -256,7 +256,7 @@ def test_causal_attention(causal_attention):
     ),
     hint="A slow version with three loops, written by you, knows every value. Which of the bugs does it not see with ordinary numbers?",
     derivation=r"""
-Known values find most: three nested loops over (4.44) with a width above 1, since $d = \sqrt d$ for $d = 1$. The values must not be all
+Known values find most: three nested loops over (4.27) with a width above 1, since $d = \sqrt d$ for $d = 1$. The values must not be all
 alike: the mean of equal values is that value under any weights that sum to 1. Queries of zeros see the mask but not the scale. What loops
 over ordinary numbers do not see is the overflow: scores of some thousands, for which the right answer is known too.
 """,

@@ -156,7 +156,7 @@ $dJ = \operatorname{tr}(E^\top dE)$ with $E = XW^\top - T$.""",
 $dJ = \operatorname{tr}(dX^\top A X) + \operatorname{tr}(X^\top A\, dX) = \operatorname{tr}(X^\top A^\top dX) +
 \operatorname{tr}(X^\top A\, dX) = \operatorname{tr}\bigl(((A + A^\top) X)^\top dX\bigr)$,
 so $\bar X = (A + A^\top) X$; it is $2AX$ only for symmetric $A$. Second:
-$dJ = \operatorname{tr}(E^\top X\, dW^\top) = \operatorname{tr}((E^\top X)^\top dW)$, so $\bar W = E^\top X$: (4.34) with
+$dJ = \operatorname{tr}(E^\top X\, dW^\top) = \operatorname{tr}((E^\top X)^\top dW)$, so $\bar W = E^\top X$: (3.10) with
 $\bar Y = E$.
 """,
     tests=(
@@ -198,7 +198,7 @@ $\bar Y = E$.
         ),
         Wrong("sign-of-the-gradient", "X @ W.T - T", "T - X @ W.T"),
     ),
-    after="Find the gradient of the second loss by X, and check it against (4.33).",
+    after="Find the gradient of the second loss by X, and check it against (3.10).",
 )
 
 GELU = Task(
@@ -314,7 +314,7 @@ For a letter that is then missing: what array adds nothing but its axis?""",
     derivation=r"""
 Let $L = \sum \bar C_{\text{out}}\, A_a\, B_b$ over all letters. It is linear in $A$, so the derivative by one element of $A$ fixes the
 letters $a$ and sums over the rest: $\bar A_a = \sum_{\text{not in } a} \bar C_{\text{out}}\, B_b$. That is an einsum again, with operand
-and result exchanged: `"ij,kj->ik"` for the matrix product, which is $\bar C B^\top$, (4.33). A letter that stands in $A$ alone occurs
+and result exchanged: `"ij,kj->ik"` for the matrix product, which is $\bar C B^\top$, (3.10). A letter that stands in $A$ alone occurs
 neither in $\bar C$ nor in $B$; every element along it has the same gradient. A factor of ones with the letters of $A$ brings the axis and
 changes nothing else.
 """,

@@ -61,7 +61,7 @@ y = np.array([0.1, 0.9])
 y_hat = 1 / (1 + np.exp(-z))
 answer = 2 / 2 * (y_hat - y) * y_hat * (1 - y_hat)
 """,
-    hint=r"$\partial J/\partial \hat y_j = \frac2K (\hat y_j - y_j)$. Then (4.8).",
+    hint=r"$\partial J/\partial \hat y_j = \frac2K (\hat y_j - y_j)$. Then (3.2).",
     derivation=r"""
 $\delta_j = \frac2K (\hat y_j - y_j)\, \hat y_j (1 - \hat y_j)$. With our numbers
 $\delta_1 = 0.3878341925 \cdot 0.4878341925 \cdot 0.5121658075 = 0.0969011454$ and
@@ -121,7 +121,7 @@ p = np.exp(z) / np.exp(z).sum()
 loss = -(y * np.log(p)).sum()
 answer = [*p, loss, *(p - y)]
 """,
-    hint="(4.27) and (4.24).",
+    hint="(4.10) and (4.9).",
     derivation=r"""
 $z_1 - z_2 = -0.0486728367 + 0.0232914279 = -0.0253814088$, so $p_1 = \sigma(-0.0253814088) = 0.4936549884$ and
 $p_2 = 0.5063450116$. The loss is $-0.1 \ln p_1 - 0.9 \ln p_2 = 0.6830751419$, and
@@ -197,7 +197,7 @@ ANY_WEIGHTS = Task(
     difficulty=2,
     practises="the gradient of log-sum-exp, counted",
     statement=r"""
-(4.24) assumed $\sum_i y_i = 1$. What is $\partial \ell/\partial x_i$ for $\ell = -\sum_i y_i \ln p_i$ with any weights $y_i$? Write
+(4.9) assumed $\sum_i y_i = 1$. What is $\partial \ell/\partial x_i$ for $\ell = -\sum_i y_i \ln p_i$ with any weights $y_i$? Write
 `gradient(x, y)` for a vector of logits `x` and weights `y`.
 
 For $x = (0, 0)$ and $y = (3, 1)$ it is $(-1, 1)$.
@@ -292,9 +292,9 @@ def cross_entropy(x, t, ignored):
 """,
     hint=r"The loss is $\operatorname{lse}(x) - x_t$, and the shift by the maximum falls out of it. What is divided by the number of rows?",
     derivation=r"""
-By (4.23) with a one-hot target $\ell_n = \operatorname{lse}(x_n) - x_{n, t_n}$; with $z = x - M$ both parts lose the same $M$, so
+By (4.8) with a one-hot target $\ell_n = \operatorname{lse}(x_n) - x_{n, t_n}$; with $z = x - M$ both parts lose the same $M$, so
 $\ell_n = \ln \sum_j e^{z_{nj}} - z_{n, t_n}$, and no probability's logarithm is ever taken. The gradient of one row is $p_n - y_n$,
-(4.24): 1 is subtracted in the target's place. The mean over the $m$ rows that count divides loss and gradient by $m$, and a row that
+(4.9): 1 is subtracted in the target's place. The mean over the $m$ rows that count divides loss and gradient by $m$, and a row that
 does not occur in the loss has gradient 0. A target of $-1$ is a valid index in NumPy (the last class): it must not be used as one.
 """,
     tests=(
@@ -469,7 +469,7 @@ SMOOTHING = Task(
     statement=r"""
 With label smoothing the target of a row is $1 - \alpha$ for its class plus $\alpha / C$ for every class, its own among them. Write
 `smoothed_divergence(x, t, alpha)` for logits `(N, C)` and classes `(N,)`: the mean of $\operatorname{KL}(y_n \,\|\, p_n)$ over the rows,
-(4.28), and its gradient with respect to the logits. $\alpha = 0$ is allowed, with $0 \ln 0 = 0$.
+(4.12), and its gradient with respect to the logits. $\alpha = 0$ is allowed, with $0 \ln 0 = 0$.
 
 For the one row $(0, 0)$, class 0 and $\alpha = 0.2$: $y = (0.9, 0.1)$, the divergence is 0.3681, the gradient $(-0.4, 0.4)$.
 """,
@@ -493,10 +493,10 @@ def smoothed_divergence(x, t, alpha):
     log_y = np.log(np.where(y > 0, y, 1.0))
     return (y * (log_y - log_p)).sum() / N, (np.exp(log_p) - y) / N
 """,
-    hint="Which part of (4.28) depends on the logits? For the logarithm of a target that is 0, any finite number will do: why?",
+    hint="Which part of (4.12) depends on the logits? For the logarithm of a target that is 0, any finite number will do: why?",
     derivation=r"""
 $\operatorname{KL}(y\,\|\,p) = \sum_i y_i \ln y_i - \sum_i y_i \ln p_i$. The first sum does not depend on the logits, so the gradient is the
-cross-entropy's, $p - y$ by (4.24), since $\sum_i y_i = (1 - \alpha) + C \cdot \alpha / C = 1$. The mean divides by $N$. Where $y_i = 0$ the
+cross-entropy's, $p - y$ by (4.9), since $\sum_i y_i = (1 - \alpha) + C \cdot \alpha / C = 1$. The mean divides by $N$. Where $y_i = 0$ the
 term is 0, so the logarithm is taken of 1 there. Unlike the cross-entropy of smoothed targets, whose least value is their entropy, the
 divergence is 0 for a model that gives exactly $y$.
 """,
@@ -517,7 +517,7 @@ divergence is 0 for a model that gives exactly $y$.
             "y * (log_y - log_p)",
             "-y * log_p",
             "This is the cross-entropy. The divergence is what remains of it without the entropy of the targets.",
-            "(4.28): which of its parts is asked for?",
+            "(4.12): which of its parts is asked for?",
         ),
         Wrong(
             "",

@@ -53,7 +53,7 @@ def layer_norm_backward(x, w, y_bar, eps):
     return x_bar, (y_bar * x_hat).sum(axis=0), y_bar.sum(axis=0)
 """,
     name="layer_norm_backward",
-    hint=r"(4.40) and (4.42). For the second part: $\mathbf 1$ and $\hat x$ are at a right angle, and both have squared norm $n$.",
+    hint=r"(4.21) and (4.22). For the second part: $\mathbf 1$ and $\hat x$ are at a right angle, and both have squared norm $n$.",
     derivation=r"""
 The map is $g \mapsto g - \mathbf 1\, \frac{\mathbf 1 \cdot g}{n} - \hat x\, \frac{\hat x \cdot g}{n}$. Since
 $\mathbf 1 \cdot \hat x = 0$, $\mathbf 1 \cdot \mathbf 1 = n$ and, for $\epsilon = 0$, $\hat x \cdot \hat x = n$, these are the
@@ -80,7 +80,7 @@ second time.
             "y_bar * w\n",
             "y_bar\n",
             "The weight is missing on the way back: what arrives at the normalized row is w times what arrives at the output.",
-            "(4.40): what is g?",
+            "(4.21): what is g?",
         ),
         Wrong(
             "unbiased-variance",
@@ -96,7 +96,7 @@ second time.
             "(g * x_hat).mean(axis=1, keepdims=True)",
             "(g * x_hat).sum(axis=1, keepdims=True)",
             why="The component along x_hat is the mean of g x_hat, since the mean of x_hat² is 1. Here it is the sum, n times as much.",
-            look="The two means in (4.40).",
+            look="The two means in (4.21).",
         ),
         Wrong(
             "",
@@ -110,7 +110,7 @@ second time.
             " - x_hat * along) / s",
             " - x_hat * along)",
             why="The division by s is missing: x_hat is x over s, and so is the way back.",
-            look="The factor before the bracket of (4.40).",
+            look="The factor before the bracket of (4.21).",
         ),
     ),
     after="Write RMSNorm's, 4.18: one of the two projections goes.",
@@ -195,7 +195,7 @@ LAYER_NORM = Task(
     difficulty=1,
     practises="mean and variance along an axis",
     statement=r"""
-Write `layer_norm(x, w, b, eps)`, (4.38): every row of `x` along its last axis is normalized on its own, then scaled by `w` and shifted by
+Write `layer_norm(x, w, b, eps)`, (4.19): every row of `x` along its last axis is normalized on its own, then scaled by `w` and shifted by
 `b`. `x` may have any number of axes.
 
 For $x = (1, 3)$, $w = (1, 1)$, $b = (0, 0)$ and $\epsilon = 0$ it is $(-1, 1)$.
@@ -216,9 +216,9 @@ def layer_norm(x, w, b, eps):
     var = (centered**2).mean(axis=-1, keepdims=True)
     return w * centered / np.sqrt(var + eps) + b
 """,
-    hint="Which axis holds the numbers of one row, for any number of axes? Where does (4.38) have its epsilon?",
+    hint="Which axis holds the numbers of one row, for any number of axes? Where does (4.19) have its epsilon?",
     derivation=r"""
-(4.38), read from the right: $\mu$ and $\sigma^2$ are means along the last axis, kept as an axis of size 1 so that each row meets its own.
+(4.19), read from the right: $\mu$ and $\sigma^2$ are means along the last axis, kept as an axis of size 1 so that each row meets its own.
 $\epsilon$ stands under the root: $s = \sqrt{\sigma^2 + \epsilon}$. A row of equal numbers has $\sigma^2 = 0$, and gives $b$.
 The variance is the mean of the squares, divided by $n$: nothing is estimated here.
 """,
@@ -254,7 +254,7 @@ The variance is the mean of the squares, divided by $n$: nothing is estimated he
             "w * centered / np.sqrt(var + eps) + b",
             "w * (centered / np.sqrt(var + eps) + b)",
             "The shift is scaled too: the weight multiplies the normalized row alone.",
-            "(4.38): y is w times the normalized row, plus b.",
+            "(4.19): y is w times the normalized row, plus b.",
         ),
         Wrong(
             "argument-ignored",
@@ -301,8 +301,8 @@ def rms_norm(x, w, y_bar, eps):
     derivation=r"""
 $\partial r / \partial x_j = \frac{1}{2r} \cdot \frac{2 x_j}{n} = \hat x_j / n$. With the quotient rule
 $\partial \hat x_i/\partial x_j = \frac1r (\delta_{ij} - \hat x_i \hat x_j / n)$, and with $g_i = w_i \bar y_i$ the sum over $i$ is
-(4.43): $\bar x_j = \frac1r (g_j - \hat x_j \frac1n \sum_i g_i \hat x_i)$. The weight is used once in each row, so its gradient is a sum
-over rows, as in (4.42).
+(4.23): $\bar x_j = \frac1r (g_j - \hat x_j \frac1n \sum_i g_i \hat x_i)$. The weight is used once in each row, so its gradient is a sum
+over rows, as in (4.22).
 """,
     tests=(
         Test("one row of two", given([[3.0, 3.0]], [1.0, 1.0], [[3.0, 0.0]], 0.0)),
@@ -345,7 +345,7 @@ over rows, as in (4.42).
             look="The mean within r, and its derivative.",
         ),
     ),
-    after="Check that x_bar is at a right angle to x for epsilon 0, and say why (4.8).",
+    after="Check that x_bar is at a right angle to x for epsilon 0, and say why (3.2).",
 )
 
 BATCH_NORM = Task(
@@ -565,7 +565,7 @@ LAYER_NORM_BY_HAND = Task(
     practises="normalization and its gradient, in numbers",
     statement=r"""
 The row $x = ({x1}, {x2}, {x3}, {x4})$ goes through LayerNorm with $w = 1$, $b = 0$ and $\epsilon = 0$. Compute $\mu$, the standard
-deviation $s$ and $\hat x_1$. Then the gradient $\bar y = (1, 0, 0, 0)$ arrives. Compute $\bar x_1$ by (4.40).
+deviation $s$ and $\hat x_1$. Then the gradient $\bar y = (1, 0, 0, 0)$ arrives. Compute $\bar x_1$ by (4.21).
 
 `answer` is a list of the four numbers, to four digits: $\mu$, $s$, $\hat x_1$, $\bar x_1$.
 """,
@@ -577,11 +577,11 @@ s = np.sqrt(((x - mu) ** 2).mean())
 x_hat = (x - mu) / s
 answer = [mu, s, x_hat[0], (1 - 1 / 4 - x_hat[0] ** 2 / 4) / s]
 """,
-    hint="With one 1 in the gradient that arrives, both means in (4.40) have a single term.",
+    hint="With one 1 in the gradient that arrives, both means in (4.21) have a single term.",
     derivation=r"""
 $\mu = \frac14 \sum_j x_j$ and $s = \sqrt{\frac14 \sum_j (x_j - \mu)^2}$, divided by 4 and not by 3. With $g = (1, 0, 0, 0)$ the mean of
-$g$ is $\frac14$ and the mean of $g_i \hat x_i$ is $\hat x_1 / 4$, so (4.40) gives
-$\bar x_1 = \frac1s (1 - \frac14 - \frac14 \hat x_1^2)$. It is the Jacobian's first diagonal element, (4.39).
+$g$ is $\frac14$ and the mean of $g_i \hat x_i$ is $\hat x_1 / 4$, so (4.21) gives
+$\bar x_1 = \frac1s (1 - \frac14 - \frac14 \hat x_1^2)$. It is the Jacobian's first diagonal element, (4.20).
 """,
     data=small_integers,
     tests=(value("four numbers", points=3, rtol=2e-3),),

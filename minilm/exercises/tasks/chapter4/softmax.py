@@ -68,8 +68,8 @@ def smooth_maximum(x, tau):
     hint="Bound the sum of exponentials by its largest term, from below and from above. Which factors does the chain rule bring?",
     derivation=r"""
 With $M = \max_j x_j$: $e^{M/\tau} \le \sum_j e^{x_j/\tau} \le C e^{M/\tau}$. Take logarithms and multiply by $\tau$. Equal logits
-reach the upper bound. The gradient is $\tau \cdot \frac1\tau \operatorname{softmax}(x/\tau)$ by (4.22), which tends to the one-hot
-vector of the largest logit (if only one is largest). For the computation pull $M$ out, as in (4.22):
+reach the upper bound. The gradient is $\tau \cdot \frac1\tau \operatorname{softmax}(x/\tau)$ by (4.7), which tends to the one-hot
+vector of the largest logit (if only one is largest). For the computation pull $M$ out, as in (4.7):
 $\tau \operatorname{lse}(x/\tau) = M + \tau \ln \sum_j e^{(x_j - M)/\tau}$.
 """,
     tests=(
@@ -149,7 +149,7 @@ def log_sum_exp(pieces):
 """,
     hint=r"The sum is kept relative to the largest logit so far, as $\sum_j e^{x_j - M}$. What must happen to it when $M$ grows?",
     derivation=r"""
-By (4.22) $\operatorname{lse}(x) = M + \ln \sum_j e^{x_j - M}$ for every $M$. Let $s = \sum_j e^{x_j - M}$ over what was seen. A new
+By (4.7) $\operatorname{lse}(x) = M + \ln \sum_j e^{x_j - M}$ for every $M$. Let $s = \sum_j e^{x_j - M}$ over what was seen. A new
 piece brings $M' = \max(M, \max_j x_j)$, and what was seen relative to $M$ is relative to $M'$ after a multiplication:
 $\sum_j e^{x_j - M'} = e^{M - M'} s$, a factor of at most 1. So $s' = e^{M - M'} s + \sum_{j\ \text{new}} e^{x_j - M'}$. Before the
 first piece $M = -\infty$ and $s = 0$, and $e^{-\infty} = 0$ does the right thing, unless $M'$ is $-\infty$ too: $-\infty + \infty$ is
@@ -198,7 +198,7 @@ not a number, so such a piece is passed over. FlashAttention walks over blocks o
             "return M + np",
             "return np",
             "The maximum was taken out of the exponentials and not added again.",
-            "(4.22): what stands before the logarithm?",
+            "(4.7): what stands before the logarithm?",
         ),
         Wrong(
             "set-not-accumulated",
@@ -226,7 +226,7 @@ SOFTMAX = Task(
     difficulty=1,
     practises="axes, keepdims, exponentials that do not overflow",
     statement=r"""
-Write `softmax(x, axis)`: probabilities along the given axis of an array of any number of axes, (4.18). Every slice along the axis sums
+Write `softmax(x, axis)`: probabilities along the given axis of an array of any number of axes, (4.2). Every slice along the axis sums
 to 1, for logits of any size: $(1000, 0)$ gives $(1, 0)$, and $(-1000, -1000)$ gives $(0.5, 0.5)$. The dtype stays as it is.
 """,
     name="softmax",
@@ -244,9 +244,9 @@ def softmax(x, axis):
     e = np.exp(x - x.max(axis=axis, keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)
 """,
-    hint="A constant added to all logits of a slice changes nothing, (4.19). Which constant makes the largest exponent 0?",
+    hint="A constant added to all logits of a slice changes nothing, (4.3). Which constant makes the largest exponent 0?",
     derivation=r"""
-With $M = \max_j x_j$ of the slice, $e^{x_i} / \sum_j e^{x_j} = e^{x_i - M} / \sum_j e^{x_j - M}$ by (4.19). All exponents are at most 0,
+With $M = \max_j x_j$ of the slice, $e^{x_i} / \sum_j e^{x_j} = e^{x_i - M} / \sum_j e^{x_j - M}$ by (4.3). All exponents are at most 0,
 so nothing overflows, and one of them is 0, so the denominator is at least 1. A maximum of the whole array would prevent the overflow
 too, but a slice far below it would have only zeros: 0 divided by 0. `keepdims=True` keeps the axis, with size 1, so that the maximum
 and the sum meet their own slice.
@@ -298,7 +298,7 @@ and the sum meet their own slice.
             "e = np.exp(x.astype(float) - x.max(axis=axis, keepdims=True))",
         ),
     ),
-    after="Take the logarithm of the result for the logits (0, 1000). Then write log_softmax so that it is right, (4.30).",
+    after="Take the logarithm of the result for the logits (0, 1000). Then write log_softmax so that it is right, (4.14).",
 )
 
 SOFTMAX_BACKWARD = Task(
@@ -310,7 +310,7 @@ SOFTMAX_BACKWARD = Task(
     practises="a Jacobian's product with a vector",
     statement=r"""
 Write `softmax_backward(p, p_bar)` for a batch of rows: from the probabilities $p$ that softmax gave and the gradient $\bar p$ that
-arrives at them, the gradient $\bar x$ at the logits. No array larger than `(N, C)` may be formed, so the Jacobian (4.20) may not.
+arrives at them, the gradient $\bar x$ at the logits. No array larger than `(N, C)` may be formed, so the Jacobian (4.5) may not.
 
 For $p = (0.5, 0.5)$ and $\bar p = (1, 0)$ it is $(0.25, -0.25)$.
 """,
@@ -332,7 +332,7 @@ def softmax_backward(p, p_bar):
     hint=r"Multiply the Jacobian's column by $\bar p$ on paper. Kronecker's delta picks one term out; what is left is a number per row.",
     derivation=r"""
 $\bar x_j = \sum_i \bar p_i\, p_i (\delta_{ij} - p_j) = p_j \bar p_j - p_j \sum_i \bar p_i p_i = p_j (\bar p_j - \sum_i \bar p_i p_i)$,
-which is (4.21). The sum is the mean of $\bar p$ under $p$. The result sums to 0 in each row:
+which is (4.6). The sum is the mean of $\bar p$ under $p$. The result sums to 0 in each row:
 $\sum_j p_j \bar p_j - \sum_j p_j \sum_i \bar p_i p_i = 0$, since $\sum_j p_j = 1$. A test for that takes one line.
 """,
     tests=(
@@ -362,10 +362,10 @@ $\sum_j p_j \bar p_j - \sum_j p_j \sum_i \bar p_i p_i = 0$, since $\sum_j p_j = 
             "p * (p_bar - mean)",
             "p_bar - mean",
             "The factor $p_j$ in front is missing.",
-            "(4.21): what stands before the parenthesis?",
+            "(4.6): what stands before the parenthesis?",
         ),
     ),
-    after="From log-probabilities the backward pass has another form, (4.30). Which one stays right when a probability rounds to 0?",
+    after="From log-probabilities the backward pass has another form, (4.14). Which one stays right when a probability rounds to 0?",
 )
 
 TEST_SOFTMAX = Task(
@@ -484,7 +484,7 @@ answer = [tau, e[2] / e.sum()]
     hint="The ratio of two probabilities does not hold the denominator. What is it, in the two logits?",
     derivation=r"""
 $p_1 / p_2 = e^{x_1/\tau} / e^{x_2/\tau} = e^{(x_1 - x_2)/\tau}$. Set it to $r$ and take the logarithm:
-$\tau = (x_1 - x_2) / \ln r$. The third probability follows from (4.18) with the logits divided by $\tau$.
+$\tau = (x_1 - x_2) / \ln r$. The third probability follows from (4.2) with the logits divided by $\tau$.
 """,
     data=logits_and_odds,
     tests=(value("the temperature and the probability", points=2, rtol=2e-3),),

@@ -46,7 +46,7 @@ answer = masked_before(s)
     hint="What is the sum of a row? What does the denominator of softmax contain?",
     derivation=r"""
 The weights become $p_{ts} = e^{s_{ts}} / \sum_{r} e^{s_{tr}}$ for $s \le t$, with the sum over *all* $r$, and not over $r \le t$ as in
-(5.7). So a row's sum is less than 1, by the weight that the future had: early positions get shrunken outputs. And the denominator
+(4.27). So a row's sum is less than 1, by the weight that the future had: early positions get shrunken outputs. And the denominator
 contains the keys of the future, so the output at $t$ depends on characters after $t$: it leaks, though not through the values.
 """,
     rubric=(
@@ -170,7 +170,7 @@ CACHED_HEAD = Task(
 A model that writes asks for one more position each time. The keys and values of the earlier ones do not change, so they are kept.
 
 Write the class `CachedHead(W_q, W_k, W_v)` with a method `step(x)`: it takes the input of the next position, `(n,)`, and returns the
-head's output there, `(d,)`. After $t$ steps it has returned, one by one, the $t$ rows of (5.7) for the whole text. Keys and values are
+head's output there, `(d,)`. After $t$ steps it has returned, one by one, the $t$ rows of (4.27) for the whole text. Keys and values are
 computed once per position; the queries go with $q = x\, W_Q$, and so on. Two heads at work side by side do not disturb each other.
 """,
     stub='''
@@ -204,7 +204,7 @@ class CachedHead:
     name="CachedHead",
     hint="Which of query, key and value of a position is needed again later? And is a mask needed, if the future is not there yet?",
     derivation=r"""
-Row $t$ of (5.7) needs $q_t$ once, and $k_s$, $v_s$ for all $s \le t$. So a step computes one query, one key and one value, appends the
+Row $t$ of (4.27) needs $q_t$ once, and $k_s$, $v_s$ for all $s \le t$. So a step computes one query, one key and one value, appends the
 latter two, and attends over what is kept, its own position included. The sum over $s \le t$ is over all that is there, so no mask is
 needed. A whole text costs $T$ products with the matrices instead of $1 + 2 + \dots + T$, for the price of $2 T d$ numbers of memory.
 """,
@@ -323,7 +323,7 @@ def attend(q, blocks):
     derivation=r"""
 With $M$ the largest score so far, keep $Z = \sum_s e^{s_s - M}$ and $y = \sum_s e^{s_s - M} v_s$. If a block brings a larger maximum
 $M'$, then $e^{s - M'} = e^{s - M} e^{M - M'}$ for all that was added before, so both sums are multiplied by $e^{M - M'} \le 1$, and
-the block is added relative to $M'$. At the end $y / Z$ is independent of $M$, as in (4.19). For the first block $M = -\infty$, and the
+the block is added relative to $M'$. At the end $y / Z$ is independent of $M$, as in (4.3). For the first block $M = -\infty$, and the
 factor is $e^{-\infty} = 0$. This is the core of FlashAttention (Dao et al. 2022): memory for one block instead of $T$ scores.
 """,
     tests=(

@@ -256,7 +256,7 @@ def col2im(g, shape, k, stride):
     name="col2im",
     hint="Go through the same windows as forward. A pixel was used how often, and what does the chain rule do with several uses?",
     derivation=r"""
-`im2col` is linear, each output being a copy of one pixel. A pixel's gradient is the sum of the gradients of all its copies, (4.31): the
+`im2col` is linear, each output being a copy of one pixel. A pixel's gradient is the sum of the gradients of all its copies, (4.15): the
 transposed matrix has a one wherever the matrix has. So the loop is the same as forward, with source and target exchanged and `+=` instead
 of `=`. Where windows do not overlap, the two are the same, which hides the mistake for a stride of $k$.
 """,

@@ -232,10 +232,10 @@ def gradients(x, y, W_1, b_1, W_2, b_2):
     return h_bar.T @ x, h_bar.sum(axis=0), z_bar.T @ h, z_bar.sum(axis=0)
 """,
     name="gradients",
-    hint=r"Begin with (4.24) for the logits, and go back through two layers by (4.33) and (4.34). Then put zeros in.",
+    hint=r"Begin with (4.9) for the logits, and go back through two layers by (3.10) and (3.10). Then put zeros in.",
     derivation=r"""
-$\bar z = (p - y) / N$ by (4.24), with the mean's $1/N$. By (4.34) $\bar W_2 = \bar z^\top h$ and $\bar b_2$ is the sum of $\bar z$ over
-the batch; by (4.33) $\bar h = \bar z\, W_2$, and then the same for the first layer. With zeros, $h = 0$ makes $\bar W_2 = 0$, and
+$\bar z = (p - y) / N$ by (4.9), with the mean's $1/N$. By (3.10) $\bar W_2 = \bar z^\top h$ and $\bar b_2$ is the sum of $\bar z$ over
+the batch; by (3.10) $\bar h = \bar z\, W_2$, and then the same for the first layer. With zeros, $h = 0$ makes $\bar W_2 = 0$, and
 $W_2 = 0$ makes $\bar h = 0$, so $\bar W_1 = 0$ and $\bar b_1 = 0$. Only $\bar b_2$ is not zero. After any number of steps $h$ and $W_2$
 are still zero: the network learns the shares of the digits in $b_2$, and nothing about images. For one layer $\bar W = \bar z^\top x$ is
 not zero: its loss is convex, and zero is as good a start as any.
@@ -281,7 +281,7 @@ WHAT_ALPHA_MEANS = Task(
     difficulty=2,
     practises="smoothing as a mean of two distributions",
     statement=r"""
-Show that (5.5) is a mean of the counted shares and of the uniform distribution, and say with which weights. To what does it tend for
+Show that (5.3) is a mean of the counted shares and of the uniform distribution, and say with which weights. To what does it tend for
 $\alpha \to 0$ and $\alpha \to \infty$? Which rows does a given $\alpha$ change most?
 """,
     solution="""
@@ -354,7 +354,7 @@ def ideal_bytes(P, ids):
     name="ideal_bytes",
     hint="How many bits does a character of probability 1/2 cost, and one of probability 1/256? How many characters are predicted?",
     derivation=r"""
-The bits are $-\sum_t \log_2 p(x_{t+1} \mid x_t)$, which is $\mathcal L\, T / \ln 2$ for the loss (5.3) over $T$ predictions; 8 bits are a
+The bits are $-\sum_t \log_2 p(x_{t+1} \mid x_t)$, which is $\mathcal L\, T / \ln 2$ for the loss (1.5) over $T$ predictions; 8 bits are a
 byte. For the exam, $T = 46{,}464$, the bigram needs somewhat over 19,000 bytes instead of one byte for each character. zlib replaces a
 repeated piece of text by a pointer to where it stood before, so it profits from phrases of any length, like the counts of order 5, and a
 manual is full of phrases. (It starts without having read the training text, too.)

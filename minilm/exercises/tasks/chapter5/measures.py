@@ -480,7 +480,7 @@ def bits_per_character(losses, tokens):
     name="bits_per_character",
     hint="Two sums, and one division at the end. What would the mean over tokens of (loss / length) give a long token?",
     derivation=r"""
-The probability of the text is the product of its tokens' (5.3), so its cost is the sum of their losses, $\sum_i \ell_i$ nats or
+The probability of the text is the product of its tokens' (1.5), so its cost is the sum of their losses, $\sum_i \ell_i$ nats or
 $\sum_i \ell_i / \ln 2$ bits, whatever the tokens are. The number of characters belongs to the text, and not to the tokenizer. Both sums
 are over the text, so the quotient can be compared. The mean of the quotients $\ell_i / n_i$ gives each token the same weight.
 """,

@@ -48,7 +48,7 @@ def with_temperature(logits, tau):
     name="with_temperature",
     hint="Which number may be subtracted from a row without changing its softmax? And a row of 0s and one 1 is a row of which matrix?",
     derivation=r"""
-By (4.19) a row's maximum can be subtracted, and it is the maximum *after* the division: then all exponents are at most 0, and nothing
+By (4.3) a row's maximum can be subtracted, and it is the maximum *after* the division: then all exponents are at most 0, and nothing
 overflows. With $\tau \to 0$ the differences $(x_i - x_{\max}) / \tau$ go to $-\infty$ except for the largest, whose exponent stays 0.
 The formula itself cannot be used there: it divides by 0.
 """,

@@ -52,7 +52,7 @@ BLOCK = Task(
     difficulty=3,
     practises="norm before, residual, heads, MLP",
     statement=r"""
-Write the forward pass (5.9) of GPT's block, `block(x, w, heads)`: for the vectors `x` `(T, C)` of one text,
+Write the forward pass (4.35) of GPT's block, `block(x, w, heads)`: for the vectors `x` `(T, C)` of one text,
 
 - $u = x +$ causal attention of `norm(x)` with `heads` heads, then
 - $z = u + \operatorname{GELU}(\hat u\, W_1)\, W_2$ with $\hat u =$ `norm(u)`.
@@ -86,7 +86,7 @@ def block(x, w, heads):
     derivation=r"""
 `reshape(T, H, D)` cuts each row into its heads, and the transpose puts the head first, so that `@` works per head: scores
 `(H, T, T)`, divided by $\sqrt D$, masked before the softmax. The way back is the reverse: transpose to `(T, H, D)`, then the reshape puts
-the heads side by side, and $W_O$ mixes them as in (5.8). Each residual adds to what came *in*, not to its norm: so there is a straight
+the heads side by side, and $W_O$ mixes them as in (4.29). Each residual adds to what came *in*, not to its norm: so there is a straight
 way from the last block to the embedding.
 """,
     tests=(
@@ -107,7 +107,7 @@ way from the last block to the embedding.
             'u = x + y @ w["o"]',
             'u = norm(x) + y @ w["o"]',
             why="The residual adds to the normalized vectors: the straight way from the input to the output is cut by a norm.",
-            look="What stands before the plus in (5.9)?",
+            look="What stands before the plus in (4.35)?",
         ),
         Wrong("sees-the-future", "softmax(np.where(np.tri(T, dtype=bool), s, -np.inf))", "softmax(s)"),
         Wrong("heads-merged-without-transpose", "(p @ v).transpose(1, 0, 2).reshape(T, C)", "(p @ v).reshape(T, C)"),
@@ -254,7 +254,7 @@ def loss(logits, ids):
     name="loss",
     hint="Which task would a model learn so quickly and so well? Look at one text of two characters, and name the logits and the target.",
     derivation=r"""
-The output at position $t$ is a prediction of $x_{t+1}$ (5.3): `logits[:, :-1]` belongs to `ids[:, 1:]`. With `ids[:, :-1]` the model is
+The output at position $t$ is a prediction of $x_{t+1}$ (1.5): `logits[:, :-1]` belongs to `ids[:, 1:]`. With `ids[:, :-1]` the model is
 to name the character that it has just read, and that needs no language at all. It generalizes perfectly, too, so held-out text does not
 warn. A loss far below that of counting is a reason to look, not to rejoice.
 """,
