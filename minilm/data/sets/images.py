@@ -11,7 +11,10 @@ from minilm.data.idx import read_idx
 from minilm.data.tables import load_table
 from minilm.files import shown
 
-from .fetch import get
+from .fetch import get, get_files
+
+Labeled = tuple[NDArray[Any], NDArray[Any]]
+"""Images and their labels."""
 
 
 def mnist_5k() -> tuple[NDArray[Any], NDArray[Any]]:
@@ -21,6 +24,16 @@ def mnist_5k() -> tuple[NDArray[Any], NDArray[Any]]:
     sorted by digit, so shuffle or split them with `train_test_split`. Raises DataError if they cannot be had.
     """
     return _last_column_is_label("mnist-5k", (28, 28))
+
+
+def mnist() -> tuple[Labeled, Labeled]:
+    """All of MNIST, fetched if need be: the part to learn from, and the test part, as its authors made them.
+
+    Each is a pair of images, uint8 of shape (60000 or 10000, 28, 28), 0 (paper) to 255 (ink), and labels, int64. Raises DataError
+    if they cannot be had.
+    """
+    train_images, train_labels, test_images, test_labels = get_files("mnist")
+    return load_images(train_images, train_labels), load_images(test_images, test_labels)
 
 
 def digits() -> tuple[NDArray[Any], NDArray[Any]]:
