@@ -45,7 +45,7 @@ class Limits(NamedTuple):
 
 LIMITS = {
     **dict.fromkeys(REVISED, Limits((4_500, 6_500), (18, 25), 60)),
-    # What BOOK.md wishes for stands behind; until a chapter is there, it must not grow.
+    # What is wished for stands behind; until a chapter is there, it must not grow.
     6: Limits((0, 7_300), (0, 32), 35),  # 6,500; 24
     7: Limits((0, 4_000), (0, 15), 35),
     8: Limits((0, 8_000), (0, 21), 35),  # 6,000; 20

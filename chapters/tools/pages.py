@@ -13,7 +13,8 @@ from typing import Any
 
 from chapters.tools.source import Heading, anchors, headings_of
 
-LONG = 13_000  # pixels at a width of 1,280, estimated; a longer section is cut at its own headings
+LONG = 9_000  # pixels at a width of 1,280, estimated; a longer section is cut at its own headings
+WHOLE = 13_000  # so long may a section be that has a notebook of its own
 
 
 @dataclass
@@ -36,7 +37,7 @@ def cut(notebook: Any, stem: str, whole: bool = False) -> Page:
     Args:
         whole: of a section with a notebook of its own, and of the first page of such a chapter: it stays one page if that is not long.
     """
-    if whole and height(notebook.cells) <= LONG:
+    if whole and height(notebook.cells) <= WHOLE:
         return Page(stem, [type(cell)(cell) for cell in notebook.cells], 1)
     opening, *sections = _divided(notebook.cells, 2)
     chapter = Page(stem, opening, 1)

@@ -234,7 +234,9 @@ class TestNotebooks:
         assert first.cells[0].source.startswith("# 9. "), (
             "by its own number: a chapter before it may not be written yet"
         )
-        assert first.cells[-1].source == "```{toctree}\n:titlesonly:\n:hidden:\n\n09-1-demo\n09-2-demo\n```"
+        *_, listed, article = first.cells
+        assert listed.source == "```{toctree}\n:titlesonly:\n:hidden:\n\n09-1-demo\n09-2-demo\n```"
+        assert article.source.startswith("This chapter follows part 9 of the article")
         assert one.cells[0].source.startswith("# 9.1 A demonstration")
         assert "\n## " not in one.cells[0].source
         assert any("(#the-logistic-function-and-)" in cell.source for cell in one.cells)
