@@ -15,6 +15,8 @@ from minilm.models import micro
 from minilm.models.micro import Adam, Letters, MicroGPT, Value, attention, rmsnorm, sample, softmax, train, words_of
 from minilm.models.micro_tensor import MicroTensorGPT, gradients, numbers
 
+pytestmark = pytest.mark.host  # one side is plain Python
+
 TEXTS = [[4, 0, 1, 2, 4], [4, 3, 3, 0, 4], [4, 2, 4], [4, 1, 1, 1, 0, 4], [4, 2, 0, 3, 4]]
 
 
