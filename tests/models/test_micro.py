@@ -192,6 +192,7 @@ def test_loss_and_every_gradient_are_the_engines():
             np.testing.assert_allclose(gradients(matrix), weights[f"{name}.weight"].grad.numpy(), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.fused  # how many steps the engine takes
 def test_both_can_be_stepped_through_and_the_engine_takes_fewer_steps():
     """Two letters, forward and backward: numbers of the one, operations of the other."""
     model = MicroGPT(3, 2, n_head=1, n_embd=4, rng=random.Random(0), deviation=0.5)

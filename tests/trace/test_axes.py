@@ -10,6 +10,8 @@ from minilm.nn import functional as F
 from minilm.trace.html import page
 from tests.trace.test_html import steps_of
 
+pytestmark = pytest.mark.host  # its inputs are made on the host
+
 WORDS = ["the", "cat", "sat"]
 W, FEATURES = tuple(WORDS), ("a", "b", "c", "d")
 
