@@ -32,7 +32,7 @@ if __name__ == "__main__":
 from chapters.tools import again  # noqa: E402
 from chapters.tools.compare import RTOL, differences  # noqa: E402
 from chapters.tools.lint import Problem, lint  # noqa: E402
-from chapters.tools.source import FILES, Cell, Chapter, chapters, folded, label  # noqa: E402
+from chapters.tools.source import Cell, Chapter, chapters, files, folded, label  # noqa: E402
 
 SECONDS, BYTES = 300, 500_000  # of a notebook, beside another one that is built at the same time
 SECTION_SECONDS = 120
@@ -92,7 +92,7 @@ def read(chapter: Chapter) -> Any:
 
 def for_jupyter(chapter: Chapter, markdown: str) -> str:
     """Links between chapters lead to notebooks, cited sources to where they are; an alert is a quotation that begins with a bold word."""
-    siblings = {path.name for name in FILES for path in chapter.path.parent.glob(f"{name}.md")}
+    siblings = {path.name for path in files(chapter.path.parent)}
 
     def link(m: re.Match[str]) -> str:
         name, anchor = m[1], m[2] or ""

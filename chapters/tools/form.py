@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from chapters.tools import symbols
 from chapters.tools.source import (
-    LETTERS,
     Cell,
     Chapter,
     Heading,
     in_order,
+    lettered,
     numbers,
     without_fences,
     without_inline_code,
@@ -137,7 +137,7 @@ def _opening(chapter: Chapter) -> Iterator[tuple[int, str]]:
                 yield cell.line, f"{before} words stand before the first code cell; at least {least} are expected."
             break
         before += _words(cell.source)
-    if chapter.section or chapter.number > LETTERS:
+    if chapter.section or lettered(chapter.number):
         return
     section = next((h.line for h in chapter.headings() if h.level == 2), 0)
     for cell in chapter.visible:

@@ -17,16 +17,16 @@ from chapters.tools import form
 from chapters.tools.form import SOURCES, WRONG
 from chapters.tools.source import (
     EXERCISES,
-    FILES,
     HEADER,
-    LETTERS,
     NAME,
     SECTIONS,
     Cell,
     Chapter,
     anchors,
+    files,
     in_order,
     label,
+    lettered,
     numbers,
     without_fences,
     without_inline_code,
@@ -116,7 +116,7 @@ def _head(chapter: Chapter) -> Iterator[Problem]:
             yield Problem(title.line, "the title has no number: the table of contents gives it.")
     if (
         not chapter.section
-        and chapter.number <= LETTERS
+        and not lettered(chapter.number)
         and not any("**You will learn**" in cell.source for cell in chapter.markdown)
     ):
         yield Problem(1, "'**You will learn**' with the chapter's goals is missing.")
@@ -213,8 +213,7 @@ def _references(chapter: Chapter) -> Iterator[Problem]:
 
 def siblings(chapter: Chapter) -> list[Path]:
     """The files of chapters in its folder, in order."""
-    found = (path for name in FILES for path in chapter.path.parent.glob(f"{name}.md"))
-    return in_order(path for path in found if NAME.fullmatch(path.stem))
+    return in_order(path for path in files(chapter.path.parent) if NAME.fullmatch(path.stem))
 
 
 def _prefix(path: Path) -> str:
@@ -295,7 +294,7 @@ def _exercises(chapter: Chapter) -> Iterator[Problem]:
             yield Problem(
                 heading.line, f"'### Exercise {chapter.number}.{k}. Title' is expected, found {heading.text!r}."
             )
-    if chapter.number > LETTERS:
+    if lettered(chapter.number):
         return
     if chapter.number in tasks.CHAPTERS:
         wanted = {f"Exercise {task.id}. {task.title}" for task in tasks.of_chapter(chapter.number)}
@@ -307,7 +306,7 @@ def _exercises(chapter: Chapter) -> Iterator[Problem]:
 
 def _sections(chapter: Chapter) -> Iterator[Problem]:
     headings = chapter.headings()
-    if chapter.number > LETTERS:
+    if lettered(chapter.number):
         return
     for wanted in (WRONG, SOURCES)[bool(chapter.section) :]:
         if sum(h.text == wanted for h in headings) != 1:

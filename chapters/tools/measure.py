@@ -7,15 +7,15 @@
 With `--revision` the chapters are read as they stood there. With `--site`, a built site (``_build/site/en``) of the same text, the
 heights of its pages are measured in Chromium, for a desktop (1280 x 800) and a phone (390 x 844).
 
-Words are those that `form.words` counts. A formula is repeated
-if an earlier one says the same: the same text without its number, spaces and the book's markup of size. A cell is visible unless it
-is folded; before there were folds, every cell was.
+Words are those that `form.words` counts. A formula is repeated if an earlier one says the same: the same text without its number,
+spaces and the book's markup of size. A cell is visible unless it is folded; before there were folds, every cell was.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,9 +28,9 @@ if __name__ == "__main__":
     sys.path[0] = str(ROOT)  # it was this folder, whose code.py and site.py hide Python's
 
 from chapters.tools.form import words  # noqa: E402
-from chapters.tools.source import FILES, Chapter, folded, in_order, label  # noqa: E402
+from chapters.tools.lint import WIDTH  # noqa: E402
+from chapters.tools.source import Chapter, chapters_in, folded, label  # noqa: E402
 
-WIDTH = 84
 COLUMNS = (
     "chapter", "words", "formulas", "repeated", "visible cells", "longest", "lines clipped", "pictures", "diagrams",
     "step-throughs",
@@ -73,7 +73,7 @@ def screens(site: Path, chapters: Sequence[Chapter]) -> dict[str, dict[str, tupl
 
     found: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
         for kind, (width, height) in SCREENS.items():
             page = browser.new_page(viewport={"width": width, "height": height})
             heights: dict[str, list[float]] = defaultdict(list)
@@ -110,7 +110,7 @@ def at(revision: str, folder: Path) -> list[Chapter]:
             ["git", "show", f"{revision}:chapters/en/{name}"], cwd=ROOT, capture_output=True, check=True
         )
         (folder / name).write_bytes(shown.stdout)
-    return [Chapter(path) for path in in_order(path for name in FILES for path in folder.glob(f"{name}.md"))]
+    return chapters_in(folder)
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -119,12 +119,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--site", type=Path, metavar="FOLDER", help="measure the pages of this built site, too")
     options = parser.parse_args(given)
     with tempfile.TemporaryDirectory() as folder:
-        if options.revision:
-            chapters = at(options.revision, Path(folder))
-        else:
-            chapters = [
-                Chapter(p) for p in in_order(p for n in FILES for p in (ROOT / "chapters" / "en").glob(f"{n}.md"))
-            ]
+        chapters = at(options.revision, Path(folder)) if options.revision else chapters_in(ROOT / "chapters" / "en")
         folds = any("fold" in cell.tags for chapter in chapters for cell in chapter.code)
         table, heads = rows(chapters, folds), list(COLUMNS)
         if options.site:

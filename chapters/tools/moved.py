@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ Places = Mapping[str, Mapping[str, tuple[str, str]]]
 """Of each file, for each of its anchors: the page where its heading stands, and the anchor there (`pages.places`)."""
 
 
+@cache  # it is asked for each anchor
 def record() -> dict[str, Any]:
     """What stands in moved.json."""
     found: dict[str, Any] = json.loads(RECORD.read_text(encoding="utf-8"))

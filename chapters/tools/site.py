@@ -31,9 +31,9 @@ if __name__ == "__main__":
 from chapters.tools import moved, symbols  # noqa: E402
 from chapters.tools.exercises import solutions  # noqa: E402
 from chapters.tools.pages import Page, cut, lifted, linked, places  # noqa: E402
-from chapters.tools.source import FILES, LETTERS, folded, headings_of, in_order, label, numbers  # noqa: E402
 from chapters.tools.source import anchors as heading_anchors  # noqa: E402
 from chapters.tools.source import chapters as book  # noqa: E402
+from chapters.tools.source import files, folded, headings_of, in_order, label, lettered, numbers  # noqa: E402
 from minilm.exercises import tasks  # noqa: E402
 from minilm.exercises.bugs import page as bug_page  # noqa: E402
 
@@ -91,8 +91,7 @@ def notebooks(language: str) -> list[Path]:
     Raises:
         FileNotFoundError: no notebook has been built.
     """
-    folder = ROOT / "notebooks" / language
-    found = in_order(path for name in FILES for path in folder.glob(f"{name}.ipynb"))
+    found = in_order(files(ROOT / "notebooks" / language, ".ipynb"))
     if not found:
         raise FileNotFoundError(f"notebooks/{language} is empty: python chapters/tools/build.py write")
     return found
@@ -122,10 +121,10 @@ def copy_sources(language: str, target: Path) -> dict[str, dict[str, tuple[str, 
             lower = [other.name for other in page.pages] + (below[stem] if page is chapter else [])
             write_page(page, read[stem], anchors, stem, target, ROOT / "notebooks" / language, lower)
     index = ROOT / "chapters" / language / "index.md"
-    text = re.sub(r"\]\(((?:\d\d|[A-Z])-[\w-]+)\.md", r"](\1.ipynb", index.read_text(encoding="utf-8"))
+    text = to_notebooks(index.read_text(encoding="utf-8"))
     text = for_sphinx(text, index.parent, target, language)
     top = [stem for stem in chapters if not numbers(stem)[1]]
-    computed = [stem for stem in top if numbers(stem)[0] > LETTERS]
+    computed = [stem for stem in top if lettered(numbers(stem)[0])]
     appendices = [*computed, *write_appendices(language, target)]
     lead_written(anchors, target)
     trees = [
@@ -143,6 +142,11 @@ ARTICLE = (
 )
 
 
+def to_notebooks(markdown: str) -> str:
+    """Links to chapters led to their notebooks, which are what Sphinx reads."""
+    return re.sub(r"\]\(((?:\d\d|[A-Z])-[\w-]+)\.md", r"](\1.ipynb", markdown)
+
+
 def contents(pages: Iterable[str], option: str) -> str:
     """A part of the table of contents."""
     return "\n".join(["```{toctree}", ":hidden:", f":{option}", "", *pages, "```", ""])
@@ -154,9 +158,9 @@ def write_appendices(language: str, target: Path) -> list[str]:
     made = {name: text for pages in answers for name, text in pages.items()}
     for name in WRITTEN:
         page = ROOT / "chapters" / language / f"{name}.md"
-        text = re.sub(r"\]\(((?:\d\d|[A-Z])-[\w-]+)\.md", r"](\1.ipynb", page.read_text(encoding="utf-8"))
+        text = to_notebooks(page.read_text(encoding="utf-8"))
         made[name] = for_sphinx(text, page.parent, target, language)
-    made["symbols"] = re.sub(r"\]\((\d\d-[\w-]+)\.md", r"](\1.ipynb", symbols.page(book(language)))
+    made["symbols"] = to_notebooks(symbols.page(book(language)))
     library = bug_page.pages(tasks.every())
     families = [name.removeprefix("bugs/") for name in library if name != "bugs"]
     library["bugs"] += "\n".join(
@@ -227,7 +231,7 @@ def write_page(
         to = [os.path.relpath(target / name, path.parent) for name in below]
         shown = [] if page.pages else [":hidden:"]  # a first page has the list of its sections in its text
         cells.append(nbformat.v4.new_markdown_cell("\n".join(["```{toctree}", ":titlesonly:", *shown, "", *to, "```"])))
-    if page.name == stem and not section and chapter <= LETTERS:
+    if page.name == stem and not section and not lettered(chapter):
         start = os.path.relpath(target / "index", path.parent)
         cells.append(nbformat.v4.new_markdown_cell(ARTICLE.format(chapter=chapter, start=start)))
     nbformat.write(nbformat.v4.new_notebook(metadata=notebook.metadata, cells=cells), path)

@@ -161,9 +161,14 @@ def folded(tags: Iterable[str]) -> bool:
     return bool(FOLDED & set(tags)) and "open" not in tags
 
 
+def lettered(number: int) -> bool:
+    """Whether it is the number of an appendix that computes."""
+    return number > LETTERS
+
+
 def label(number: int) -> str:
     """How a chapter is counted: "4"; an appendix: "A"."""
-    return f"{number}" if number <= LETTERS else chr(ord("A") + number - LETTERS - 1)
+    return chr(ord("A") + number - LETTERS - 1) if lettered(number) else f"{number}"
 
 
 def numbers(stem: str) -> tuple[int, int]:
@@ -242,8 +247,17 @@ def anchors(headings: Iterable[Heading]) -> list[str]:
 
 def chapters(language: str = "en") -> list[Chapter]:
     """The files of the chapters of one edition, in order; those of sections follow the first page of their chapter."""
-    folder = ROOT / "chapters" / language
-    return [Chapter(path) for path in in_order(path for name in FILES for path in folder.glob(f"{name}.md"))]
+    return chapters_in(ROOT / "chapters" / language)
+
+
+def chapters_in(folder: Path) -> list[Chapter]:
+    """The files of the chapters in a folder, in order."""
+    return [Chapter(path) for path in in_order(files(folder))]
+
+
+def files(folder: Path, ending: str = ".md") -> list[Path]:
+    """What is called as a chapter, or an appendix that computes, in no order: texts, or notebooks."""
+    return [path for name in FILES for path in folder.glob(name + ending)]
 
 
 def in_order(paths: Iterable[Path]) -> list[Path]:

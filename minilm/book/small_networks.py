@@ -10,7 +10,7 @@ from minilm import nn
 from minilm.nn import init
 from minilm.random import manual_seed
 from minilm.style import COLORS
-from minilm.tensor import Tensor
+from minilm.tensor import Tensor, grad
 from minilm.types import HostArray
 
 
@@ -37,9 +37,8 @@ def first_and_last_gradient(
     a = Tensor(np.random.default_rng(2).normal(size=(32, width)).astype(layers[0].weight.numpy().dtype))
     for layer in layers:
         a = activation(layer(a))
-    (a * a).mean().backward()
-    first, last = (float(np.linalg.norm(layer.weight.grad.numpy())) for layer in (layers[0], layers[-1]))  # type: ignore[union-attr]
-    return first, last
+    first, last = grad((a * a).mean(), [layers[0].weight, layers[-1].weight])
+    return float(np.linalg.norm(first.numpy())), float(np.linalg.norm(last.numpy()))
 
 
 def draw_network(weights: Sequence[HostArray], labels: Sequence[str]) -> None:
