@@ -34,7 +34,7 @@ from chapters.tools.compare import RTOL, differences  # noqa: E402
 from chapters.tools.lint import Problem, lint  # noqa: E402
 from chapters.tools.source import Cell, Chapter, chapters, files, folded, label  # noqa: E402
 
-SECONDS, BYTES = 300, 500_000  # of a notebook, beside another one that is built at the same time
+SECONDS, BYTES = 180, 500_000  # of a notebook
 SECTION_SECONDS = 120
 AGAIN_SECONDS = 5  # that a section's cell may take to be run twice
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
