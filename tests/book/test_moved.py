@@ -2,7 +2,6 @@
 
 import json
 
-import nbformat
 import pytest
 
 from chapters.tools import moved
@@ -11,19 +10,15 @@ from chapters.tools.site import written_places
 from chapters.tools.source import ROOT, Chapter, chapters, label
 
 
-def _places():
+@pytest.fixture(scope="module")
+def now():
     """Where each heading of the book stands, by the committed notebooks."""
+    nbformat = pytest.importorskip("nbformat", reason="needs the extra book")
     found = {}
     for chapter in chapters():
         path = ROOT / "notebooks" / "en" / f"{chapter.stem}.ipynb"
         found[chapter.stem] = places(cut(nbformat.read(path, as_version=4), chapter.stem, chapter.number > 5))
     return found | written_places("en")
-
-
-@pytest.fixture(scope="module")
-def now():
-    pytest.importorskip("nbformat", reason="needs the extra book")
-    return _places()
 
 
 @pytest.mark.parametrize("stem", moved.record())
