@@ -261,6 +261,7 @@ def test_products_in_parts_are_the_product(left, right, dtype, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.usefixtures("two_of_blas")
 @pytest.mark.skipif(threads.processors() < 2, reason="one core: nothing to share out")
 def test_beside_a_busy_process_a_step_takes_what_it_takes_on_one_thread():
