@@ -62,6 +62,7 @@ from minilm.creation import (
 )
 from minilm.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minilm.graph import enable_grad, is_grad_enabled, no_grad, observe
+from minilm.indices import let_numpy_take_int64
 from minilm.ops.activation import clip, erf, relu, sigmoid, tanh
 from minilm.ops.arithmetic import abs, cos, exp, log, maximum, minimum, mul, neg, pow, sign, sin, sqrt, where
 from minilm.ops.arrange import (
@@ -222,6 +223,7 @@ if TYPE_CHECKING:
     from minilm.exercises.desk import progress as progress
 
 __version__ = "0.1.0"
+let_numpy_take_int64()  # does something in a web page only
 
 # Other names of the same, and dtypes. Those that Python has too (abs, all, any, max, min, pow, round, sum, float, int, bool) are not in
 # __all__: ``from minilm import *`` leaves Python's alone.

@@ -13,7 +13,7 @@ import numpy as np
 
 from minilm.backend import DEVICE_OF_TYPE, Device, DeviceError, cpu, device_of, to_device
 from minilm.ops.arguments import shape_of
-from minilm.ops.dtypes import get_default_dtype, joint_dtype, number_dtype
+from minilm.ops.dtypes import dtype_of_numbers, joint_dtype, number_dtype
 from minilm.types import Array, HostArray
 
 PLAIN = frozenset({bool, int, float})
@@ -60,7 +60,7 @@ def _from_lists(data: Any, dtype: Any) -> Array:
     array = _from_numbers(data)
     if dtype is None:
         own = isinstance(data, np.generic) or (isinstance(data, list | tuple) and _holds_arrays(data))
-        dtype = get_default_dtype() if array.dtype.kind == "f" and not own else array.dtype
+        dtype = array.dtype if own else dtype_of_numbers(array.dtype)
     return array.astype(dtype)
 
 

@@ -13,14 +13,19 @@ import numpy as np
 from minilm import random
 from minilm.backend import Device, device_of, get_device, to_device
 from minilm.convert import array_from
-from minilm.ops.dtypes import get_default_dtype
+from minilm.ops.dtypes import dtype_of_numbers, get_default_dtype, number_dtype
 from minilm.ops.spellings import one_or_many
 from minilm.tensor import Tensor
 
 
+def _chosen(dtype: Any, default: Any = None) -> np.dtype[Any]:
+    """The dtype that was asked for, or the default: one that is given, or the float type of new Tensors."""
+    return number_dtype(dtype) if dtype else default or get_default_dtype()
+
+
 def _new(array: Any, dtype: Any, device: str | Device, requires_grad: bool) -> Tensor:
     """A Tensor of numbers that were made on the host."""
-    return Tensor(to_device(np.asarray(array, dtype or get_default_dtype()), device), requires_grad)
+    return Tensor(to_device(np.asarray(array, _chosen(dtype)), device), requires_grad)
 
 
 def tensor(
@@ -38,20 +43,18 @@ def tensor(
 
 def zeros(*shape: int, dtype: Any = None, device: str | Device = "cpu", requires_grad: bool = False) -> Tensor:
     """Zeros, in the default float type: ``zeros(2, 3)`` or ``zeros((2, 3))``."""
-    return Tensor(get_device(device).xp.zeros(one_or_many(shape), dtype or get_default_dtype()), requires_grad)
+    return Tensor(get_device(device).xp.zeros(one_or_many(shape), _chosen(dtype)), requires_grad)
 
 
 def ones(*shape: int, dtype: Any = None, device: str | Device = "cpu", requires_grad: bool = False) -> Tensor:
     """Ones, in the default float type: ``ones(2, 3)`` or ``ones((2, 3))``."""
-    return Tensor(get_device(device).xp.ones(one_or_many(shape), dtype or get_default_dtype()), requires_grad)
+    return Tensor(get_device(device).xp.ones(one_or_many(shape), _chosen(dtype)), requires_grad)
 
 
 def arange(*bounds: float, dtype: Any = None, device: str | Device = "cpu") -> Tensor:
     """``arange(stop)``, ``arange(start, stop)`` or ``arange(start, stop, step)``, as NumPy's."""
     array = np.arange(*bounds)
-    return Tensor(
-        array.astype(dtype or (get_default_dtype() if array.dtype.kind == "f" else array.dtype)), device=device
-    )
+    return Tensor(array.astype(_chosen(dtype, dtype_of_numbers(array.dtype))), device=device)
 
 
 def full(
@@ -60,14 +63,14 @@ def full(
     """One number everywhere: ``full((2, 3), 0.5)``. The dtype is that of the number: bool, int64 or the default float type."""
     if dtype is None:
         value = fill_value.item() if hasattr(fill_value, "item") else fill_value
-        dtype = np.bool_ if isinstance(value, bool) else np.int64 if isinstance(value, int) else get_default_dtype()
+        dtype = np.bool_ if isinstance(value, bool) else np.int64 if isinstance(value, int) else None
     shape = (size,) if isinstance(size, int | np.integer) else tuple(size)
-    return Tensor(get_device(device).xp.full(shape, fill_value, dtype), requires_grad)
+    return Tensor(get_device(device).xp.full(shape, fill_value, _chosen(dtype)), requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, device: str | Device = "cpu", requires_grad: bool = False) -> Tensor:
     """Memory for numbers, which holds whatever was there: to be written before it is read."""
-    return Tensor(get_device(device).xp.empty(one_or_many(size), dtype or get_default_dtype()), requires_grad)
+    return Tensor(get_device(device).xp.empty(one_or_many(size), _chosen(dtype)), requires_grad)
 
 
 def _like(x: Any, device: Any) -> Device:
@@ -77,29 +80,29 @@ def _like(x: Any, device: Any) -> Device:
 
 def zeros_like(x: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the shape, dtype and device of x."""
-    return Tensor(_like(x, device).xp.zeros(x.shape, dtype or x.dtype), requires_grad)
+    return Tensor(_like(x, device).xp.zeros(x.shape, _chosen(dtype, x.dtype)), requires_grad)
 
 
 def ones_like(x: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones of the shape, dtype and device of x."""
-    return Tensor(_like(x, device).xp.ones(x.shape, dtype or x.dtype), requires_grad)
+    return Tensor(_like(x, device).xp.ones(x.shape, _chosen(dtype, x.dtype)), requires_grad)
 
 
 def full_like(x: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """One number everywhere, in the shape, dtype and device of x."""
-    return Tensor(_like(x, device).xp.full(x.shape, fill_value, dtype or x.dtype), requires_grad)
+    return Tensor(_like(x, device).xp.full(x.shape, fill_value, _chosen(dtype, x.dtype)), requires_grad)
 
 
 def empty_like(x: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Memory of the shape, dtype and device of x, which holds whatever was there."""
-    return Tensor(_like(x, device).xp.empty(x.shape, dtype or x.dtype), requires_grad)
+    return Tensor(_like(x, device).xp.empty(x.shape, _chosen(dtype, x.dtype)), requires_grad)
 
 
 def eye(
     n: int, m: int | None = None, *, dtype: Any = None, device: str | Device = "cpu", requires_grad: bool = False
 ) -> Tensor:
     """The identity matrix: n rows, m (default: n) columns, 1 on the diagonal and 0 elsewhere."""
-    return Tensor(get_device(device).xp.eye(n, m, dtype=dtype or get_default_dtype()), requires_grad)
+    return Tensor(get_device(device).xp.eye(n, m, dtype=_chosen(dtype)), requires_grad)
 
 
 def linspace(
@@ -168,7 +171,7 @@ def uniform_numbers(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
 
 def rand(*size: Any, dtype: Any = None, device: str | Device = "cpu", requires_grad: bool = False) -> Tensor:
     """Numbers drawn evenly from [0, 1)."""
-    kind = np.dtype(dtype or get_default_dtype())
+    kind = np.dtype(_chosen(dtype))
     return _new(uniform_numbers(one_or_many(size), kind), kind, device, requires_grad)
 
 
@@ -214,12 +217,12 @@ def randperm(n: int, *, dtype: Any = np.int64, device: str | Device = "cpu") -> 
 
 def rand_like(x: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Numbers from [0, 1), in the shape, dtype and device of x."""
-    return rand(x.shape, dtype=dtype or x.dtype, device=_like(x, device), requires_grad=requires_grad)
+    return rand(x.shape, dtype=_chosen(dtype, x.dtype), device=_like(x, device), requires_grad=requires_grad)
 
 
 def randn_like(x: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Normal numbers, in the shape, dtype and device of x."""
-    return randn(x.shape, dtype=dtype or x.dtype, device=_like(x, device), requires_grad=requires_grad)
+    return randn(x.shape, dtype=_chosen(dtype, x.dtype), device=_like(x, device), requires_grad=requires_grad)
 
 
 def normal(

@@ -42,7 +42,7 @@ def gradcheck(
         inputs: Tensors to differentiate by are float64 leaves that require a gradient; everything else is passed as it is. Their
             numbers are changed in place and put back, so that `f` may also reach them otherwise, as a model does its parameters.
         eps: the step :math:`\varepsilon`.
-        rtol, atol: passes where |analytic - numeric| <= atol + rtol |numeric|.
+        rtol, atol: passes where ``|analytic - numeric| <= atol + rtol * |numeric|``.
         directions: None checks every element; a number checks so many random directions of each input, for large ones.
         seed: of the random upstream gradients and directions.
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minilm.indices import positions
 from minilm.types import HostArray
 
 WORD = re.compile(r"[A-Za-z]+|[^\w\s]")  # a word of English, or a mark
@@ -58,9 +59,9 @@ def ibm_model_1(texts: Texts, iterations: int = 6) -> Alignment:
     t: HostArray = np.ones(len(pairs))
     for _ in range(iterations if places else 0):
         share = t[pair_of]
-        share /= np.bincount(place_of, share, places)[place_of]
-        t = np.bincount(pair_of, share, len(pairs))
-        t = t / np.bincount(pairs[:, 0], t, len(source_of))[pairs[:, 0]]
+        share /= np.bincount(positions(place_of), share, places)[place_of]
+        t = np.bincount(positions(pair_of), share, len(pairs))
+        t = t / np.bincount(positions(pairs[:, 0]), t, len(source_of))[pairs[:, 0]]
     return Alignment(t, pairs, list(source_of), list(target_of))
 
 

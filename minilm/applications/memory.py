@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minilm.indices import positions
 from minilm.types import HostArray
 
 LETTERS = 3  # of a piece of a word
@@ -68,11 +69,11 @@ class Memory:
         number: dict[str, int] = {}
         counts = [Counter(self.pieces(text)) for text in self.read]
         piece = np.array([number.setdefault(p, len(number)) for c in counts for p in c], np.int64)
-        text = np.repeat(np.arange(len(counts)), [len(c) for c in counts])
-        in_texts = np.bincount(piece, minlength=len(number))
+        text = np.repeat(np.arange(len(counts)), positions([len(c) for c in counts]))
+        in_texts = np.bincount(positions(piece), minlength=len(number))
         weights: HostArray = 1 + np.log((1 + len(counts)) / (1 + in_texts))
         x = (1 + np.log(np.array([n for c in counts for n in c.values()], np.float64))) * weights[piece]
-        norms = np.sqrt(np.bincount(text, x * x, len(counts)))
+        norms = np.sqrt(np.bincount(positions(text), x * x, len(counts)))
         order = np.argsort(piece, kind="stable")
         starts = np.concatenate([[0], np.cumsum(in_texts)])
         return Index(number, weights, starts, text[order], (x / norms[text])[order])
@@ -87,7 +88,9 @@ class Memory:
         q /= np.sqrt(q @ q)
         lists = [slice(index.starts[piece], index.starts[piece + 1]) for piece in known]
         shares = np.concatenate([x * index.x[here] for x, here in zip(q, lists, strict=True)])
-        cosines = np.bincount(np.concatenate([index.texts[here] for here in lists]), shares, len(self.written))
+        cosines = np.bincount(
+            positions(np.concatenate([index.texts[here] for here in lists])), shares, len(self.written)
+        )
         least = np.partition(cosines, -count)[-count] if count < len(cosines) else 0.0
         near = np.flatnonzero((cosines >= least) & (cosines > 0))
         best = near[np.argsort(-cosines[near], kind="stable")][:count]

@@ -24,6 +24,7 @@ from minilm.applications.application import Answer, Split, System
 from minilm.applications.simple import tagger as simple
 from minilm.applications.tagged import CHARACTERS, WORDS, Line, Tagged, line_of, news, pieces, read_conll, tokenized
 from minilm.applications.trained import ApplicationTask, Examples, Trained
+from minilm.indices import positions
 from minilm.metrics import Score, span_f1, span_precision, span_recall, spans, tags_of
 from minilm.models.tagger import KNOWN, PADDING, UNKNOWN, SequenceTagger, mask_of
 from minilm.nn.crf import allowed_transitions
@@ -162,7 +163,7 @@ class NamesTask(ApplicationTask):
         sums, counts = self._by_piece(model, data.validation, None)
         whose = data.validation.whose
         texts, of = np.unique(whose, return_inverse=True)
-        parts = Parts(np.bincount(of, sums, len(texts)), np.bincount(of, counts, len(texts)))
+        parts = Parts(np.bincount(positions(of), sums, len(texts)), np.bincount(positions(of), counts, len(texts)))
         return float(sums.sum() / counts.sum()), parts
 
     def _by_piece(self, model: SequenceTagger, cut: Cut, most: int | None) -> tuple[HostArray, HostArray]:

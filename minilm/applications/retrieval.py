@@ -28,6 +28,7 @@ from minilm.applications.records import records_of, text_of
 from minilm.applications.simple.ranking import bm25, reciprocal_ranks, word_methods
 from minilm.data import python_questions, small_talk, without_copies
 from minilm.graph import no_grad
+from minilm.indices import positions
 from minilm.metrics import Score, mrr, recall_at
 from minilm.pretrained import load
 from minilm.strict_json import object_from
@@ -167,7 +168,7 @@ class Embeddings:
     def __call__(self, questions: Sequence[str], documents: Documents) -> HostArray:
         """The score of each document for each question: (questions, documents)."""
         vectors, first = self.kept(documents)
-        return np.maximum.reduceat(self.embed(questions) @ vectors.T, first, axis=1)
+        return np.maximum.reduceat(self.embed(questions) @ vectors.T, positions(first), axis=1)
 
     def _vectors(self, documents: Documents) -> tuple[HostArray, HostArray]:
         """Those of all passages, and the number of each document's first one."""

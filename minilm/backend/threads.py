@@ -27,17 +27,24 @@ from typing import Any
 import numpy
 
 
+def can_start_threads() -> bool:
+    """Whether there are threads at all: in a web page Python has one."""
+    return sys.platform != "emscripten"
+
+
 def available_threads() -> int:
     """The number of threads to begin with: OMP_NUM_THREADS or OPENBLAS_NUM_THREADS where set, else the cores of this process."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         value = os.environ.get(name, "")
-        if value.isdigit() and int(value) > 0:
+        if value.isdigit() and int(value) > 0 and can_start_threads():
             return int(value)
     return processors()
 
 
 def processors() -> int:
     """Those that this process may use."""
+    if not can_start_threads():
+        return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -182,6 +189,14 @@ def blas_threads(count: int) -> int:
     return before
 
 
+def has_blas() -> bool:
+    """Whether NumPy multiplies with a BLAS. Without one, as in a web page, its product is a plain loop."""
+    try:
+        return bool(numpy.show_config(mode="dicts")["Build Dependencies"]["blas"].get("found", False))
+    except (KeyError, TypeError, AttributeError):  # NumPy says it in another way
+        return True
+
+
 def can_limit_blas() -> bool:
     """Whether NumPy's products can be kept on one thread: only then do threads of our own not compete with BLAS's."""
     return _set_blas_threads is not None
@@ -193,14 +208,14 @@ if hasattr(os, "register_at_fork"):
 
 
 def set_num_threads(count: int) -> None:
-    """Sets how many threads minilm's CPU kernels use, BLAS's included: 1 leaves a process to its own core.
+    """Sets how many threads minilm's CPU kernels use, BLAS's included: 1 leaves a process to its own core. A web page has one.
 
     Raises:
         ValueError: `count` is no integer of at least 1.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"set_num_threads: expected an integer of at least 1, got {count!r}.")
-    pool.threads = count
+    pool.threads = count if can_start_threads() else 1
     blas_threads(count)
 
 

@@ -14,6 +14,7 @@ from minilm import nn
 from minilm.creation import tensor
 from minilm.data import TokenBlocks, python_docs, random_blocks, without_copies
 from minilm.graph import no_grad
+from minilm.indices import positions
 from minilm.metrics import Interval, difference_interval, ratio_interval
 from minilm.nn import functional as F
 from minilm.optim import AdamW, clip_grad_norm_
@@ -149,7 +150,7 @@ def difference(first: HostArray, second: HostArray) -> Interval | None:
 
 def _documents(surprises: HostArray) -> tuple[HostArray, HostArray]:
     starts = np.arange(0, len(surprises), DOCUMENT)
-    return np.add.reduceat(surprises, starts), np.diff([*starts, len(surprises)]).astype(float)
+    return np.add.reduceat(surprises, positions(starts)), np.diff([*starts, len(surprises)]).astype(float)
 
 
 __all__ = [

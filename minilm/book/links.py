@@ -13,6 +13,7 @@ import numpy as np
 from minilm import random
 from minilm.data import package_links
 from minilm.graph import no_grad
+from minilm.indices import positions
 from minilm.models.graph_classifier import GCN, SGC, propagate_labels
 from minilm.nn import functional as F
 from minilm.nn.graph import Graph
@@ -84,7 +85,7 @@ def bags(sets: Sequence[Iterable[str]], least: int = 2) -> Graph:
     known = {word: number for number, word in enumerate(sorted(w for w, n in found.items() if n >= least))}
     pairs = [(known[w], i) for i, words in enumerate(sets) for w in sorted(set(words)) if w in known]
     edges = np.array(pairs, np.int64).reshape(-1, 2).T
-    count = np.bincount(edges[1], minlength=len(sets))
+    count = np.bincount(positions(edges[1]), minlength=len(sets))
     return Graph(edges, len(sets), 1 / np.sqrt(count[edges[1]]), sources=len(known))
 
 
@@ -159,7 +160,7 @@ def by_labels(found: Packages, split: Split, *, share: float, steps: int = 20) -
     """`propagate_labels`; the most frequent section where no label comes. One step is the majority of the neighbors."""
     labels = np.concatenate([found.labels, np.zeros(found.graph.nodes - len(found.labels), np.int64)])
     scores = propagate_labels(found.graph, labels, split.train, found.classes, share=share, steps=steps)
-    common = np.bincount(found.labels[split.train]).argmax()
+    common = np.bincount(positions(found.labels[split.train])).argmax()
     return told(found, split, np.where(scores.any(axis=1), scores.argmax(axis=1), common))
 
 

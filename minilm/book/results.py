@@ -58,14 +58,17 @@ def recorded(*names: str, folder: Path = RECORD) -> dict[str, Any]:
     Raises:
         FileNotFoundError: as `results`.
     """
-    there = {path.stem: path for path in folder.glob("*.json")}
+    read = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
+    there = {
+        name: entry for name, entry in read.items() if "systems" in entry
+    }  # other things are on record beside them
     for name in names:
         if name not in there:
             raise FileNotFoundError(
                 f"there are no results of {name!r} on record ({', '.join(sorted(there)) or 'none'}): "
                 f"in the repository, `{COMMAND} {name} --json chapters/results` measures it."
             )
-    return {name: json.loads(there[name].read_text(encoding="utf-8")) for name in names or there}
+    return {name: there[name] for name in names or there}
 
 
 def table(record: dict[str, Any], numbers: int | Sequence[str] = 1) -> Table:

@@ -10,6 +10,7 @@ import numpy as np
 from minilm import metrics
 from minilm.data import split_indices
 from minilm.graph import no_grad
+from minilm.indices import positions
 from minilm.nn import Module
 from minilm.text import CharTokenizer
 from minilm.types import HostArray
@@ -65,8 +66,8 @@ def mean_per_paragraph(nats: HostArray, paragraphs: Sequence[str], skipped: int)
     """
     sizes = np.array([len(p) + 2 for p in paragraphs])
     sizes[-1] -= 2
-    owner = np.repeat(np.arange(len(sizes)), sizes)[skipped:]
-    sums, counts = (np.bincount(owner, weights=w, minlength=len(sizes)) for w in (nats, np.ones(len(nats))))
+    owner = np.repeat(np.arange(len(sizes)), positions(sizes))[skipped:]
+    sums, counts = (np.bincount(positions(owner), weights=w, minlength=len(sizes)) for w in (nats, np.ones(len(nats))))
     found = metrics.ratio_interval(sums[counts > 0], counts[counts > 0])
     assert found is not None  # there are more paragraphs than one
     return found

@@ -19,6 +19,7 @@ import numpy as np
 from minilm.applications.simple.ngrams import NGram
 from minilm.evaluation.language_model import cuts
 from minilm.graph import no_grad
+from minilm.indices import positions
 from minilm.metrics.interval import Interval, difference_interval, ratio_interval
 from minilm.nn import functional as F
 from minilm.types import HostArray
@@ -67,7 +68,7 @@ def grouped(measured: Measured, groups: Sequence[Any] | None) -> tuple[HostArray
     if groups is None:
         return measured.nats, measured.characters
     numbers = np.unique(np.array(groups), return_inverse=True)[1]
-    return np.bincount(numbers, measured.nats), np.bincount(numbers, measured.characters)
+    return np.bincount(positions(numbers), measured.nats), np.bincount(positions(numbers), measured.characters)
 
 
 @no_grad()

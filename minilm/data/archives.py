@@ -5,7 +5,6 @@ the archive are not followed. No code of the archive runs.
 """
 
 import errno
-import lzma
 import shutil
 import struct
 import tarfile
@@ -19,10 +18,15 @@ from minilm.files import shown
 from .errors import DataError
 from .files import CHUNK_BYTES
 
+try:
+    from lzma import LZMAError
+except ImportError:  # a Python without the library, such as a web page's: there `tarfile` says that it cannot read .xz
+    LZMAError = zlib.error  # type: ignore[misc, assignment]
+
 # gzip's errors are OSErrors without a number, and a zip that points before its beginning makes the system say EINVAL.
 _DAMAGE = (
     KeyError, ValueError, EOFError, NotImplementedError, RuntimeError, OSError,
-    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, struct.error,
 )  # fmt: skip
 _TAR = (".tar.gz", ".tgz", ".tar.xz", ".tar")
 

@@ -198,6 +198,8 @@ def _remove_abandoned(folder: Path) -> None:
 
 def _download(package: Package, folder: Path, temporary: Path) -> Path:
     """Run the package client; returns the path of the archive."""
+    if sys.platform == "emscripten":
+        raise not_in_a_page(package.wanted, sum(file.size for file in package.files))
     said: list[str] = []
     for command in fetch_commands(package, temporary):
         try:
@@ -221,6 +223,13 @@ def _download(package: Package, folder: Path, temporary: Path) -> Path:
         # pip's warnings tell of each try; its errors tell why.
         said = ([line for line in lines if not line.startswith("WARNING:")] or lines)[-3:]
     raise _cannot_fetch(package, folder, f"{package.client} failed:\n" + "\n".join(f"    {line}" for line in said))
+
+
+def not_in_a_page(wanted: str, size: int) -> DataError:
+    """The error for what a page that runs Python does not bring along: it has no package client, and asks no other machine."""
+    return DataError(
+        f"{wanted} ({size / 1e6:.1f} MB) does not come with this page: run the notebook on your computer, where minilm fetches it."
+    )
 
 
 def _cannot_fetch(package: Package, folder: Path, reason: str) -> DataError:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from minilm.indices import positions
+
 from .errors import DataError
 
 
@@ -44,7 +46,7 @@ def _stratified(labels: NDArray[Any], held_out: int) -> NDArray[np.bool_]:
     quotas[most_cut_off[: held_out - quotas.sum()]] += 1
     by_class = np.argsort(classes, kind="stable")
     rank = np.empty_like(by_class)
-    rank[by_class] = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    rank[by_class] = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, positions(counts))
     chosen: NDArray[np.bool_] = rank < quotas[classes]
     return chosen
 
@@ -125,7 +127,7 @@ def _filled(
     drawn: Sequence[NDArray[np.int64]], label_of: NDArray[np.int64], shares: Sequence[float]
 ) -> list[list[NDArray[np.int64]]]:
     """The groups of each part. What the labels before could not divide evenly is made up for by the next one."""
-    counts = np.bincount(label_of)
+    counts = np.bincount(positions(label_of))
     parts: list[list[NDArray[np.int64]]] = [[] for _ in shares]
     missing, label = [0.0 for _ in shares], -1
     for group in drawn:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minilm.indices import positions
 from minilm.metrics.checks import numbers, same_length
 from minilm.metrics.score import Score
 from minilm.types import HostArray
@@ -71,7 +72,7 @@ def _ranks(place: HostArray, times: HostArray) -> HostArray:
     """
     order = np.argsort(place, kind="stable")
     starts = np.flatnonzero(np.append(True, np.diff(place[order])))
-    here = np.add.reduceat(times[:, order], starts, axis=1)
+    here = np.add.reduceat(times[:, order], positions(starts), axis=1)
     middle = here.cumsum(axis=1) - here / 2  # of the ranks, less a half
     return middle[:, place]
 

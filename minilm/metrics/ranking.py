@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minilm.indices import positions
 from minilm.metrics.checks import numbers, same_length, yes_or_no
 from minilm.metrics.score import Score
 from minilm.types import HostArray
@@ -143,5 +144,5 @@ class _Order:
     def counts(self, times: HostArray) -> tuple[HostArray, HostArray]:
         """How many yes and how many no of each group a draw holds: both (draws, groups)."""
         times = times[:, self.order]
-        yes = np.add.reduceat(times * self.yes, self.starts, axis=1)
-        return yes, np.add.reduceat(times, self.starts, axis=1) - yes
+        yes = np.add.reduceat(times * self.yes, positions(self.starts), axis=1)
+        return yes, np.add.reduceat(times, positions(self.starts), axis=1) - yes

@@ -94,7 +94,7 @@ def span_precision(
     """Of the spans that were said, the share that is right.
 
     Args:
-        truth, answers: the spans of each sentence: `Span`s, or whatever tuples end in the type. A sentence counts a span once.
+        truth, answers: the spans of each sentence: each a `Span`, or whatever tuple ends in the type. A sentence counts a span once.
         average: "micro" counts all spans alike; "macro" and "weighted" average the types' numbers.
         of: one type, whose own number is wanted.
 

@@ -6,7 +6,7 @@ A model gives the probability of the next token; what is wanted is the whole tex
     lp(n) = \left(\frac{5 + n}{6}\right)^{\alpha}
 
 Wu et al. 2016, *Google's Neural Machine Translation System*, eq. 14: every token makes a text less probable, so that without a penalty
-(:math:`\alpha = 0`) short ones win. |y| counts the new tokens, the end token among them.
+(:math:`\alpha = 0`) short ones win. :math:`|y|` counts the new tokens, the end token among them.
 
 There are :math:`V^n` texts of n tokens. `exhaustive_search` looks at all of them, and is what the others are held against.
 `greedy_search` takes the likeliest token each time. `beam_search` keeps the `width` likeliest hypotheses of each length: with width 1

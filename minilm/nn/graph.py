@@ -16,6 +16,7 @@ import numpy as np
 
 from minilm.backend import to_device
 from minilm.creation import zeros
+from minilm.indices import positions
 from minilm.nn import functional as F
 from minilm.nn import init
 from minilm.nn.checks import expect_sizes, expect_width
@@ -78,7 +79,7 @@ class Graph:
         given = given[:, given[0] != given[1]]
         loops = np.tile(np.arange(nodes), (2, 1))
         both = np.unique(np.concatenate([given, given[::-1], loops], axis=1), axis=1)
-        degrees = np.bincount(both[1], minlength=nodes)
+        degrees = np.bincount(positions(both[1]), minlength=nodes)
         return cls(both, nodes, 1 / np.sqrt(degrees[both[0]] * degrees[both[1]]))
 
     def dense(self) -> HostArray:

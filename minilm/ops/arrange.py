@@ -7,6 +7,7 @@ import operator
 
 import numpy as np
 
+from minilm.indices import positions
 from minilm.ops.arguments import normalize_axes, normalize_axis, shape_of
 from minilm.ops.index import accumulate, advanced_index
 from minilm.ops.linalg import matmul
@@ -84,7 +85,7 @@ class repeat_interleave(Op):
             head, tail = shape[: axis + 1], shape[axis + 1 :]
             longer = expand(reshape(x, (*head, 1, *tail)), (*head, n, *tail))
             return reshape(longer, (*head[:-1], head[-1] * n, *tail))
-        return advanced_index(x, index=along(axis, np.repeat(np.arange(len(repeats)), repeats)))
+        return advanced_index(x, index=along(axis, np.repeat(np.arange(len(repeats)), positions(repeats))))
 
 
 @op

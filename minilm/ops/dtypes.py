@@ -42,6 +42,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 FLOAT16, FLOAT32, FLOAT64 = (np.dtype(name) for name in ("float16", "float32", "float64"))
+BOOL, INT64 = np.dtype(np.bool_), np.dtype(np.int64)
+_NARROW = np.dtype(np.intp) != INT64  # a web page: NumPy makes of a boolean and a Python integer one of 32 bits
 _NUMBERS = (bool, int, float, np.generic)
 _default = FLOAT32
 
@@ -71,12 +73,19 @@ def number_dtype(dtype: Any) -> np.dtype[Any]:
         TypeError: it is none, or not one of floats, integers or booleans.
     """
     try:
-        found = np.dtype(dtype)
+        found = INT64 if dtype is int else np.dtype(dtype)
     except (TypeError, ValueError):
         raise TypeError(f"{dtype!r} is no dtype; expected one such as 'float32', 'int64' or 'bool'.") from None
     if found.kind not in "fiub":
         raise TypeError(f"a tensor holds floats, integers or booleans; got dtype {found}.")
     return found
+
+
+def dtype_of_numbers(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """What a tensor of Python's numbers has, if NumPy makes them `dtype`: the default float type, int64 (for which a page has 32 bits)."""
+    if dtype.kind == "f":
+        return _default
+    return INT64 if dtype == np.intp else dtype
 
 
 class Plan(NamedTuple):
@@ -117,6 +126,8 @@ def make_plan(op: Any, inputs: Sequence[Any]) -> Plan | None:
                 f"{op.name}: booleans have no minus: use ~mask for not, mask != other for 'either, but not both', or "
                 ".to('int64') to compute with 0 and 1."
             )
+        if _NARROW and set(arrays.values()) == {BOOL} and any(type(x) is int for x in inputs):
+            return Plan(tuple(INT64 if i in arrays else None for i in range(len(inputs))))
         weak = any(isinstance(x, float) for i, x in enumerate(inputs) if not op.discrete(i))
         if not arrays or not (op.integers == "floats" or weak or _only_a_float_holds(arrays.values())):
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minilm.backend import as_array
+from minilm.indices import positions
 from minilm.ops.arguments import shape_of
 from minilm.ops.arithmetic import where
 from minilm.ops.op import Op, op
@@ -42,7 +43,7 @@ class embedding(Op):
         return {"padding_idx": padding_idx}
 
     def forward(self, dev, weight, ids, *, padding_idx=None):
-        return dev.xp.take(weight, ids, axis=0)
+        return dev.xp.take(weight, positions(ids), axis=0)
 
     def grad_weight(self, g, _y, _weight, ids, *, padding_idx):
         if padding_idx is not None:

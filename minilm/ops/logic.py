@@ -5,6 +5,8 @@ Reductions take `axis` (None for all) and `keepdims` as sums do.
 
 from __future__ import annotations
 
+import numpy as np
+
 from minilm.ops.arguments import normalize_axes, shape_of
 from minilm.ops.op import Op, op
 from minilm.ops.reduce import count
@@ -148,7 +150,7 @@ class count_nonzero(_Question):
         return {"axis": normalize_axes("count_nonzero", axis, len(shape_of(x))), "keepdims": keepdims}
 
     def forward(self, dev, x, *, axis=None, keepdims=False):
-        return dev.xp.sum(dev.xp.not_equal(x, 0), axis=axis, keepdims=keepdims)
+        return dev.xp.sum(dev.xp.not_equal(x, 0), axis=axis, keepdims=keepdims, dtype=np.int64)
 
 
 class _Position(_Question):
@@ -184,7 +186,7 @@ class argmax(_Position):
     formula = r"y = \operatorname{argmax}_i x_i"
 
     def forward(self, dev, x, *, axis=None, keepdims=False):
-        return dev.xp.argmax(x, axis=axis, keepdims=keepdims)
+        return dev.xp.argmax(x, axis=axis, keepdims=keepdims).astype(np.int64, copy=False)
 
 
 @op
@@ -193,7 +195,7 @@ class argmin(_Position):
     formula = r"y = \operatorname{argmin}_i x_i"
 
     def forward(self, dev, x, *, axis=None, keepdims=False):
-        return dev.xp.argmin(x, axis=axis, keepdims=keepdims)
+        return dev.xp.argmin(x, axis=axis, keepdims=keepdims).astype(np.int64, copy=False)
 
 
 def line(op_name: str, axis, ndim: int) -> int:

@@ -17,6 +17,7 @@ from minilm.data.corpus.bands import buckets
 from minilm.data.corpus.documents import Document
 from minilm.data.corpus.duplicates import canonical_order, checked_links, jaccard, kept_of_groups, star
 from minilm.data.corpus.summary import MEMBERS, Cluster, Copy, Named, Pair
+from minilm.indices import positions
 from minilm.pipeline.counts import example_draws
 from minilm.pipeline.work import Work
 
@@ -73,10 +74,12 @@ def groups_part(work: Work, part: int) -> dict[str, Any]:
     near[order] = order[root]
     kept = near[exact]
     _write(work, GROUPS, part, "kept", kept)
-    sizes = np.bincount(root, minlength=len(order))
+    sizes = np.bincount(positions(root), minlength=len(order))
     return {
         "copies": int(np.count_nonzero(near != np.arange(len(near)))),
-        "clusters": {str(size): count for size, count in enumerate(np.bincount(sizes).tolist()) if size > 1 and count},
+        "clusters": {
+            str(size): count for size, count in enumerate(np.bincount(positions(sizes)).tolist()) if size > 1 and count
+        },
         "largest": _largest(work, order, root, sizes),
         "near_examples": [_pair(*both) for both in _examples(work, near)],
         "exact_examples": [Copy.of(*both) for both in _examples(work, exact)],

@@ -16,6 +16,7 @@ from minilm.data.corpus.documents import Document
 from minilm.data.corpus.draws import copies, held_out, smallest
 from minilm.data.corpus.shuffle import MOST_BITS, shuffle_keys, write_buckets
 from minilm.data.corpus.summary import Hit, Named
+from minilm.indices import positions
 from minilm.pipeline.copies import EXACT, GROUPS
 from minilm.pipeline.counts import Drawn, added, example_draws, statistics
 from minilm.pipeline.read import BATCH, records
@@ -104,13 +105,13 @@ def scatter_part(work: Work, part: int) -> dict[str, Any]:
         (TRAIN, clean, _times(work, rows)[clean]),
         (VALIDATION, np.flatnonzero(held), np.ones(np.count_nonzero(held), np.int64)),
     ):
-        copy = np.arange(int(times.sum())) - np.repeat(np.cumsum(times) - times, times)
-        keys = shuffle_keys(np.repeat(rows["digest"][which], times), copy, work.settings.seed)
+        copy = np.arange(int(times.sum())) - np.repeat(np.cumsum(times) - times, positions(times))
+        keys = shuffle_keys(np.repeat(rows["digest"][which], positions(times)), copy, work.settings.seed)
         lines = list(work.lines(part, which))
         write_buckets(
             work.path(SCATTER, part, name),
             keys,
-            [lines[i] for i in np.repeat(np.arange(len(which)), times)],
+            [lines[i] for i in np.repeat(np.arange(len(which)), positions(times))],
             bits[name],
         )
         source, characters, language = (
@@ -185,7 +186,7 @@ def _times(work: Work, rows: NDArray[Any]) -> NDArray[np.int64]:
 
 def _by_source(work: Work, rows: NDArray[Any], counts: NDArray[Any]) -> dict[str, int]:
     """The sums of the documents' counts (or of those that are marked) over each source."""
-    totals = np.bincount(rows["source"], counts, len(work.sources)).astype(np.int64).tolist()
+    totals = np.bincount(positions(rows["source"]), counts, len(work.sources)).astype(np.int64).tolist()
     return {name: total for name, total in zip(work.sources, totals, strict=True) if total}
 
 

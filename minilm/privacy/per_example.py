@@ -58,7 +58,7 @@ def gradients_by_example(model: Module, losses: Losses, *batch: Any) -> dict[str
         batch: arrays whose first axis counts the examples. That of every layer's input must, too.
 
     Returns:
-        for each parameter's name an array (B, *shape).
+        for each parameter's name an array ``(B, *shape)``.
 
     Raises:
         ValueError: the batch is empty or its arrays differ in length, `losses` does not return one loss per example, or the first axis

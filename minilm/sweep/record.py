@@ -1,12 +1,10 @@
 """The folder of a sweep: what is swept, and a line for each run that ended.
 
-| file | what it is |
-|---|---|
-| sweep.json | what is run, and the names of the options that vary; written first, replaced as a whole |
-| results.jsonl | an object a line: a run that ended, well or not (`Row`); appended, and on the disk before the next run begins |
-| sweep.lock | who sweeps, while somebody does |
-| sweep.png | the picture; written when a sweep ends or is stopped |
-| runs/, logs/ | of a command: the folder of each run, and what it wrote to the terminal |
+- ``sweep.json``: what is run, and the names of the options that vary; written first, replaced as a whole
+- ``results.jsonl``: an object per line: a run that ended, well or not (`Row`); appended, and on the disk before the next run begins
+- ``sweep.lock``: who sweeps, while somebody does
+- ``sweep.png``: the picture; written when a sweep ends or is stopped
+- ``runs/``, ``logs/``: of a command: the folder of each run, and what it wrote to the terminal
 
 A line that a kill cut short is passed over: its run counts as missing. Of several lines of one run the last holds.
 """

@@ -212,18 +212,20 @@ class ByteLevelTokenizer(Tokenizer):
 class BPETokenizer(ByteLevelTokenizer):
     r"""Byte-level BPE. Ids: 0 ... 255 are the bytes, then one id per merge, then the special tokens.
 
-    merges: pairs of ids; number k makes the id 256 + k, so it may only use ids below that.
-    special_tokens: names of further tokens, in the order of their ids.
-    pattern: a regular expression of the standard library's `re`, whose matches are the pieces that no merge crosses.
-        They must cover every character of a text, or encoding raises. DEFAULT_PATTERN does: each character is white
-        space (\s), a word character (\w: a letter, a digit or _) or neither, and each of these has its branch. Which
-        characters are letters is decided by the Unicode version of the Python in use.
+    ``decode(encode(text)) == text`` for every text that UTF-8 can hold; a lone surrogate raises TokenizerError.
+    ``decode_bytes(encode_bytes(data)) == data`` for all bytes whatever.
 
-    `decode(encode(text)) == text` for every text that UTF-8 can hold; a lone surrogate raises TokenizerError.
-    `decode_bytes(encode_bytes(data)) == data` for all bytes whatever.
+    Args:
+        merges: pairs of ids; number k makes the id 256 + k, so it may only use ids below that.
+        special_tokens: names of further tokens, in the order of their ids.
+        pattern: a regular expression of the standard library's `re`, whose matches are the pieces that no merge crosses.
+            They must cover every character of a text, or encoding raises. DEFAULT_PATTERN does: each character is white
+            space (``\s``), a word character (``\w``: a letter, a digit or _) or neither, and each of these has its branch. Which
+            characters are letters is decided by the Unicode version of the Python in use.
 
-    Raises TokenizerError if merges name unknown ids, repeat, make the same token twice, or make tokens of more than
-    MAX_VOCABULARY_BYTES in all; if special tokens are empty or repeat; if the pattern is not a regular expression.
+    Raises:
+        TokenizerError: merges name unknown ids, repeat, make the same token twice, or make tokens of more than
+            MAX_VOCABULARY_BYTES in all; special tokens are empty or repeat; the pattern is not a regular expression.
     """
 
     type_name = "bpe"

@@ -23,13 +23,15 @@ UNKNOWN = -1
 class CharTokenizer(Tokenizer):
     """Characters 0 ... n - 1 in the order given, then the special tokens.
 
-    characters: the vocabulary, each a single character, each once.
-    special_tokens: names of further tokens, in the order of their ids.
-    unk_token: the special token that stands for characters outside the vocabulary; it is added to the special tokens
-        if it is not among them. Without one, an unknown character is an error, and decode(encode(text)) == text for
-        every text that can be encoded.
+    Args:
+        characters: the vocabulary, each a single character, each once.
+        special_tokens: names of further tokens, in the order of their ids.
+        unk_token: the special token that stands for characters outside the vocabulary; it is added to the special tokens
+            if it is not among them. Without one, an unknown character is an error, and ``decode(encode(text)) == text`` for
+            every text that can be encoded.
 
-    Raises TokenizerError if a character is not one character, or appears twice, or is also a special token.
+    Raises:
+        TokenizerError: a character is not one character, or appears twice, or is also a special token.
     """
 
     type_name = "char"

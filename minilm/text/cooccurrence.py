@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from minilm.indices import positions
 from minilm.types import HostArray
 
 WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
@@ -47,7 +48,7 @@ def cooccurrences(sentences: Iterable[Sequence[str]], vocabulary: Sequence[str],
     for apart in range(1, window + 1):
         left, right = ids[:-apart], ids[apart:]
         both = (left >= 0) & (right >= 0)
-        table += np.bincount(left[both] * len(number) + right[both], minlength=len(table))
+        table += np.bincount(positions(left[both] * len(number) + right[both]), minlength=len(table))
     square = table.reshape(len(number), -1)
     return np.asarray(square + square.T)
 

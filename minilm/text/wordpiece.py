@@ -252,14 +252,16 @@ def _joined(pieces: Sequence[str], pair: Pair) -> str:
 class WordPieceTokenizer(Tokenizer):
     """WordPiece as in BERT: the longest piece that begins the word, then the longest that continues it, and so on.
 
-    tokens: the vocabulary in the order of its ids, special tokens included. "##" begins a piece that continues a word.
-    special_tokens: those of `tokens` that ordinary text never becomes, `unk_token` excepted, which must be among them:
-        a word that cannot be put together from pieces, or that has more than `max_input_chars_per_word` characters,
-        becomes unk_token as a whole.
-    clean_up: whether `decode` leaves out the space before . ? ! and , as files of Hugging Face often ask.
-    lower_case, strip_accents: as in `basic_tokenize`; True for BERT's "uncased" vocabularies, False for "cased".
+    Args:
+        tokens: the vocabulary in the order of its ids, special tokens included. "##" begins a piece that continues a word.
+        special_tokens: those of `tokens` that ordinary text never becomes, `unk_token` excepted, which must be among them:
+            a word that cannot be put together from pieces, or that has more than `max_input_chars_per_word` characters,
+            becomes unk_token as a whole.
+        clean_up: whether `decode` leaves out the space before . ? ! and , as files of Hugging Face often ask.
+        lower_case, strip_accents: as in `basic_tokenize`; True for BERT's "uncased" vocabularies, False for "cased".
 
-    Raises TokenizerError if a token is empty or appears twice, or a special token is not among the tokens.
+    Raises:
+        TokenizerError: a token is empty or appears twice, or a special token is not among the tokens.
     """
 
     type_name = "wordpiece"

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minilm.files import atomic_write, shown
+from minilm.indices import positions
 from minilm.metrics.interval import FEW, Interval, ratio_interval
 from minilm.training.run import Run
 from minilm.training.task import Parts, Tested
@@ -49,7 +50,7 @@ def blocks_of(parts: Parts, most: int = BLOCKS) -> Parts:
     """Neighbors put together, so that there are at most `most` parts, equally many in each but for one."""
     count = len(parts.sums)
     starts = np.unique(np.linspace(0, count, min(most, count), endpoint=False).astype(int))
-    return Parts(np.add.reduceat(parts.sums, starts), np.add.reduceat(parts.counts, starts))
+    return Parts(np.add.reduceat(parts.sums, positions(starts)), np.add.reduceat(parts.counts, positions(starts)))
 
 
 def write_card(run: Run[Any], data: Any, model: Any, step: int, reason: str, result: Result | None) -> None:

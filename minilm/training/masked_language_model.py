@@ -18,6 +18,7 @@ import numpy as np
 
 from minilm.data import random_blocks
 from minilm.graph import no_grad
+from minilm.indices import positions
 from minilm.models.bert import NO_TARGET, BertConfig, BertForMaskedLM
 from minilm.models.masking import mask_tokens
 from minilm.models.size import bert_parameter_count, bert_training_bytes
@@ -159,7 +160,7 @@ class MaskedLanguageModel(TextTask):
         for ids, targets in self.questions(data, most):
             hidden = targets != NO_TARGET
             losses = F.cross_entropy(*model.asked(ids, targets), reduction="none").numpy()
-            sums.append(np.bincount(np.nonzero(hidden)[0], losses, len(ids)))
+            sums.append(np.bincount(positions(np.nonzero(hidden)[0]), losses, len(ids)))
             counts.append(hidden.sum(axis=1))
         return np.concatenate(sums), np.concatenate(counts)
 

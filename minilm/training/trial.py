@@ -13,6 +13,7 @@ import numpy as np
 from minilm import random
 from minilm.backend import to_device, to_host
 from minilm.graph import no_grad
+from minilm.indices import positions
 from minilm.nn import functional as F
 from minilm.nn.module import Module
 from minilm.optim import AdamW, Optimizer
@@ -115,7 +116,7 @@ class Trial:
     def shares(self) -> HostArray:
         """How often each class comes in `y`, each counted once more than it is seen, so that none is impossible."""
         count = self.classes or self.outputs(self.x[:1]).shape[-1]
-        seen = np.bincount(self.y.reshape(-1), minlength=count) + 1.0
+        seen = np.bincount(positions(self.y.reshape(-1)), minlength=count) + 1.0
         shares: HostArray = seen / seen.sum()
         return shares
 

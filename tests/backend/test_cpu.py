@@ -215,3 +215,43 @@ def test_mix64_is_a_bijection_with_avalanche():
     assert min(flips) >= 16
     assert max(flips) <= 48
     assert abs(np.mean(flips) - 32) < 2
+
+
+# -- without BLAS, as in a web page ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_blas(monkeypatch):
+    monkeypatch.setattr(cpu, "blas", False, raising=False)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64"])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((5, 3), (3, 2)), ((64, 70), (70, 65)), ((2, 3, 64, 40), (2, 3, 40, 64)),
+     ((2, 64, 64), (64, 64)), ((64, 64), (2, 64, 64)), ((64, 0), (0, 64)), ((0, 64), (64, 64)), ((1, 400), (400, 500))],
+)  # fmt: skip
+def test_products_without_blas(no_blas, a, b, dtype):
+    x, y = ((4 * normal(*shape, seed=i)).astype(dtype) for i, shape in enumerate((a, b)))
+    found, expected = cpu.matmul(x, y), np.matmul(x, y)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(
+        found, expected, rtol=1e-2 if dtype == "float16" else 1e-4, atol=1e-2 if dtype == "float16" else 1e-3
+    )
+
+
+@pytest.mark.fast
+def test_products_without_blas_of_transposed_matrices_into_an_array(no_blas):
+    a, b, out = normal(80, 70, seed=1).T, normal(60, 80, seed=2).T, np.empty((70, 60))
+    assert cpu.multiply(a, b, out) is out
+    np.testing.assert_allclose(out, a @ b, atol=1e-9)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_sums_without_blas_keep_their_digits(no_blas, dtype):
+    x = np.full((3000, 5), 0.1, dtype)
+    close = {"rtol": 2e-3 if dtype == "float16" else 1e-6}
+    np.testing.assert_allclose(cpu.sum_leading(x), np.full(5, 3000 * float(x[0, 0])), **close)
+    np.testing.assert_allclose(cpu.sum_last(x.T), np.full((5, 1), 3000 * float(x[0, 0])), **close)

@@ -2,11 +2,13 @@
 
 import builtins
 import importlib.metadata
+import platform
 import re
 import subprocess
 import sys
 import types
 
+import numpy as np
 import pytest
 
 from minilm.backend import DeviceError, cpu, detect, get_device, registry
@@ -196,3 +198,19 @@ def test_importing_minilm_looks_for_no_gpu():
     code = "import sys, minilm; print('cupy' in sys.modules, 'minilm.backend.detect' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_a_web_page(machine, monkeypatch):
+    """What Pyodide is, and what it costs; and no advice to install a driver there."""
+    assert "where" not in dict(detect.describe())
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setitem(sys.modules, "pyodide", types.SimpleNamespace(__version__="0.27.7"))
+    monkeypatch.setattr(detect, "has_blas", lambda: False)
+    detect.gpu_problem.cache_clear()
+    rows = dict(detect.describe())
+    python, numpy = platform.python_version(), np.__version__
+    says = f"in a web page (Pyodide 0.27.7, WebAssembly, Python {python}, NumPy {numpy} without BLAS): one thread"
+    assert rows["where"].startswith(says)
+    assert rows["processors"] == "1"
+    assert rows["BLAS"].startswith("none")
+    assert rows["no GPU because"] == "a web page has no CUDA. Use device='cpu'."

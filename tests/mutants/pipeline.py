@@ -49,7 +49,7 @@ MUTANTS = [
            "found = [np.load(path) for path in work.paths(HELD, 1, \"runs\")]",
            IN_PIPELINE + "test_split.py::test_no_document_that_goes_holds_less_than_one_that_stays"),
     Mutant("all copies of a document have one place", "minilm/pipeline/split.py",
-           "np.arange(int(times.sum())) - np.repeat(np.cumsum(times) - times, times)", "np.zeros(int(times.sum()), np.int64)",
+           "np.arange(int(times.sum())) - np.repeat(np.cumsum(times) - times, positions(times))", "np.zeros(int(times.sum()), np.int64)",
            IN_PIPELINE + "test_runner.py::test_a_corpus_is_what_the_plain_pipeline_says"),
     Mutant("a part that fills its bucket gets two", "minilm/pipeline/split.py",
            "(size - 1) // BUCKET_BYTES", "size // BUCKET_BYTES",

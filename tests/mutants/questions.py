@@ -32,7 +32,7 @@ MUTANTS = [
            "sum(score >= scores[right] for", "1 + sum(score > scores[right] for",
            "tests/applications/test_retrieval.py::test_ties_count_against_the_system"),
     Mutant("a document is scored by its first passage", "minilm/applications/simple/ranking.py",
-           "found = np.maximum.reduceat(search(questions), first, axis=1)", "found = search(questions)[:, first]",
+           "found = np.maximum.reduceat(search(questions), positions(first), axis=1)", "found = search(questions)[:, first]",
            "tests/applications/simple/test_ranking.py::test_the_best_passage_counts_and_what_shares_no_word_is_not_found"),
     Mutant("what shares no word is found last", "minilm/applications/simple/ranking.py",
            "return np.where(found > 0, found, -np.inf)", "return found",

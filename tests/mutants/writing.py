@@ -32,7 +32,7 @@ MUTANTS = [
            "found[rows[place]][j] = value", "found[place][j] = value",
            W + "TestWriting::test_a_judge_says_how_probable_each_text_is"),
     Mutant("the shares of a word go to words of other texts, too", "minilm/applications/lexicon.py",
-           "share /= np.bincount(place_of, share, places)[place_of]", "share /= share.sum()",
+           "share /= np.bincount(positions(place_of), share, places)[place_of]", "share /= share.sum()",
            A + "test_lexicon.py::test_it_is_what_the_plain_one_computes"),
     Mutant("families of families are parted", "minilm/applications/summarization.py",
            "parent[head(thing)] = head(things[0])", "parent[thing] = things[0]",

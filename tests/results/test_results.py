@@ -202,6 +202,12 @@ class TestTable:
         with pytest.raises(FileNotFoundError, match=r"'ner' on record \(spam, topics\): .*tests\.results ner --json"):
             results("ner", folder=tmp_path)
 
+    def test_what_is_on_record_beside_them_is_none_of_them(self, tmp_path):
+        (tmp_path / "live.json").write_text(json.dumps({"date": "2026-11-29", "cells": []}), encoding="utf-8")
+        assert recorded(folder=tmp_path) == {}
+        with pytest.raises(FileNotFoundError, match="no results of 'live' on record"):
+            recorded("live", folder=tmp_path)
+
     def test_without_any(self, tmp_path):
         assert results(folder=tmp_path).rows == []
         assert "No application is on record yet" in repr(results(folder=tmp_path))

@@ -28,6 +28,7 @@ import numpy as np
 from minilm.applications.application import Split
 from minilm.applications.documents import KEPT, PASSAGE, Asked, Documents, Scores, all_passages
 from minilm.applications.simple.library import library
+from minilm.indices import positions
 from minilm.metrics import mrr, ranks
 from minilm.types import HostArray
 
@@ -176,7 +177,7 @@ def _searching(index: Callable[[Sequence[str]], Callable[[Sequence[str]], HostAr
 
     def scores(questions: Sequence[str], documents: Documents) -> HostArray:
         search, first = indexed(documents)
-        found = np.maximum.reduceat(search(questions), first, axis=1)
+        found = np.maximum.reduceat(search(questions), positions(first), axis=1)
         return np.where(found > 0, found, -np.inf)
 
     return scores

@@ -11,6 +11,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.indices import positions
+
 SPACE, LETTER, WRITTEN, UNSPACED, HAN = (1 << bit for bit in range(5))
 
 PLANE_TWO, PLANE_FOUR = 0x20000, 0x40000  # between them Unicode keeps nothing but Chinese characters
@@ -43,7 +45,7 @@ def kind(character: str) -> int:
 
 def kinds(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """`kind` of each of many code points."""
-    return np.take(_table(), codes)
+    return np.take(_table(), positions(codes))
 
 
 def _within(code: int, blocks: tuple[tuple[int, int], ...]) -> bool:

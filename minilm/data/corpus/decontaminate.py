@@ -30,6 +30,7 @@ from minilm.data.corpus.normalize import bare_codes, bare_text
 from minilm.data.corpus.ragged import Ragged, batches
 from minilm.data.corpus.shingles import shingle_hashes
 from minilm.data.corpus.words import ended, ratio, span_hashes, words, words_plain
+from minilm.indices import positions
 
 LENGTH = 13
 MOST_SHARE, MOST_RUNS = 0.1, 50
@@ -61,7 +62,7 @@ def run_hashes(texts: Sequence[str], n: int = LENGTH) -> Ragged:
     codes = ended(bare_codes(texts))
     found = words(codes)
     runs = shingle_hashes(Ragged(mix(span_hashes(codes, found)), found.counts), n)
-    return runs.where(np.repeat(found.counts > 0, runs.counts))
+    return runs.where(np.repeat(found.counts > 0, positions(runs.counts)))
 
 
 def runs_of(texts: Iterable[str], n: int = LENGTH) -> NDArray[np.uint64]:

@@ -32,6 +32,7 @@ from minilm.data.corpus.minhash import BINS, signatures
 from minilm.data.corpus.normalize import bare_codes, bare_text
 from minilm.data.corpus.ragged import Ragged
 from minilm.data.corpus.shingles import LENGTH, shingle_hashes, shingles_plain
+from minilm.indices import positions
 
 Check: TypeAlias = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 
@@ -91,9 +92,9 @@ def kept_of_groups(
 
 def star(found: Ragged, leader: int = 0) -> NDArray[np.int64]:
     """The member number `leader` of each bucket with every one behind it, (pairs, 2)."""
-    found = found.where(np.arange(len(found.values)) >= np.repeat(found.bounds[:-1] + leader, found.counts))
+    found = found.where(np.arange(len(found.values)) >= np.repeat(found.bounds[:-1] + leader, positions(found.counts)))
     found = found.only(found.counts > 1)
-    leading = np.repeat(found.values[found.bounds[:-1]], found.counts)
+    leading = np.repeat(found.values[found.bounds[:-1]], positions(found.counts))
     pairs = np.column_stack([leading, found.values])
     return pairs[pairs[:, 0] != pairs[:, 1]]
 
@@ -111,7 +112,7 @@ def checked_links(found: Ragged, n: int, alike: Check, *, leaders: int = LEADERS
     group = np.arange(n)
     for leader in range(leaders):
         groups, starts = group[found.values], found.bounds[:-1]
-        torn = np.minimum.reduceat(groups, starts) != np.maximum.reduceat(groups, starts)
+        torn = np.minimum.reduceat(groups, positions(starts)) != np.maximum.reduceat(groups, positions(starts))
         found = found.only(torn & (found.counts > leader + 1))
         if not len(found.counts):
             break

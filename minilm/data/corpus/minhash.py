@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from minilm.data.corpus.normalize import bare_codes
 from minilm.data.corpus.ragged import Ragged, batches
 from minilm.data.corpus.shingles import BLOCK, LENGTH, shingle_hashes
+from minilm.indices import positions
 
 BINS = 128
 BATCH = 1 << 16  # characters of documents that are hashed together
@@ -75,7 +76,7 @@ def one_permutation(hashes: Ragged, bins: int = BINS, *, seed: int = 0) -> NDArr
         within: NDArray[np.int64] = np.clip(bounds, start, start + len(mixed))
         bin_of = ((mixed >> np.uint64(32)) * np.uint64(bins) >> np.uint64(32)).astype(np.int64)
         number = np.minimum(mixed.astype(np.uint32), np.uint32(EMPTY - 1))
-        np.minimum.at(found.reshape(-1), np.repeat(firsts, np.diff(within)) + bin_of, number)
+        np.minimum.at(found.reshape(-1), np.repeat(firsts, positions(np.diff(within))) + bin_of, number)
     return densified(found, seed)
 
 
@@ -103,7 +104,7 @@ def _from_few(found: NDArray[np.uint32], seed: int) -> NDArray[np.uint32]:
     """`densified` where few bins have a number, one at least: the first donor among these, instead of donor after donor."""
     bins = found.shape[1]
     first_of, (rows, columns) = _precedence(bins, seed), np.nonzero(found != EMPTY)
-    counts = np.bincount(rows, minlength=len(found))
+    counts = np.bincount(positions(rows), minlength=len(found))
     starts = np.cumsum(counts) - counts
     best = first_of[columns[starts]]
     for k in range(1, int(counts.max(initial=0))):

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilm.data.corpus.ragged import Ragged
+from minilm.indices import positions
 
 LEAST = 200
 SPACE = ord(" ")
@@ -53,7 +54,7 @@ def bare_codes(texts: Sequence[str]) -> Ragged:
         TypeError: one of them is no string.
     """
     codes = np.frombuffer("\n".join(["", *texts, ""]).encode("utf-32-le", "surrogatepass"), "<u4")
-    codes = np.take(_table(), codes, mode="clip")
+    codes = np.take(_table(), positions(codes), mode="clip")
     codes[np.cumsum([0, *(len(text) + 1 for text in texts)])] = END
     codes = codes[codes != LEFT_OUT]
 

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from minilm.indices import positions
+
 Text = TypeVar("Text")
 
 
@@ -39,7 +41,7 @@ class Ragged(NamedTuple):
 
     def only(self, kept: NDArray[np.bool_]) -> Ragged:
         """The rows that are `kept`, a mask over the rows."""
-        return Ragged(self.values[np.repeat(kept, self.counts)], self.counts[kept])
+        return Ragged(self.values[np.repeat(kept, positions(self.counts))], self.counts[kept])
 
     def where(self, kept: NDArray[np.bool_]) -> Ragged:
         """The rows without the values that are not `kept`, a mask over all values."""

@@ -32,6 +32,7 @@ from minilm.data.corpus.words import (
     running_total,
     span_hashes,
 )
+from minilm.indices import positions
 
 TOP = (2, 3, 4)
 COVERED = (5, 6, 7, 8, 9, 10)
@@ -44,7 +45,7 @@ def repeated_parts(codes: Ragged, parts: Spans) -> tuple[NDArray[np.float64], ND
         codes: the documents.
         parts: their lines, or their paragraphs.
     """
-    document = np.repeat(np.arange(len(parts.counts)), parts.counts)
+    document = np.repeat(np.arange(len(parts.counts)), positions(parts.counts))
     _, again = repeats(_within(span_hashes(codes, parts), document))
     lengths = parts.lengths
     return (
@@ -60,8 +61,8 @@ def n_gram_shares(hashes: Ragged, lengths: NDArray[np.int64]) -> dict[str, NDArr
         hashes: the words of each document, as hashes.
         lengths: how many characters each word has, (words,).
     """
-    document = np.repeat(np.arange(len(hashes.counts)), hashes.counts)
-    before, stop = running_total(lengths), np.repeat(hashes.bounds[1:], hashes.counts)
+    document = np.repeat(np.arange(len(hashes.counts)), positions(hashes.counts))
+    before, stop = running_total(lengths), np.repeat(hashes.bounds[1:], positions(hashes.counts))
     whole = Ragged(lengths, hashes.counts).sums()
     word = mix(hashes.values)
 
@@ -81,7 +82,7 @@ def n_gram_shares(hashes: Ragged, lengths: NDArray[np.int64]) -> dict[str, NDArr
             again = at[stood_before]
             ends = again + n
             begins = np.maximum(again, np.append(0, ends[:-1]))  # a word in two of them counts in the first
-            covered = np.bincount(document[again], before[ends] - before[begins], len(whole))
+            covered = np.bincount(positions(document[again]), before[ends] - before[begins], len(whole))
             found[f"repeated_{n}_grams"] = ratio(covered.astype(np.int64), whole)
         at, keys = at[more], keys[more]
     return found
@@ -93,7 +94,7 @@ def repeats(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.boo
     The keys are hashes, so most that occur once are alone in one of many slots, too, and only the others are sorted.
     """
     slots = (keys >> np.uint64(64 - max(1, (2 * len(keys)).bit_length()))).astype(np.int64)
-    shared = np.flatnonzero(np.bincount(slots)[slots] > 1)
+    shared = np.flatnonzero(np.bincount(positions(slots))[slots] > 1)
     times, again = np.ones(len(keys), np.int64), np.zeros(len(keys), np.bool_)
     if len(shared):
         order = shared[np.argsort(keys[shared])]
@@ -102,9 +103,9 @@ def repeats(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.boo
         np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
         starts = np.flatnonzero(begins)
         counts = np.diff(starts, append=len(order))
-        times[order] = np.repeat(counts, counts)
+        times[order] = np.repeat(counts, positions(counts))
         again[shared] = True
-        again[np.minimum.reduceat(order, starts)] = False
+        again[np.minimum.reduceat(order, positions(starts))] = False
     return times, again
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilm.data.corpus.ragged import Ragged
+from minilm.indices import positions
 
 LENGTH = 13  # SlimPajama's
 BASE = 0xD1342543DE82EF95  # odd, and a good multiplier (Steele and Vigna 2021); not the step from seed to seed of `minhash.mix`
@@ -56,7 +57,7 @@ def shingle_hashes(codes: Ragged, n: int = LENGTH) -> Ragged:
         raise ValueError(f"a shingle has 1 character or more, got n = {n!r}.")
     whole = np.maximum(codes.counts - n + 1, 0)  # runs that lie within their document
     begins_one = np.repeat(
-        np.tile([True, False], len(whole)), np.column_stack([whole, codes.counts - whole]).reshape(-1)
+        np.tile([True, False], len(whole)), positions(np.column_stack([whole, codes.counts - whole]).reshape(-1))
     )
     hashes = np.empty(int(whole.sum()), np.uint64)
     filled = 0

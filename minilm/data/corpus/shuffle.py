@@ -23,6 +23,7 @@ from minilm.data.corpus.minhash import mix
 from minilm.data.corpus.ragged import Ragged
 from minilm.data.corpus.words import running_total
 from minilm.files import atomic_write
+from minilm.indices import positions
 
 BITS = 6
 MOST_BITS = 16
@@ -50,7 +51,7 @@ def scatter(keys: NDArray[np.uint64], bits: int = BITS) -> Ragged:
     if not 0 <= bits <= MOST_BITS:
         raise ValueError(f"expected 0 to {MOST_BITS} bits, got {bits!r}.")
     bucket = (keys >> np.uint64(32) >> np.uint64(32 - bits)).astype(np.int64)  # a shift by 64 is not defined
-    return Ragged(np.argsort(bucket, kind="stable"), np.bincount(bucket, minlength=2**bits))
+    return Ragged(np.argsort(bucket, kind="stable"), np.bincount(positions(bucket), minlength=2**bits))
 
 
 def in_order(keys: Iterable[int], records: Iterable[bytes]) -> list[bytes]:

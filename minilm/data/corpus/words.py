@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from minilm.data.corpus.characters import SPACE, UNSPACED, WRITTEN, kind, kinds
 from minilm.data.corpus.ragged import Ragged
 from minilm.data.corpus.shingles import BASE
+from minilm.indices import positions
 
 NEWLINE = ord("\n")
 
@@ -82,7 +83,7 @@ def lines(codes: Ragged) -> Spans:
 def paragraphs(codes: Ragged) -> Spans:
     """The paragraphs of each document: lines in a row, up to one or more on which nothing stands."""
     of, number = _lines(codes)
-    document = np.repeat(np.arange(len(of.counts)), of.counts)
+    document = np.repeat(np.arange(len(of.counts)), positions(of.counts))
     begins = np.ones(len(number), np.bool_)
     begins[1:] = (np.diff(number) > 1) | (np.diff(document) > 0)
     return _spans(of.starts[begins], of.ends[np.append(begins[1:], True)[: len(begins)]], codes)
@@ -94,13 +95,13 @@ def span_hashes(codes: Ragged, spans: Spans) -> NDArray[np.uint64]:
         return np.empty(0, np.uint64)
     lengths = spans.lengths
     firsts = running_total(lengths)[:-1]
-    place = np.arange(int(lengths.sum())) - np.repeat(firsts, lengths)
+    place = np.arange(int(lengths.sum())) - np.repeat(firsts, positions(lengths))
     powers = np.full(int(lengths.max()), BASE, np.uint64)
     powers[0] = 1
     terms = np.cumprod(powers, dtype=np.uint64)[place]
-    place += np.repeat(spans.starts, lengths)
+    place += np.repeat(spans.starts, positions(lengths))
     terms *= codes.values[place] + np.uint64(1)
-    return np.add.reduceat(terms, firsts)
+    return np.add.reduceat(terms, positions(firsts))
 
 
 def running_total(values: NDArray[np.bool_] | NDArray[np.int64]) -> NDArray[np.int64]:

@@ -36,6 +36,8 @@ def get_files(name: str) -> list[Path]:
     """The paths of the data set's files, as `get` does it for a set of one file."""
     entry = find(name)
     if not is_here(name):
+        if sys.platform == "emscripten":
+            raise package.not_in_a_page(f"the data set {name}", entry.download_size)
         _announce(entry)
     if name in GENERATORS:
         return [_write_generated(name, cache_dir() / name / f"{name}.txt")]

