@@ -75,7 +75,13 @@ def run(tests, folder, module="minilm"):
 def run_with(mutant, folder):
     """The same, with a bug in the copy."""
     with put_in(mutant, folder):
-        return run(mutant.tests.split(), folder, mutant.file.removesuffix(".py").replace("/", "."))
+        return run(mutant.tests.split(), folder, module_of(mutant.file))
+
+
+def module_of(file):
+    """The module of a source; of a script that lies in a package, that package."""
+    path = Path(file)
+    return ".".join((path.with_suffix("") if path.suffix == ".py" else path.parent).parts)
 
 
 def failed_test(output):

@@ -2,7 +2,8 @@
 
 Each file knows only those before it: `model` (what is kept), `recorder` (how it is filled; `frames` and `labels` find the names, `axes`
 and `attention` what stands along the axes),
-`explain` (a gradient as a sum over paths), `text`, `panel` and `html` (how it is shown), and `face` (what the reader holds).
+`explain` (a gradient as a sum over paths), `text`, `panel`, `twin` and `html` (how it is shown, and what a page needs to compute it again),
+and `face` (what the reader holds). Beside them lie a page's scripts: step.js walks, change.js changes a number, with ops.js and shown.js.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ def _moved(call: Call, x: Value | None, y: Value) -> Axes:
         if not names:
             continue
         places = np.arange(len(names)).reshape([-1 if k == axis else 1 for k in range(len(x.shape))])
-        moved = np.asarray(call.op(np.broadcast_to(places, x.shape).copy(), **_on_host(call.params)))
+        moved = np.asarray(call.op(np.broadcast_to(places, x.shape).copy(), **on_host(call.params)))
         changing = [k for k in range(moved.ndim) if (moved != moved.take([0], k)).any()]
         merged = call.op.name == "reshape" and any(moved.shape[k] != len(names) for k in changing)  # rows in a row
         if len(changing) == 1 and not merged:
@@ -117,7 +117,7 @@ def _moved(call: Call, x: Value | None, y: Value) -> Axes:
     return tuple(found)
 
 
-def _on_host(params: dict[str, Any]) -> dict[str, Any]:
+def on_host(params: dict[str, Any]) -> dict[str, Any]:
     """An op's parameters with their arrays on the host."""
 
     def moved(x: Any) -> Any:

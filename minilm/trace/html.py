@@ -1,8 +1,10 @@
 """Steps as HTML: a drawing with buttons in a notebook or on a static page, and all of it readable with scripts off.
 
 Everything is written here, once: the drawings (`panel`), the small pictures of arrays (`picture`), each step with its
-numbers, each op's formulas. The script (step.js) only shows and hides. The output needs nothing from elsewhere, is the same
-for the same trace, and may stand on a page twice.
+numbers, each op's formulas. One script (step.js) only shows and hides. Where the computation is small and its ops have twins in
+JavaScript (`twin`), a list says what each array on the page is, and another script (change.js) computes all of them again when the reader
+changes a number. The output needs nothing from elsewhere, is the same for the same trace, and may stand on a page
+twice.
 """
 
 from __future__ import annotations
@@ -20,12 +22,13 @@ from typing import Any
 import numpy as np
 
 from minilm.backend import to_host
+from minilm.trace import twin
 from minilm.trace.attention import FUSED, weights
 from minilm.trace.explain import Explanation, Path
 from minilm.trace.expression import INDEXING, INFIX, gradient_name, items, named, number, operand, place, results
 from minilm.trace.model import Axes, Call, Contribution, Record, Scope, Step, Value
 from minilm.trace.panel import Drawing, in_box, svg
-from minilm.trace.picture import HEIGHT, WIDTH, sheet, tile
+from minilm.trace.picture import HEIGHT, WIDTH, palette, sheet, tile
 from minilm.trace.text import NAMED, WHOLE, axes_of_product, axes_text, cut, spread, titles
 
 HASH = "\ue000"  # stands for the name of the output until that is known: a character that nobody writes
@@ -35,9 +38,10 @@ def page(trace: Record) -> str:
     """The trace as one ``<div>``, with its style and script."""
     if not trace.steps:
         return "<p>An empty trace: compute something on tensors inside the <code>with</code> block.</p>"
-    content = compact(_Page(trace).content())
+    written = _Page(trace)
+    content = compact(written.content())
     name = "m" + hashlib.sha256(content.encode()).hexdigest()[:8]
-    script = asset("step.js").replace("HASH", name)
+    script = scripts({call[0] for call in written.record["c"]} if written.record else None).replace("HASH", name)
     return (
         f'<div class="mlstep {name}" data-mlstep="{name}"><style>{asset("step.css")}</style>'
         f"{content.replace(HASH, name)}<script>{script}</script></div>"
@@ -55,16 +59,31 @@ def document(content: str) -> str:
     )
 
 
+def scripts(ops: set[str] | None) -> str:
+    """What a page runs: the steps, and where numbers can be changed the twins of its ops."""
+    parts = [asset("step.js")]
+    if ops is not None:
+        parts = [shortened(twin.script(ops)), shortened(twin.pieces_of("shown.js")), asset("change.js"), *parts]
+    return '(function () {\n"use strict";\n' + "\n".join(parts) + "\n})();"
+
+
 @cache
 def asset(name: str) -> str:
     """A style or script that lies beside this file, without its comments, indents and spaces."""
-    text = files("minilm.trace").joinpath(name).read_text("utf-8")
+    return shortened(files("minilm.trace").joinpath(name).read_text("utf-8"), name.endswith(".css"))
+
+
+def shortened(text: str, style: bool = False) -> str:
+    """A script or style without its comments, indents and line ends: a notebook's file spends ten letters on each. A script's statements
+    must end in semicolons.
+    """
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     text = "\n".join(line.strip() for line in text.splitlines() if line.strip())
-    if name.endswith(".css"):
-        return text
+    if style:
+        return re.sub(r"(?<=[{};,])\n", "", text).replace("\n", " ")
     pieces = re.split(r'("(?:[^"\\\n]|\\.)*")', text)  # the odd ones are strings
-    return "".join(p if k % 2 else re.sub(r" *([^\w\s$]) *", r"\1", p) for k, p in enumerate(pieces))
+    text = "".join(p if k % 2 else re.sub(r" *([^\w\s$]) *", r"\1", p) for k, p in enumerate(pieces))
+    return re.sub(r"(?<=\w)\n(?=\w)", " ", text).replace("\n", "")
 
 
 def compact(html: str) -> str:
@@ -88,6 +107,7 @@ def mathml(latex: str) -> str:
 class _Page:
     def __init__(self, trace: Record) -> None:
         self.trace = trace
+        self.record = twin.record(trace)
         self.drawing = Drawing(trace)
         self.gradients = any(step.kind != "forward" for step in trace)
         self.pictures: dict[tuple[tuple[int, ...], bytes], int] = {}  # by a tile's shape and pixels
@@ -97,6 +117,9 @@ class _Page:
         dtypes = [v.array.dtype for v in trace.values if v.array.dtype.kind == "f"]
         self.dtype = max(sorted(set(dtypes), key=str), key=dtypes.count, default=None)
         self.line = ""  # of the step before
+        self.sources: list[
+            str
+        ] = []  # what each array on the page is, in their order; "" where nobody computes it again
         self.upright = any(c.op.name == "matmul" and len(c.values()[-1].shape) == 1 for c in trace.calls)
 
     def content(self) -> str:
@@ -106,9 +129,11 @@ class _Page:
         gradients = {i: in_box(to_host(g), "∂ ") for i, g in arrived.items() if g is not None}
         parts = [self.introduction()]
         parts += [self.panel(scope, texts, gradients) for scope in scopes]
-        rest = [self.steps(), self.legend(), self.data(scopes)]
-        parts += [self.key(len(scopes) > 1), *rest]
-        return f"<style>{self.styles()}</style>" + "".join(parts)
+        panels, panel_sources = without_marks("".join(parts))
+        steps, step_sources = without_marks(self.steps() + self.legend())
+        self.sources = panel_sources + step_sources  # there are no arrays between them
+        data = self.data(scopes)
+        return f"<style>{self.styles()}</style>{panels}{self.key(len(scopes) > 1)}{steps}{data}"
 
     def introduction(self) -> str:
         forward = sum(step.kind == "forward" for step in self.trace)
@@ -151,11 +176,11 @@ class _Page:
             kind = ("forward", "seed", "backward").index(step.kind)
             steps.append([kind, step.scope.index, step.origin.index, changes])
         tree = {s.index: [s.parent.index if s.parent else -1, s.name, s.kind] for s in scopes}
-        text = json.dumps(
-            {"s": tree, "v": pictures, "n": names, "t": steps, "p": [p.shape[::-1] for p in self.tiles]},
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
+        data = {"s": tree, "v": pictures, "n": names, "t": steps, "p": [p.shape[::-1] for p in self.tiles]}
+        if self.record:
+            colors = {"p": palette().hex()} if self.tiles else {}
+            data["r"] = {**self.record, "u": int(self.upright), "a": ",".join(self.sources), **colors}
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         return f'<script type="application/json">{text.replace("<", chr(92) + "u003c")}</script>'
 
     def change(self, value: Value, gradient: Any) -> list[Any]:
@@ -193,7 +218,8 @@ class _Page:
         if len(self.drawing.members[scope.index]) < 2:
             return ""
         ins, outs = self.drawing.inputs(scope), self.drawing.outputs(scope)
-        parts = [*(self.operand(v.label, v.array) for v in ins), "→", *(self.operand(v.label, v.array) for v in outs)]
+        shown = [[self.operand(v.label, v.array, source=f"v{v.index}") for v in values] for values in (ins, outs)]
+        parts = [*shown[0], "→", *shown[1]]
         name = f"<b>{escape(scope.path)}</b> {escape(scope.kind)}"
         text = f'<div class="f"><p class="e"><i>forward</i> {name}</p>{_row(parts)}</div>'
         back = self._backward_summary(scope, ins, outs)
@@ -218,8 +244,14 @@ class _Page:
                         added[c.value.index] = c.grad if before is None else before + c.grad
                     elif c.value.kind == "parameter":
                         trained[c.value.index] = None
-        left = [self.operand(gradient_name(v), arrived[v.index]) for v in outs if v.index in arrived]
-        right = [self.operand(f"adds to {gradient_name(v)}", added[v.index]) for v in ins if v.index in added]
+        left = [
+            self.operand(gradient_name(v), arrived[v.index], source=f"g{v.index}") for v in outs if v.index in arrived
+        ]
+        right = [
+            self.operand(f"adds to {gradient_name(v)}", added[v.index], source=f"s{v.index}")
+            for v in ins
+            if v.index in added
+        ]
         if trained:
             right.append(f"and the gradients of {len(trained)} parameter{'s' * (len(trained) > 1)}")
         return [*left, "→", *right] if left or right else []
@@ -232,7 +264,7 @@ class _Page:
     def step(self, step: Step) -> str:
         if step.kind == "seed":
             assert step.value is not None
-            figure = self.figure(gradient_name(step.value), step.arrived[0], "=")
+            figure = self.figure(gradient_name(step.value), step.arrived[0], "=", source="a0")
             head = _head("backward begins", f"at {escape(step.value.label)}", step.scope)
             return f'<li class="b">{head}{_row([figure])}'
         call = step.call
@@ -253,7 +285,9 @@ class _Page:
         """The expression with numbers in it: ``[0.5 1.1] + [0.1 0.2] = [0.6 1.3]``."""
         scope = call.scope
         operands = [
-            self.operand(named(x, scope), x.array, x.axes) if isinstance(x, Value) else f"<b>{_minus(number(x))}</b>"
+            self.operand(named(x, scope), x.array, x.axes, f"v{x.index}")
+            if isinstance(x, Value)
+            else f"<b>{_minus(number(x))}</b>"
             for x in call.inputs
             if x is not None
         ]
@@ -267,37 +301,38 @@ class _Page:
         else:
             parts = [call.op.name, *operands]
         for ids in dict.fromkeys(call.indices.values()):
-            parts += ["with", self.operand(named(ids, scope), ids.array)]
+            parts += ["with", self.operand(named(ids, scope), ids.array, source=f"v{ids.index}")]
         if call.op.name == FUSED:
             p = weights(call)
-            parts += ["with", self.operand("P", p, call.axes)]
-        return _row([*parts, "=", *(self.figure(named(v, scope), v.array, axes=v.axes) for v in call.outputs)])
+            parts += ["with", self.operand("P", p, call.axes, "w0")]
+        results = (self.figure(named(v, scope), v.array, axes=v.axes, source=f"v{v.index}") for v in call.outputs)
+        return _row([*parts, "=", *results])
 
     def rule(self, step: Step) -> str:
         assert step.call is not None
         scope = step.call.scope
         arrived = [
-            self.figure(gradient_name(v, scope), g, "=", v.axes)
-            for v, g in zip(step.call.outputs, step.arrived, strict=True)
+            self.figure(gradient_name(v, scope), g, "=", v.axes, f"a{k}")
+            for k, (v, g) in enumerate(zip(step.call.outputs, step.arrived, strict=True))
             if g is not None
         ]
         head = "<tr><th>to<th>local derivative<th>their product<th>gradient so far</tr>"
-        rows = "".join(map(self.contribution, step.contributions))
+        rows = "".join(self.contribution(c, k) for k, c in enumerate(step.contributions))
         return f'<div class="q">arrives:{"".join(arrived)}</div><table class="g">{head}{rows}</table>'
 
-    def contribution(self, c: Contribution) -> str:
-        local, names = self.local(c), c.value.axes
+    def contribution(self, c: Contribution, k: int) -> str:
+        local, names = self.local(c, k), c.value.axes
         full, axes = c.product()
-        product = self.array(full, axes_of_product(c, full))
+        product = self.array(full, axes_of_product(c, full), f"p{k}")
         if axes:  # one copy of the input fed every place along these axes: its gradient is the sum
-            product += f"<br>{self.figure(f'its sum over {axes_text(axes)}', c.grad, '=', names)}"
-        first = np.array_equal(to_host(c.grad), to_host(c.accumulated), equal_nan=c.grad.dtype.kind == "f")
+            product += f"<br>{self.figure(f'its sum over {axes_text(axes)}', c.grad, '=', names, f'c{k}')}"
+        first = c.accumulated is c.grad
         same = "the sum" if axes else "the same"
-        total = same if first and c.grad.size > WHOLE and not names else self.array(c.accumulated, names)
+        total = same if first and c.grad.size > WHOLE and not names else self.array(c.accumulated, names, f"t{k}")
         rest = "" if first else "<br>with what came before"
         return f"<tr><th>{escape(named(c.value, c.call.scope))}<td>{local}<td>{product}<td>{total}{rest}</tr>"
 
-    def local(self, c: Contribution) -> str:
+    def local(self, c: Contribution, k: int) -> str:
         kind, array = c.local()
         y, x, scope = c.call.outputs[0], c.value, c.call.scope
         name = f"∂{operand(y, scope)}/∂{operand(x, scope)}"
@@ -305,37 +340,40 @@ class _Page:
             rows, columns = sum(v.array.size for v in c.call.outputs), x.array.size
             return f"{rows}×{columns} matrix"
         if kind == "elementwise":
-            return self.figure(f"{name}{' at each place' if array.size > 1 else ''}", array)
-        return self.figure(name, array.reshape(y.array.size, x.array.size) if x.array.size > 1 else array)
+            return self.figure(f"{name}{' at each place' if array.size > 1 else ''}", array, source=f"l{k}")
+        flat = array.reshape(y.array.size, x.array.size) if x.array.size > 1 else array
+        return self.figure(name, flat, source=f"l{k}")
 
     # -- arrays -------------------------------------------------------------------------------------------------------
 
-    def figure(self, label: str, array: Any, sign: str = "", axes: Axes = ()) -> str:
-        """An array under its name."""
-        return f'<span class="f">{escape(label)}{" " + sign if sign else ""}{self.array(array, axes)}</span>'
+    def figure(self, label: str, array: Any, sign: str = "", axes: Axes = (), source: str = "") -> str:
+        """An array under its name. `source`: what it is, for the script that computes it again (change.js, `find`)."""
+        name = escape(label) + (" " + sign if sign else "")
+        return f'<span class="f">{name}{self.array(array, axes, source)}</span>'
 
-    def operand(self, label: str, array: Any, axes: Axes = ()) -> str:
+    def operand(self, label: str, array: Any, axes: Axes = (), source: str = "") -> str:
         """What goes into a computation, under its name: a large array without its mean."""
-        return f'<span class="f">{escape(label)}{self.array(array, axes).partition(", mean")[0]}</span>'
+        return f'<span class="f">{escape(label)}{self.array(array, axes, source).partition(", mean")[0]}</span>'
 
-    def array(self, array: Any, axes: Axes = ()) -> str:
+    def array(self, array: Any, axes: Axes = (), source: str = "") -> str:
         """Small arrays whole, as matrices; larger ones as a picture, with type, shape and range. Names
         stand along the axes that have some.
         """
         across, down = titles(tuple(array.shape), axes)
+        mark = f' data-n="{source}"' if self.record and source and array.dtype.kind == "f" else ""
         if (across or down) and 0 < array.size <= NAMED:
             if array.ndim == 1 and self.upright:
                 array, across, down = array.reshape(-1, 1), [], across
-            return named_matrix(to_host(array), across, down)
+            return named_matrix(to_host(array), across, down, mark)
         if array.size > WHOLE or not array.size:
-            return self.large(to_host(array), self.picture(array))
-        return matrix(to_host(array), self.upright)
+            return self.large(to_host(array), self.picture(array), mark)
+        return matrix(to_host(array), self.upright, mark)
 
-    def large(self, array: Any, k: int) -> str:
+    def large(self, array: Any, k: int, mark: str) -> str:
         kind = "" if array.dtype == self.dtype else f"{array.dtype} "
         if k < 0:
             return f" {kind}{_sizes(array)}: empty"
-        return f'<i class="p{k}"></i>{kind}{_sizes(array)}, {_minus(spread(array))}'
+        return f'<i class="p{k}"{mark}></i>{kind}{_sizes(array)}, {_minus(spread(array))}'
 
     def legend(self) -> str:
         ops = {call.op.name: call.op for call in self.trace.calls}
@@ -346,16 +384,24 @@ class _Page:
         return f'<details class="legend" open><summary>Formulas and derivatives</summary><dl>{"".join(rows)}</dl></details>'
 
 
-def matrix(array: Any, upright: bool = False) -> str:
-    """A small array with all its numbers: a table in brackets, the last axis across."""
+def without_marks(html: str) -> tuple[str, list[str]]:
+    """HTML without the attribute ``data-n``, and what it said of each array in turn; "" where there was none. A script finds the arrays
+    in the same order: ``table.x, i[class^=p], b``.
+    """
+    marks = re.findall(r'<(?:table class="x|i class="p|b\b)[^>]*?(?: data-n="(\w+)")?>', html)
+    return re.sub(r' data-n="\w+"', "", html), marks
+
+
+def matrix(array: Any, upright: bool = False, mark: str = "") -> str:
+    """A small array with all its numbers: a table in brackets, the last axis across. `mark`: an attribute."""
     if array.ndim == 0:
-        return f"<b>{_entry(array.item())}</b>"
+        return f"<b{mark}>{_entry(array.item())}</b>"
     rows = array.reshape(-1, 1) if array.ndim == 1 and upright else array.reshape(-1, array.shape[-1])
     cells = "".join("<tr>" + "".join(f"<td>{_entry(x)}" for x in row) for row in rows.tolist())
-    return f'<table class="x">{cells}</table>' + (f"<small>{_sizes(array)}</small>" if array.ndim > 2 else "")
+    return f'<table class="x"{mark}>{cells}</table>' + (f"<small>{_sizes(array)}</small>" if array.ndim > 2 else "")
 
 
-def named_matrix(array: Any, across: list[str], down: list[str]) -> str:
+def named_matrix(array: Any, across: list[str], down: list[str], mark: str = "") -> str:
     """A matrix with names before its rows, above its columns, or both, as far as there are any."""
     corner = "<td>" if down else ""
     titled = "".join(f'<th scope="col">{escape(cut(t, 12))}' for t in across)
@@ -365,7 +411,7 @@ def named_matrix(array: Any, across: list[str], down: list[str]) -> str:
         title = f'<th scope="row">{escape(cut(down[k], 12))}' if down else ""
         cells += f"<tr>{title}" + "".join(f"<td>{_entry(x)}" for x in row)
     size = f"<small>{_sizes(array)}</small>" if array.ndim > 2 else ""
-    return f'<table class="x k">{cells}</table>{size}'
+    return f'<table class="x k"{mark}>{cells}</table>{size}'
 
 
 def _entry(x: Any) -> str:

@@ -74,6 +74,7 @@ class Value:
         short: what it is called inside its Module: "q", "W1 @ x".
         axes: what stands along each axis, () along those without names; () for all of it where no axis has any. A Tensor is given them
             by `Tensor.named`; what is computed from it bears them as far as they are plain (`minilm.trace.axes`).
+        unknown: whether it is floats that came neither from a Tensor nor from a variable: what code computed on the way, unseen.
     """
 
     index: int
@@ -87,6 +88,7 @@ class Value:
     label: str = ""
     short: str = ""
     axes: Axes = ()
+    unknown: bool = False
 
     @property
     def numbers(self) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from minilm import style
+from minilm.indices import positions
 
 WIDTH, HEIGHT = 24, 12
 LEVELS = 5  # shades on each side of zero
@@ -52,7 +53,7 @@ def shrink(grid: Any) -> Any:
             with np.errstate(invalid="ignore", over="ignore"):
                 shape = [1, 1]
                 shape[axis] = limit
-                grid = np.add.reduceat(grid, edges[:-1], axis=axis) / np.diff(edges).reshape(shape)
+                grid = np.add.reduceat(grid, positions(edges[:-1]), axis=axis) / np.diff(edges).reshape(shape)
     return grid
 
 

@@ -110,6 +110,7 @@ class Recorder:
         if not isinstance(x, Tensor):
             constant = self._new_value("input", x.copy() if hasattr(x, "copy") else x)
             constant.name, constant.place, constant.role = variable(frame, x), place, role
+            constant.unknown = constant.name is None and constant.array.dtype.kind == "f"
             return constant
         ref, value = self.record.tensors.get(id(x), (None, None))
         if ref is None or ref() is not x or value is None:

@@ -1,5 +1,3 @@
-(function () {
-"use strict";
 document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(function (root) {
   root.dataset.on = "1";
   root.classList.add("on");
@@ -16,13 +14,17 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
     return e;
   }
   var D = JSON.parse(one("script[type='application/json']").textContent), T = D.t;
+  if (D.r) { /* what change.js computes again */
+    var sources = D.r.a.split(",");
+    all("table.x,i[class^=p],b").forEach(function (e, k) { if (sources[k]) e.dataset.n = sources[k]; });
+  }
   var list = one(".steps"), items = all(".steps>li"), sections = {}, panels = {};
   var stage = make("div", "stage"), sums = make("div", "sums", "", stage);
   list.parentNode.insertBefore(stage, list);
   stage.insertBefore(list, sums);
   all("section").forEach(function (s) { sections[s.dataset.s] = s; sums.appendChild(s); });
   all(".panel").forEach(function (p) { panels[p.dataset.s] = p; if (p.open !== undefined) p.hidden = true; });
-  var open = [0], runs = [], at = 0, step = 0;
+  var open = [0], runs = [], at = 0, step = 0, moves = []; /* what is called after each step */
 
   /* Controls */
   var bar = make("div", "bar"), buttons = {};
@@ -75,10 +77,19 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
   });
   var edges = all("svg>.e").map(function (e) { /* for gradients the arrowhead is at the other end */
     var path = one("path", e), d = path.getAttribute("d"), body = d.slice(0, d.lastIndexOf("m"));
-    draw("title", {}, e).textContent = (names[e.dataset.w] || D.n[e.dataset.w]) + (texts[e.dataset.w] ? ": " + texts[e.dataset.w] : "");
-    return {g: e, to: e.dataset.t, value: e.dataset.w, path: path, d: d, back: body + d.split(/(?=[A-Za-z])/)[0] + "m6-4l-6 4 6 4"};
+    return {g: e, title: draw("title", {}, e), to: e.dataset.t, value: e.dataset.w, path: path, d: d, back: body + d.split(/(?=[A-Za-z])/)[0] + "m6-4l-6 4 6 4"};
   });
 
+  function redraw(sheet) { /* after the texts or the pictures have changed */
+    source = sheet || source;
+    edges.forEach(function (e) { e.title.textContent = (names[e.value] || D.n[e.value]) + (texts[e.value] ? ": " + texts[e.value] : ""); });
+    if (sheet) boxes.forEach(function (b) { [b.v, b.d].forEach(function (t) { if (t && t.image) { t.image.remove(); t.image = null; } }); });
+    show(at);
+  }
+  function fit(text, room) { /* a number that became longer than its box has room for */
+    text.removeAttribute("textLength");
+    if (!text.image && text.getComputedTextLength() > room) { text.setAttribute("textLength", room); text.setAttribute("lengthAdjust", "spacingAndGlyphs"); }
+  }
   function inside(scope) { /* the scopes around a step, the whole trace first */
     var chain = [];
     for (var s = scope; s >= 0; s = D.s[s][0]) chain.unshift(s);
@@ -134,6 +145,7 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
         b.d.textContent = grad ? grad[1] >= 0 ? "∂" : grad[1] : "";
         picture(b, b.d, grad && grad[1] >= 0 ? grad[1] : -1);
       }
+      if (D.changed) { fit(b.v, b.w - 6); if (b.d) fit(b.d, b.w - 6); }
       if (b.key === key && moved) reveal(b.g);
     });
     edges.forEach(function (e) {
@@ -161,6 +173,7 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
     });
     stage.style.minHeight = Math.max(parseFloat(stage.style.minHeight) || 0, Math.min(stage.offsetHeight, 300)) + "px";
     scrollers();
+    moves.forEach(function (f) { f(); });
   }
   function keep(change) { /* a button that goes, or that can be pressed no more, must not take the keys with it */
     var active = document.activeElement, held = root.contains(active);
@@ -168,7 +181,7 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
     if (held && (active.disabled || !active.getClientRects().length || !root.contains(active))) root.focus({preventScroll: true});
   }
   function scrollers() { /* what is wider than its pane fades out where it goes on, and scrolls by the arrow keys, too */
-    open.map(function (s) { return one(".pane", panels[s]); }).concat(all(".now .q,.now .g,.now .a", stage)).forEach(function (e) {
+    open.map(function (s) { return one(".pane", panels[s]); }).concat(all(".stage .now .q,.stage .now .g,.stage .now .a,.change .q,.change .g")).forEach(function (e) {
       var more = e.scrollWidth - e.clientWidth;
       if (more > 1) e.tabIndex = 0; else e.removeAttribute("tabindex");
       e.classList.toggle("cut", more - e.scrollLeft > 1);
@@ -252,6 +265,8 @@ document.querySelectorAll("[data-mlstep='HASH']:not([data-on])").forEach(functio
   });
   group();
   buttons.into.hidden = !all(".module").length;
+  redraw();
   show(0, true);
+  if (D.r) changing({root: root, data: D, texts: texts, items: items, bar: bar, stage: stage, all: all, one: one, make: make, inside: inside,
+    draw: draw, redraw: redraw, scrollers: scrollers, step: function () { return step; }, go: function (to) { unfold(T[to][1], to); }, moves: moves});
 });
-})();
