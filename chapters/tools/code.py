@@ -1,4 +1,7 @@
-"""The library's code on the site: a page for each source file that the book names, and links from the names to their lines."""
+"""The library's code on the site: a page for each source file that the book names, and links from the names to their lines.
+
+A name in running text leads to its entry in the reference, and that to the lines; a name without an entry leads to its lines at once.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Any
 
 from docutils import nodes
 
+from chapters.tools.reference import sphinx, where
 from minilm.ops.op import Op
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +31,11 @@ def place(name: str) -> tuple[str, int]:
     >>> place("F.cross_entropy")[0]
     'minilm/ops/loss.py'
     """
+    return source(find(name))
+
+
+def find(name: str) -> Any:
+    """What the book calls `name`, as ``nn.Linear`` or ``nn.Linear(2, 3)``; None where that is unknown."""
     m = re.fullmatch(r"([A-Za-z_][\w.]*)(\(.*\))?", name, re.DOTALL)
     first, *rest = m[1].split(".") if m else [""]
     if rest and first in ROOTS:
@@ -34,31 +43,42 @@ def place(name: str) -> tuple[str, int]:
     elif m and not rest and first in importlib.import_module("minilm.book").__all__:
         found, rest = importlib.import_module("minilm.book"), [first]
     else:
-        return "", 0
+        return None
     for word in rest:
         found = getattr(found, word, None)
-    return _source(found)
+    return found
 
 
-def _source(found: Any) -> tuple[str, int]:
+def source(found: Any) -> tuple[str, int]:
+    """The file, from the repository, and the line where something of the library is defined; ("", 0) where that is unknown."""
     if isinstance(found, Op):  # an op is the one instance of its class
         found = type(found)
     try:
         found = inspect.unwrap(found)
         path = Path(inspect.getsourcefile(found) or "").resolve()
-        line = 1 if inspect.ismodule(found) else inspect.getsourcelines(found)[1]
+        if not path.is_relative_to(ROOT / "minilm"):
+            return "", 0
+        file = path.relative_to(ROOT).as_posix()
+        name = getattr(found, "__qualname__", "")
+        return file, 1 if inspect.ismodule(found) else where.places(file).get(name, (0,))[0] or inspect.getsourcelines(
+            found
+        )[1]
     except (TypeError, OSError, ValueError):
         return "", 0
-    inside = path.is_relative_to(ROOT / "minilm")
-    return (path.relative_to(ROOT).as_posix(), line) if inside else ("", 0)
 
 
 def links(app: Any, doctree: Any, docname: str) -> None:
     """Turns names of the library in running text into links to its code, and lists those of a page's cells at its end."""
     for literal in list(doctree.findall(nodes.literal)):
-        file, line = place(literal.astext())
-        if file and not isinstance(literal.parent, nodes.reference) and not _in_title(literal):
-            link = nodes.reference("", "", refuri=_uri(app, docname, file, line), internal=True)
+        if isinstance(literal.parent, nodes.reference) or _in_title(literal):
+            continue
+        found = sphinx.named(literal) if "module" in literal else find(literal.astext())
+        to = sphinx.entry(app, docname, found)
+        if not to:
+            file, line = source(found)
+            to = uri(app, docname, file, line) if file else ""
+        if to:
+            link = nodes.reference("", "", refuri=to, internal=True)
             literal.replace_self(link)
             link += literal
     names = {name for block in doctree.findall(nodes.literal_block) for name in NAME.findall(block.astext())}
@@ -67,9 +87,7 @@ def links(app: Any, doctree: Any, docname: str) -> None:
     if named and section is not None and docname[:2].isdigit():
         listed = nodes.paragraph("", "The library's code that this page calls: ", classes=["code-called"])
         for k, (name, file, line) in enumerate(named):
-            link = nodes.reference(
-                "", "", nodes.literal("", name), refuri=_uri(app, docname, file, line), internal=True
-            )
+            link = nodes.reference("", "", nodes.literal("", name), refuri=uri(app, docname, file, line), internal=True)
             listed += [nodes.Text(", " if k else ""), link]
         section += [listed]
 
@@ -80,7 +98,8 @@ def _in_title(node: Any) -> bool:
     return node is not None
 
 
-def _uri(app: Any, docname: str, file: str, line: int) -> str:
+def uri(app: Any, docname: str, file: str, line: int) -> str:
+    """The address of a line of code, from a page of the site; the file gets a page."""
     _lines(app).setdefault(file, set()).add(line)
     return f"{app.builder.get_relative_uri(docname, _page(file))}#line-{line}"
 
@@ -108,5 +127,6 @@ def pages(app: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
             start = rows[line - 1]
             cut = start.index("<pre>") + 5 if line == 1 else 0
             rows[line - 1] = f'{start[:cut]}<span id="line-{line}"></span>{start[cut:]}'
-        body = "<h1>{}</h1>\n<p>Part of minilm, as the book uses it.</p>\n{}".format(file, "\n".join(rows))
+        what = "A test of minilm." if file.startswith("tests/") else "Part of minilm, as the book uses it."
+        body = "<h1>{}</h1>\n<p>{}</p>\n{}".format(file, what, "\n".join(rows))
         yield _page(file), {"title": file, "body": body, "parents": []}, "page.html"

@@ -2,8 +2,9 @@
 
 ``moved.json`` holds for each of these chapters the pages that it had on the site, each with the anchor of its heading; and every
 anchor, with the one that took its place: of the same chapter (``"attention"``), of another file (``"B-complex-step#two-cells"``,
-``"terms#learning"``), or ``""`` where the heading still stands. `site` writes a page that leads on for each old page that is gone,
-and the map that an opening page asks for an anchor that it does not hold.
+``"terms#learning"``), or ``""`` where the heading still stands. The anchors of formulas are among them (``"eq-4.9": "eq-4.12"``);
+one that was rewritten leads to the heading under which its subject stands. `site` writes a page that leads on for each old page that is
+gone, and the map that an opening page asks for an anchor that it does not hold.
 """
 
 from __future__ import annotations
@@ -42,9 +43,13 @@ def target(stem: str, anchor: str, places: Places) -> tuple[str, str]:
 
 
 def anchors(stem: str, places: Places) -> dict[str, str]:
-    """For each anchor that the chapter has, or had, its address from the site's first folder."""
-    old = record().get(stem, {"anchors": {}})["anchors"]
-    found = {anchor: target(stem, anchor, places) for anchor in old} | dict(places[stem])
+    """For each anchor that the chapter has, or had, its address from the site's first folder.
+
+    Most numbers of formulas were given again, to others. Who asks for one where it does not stand follows an old link: it leads to what
+    bore the number then.
+    """
+    old = {anchor: target(stem, anchor, places) for anchor in record().get(stem, {"anchors": {}})["anchors"]}
+    found = {**old, **places[stem], **{anchor: to for anchor, to in old.items() if anchor.startswith("eq-")}}
     return {anchor: _address(page, local) for anchor, (page, local) in found.items()}
 
 

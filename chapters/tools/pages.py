@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chapters.tools.source import Heading, anchors, headings_of
+from chapters.tools.source import INLINE_MATH, Heading, anchors, formulas_of, headings_of
 
 LONG = 9_000  # pixels at a width of 1,280, estimated; a longer section is cut at its own headings
+ENOUGH = 50  # characters of the line that says what a page begins with: a shorter sentence takes the next one along
 WHOLE = 13_000  # so long may a section be that has a notebook of its own
 
 
@@ -114,6 +115,32 @@ def places(chapter: Page) -> dict[str, tuple[str, str]]:
         anchor: (name, "" if heading.level == 1 else local)
         for anchor, (heading, name, local) in zip(whole, found, strict=True)
     }
+
+
+def formula_places(chapter: Page) -> dict[str, tuple[str, str]]:
+    """The same for each numbered formula, whose anchor is that of its page, too."""
+    texts = [
+        (page.name, cell.source) for page in chapter.every() for cell in page.cells if cell.cell_type == "markdown"
+    ]
+    return {anchor: (name, anchor) for name, text in texts for anchor in formulas_of(text)}
+
+
+def first_words(page: Page) -> str:
+    """What a page begins with, in a line for the list of its chapter's pages: the first words of its text; of an exercise how long
+    it takes and what it practises. "" where it begins with a table or a list, or where the sentence goes on in a display.
+    """
+    text = next((cell.source for cell in page.cells if cell.cell_type == "markdown"), "")
+    blocks = [block for block in re.split(r"\n{2,}", text) if not block.startswith("#")]
+    first = re.sub(r"\s+", " ", blocks[0]) if blocks else ""
+    if not re.match(r"[*`$]?[A-Za-z0-9\\'\"]", first) or "$$" in first or re.match(r"\d+\. ", first):
+        return ""
+    first = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", first)
+    if whole := re.fullmatch(r"\*([^*]+)\*", first):  # an exercise's line: kind, minutes, what it practises
+        return whole[1]
+    hidden = INLINE_MATH.sub(lambda m: "x" * len(m[0]), first)  # a full stop in a formula ends no sentence
+    ends = [m.end() for m in re.finditer(r"(?<!et al)(?<![A-Z])[.?!][\"')*]*(?= [A-Z*`x\"'(]|$)", hidden)]
+    sentence = first[: next((end for end in ends if end >= ENOUGH), len(first))]
+    return f"{sentence.removesuffix(':')}." if sentence.endswith(":") else sentence
 
 
 def lifted(markdown: str, levels: int) -> str:

@@ -245,6 +245,18 @@ def anchors(headings: Iterable[Heading]) -> list[str]:
     return found
 
 
+def formula_id(number: str) -> str:
+    """The anchor of a formula on the site: ``eq-4.9``, of a wrong one ``eq-4.9-wrong``."""
+    return "eq-" + number.replace("*", "-wrong")
+
+
+def formulas_of(markdown: str) -> list[str]:
+    """The anchors of the numbered formulas of a piece of Markdown."""
+    return [
+        formula_id(number) for number in re.findall(r"\\tag\{([^}]*)\}", without_inline_code(without_fences(markdown)))
+    ]
+
+
 def chapters(language: str = "en") -> list[Chapter]:
     """The files of the chapters of one edition, in order; those of sections follow the first page of their chapter."""
     return chapters_in(ROOT / "chapters" / language)

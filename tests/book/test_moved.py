@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chapters.tools import moved
-from chapters.tools.pages import cut, places
+from chapters.tools.pages import cut, formula_places, places
 from chapters.tools.site import written_places
 from chapters.tools.source import ROOT, Chapter, chapters, label
 
@@ -17,7 +17,8 @@ def now():
     found = {}
     for chapter in chapters():
         path = ROOT / "notebooks" / "en" / f"{chapter.stem}.ipynb"
-        found[chapter.stem] = places(cut(nbformat.read(path, as_version=4), chapter.stem, chapter.number > 5))
+        whole = cut(nbformat.read(path, as_version=4), chapter.stem, chapter.number > 5)
+        found[chapter.stem] = {**places(whole), **formula_places(whole)}
     return found | written_places("en")
 
 
@@ -31,6 +32,23 @@ def test_every_old_anchor_and_page_leads_to_a_heading_that_there_is(stem, now):
         except KeyError:
             lost.append(anchor)
     assert lost == []
+
+
+def test_the_old_numbers_of_formulas_lead_to_formulas_or_to_their_subjects(now):
+    old = {stem: [a for a in there["anchors"] if a.startswith("eq-")] for stem, there in moved.record().items()}
+    assert [len(found) for found in old.values()] == [14, 22, 35, 59, 9]
+    led = [moved.target(stem, anchor, now)[1] for stem, found in old.items() for anchor in found]
+    assert sum(anchor.startswith("eq-") for anchor in led) == 63, "these stand somewhere as they were, or nearly"
+
+
+def test_an_old_number_leads_to_its_old_formula_though_another_bears_it_now(monkeypatch):
+    monkeypatch.setattr(moved, "record", lambda: {"04-mathematics": {"pages": {}, "anchors": {"eq-4.1": "eq-4.2"}}})
+    now = {"04-mathematics": {f"eq-4.{k}": (f"04-mathematics/page-{k}", f"eq-4.{k}") for k in (1, 2, 3)}}
+    assert moved.anchors("04-mathematics", now) == {
+        "eq-4.1": "04-mathematics/page-2.html#eq-4.2",
+        "eq-4.2": "04-mathematics/page-2.html#eq-4.2",
+        "eq-4.3": "04-mathematics/page-3.html#eq-4.3",
+    }
 
 
 def test_a_page_that_is_gone_leads_on_and_one_that_stands_is_left(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
-// A link to a heading that stands on another page now leads on. The map of headings is fetched only then.
+// A link to a heading or a formula that stands on another page now leads on. The map of these is fetched only then.
 addEventListener("DOMContentLoaded", () => {
   const root = document.documentElement.dataset.content_root ?? "./";
-  const stem = /((?:\d\d|[A-Z])-[\w-]+)\.html$/.exec(location.pathname)?.[1];
+  const stem = /((?:\d\d|[A-Z])-[\w-]+)(?:\/[^/]+)?\.html$/.exec(location.pathname)?.[1];
   function lead() {
     const anchor = decodeURIComponent(location.hash.slice(1));
     if (!stem || !anchor || document.getElementById(anchor)) return;
