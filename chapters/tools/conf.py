@@ -1,5 +1,6 @@
 """Sphinx's settings for one edition of the book. `site` names it in BOOK_LANGUAGE, the folder of the files that the site carries
-in BOOK_FILES, and the repository's address, where there is one, in BOOK_REPOSITORY. The notebooks have been executed.
+in BOOK_FILES, the repository's address, where there is one, in BOOK_REPOSITORY, and in BOOK_LIVE whether the pages run Python. The
+notebooks have been executed.
 """
 
 import os
@@ -9,13 +10,23 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MATHJAX = ROOT / "_build" / "mathjax"
 REPOSITORY = os.environ.get("BOOK_REPOSITORY", "")
+LIVE = bool(os.environ.get("BOOK_LIVE"))
 sys.path.insert(0, str(ROOT))
 
 project = html_title = "minilm, the book that runs"
 author = "The minilm authors"
 copyright = author
 language = os.environ.get("BOOK_LANGUAGE", "en")
-extensions = ["myst_nb", "sphinx_copybutton", "chapters.tools.extension"]
+extensions = [
+    "myst_nb",
+    "sphinx_copybutton",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "chapters.tools.reference.sphinx",
+    "chapters.tools.extension",
+]
+if LIVE:
+    extensions += ["chapters.tools.live.desks", "chapters.tools.live.cells"]
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
@@ -24,11 +35,21 @@ nb_execution_mode = "off"
 nb_merge_streams = True
 suppress_warnings = ["mystnb.unknown_mime_type"]
 
+# The reference: docstrings, as the library has them.
+default_role = "name"
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_inherit_docstrings = False  # what every `forward` inherits says nothing of this one
+napoleon_numpy_docstring = False
+toc_object_entries = False  # beside the page, its sections are enough
+add_module_names = False
+
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
 html_extra_path = [os.environ["BOOK_FILES"]] if "BOOK_FILES" in os.environ else []
-html_css_files = ["book.css"]
-html_js_files = ["anchors-lead.js"]
+html_css_files = ["book.css", "reference.css", "paper.css"]
+html_js_files = ["anchors-lead.js", "search-kinds.js", "paper.js"]
 html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_sidebars = {"**": ["start-and-search", "sbt-sidebar-nav.html"]}
 html_favicon = "_static/favicon.svg"

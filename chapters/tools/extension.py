@@ -12,6 +12,8 @@ from typing import Any
 from docutils import nodes
 
 from chapters.tools import code
+from chapters.tools.reference import TOP
+from chapters.tools.source import formula_id
 
 FOLD = re.compile(
     r'<details class="admonition hide above-input">\s*<summary aria-label="Toggle hidden content">\s*'
@@ -45,11 +47,6 @@ def formulas(app: Any, doctree: Any) -> None:
             node.replace_self(box)
             box += [node, number]
             _places(app)[tag[1]] = (app.env.docname, formula_id(tag[1]))
-
-
-def formula_id(number: str) -> str:
-    """The anchor of a formula: ``eq-4.9``, of a wrong one ``eq-4.9-wrong``."""
-    return "eq-" + number.replace("*", "-wrong")
 
 
 def figures_and_exercises(app: Any, doctree: Any) -> None:
@@ -133,6 +130,29 @@ def notebook(_app: Any, pagename: str, _template: str, context: dict[str, Any], 
         context["book_notebook"] = f"notebooks/{stem}.ipynb"
 
 
+def short_contents(app: Any, pagename: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:
+    """Beside pages of code and of the reference stand the chapters without their sections.
+
+    There are more such pages than of the book: the whole table of contents would be most of each, and most of the time that the site
+    takes. The pages of one folder share what is made for the first of them.
+    """
+    if not pagename.startswith(("code/", "reference/")):
+        return
+    contents, folder = context["toctree"], pagename.rpartition("/")[0]
+    made: dict[tuple[str, str], str] = app.__dict__.setdefault("book_contents", {})
+
+    def short(**named: Any) -> str:
+        named["maxdepth"] = 1
+        if pagename in TOP:  # it is marked as the one that is open
+            return str(contents(**named))
+        key = folder, repr(sorted(named.items()))
+        if key not in made:
+            made[key] = str(contents(**named))
+        return made[key]
+
+    context["toctree"] = short
+
+
 def named_toggles(_app: Any, _pagename: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:
     """Gives the buttons that unfold the table of contents a name, which the theme leaves out."""
     contents = context["generate_toctree_html"]
@@ -156,6 +176,7 @@ def _line(m: re.Match[str]) -> str:
 
 
 def setup(app: Any) -> dict[str, bool]:
+    app.setup_extension("chapters.tools.attention.page")
     app.connect("doctree-read", formulas)
     app.connect("doctree-read", figures_and_exercises)
     app.connect("doctree-read", outputs)
@@ -164,6 +185,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("doctree-resolved", code.links)
     app.connect("html-collect-pages", code.pages)
     app.connect("html-page-context", notebook)
+    app.connect("html-page-context", short_contents, priority=400)  # before the theme asks for it
     app.connect("html-page-context", folded_lines)
     app.connect("html-page-context", named_toggles, priority=900)  # after the theme has made its function
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -2,11 +2,12 @@
 
 ::
 
-    python chapters/tools/site.py [--repository https://...]
+    python chapters/tools/site.py [--repository https://...] [--live FOLDER ...]
 
 Needs the extra `book`. A chapter becomes one page per section (`pages`), whether its sections stand in one file or in one each. The
-notebooks, and the library's code that the pages name, are part of the site; with ``--repository`` (or the environment variable
-BOOK_REPOSITORY) the pages link that address, too.
+notebooks, a reference of ops and of public names (`reference`), and the library's code that the pages name, are part of the site; with
+``--repository`` (or the environment variable BOOK_REPOSITORY) the pages link that address, too.
+With ``--live`` the pages run Python: Pyodide's files come from that folder (`live.supply`). Without it nothing on the site speaks of it.
 Formulas are typeset by MathJax, which is fetched once with npm into ``_build`` and becomes part of the site; where npm is missing,
 the pages load it from the net instead.
 """
@@ -28,9 +29,12 @@ ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path[0] = str(ROOT)  # it was this folder, whose code.py and site.py hide Python's
 
-from chapters.tools import moved, symbols  # noqa: E402
+from chapters.tools import moved, reference, symbols  # noqa: E402
+from chapters.tools.attention import page as attention  # noqa: E402
 from chapters.tools.exercises import solutions  # noqa: E402
-from chapters.tools.pages import Page, cut, lifted, linked, places  # noqa: E402
+from chapters.tools.live import cells as live_cells  # noqa: E402
+from chapters.tools.live import desks, supply  # noqa: E402
+from chapters.tools.pages import Page, cut, first_words, formula_places, lifted, linked, places  # noqa: E402
 from chapters.tools.source import anchors as heading_anchors  # noqa: E402
 from chapters.tools.source import chapters as book  # noqa: E402
 from chapters.tools.source import files, folded, headings_of, in_order, label, lettered, numbers  # noqa: E402
@@ -43,23 +47,54 @@ MADE = ("symbols",)  # appendices that gather what the chapters hold
 WRITTEN = ("teaching", "corpus", "machines", "terms")  # appendices that are written by hand
 
 
-def main(language: str = "en", repository: str = "") -> int:
-    """Builds one edition; returns Sphinx's exit status. Every warning is an error."""
-    print(f"formulas: {fetch_mathjax()}")
+def main(language: str = "en", repository: str = "", live: Sequence[str] = ()) -> int:
+    """Builds one edition; returns Sphinx's exit status. Every warning is an error.
+
+    Args:
+        repository: the address that pages shall link.
+        live: folders with Pyodide's files, so that the pages run Python.
+    """
     source, site, files = BUILD / "src" / language, BUILD / "site" / language, BUILD / "files" / language
-    anchors = copy_sources(language, source)
+    shutil.rmtree(files, ignore_errors=True)
+    try:
+        print(f"Python in the pages: {add_live(live, files / 'live')}")
+    except supply.SupplyError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"formulas: {fetch_mathjax()}")
+    anchors = copy_sources(language, source, bool(live))
     copy_notebooks(language, files)
+    if live:
+        desks.write_notebooks(tasks.CHAPTERS, files)
     shutil.rmtree(site, ignore_errors=True)
-    settings = {"BOOK_LANGUAGE": language, "BOOK_FILES": str(files), "BOOK_REPOSITORY": repository}
+    settings = {
+        "BOOK_LANGUAGE": language,
+        "BOOK_FILES": str(files),
+        "BOOK_REPOSITORY": repository,
+        "BOOK_LIVE": "yes" if live else "",
+    }
     status = subprocess.run(
         [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-E", "-b", "html", "-c", str(ROOT / "chapters" / "tools"),
          "-d", str(BUILD / "doctrees" / language), str(source), str(site)],
         env={**os.environ, **settings},
     ).returncode  # fmt: skip
     if status == 0:
+        (site / ".nojekyll").touch()  # without it GitHub Pages leaves out _static
         moved.write(site, anchors | written_places(language))
-    print(f"{site.relative_to(ROOT)}/index.html" if status == 0 else "the site has errors")
+        pages = [path for path in site.rglob("*") if path.is_file() and site / "live" not in path.parents]
+        print(f"{site.relative_to(ROOT)}/index.html; {supply.megabytes(pages)}, Python not counted")
+    else:
+        print("the site has errors")
     return status
+
+
+def add_live(folders: Sequence[str], target: Path) -> str:
+    """Makes the folder from which the pages run Python, if there is anything to make it from; returns a word on it."""
+    if not folders:
+        return "none, as no folder with Pyodide was given (--live)"
+    made = supply.make(folders, target)
+    failed = "".join(f"; without the data set {name}: {why}" for name, why in made["data"]["failed"].items())
+    return f"Pyodide {made['pyodide']}, {supply.summary(target)}{failed}"
 
 
 def fetch_mathjax() -> str:
@@ -99,14 +134,17 @@ def notebooks(language: str) -> list[Path]:
 
 def copy_notebooks(language: str, target: Path) -> None:
     """The notebooks, as files that the site carries for readers who want to run them."""
-    shutil.rmtree(target, ignore_errors=True)
     (target / "notebooks").mkdir(parents=True)
     for path in notebooks(language):
         shutil.copy(path, target / "notebooks" / path.name)
 
 
-def copy_sources(language: str, target: Path) -> dict[str, dict[str, tuple[str, str]]]:
-    """The edition's start page, and the pages of its chapters, as Sphinx is to read them; returns where each heading stands."""
+def copy_sources(language: str, target: Path, live: bool = False) -> dict[str, dict[str, tuple[str, str]]]:
+    """The edition's start page, and the pages of its chapters, as Sphinx is to read them; returns where each heading stands.
+
+    Args:
+        live: whether the pages run Python.
+    """
     import nbformat
 
     shutil.rmtree(target, ignore_errors=True)
@@ -116,6 +154,8 @@ def copy_sources(language: str, target: Path) -> dict[str, dict[str, tuple[str, 
     }
     chapters = {stem: cut(notebook, stem, bool(numbers(stem)[1] or below[stem])) for stem, notebook in read.items()}
     anchors = {stem: places(chapter) for stem, chapter in chapters.items()}
+    if live:
+        live_cells.write(read, chapters, BUILD / "files" / language / "live" / "cells")
     for stem, chapter in chapters.items():
         for page in chapter.every():
             lower = [other.name for other in page.pages] + (below[stem] if page is chapter else [])
@@ -125,14 +165,15 @@ def copy_sources(language: str, target: Path) -> dict[str, dict[str, tuple[str, 
     text = for_sphinx(text, index.parent, target, language)
     top = [stem for stem in chapters if not numbers(stem)[1]]
     computed = [stem for stem in top if lettered(numbers(stem)[0])]
-    appendices = [*computed, *write_appendices(language, target)]
+    appendices = [*computed, *write_appendices(language, target, live)]
     lead_written(anchors, target)
     trees = [
         contents([stem for stem in top if stem not in computed], "maxdepth: 2"),
         contents(appendices, "caption: Appendices"),
+        contents(reference.write(target), "caption: Reference"),
     ]
     (target / "index.md").write_text("\n".join([text, *trees]), encoding="utf-8")
-    return anchors
+    return {stem: {**anchors[stem], **formula_places(chapter)} for stem, chapter in chapters.items()}
 
 
 ARTICLE = (
@@ -152,10 +193,12 @@ def contents(pages: Iterable[str], option: str) -> str:
     return "\n".join(["```{toctree}", ":hidden:", f":{option}", "", *pages, "```", ""])
 
 
-def write_appendices(language: str, target: Path) -> list[str]:
+def write_appendices(language: str, target: Path, live: bool = False) -> list[str]:
     """The pages that are no chapters: `WRITTEN` as they stand, and what is made from the tasks and the bugs."""
-    answers = [solutions(c.number, c.title) for c in book(language) if c.number in tasks.CHAPTERS and not c.section]
-    made = {name: text for pages in answers for name, text in pages.items()}
+    titles = {c.number: c.title for c in book(language) if c.number in tasks.CHAPTERS and not c.section}
+    answers = [solutions(number, title) for number, title in titles.items()]
+    made = {desks.PROGRESS: desks.progress_page(titles)} if live else {}
+    made |= {name: text for pages in answers for name, text in pages.items()}
     for name in WRITTEN:
         page = ROOT / "chapters" / language / f"{name}.md"
         text = to_notebooks(page.read_text(encoding="utf-8"))
@@ -221,7 +264,9 @@ def write_page(
         if cell.cell_type == "markdown":
             text = linked(for_sphinx(cell.source, origin, path.parent, target.name), lead)
             cell.source = lifted(text, page.level - 1)
-        elif folded(cell.metadata.get("tags", ())):
+            continue
+        live_cells.marked(cell)
+        if folded(cell.metadata.get("tags", ())):
             fold(cell)
     cells = list(page.cells)
     chapter, section = numbers(stem)
@@ -229,8 +274,14 @@ def write_page(
         cells[0].source = cells[0].source.replace("# ", f"# {label(chapter)}.{section or ''} ", 1)
     if below:
         to = [os.path.relpath(target / name, path.parent) for name in below]
-        shown = [] if page.pages else [":hidden:"]  # a first page has the list of its sections in its text
-        cells.append(nbformat.v4.new_markdown_cell("\n".join(["```{toctree}", ":titlesonly:", *shown, "", *to, "```"])))
+        tree = ["```{toctree}", ":titlesonly:", ":hidden:", "", *to, "```", ""]
+        words = [
+            first_words(part) for part in page.pages
+        ]  # the first page of a chapter in files has their list in its text
+        parts = [
+            f"- [](/{part.name}.ipynb){': ' * bool(line)}{line}" for part, line in zip(page.pages, words, strict=True)
+        ]
+        cells.append(nbformat.v4.new_markdown_cell("\n".join([*tree, *parts])))
     if page.name == stem and not section and not lettered(chapter):
         start = os.path.relpath(target / "index", path.parent)
         cells.append(nbformat.v4.new_markdown_cell(ARTICLE.format(chapter=chapter, start=start)))
@@ -275,7 +326,7 @@ def for_sphinx(markdown: str, origin: Path, folder: Path, language: str) -> str:
     markdown = re.sub(
         r"^> \*\*(Note|Tip|Important|Warning|Caution)\.\*\* (.*\n?)((?:>.*\n?)*)", note, markdown, flags=re.MULTILINE
     )
-    return re.sub(r"\]\((\.\./[^)#\s]+)(#[^)\s]*)?\)", link, markdown)
+    return re.sub(r"\]\((\.\./[^)#\s]+)(#[^)\s]*)?\)", link, attention.placed(markdown))
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -286,8 +337,16 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="ADDRESS",
         help="the repository's address, which the pages shall link (default: $BOOK_REPOSITORY, or no link)",
     )
+    parser.add_argument(
+        "--live",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help=f"where the files of Pyodide {supply.VERSION} lie, so that the pages run Python; may be given several times",
+    )
     return parser.parse_args(given)
 
 
 if __name__ == "__main__":
-    sys.exit(main(repository=arguments().repository))
+    given = arguments()
+    sys.exit(main(repository=given.repository, live=given.live))

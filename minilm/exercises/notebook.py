@@ -87,7 +87,7 @@ def _first_cells(tasks: Sequence[Task], title: str) -> list[dict[str, Any]]:
 def _task_cells(task: Task, seed: int | None) -> list[dict[str, Any]]:
     cells = [_statement(task, seed), *_given(task, seed)]
     if not task.graded:
-        return [*cells, _cell("markdown", MARKDOWN_ANSWER.format(id=task.id), "answer", task)]
+        return [*cells, _cell("markdown", stub_of(task), "answer", task)]
     argument = "" if seed is None else f", seed={seed}"
     return [
         *cells,
@@ -97,7 +97,9 @@ def _task_cells(task: Task, seed: int | None) -> list[dict[str, Any]]:
 
 
 def stub_of(task: Task) -> str:
-    """What a student begins with, as the cell holds it."""
+    """What a student begins with, as the cell holds it: Python, or Markdown where a teacher reads the answer."""
+    if not task.graded:
+        return MARKDOWN_ANSWER.format(id=task.id)
     return (task.start.strip() or f"{task.name} = ...  # instead of the dots, your {task.kind}") + "\n"
 
 
@@ -114,14 +116,19 @@ def _statement(task: Task, seed: int | None) -> dict[str, Any]:
 
 
 def _given(task: Task, seed: int | None) -> list[dict[str, Any]]:
-    """The set-up and the numbers of the statement, where there are any beyond NumPy."""
+    text = given_of(task, seed)
+    return [_cell("code", text, "given", task)] if text else []
+
+
+def given_of(task: Task, seed: int | None = None) -> str:
+    """The set-up and the numbers of the statement, as a cell holds them, where there are any beyond NumPy; otherwise ""."""
     lines = [
         line for line in task.setup.splitlines() if line.strip() not in ("import numpy as np", "import minilm as ml")
     ]
     text = "\n".join(lines).strip()
     values = "\n".join(f"{name} = {_literal(value)}" for name, value in task.values(seed).items())
     both = "\n\n".join(part for part in (text, values) if part)
-    return [_cell("code", both + "\n", "given", task)] if both else []
+    return both + "\n" if both else ""
 
 
 def _literal(value: Any) -> str:

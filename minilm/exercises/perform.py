@@ -113,6 +113,8 @@ OWN_KINDS: dict[type[BaseException], str] = {
     TooMuchOutput: "output",
     TimeUp: "time",
 }
+TOO_LARGE = ("array is too big", "Maximum allowed dimension exceeded")
+"""How NumPy's ValueErrors begin where addresses could not hold an array."""
 Own = Callable[[str], bool]
 Catch = type[BaseException] | tuple[type[BaseException], ...]
 Tell = Callable[[str, int, Ran | None], None]
@@ -259,7 +261,14 @@ def trouble_of(error: BaseException, own: Own = of_text) -> Trouble:
         message = ""
     if isinstance(error, SyntaxError) and error.filename and own(error.filename):
         return Trouble(kind, error.msg or message, (error.lineno or 0, (error.text or "").strip()))
+    if isinstance(error, ValueError) and message.startswith(TOO_LARGE):
+        kind = OWN_KINDS[MemoryError]
     frames = [f for f in traceback.extract_tb(error.__traceback__) if own(f.filename)]
+    if isinstance(error, RecursionError):
+        message = message.partition(" in ")[0].partition(" while ")[0]  # whatever came last
+        counted = (frames[-1].line or "").startswith("def ") if len(frames) > 1 else False
+        if counted:  # before its first line: the call is what is told
+            frames.pop()
     line = (frames[-1].lineno or 0, (frames[-1].line or "").strip()) if frames else None
     return Trouble(kind, message, line, frames[-1].name if frames else "")
 

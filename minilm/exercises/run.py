@@ -13,6 +13,7 @@ What no way catches is said in `minilm.exercises.child`: this is a fence against
 
 from __future__ import annotations
 
+import builtins
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from types import FrameType
 from typing import Any, Literal
 
 from minilm.exercises import child, source, tasks
@@ -29,6 +31,7 @@ from minilm.exercises.code import define, first_definition, run_text, solution_o
 from minilm.exercises.notes import Ended, Reader, why
 from minilm.exercises.perform import (
     ANSWER,
+    NoInput,
     Own,
     Ran,
     TimeUp,
@@ -36,6 +39,7 @@ from minilm.exercises.perform import (
     Trouble,
     call,
     line_now,
+    no_input,
     of_notebook,
     of_text,
     perform,
@@ -49,6 +53,9 @@ Way = Literal["fork", "fresh", "here"]
 Mode = Literal["tests", "kills"]
 MOST_KEPT = 256
 _RAISED = (Exception, TimeUp, TooMuchOutput, SystemExit)
+DEEPEST = 200
+"""Calls within each other, where an answer runs "here". In a page each that goes through C takes of a stack of half a megabyte, and whoever
+comes to its end loses the page's Python, not an exception."""
 _kept: dict[tuple[str, int | None, int], tuple[Task, list[Ran]]] = {}
 
 
@@ -226,7 +233,10 @@ class _Run:
         """In this process; a counter of lines ends what loops."""
         own: Own = of_notebook if self.answer.text is None else of_text
         answer = self.answer.value
-        with _Alarm(self.limits, own) as alarm:
+        longest = min(
+            20 * max(self.took, default=0.0), self.limits.total
+        )  # where the solution takes long, so may the answer
+        with _Alarm(replace(self.limits, seconds=max(self.limits.seconds, longest)), own) as alarm:
             if self.answer.text is not None:
                 try:
                     answer = define(self.task, self.answer.text, ANSWER, self.seed)
@@ -263,6 +273,15 @@ def _is_entered(task: Task) -> bool:
     return task is there or (len(asked) == len(names) and replace(there, tests=asked) == task)
 
 
+def _depth() -> int:
+    """How many calls this one lies within."""
+    frame: FrameType | None = sys._getframe()
+    depth = 0
+    while frame is not None:
+        depth, frame = depth + 1, frame.f_back
+    return depth
+
+
 class _Alarm:
     """Raises `TimeUp` in an answer that lasts too long; it looks at the clock at every hundredth line."""
 
@@ -271,13 +290,18 @@ class _Alarm:
         self.out = False
 
     def __enter__(self) -> _Alarm:
-        self.before = sys.gettrace()
+        self.before, self.deepest = sys.gettrace(), sys.getrecursionlimit()
+        sys.setrecursionlimit(min(self.deepest, _depth() + DEEPEST))
+        self.input, self.stdin = builtins.input, sys.stdin
+        builtins.input, sys.stdin = no_input, NoInput()
         self.end = time.perf_counter() + self.seconds
         sys.settrace(self._trace)
         return self
 
     def __exit__(self, *_: object) -> None:
         sys.settrace(self.before)
+        sys.setrecursionlimit(self.deepest)
+        builtins.input, sys.stdin = self.input, self.stdin
 
     def counted(self, function: Any) -> Any:
         """The function, each call of which begins the time anew."""

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from chapters.tools.source import ROOT, chapters
+from tests.browser.driver import pyodide_folders
 
 pytestmark = [pytest.mark.book, pytest.mark.host]
 CHAPTERS = chapters()
@@ -28,9 +29,11 @@ def test_the_site_builds_without_a_warning():
         pytest.importorskip(module, reason="needs the extra book")
     from chapters.tools import site
     from chapters.tools.extension import formula_id
+    from chapters.tools.live import supply
 
-    assert site.main() == 0
+    assert site.main(live=pyodide_folders()) == 0
     pages = ROOT / "_build" / "site" / "en"
+    assert [path for path in pages.rglob("*") if path.stat().st_size > supply.LARGEST] == []
     for chapter in CHAPTERS:
         page = "\n".join(
             path.read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import shutil
 import threading
 from contextlib import contextmanager
@@ -37,6 +38,13 @@ def missing() -> str:
 def executable() -> str | None:
     """The path of Chromium."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def pyodide_folders() -> list[str]:
+    """Where the files of Pyodide lie, for ``--live`` of chapters/tools/site.py: from the environment variable MINILM_PYODIDE, which
+    separates folders as PATH does. None: nothing runs Python in a page.
+    """
+    return [folder for folder in os.environ.get("MINILM_PYODIDE", "").split(os.pathsep) if folder]
 
 
 @contextmanager
@@ -88,9 +96,14 @@ def _route(route, faults):
 
 
 @contextmanager
-def served(directory):
-    """The address (``http://127.0.0.1:PORT``) under which a directory is served meanwhile, for pages that need a server."""
-    handler = functools.partial(_Quiet, directory=str(directory))
+def served(directory, types=None):
+    """The address (``http://127.0.0.1:PORT``) under which a directory is served meanwhile, for pages that need a server.
+
+    Args:
+        types: what the server says that files are, by the ends of their names (".wasm"), where it is not to know better.
+    """
+    known = type("_Typed", (_Quiet,), {"extensions_map": {**_Quiet.extensions_map, **(types or {})}})
+    handler = functools.partial(known, directory=str(directory))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:

@@ -6,14 +6,13 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import pytest
 
 from tests.browser import driver
 
 pytestmark = [pytest.mark.browser, pytest.mark.host]
-ROOT = Path(__file__).resolve().parents[2]
 FIT = (Path(__file__).parent / "fit.js").read_text(encoding="utf-8")
 WIDTHS = (390, 820, 1280)
 HIGHEST = 15_000  # pixels at a width of 1,280
@@ -33,25 +32,15 @@ EACH_KIND = {
     "06-applications.html",
     "06-3-questions.html",
     "code/minilm/tensor.html",
+    "reference/ops.html",
+    "reference/ops/activation.html",
+    "reference/ops/normalize/softmax.html",
+    "reference/api.html",
+    "reference/api/optim/adagrad.html",
 }
 CHECKED = "01-background/surprise-in-bits.html"  # a page with a formula whose check is folded
 TYPESET = "window.MathJax?.startup?.promise?.then(() => 0)"
 BROWSERS = 2  # look at pages at the same time
-
-
-@pytest.fixture(scope="session")
-def site():
-    """The folder of the site, built from the sources as they are."""
-    for module in ("sphinx", "myst_nb", "sphinx_book_theme", "sphinx_copybutton"):
-        pytest.importorskip(module, reason="needs the extra book")
-    from chapters.tools import site
-
-    folder = ROOT / "_build" / "site" / "en"
-    sources = [*ROOT.glob("chapters/**/*"), *ROOT.glob("notebooks/**/*.ipynb")]
-    newest = max(path.stat().st_mtime for path in sources if path.is_file() and "__pycache__" not in path.parts)
-    if not (folder / "index.html").exists() or (folder / "index.html").stat().st_mtime < newest:
-        assert site.main() == 0
-    return folder
 
 
 def pages(site):
@@ -66,10 +55,39 @@ def leading(site):
 
 
 def opened(site):
-    """Those that are opened in the browser: of the pages of exercises, bugs and code, which are built alike, one in ten."""
-    alike = [[name for name in pages(site) if part in f"/{name}"] for part in ("/exercise-", "/bugs/", "/code/")]
-    others = set(pages(site)).difference(*alike) | EACH_KIND
-    return sorted(others.union(*(names[::10] for names in alike)).difference(leading(site)))
+    """Those that are opened in the browser: of the pages of exercises, bugs and the reference, which are built alike, one in ten; of
+    those of code one in thirty.
+    """
+    shares = {"/exercise-": 10, "/bugs/": 10, "/reference/": 10, "/code/": 30}
+    alike = {part: [name for name in pages(site) if part in f"/{name}"] for part in shares}
+    others = set(pages(site)).difference(*alike.values()) | EACH_KIND
+    return sorted(others.union(*(alike[part][::n] for part, n in shares.items())).difference(leading(site)))
+
+
+def test_a_page_with_a_step_through_is_small_besides_its_pictures(site):
+    texts = {path.name: path.read_text("utf-8") for path in site.glob("*/*.html") if path.parent.name != "code"}
+    sizes = {
+        name: len(re.sub(r"data:image[^)\"]*", "", text).encode()) for name, text in texts.items() if "mlstep" in text
+    }
+    assert len(sizes) > 5
+    assert max(sizes.values()) < 300_000, sorted(sizes.items(), key=lambda each: each[1])[-5:]
+
+
+def test_a_number_is_changed_and_the_address_keeps_it(site, open_page):
+    """Beside the page's own anchors: a section's address works before, and after it is put back."""
+    with driver.served(site) as address:
+        page = open_page(f"{address}/03-core-algorithms/the-2-2-2-network-every-number.html#step-through-it", 390)
+        page.locator(".bar button", has_text="Change a number").click()
+        field = page.locator(".change input").first
+        field.press("ArrowUp")
+        page.wait_for_url(re.compile("#steps1~"))
+        again = open_page(page.url, 390)
+        assert again.locator(".change input").first.input_value() == field.input_value()
+        assert again.evaluate("document.querySelector('.mlstep').getBoundingClientRect().top < innerHeight")
+        assert again.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert driver.axe(again, ".mlstep") == []
+        page.locator("button", has_text="Reset all").click()
+        page.wait_for_url(re.compile("#step-through-it$"))
 
 
 @pytest.fixture(scope="session")
@@ -226,6 +244,111 @@ def test_a_search_finds_the_section(site, open_page, words, expected):
         found = [link.get_attribute("href") for link in page.query_selector_all("#search-results li a")]
         assert any(expected in link for link in found[:4]), found
         assert page.evaluate(FIT)["bad"] == []
+
+
+FIRST = {
+    "softmax": ("Op", "reference/ops/normalize/softmax.html"),
+    "cross_entropy": ("Op", "reference/ops/loss/cross_entropy.html"),
+    "relu": ("Op", "reference/ops/activation/relu.html"),
+    "conv2d": ("Op", "reference/ops/conv/conv2d.html"),
+    "4.3": ("Exercise", "04-mathematics/exercise-43-"),
+    "exercise 2.12": ("Exercise", "02-core-concepts/exercise-212-adam.html"),
+    "LayerNorm": ("API", "#minilm.nn.LayerNorm"),
+    "DataLoader": ("API", "#minilm.data.DataLoader"),
+    "AdamW": ("API", "#minilm.optim.AdamW"),
+    "MultiHeadAttention": ("API", "#minilm.nn.MultiHeadAttention"),
+    "the mask": ("Section", "04-mathematics/the-mask.html"),
+    "normalization": ("Section", "04-mathematics/normalization.html"),
+    "surprise in bits": ("Section", "01-background/surprise-in-bits.html"),
+}
+"""Of what readers search for: what the first result is, and where it leads."""
+
+
+def test_a_search_finds_ops_exercises_names_and_sections_first(site, open_page):
+    with driver.served(site) as address:
+        page = open_page(f"{address}/search.html?q=tensor")
+        found = {}
+        for words in FIRST:
+            page.goto(f"{address}/search.html?q={quote(words)}")
+            page.wait_for_selector("#search-results li a")
+            first = page.locator("#search-results li").first
+            found[words] = first.locator(".book-kind").inner_text(), first.locator("a").get_attribute("href")
+        bad = {
+            words: found[words]
+            for words, (kind, to) in FIRST.items()
+            if kind != found[words][0] or to not in found[words][1]
+        }
+        assert bad == {}
+
+
+def test_a_name_in_the_text_leads_to_its_entry_and_that_to_its_code(site):
+    page = (site / "02-core-concepts" / "the-tasks-of-language-processing.html").read_text(encoding="utf-8")
+    text = "".join(path.read_text(encoding="utf-8") for path in (site / "03-core-algorithms").glob("*.html"))
+    assert re.search(r'href="\.\./reference/(ops|api)/[\w/-]+\.html#minilm[\w.]+"><code', page + text)
+    entry = (site / "reference" / "api" / "optim" / "adagrad.html").read_text(encoding="utf-8")
+    assert re.search(
+        r'id="minilm\.optim\.Adam".*?href="[./]*/code/minilm/optim/adam\.html#line-\d+"><span[^>]*>source',
+        entry,
+        re.DOTALL,
+    )
+
+
+def test_an_op_s_page_has_its_curve_its_code_and_its_tests(site, open_page):
+    with driver.served(site) as address:
+        page = open_page(f"{address}/reference/ops/activation/tanh.html", 390, "dark")
+        page.evaluate(TYPESET)
+        assert page.get_by_role("img", name="tanh from -4 to 4, and its derivative").is_visible()
+        assert page.locator("mjx-container").count() >= 2
+        code = page.locator("details.op-code pre").first
+        assert not code.is_visible()
+        page.locator("details.op-code > summary").first.press("Enter")
+        assert "return g * (1.0 - y * y)" in code.inner_text()
+        link = page.get_by_role("link", name="second derivative")
+        assert "code/tests/ops/test_registry.html#line-" in link.get_attribute("href")
+
+
+def test_a_dark_page_is_printed_light_and_no_line_of_code_is_cut(site, open_page):
+    with driver.served(site) as address:
+        page = open_page(f"{address}/reference/ops/activation/gelu.html", 700, "dark")
+        theme = "document.documentElement.dataset.theme"
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate(theme) == "light"
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.evaluate(theme) == "dark"
+        page.locator("details.op-code > summary").first.click()
+        page.emulate_media(media="print")
+        assert not page.locator(".bd-sidebar-primary").first.is_visible()
+        pre = page.locator("details.op-code pre").first
+        assert pre.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+
+
+def test_a_step_through_is_printed_where_it_stands(site, open_page):
+    with driver.served(site) as address:
+        name = next(
+            p.relative_to(site).as_posix() for p in site.glob("0*/*.html") if "mlstep" in p.read_text(encoding="utf-8")
+        )
+        page = open_page(f"{address}/{name}")
+        page.wait_for_selector(".mlstep.on")
+        page.emulate_media(media="print")
+        first = page.locator(".mlstep.on").first
+        assert [each.is_visible() for each in first.locator(".steps > li").all()].count(True) == 1
+        assert not first.locator(".bar").first.is_visible()
+
+
+def test_an_old_formula_leads_to_what_bore_its_number(site, open_page):
+    from chapters.tools import moved
+
+    stem = "04-mathematics"
+    anchor = next(a for a, to in moved.record()[stem]["anchors"].items() if to.startswith("eq-"))
+    with driver.served(site) as address:
+        page = open_page(f"{address}/{stem}.html#{anchor}")
+        page.wait_for_url(lambda url: f"/{stem}.html" not in url)
+        assert page.url.endswith(f"#{moved.record()[stem]['anchors'][anchor]}")
+
+
+def test_the_first_page_of_a_section_says_what_its_parts_begin_with(site):
+    page = (site / "04-mathematics" / "attention.html").read_text(encoding="utf-8")
+    assert re.search(r'href="query-key-value\.html">.*?</a>: Think of a library\.', page)
 
 
 def test_a_folded_cell_opens_with_the_keyboard_and_is_named_by_its_line(site, open_page):

@@ -357,6 +357,22 @@ def test_a_live_function_from_its_source():
         np.testing.assert_array_equal(a.value, b.value)
 
 
+def test_here_an_answer_may_take_twenty_times_as_long_as_the_solution(monkeypatch):
+    def f(x):
+        end = time.perf_counter() + 0.1
+        while time.perf_counter() < end:
+            pass
+        return double(lambda x: 2 * x, x)
+
+    limits = Limits(seconds=0.01, waiting=1.0)
+    for took, kind in ((0.0, "time"), (0.1, None)):
+        slow = [dataclasses.replace(ran, seconds=took) for ran in running.expected(TASK)]
+        monkeypatch.setattr(running, "expected", lambda task, seed, slow=slow: slow)
+        first = run(TASK, Answer(value=f), None, limits, way="here")[0]
+        assert (first.trouble and first.trouble.kind) == kind
+        monkeypatch.undo()
+
+
 def test_here_a_loop_ends():
     def f(x):
         while True:
@@ -460,3 +476,31 @@ def test_what_is_expected_is_kept_and_made_anew_for_another_task():
     assert running.expected(TASK) is running.expected(dataclasses.replace(TASK))
     other = dataclasses.replace(TASK, solution="def f(x):\n    return 3 * x\n")
     assert not np.array_equal(running.expected(other)[0].value, running.expected(TASK)[0].value)
+
+
+# --- here, as in a page ------------------------------------------------------------------------------------------------------------
+
+
+def test_here_nobody_types():
+    before = input, sys.stdin
+    for line in ("return input('how many? ')", "return sys.stdin.read()"):
+        assert outcome(body(line), way="here").trouble.kind == "input"
+    assert (input, sys.stdin) == before
+
+
+def test_here_a_recursion_ends_before_the_stack_of_a_page():
+    """Also one that goes through C; and the line that is told is the call, not the line that begins with def."""
+    limit = sys.getrecursionlimit()
+    for line in ("return f(x)", "return np.vectorize(lambda y: f(y), otypes=[float])(x)", "return list(map(f, [x]))"):
+        trouble = outcome(body("deep.append(1)", line) + "deep = []\n", way="here").trouble
+        assert (trouble.kind, trouble.message) == ("recursion", "maximum recursion depth exceeded")
+        assert trouble.line[1] in (line, "deep.append(1)")
+    assert sys.getrecursionlimit() == limit
+    assert outcome(body("return f(x[:-1]) + x[0] if len(x) > 1 else 2 * x"), way="here").trouble is None
+    assert running.DEEPEST < 250
+
+
+@pytest.mark.parametrize("way", ["here", "fork"])
+def test_an_array_too_large_for_addresses_is_memory(way):
+    trouble = outcome(body("return np.ones((2**30,) * 3)"), way=way).trouble
+    assert trouble.kind == "memory"

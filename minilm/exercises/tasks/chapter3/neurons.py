@@ -8,6 +8,7 @@ import numpy as np
 
 from minilm.exercises.task import Generator, Task, Test, Wrong
 from minilm.exercises.tasks.chapter3.draws import SIGMOID, normal, plain
+from minilm.exercises.watched import strictly
 
 
 def two_layers(n: int, m: int, k: int, i: int, j: int) -> Any:
@@ -422,20 +423,23 @@ leave none.
 """,
     tests=(
         Test(
-            "three values", lambda rng: (np.array([-1.0, 0.0, 2.0]),), use=lambda f, z: _strict(f, z), call="sigmoid(z)"
+            "three values",
+            lambda rng: (np.array([-1.0, 0.0, 2.0]),),
+            use=lambda f, z: strictly(f, z),
+            call="sigmoid(z)",
         ),
         Test(
             "a thousand on both sides",
             lambda rng: (np.array([-1000.0, 1000.0]),),
-            use=lambda f, z: _strict(f, z),
+            use=lambda f, z: strictly(f, z),
             call="sigmoid(z)",
             points=2,
         ),
-        Test("a matrix", normal((2, 3)), use=lambda f, z: _strict(f, z), call="sigmoid(z)", hidden=True),
+        Test("a matrix", normal((2, 3)), use=lambda f, z: strictly(f, z), call="sigmoid(z)", hidden=True),
         Test(
             "the left tail",
             lambda rng: (np.array([-20.0, -40.0, -100.0, -600.0]),),
-            use=lambda f, z: _strict(f, z),
+            use=lambda f, z: strictly(f, z),
             call="sigmoid(z)",
             hidden=True,
             rtol=1e-9,
@@ -444,7 +448,7 @@ leave none.
         Test(
             "float32",
             lambda rng: (np.array([-95.0, -1.0, 20.0, 95.0], "float32"),),
-            use=lambda f, z: _strict(f, z),
+            use=lambda f, z: strictly(f, z),
             call="sigmoid(z)",
             hidden=True,
         ),
@@ -495,11 +499,6 @@ leave none.
     ),
     after="ln sigmoid(z) has the same trouble once more. How does it read with -|z|?",
 )
-
-
-def _strict(sigmoid: Any, z: Any) -> Any:
-    with np.errstate(over="raise", invalid="raise", divide="raise", under="ignore"):
-        return sigmoid(z)
 
 
 def activation(kind: str, *shape: int, dtype: str = "float64") -> Any:
