@@ -15,6 +15,7 @@ from chapters.tools.source import INLINE_MATH, Heading, anchors, formulas_of, he
 
 LONG = 9_000  # pixels at a width of 1,280, estimated; a longer section is cut at its own headings
 ENOUGH = 50  # characters of the line that says what a page begins with: a shorter sentence takes the next one along
+DESK = 300  # pixels of an exercise's editor and its buttons, where the site's pages run Python
 WHOLE = 13_000  # so long may a section be that has a notebook of its own
 
 
@@ -45,7 +46,7 @@ def cut(notebook: Any, stem: str, whole: bool = False) -> Page:
     taken: set[str] = set()
     for cells in sections:
         chapter.pages.append(page := Page(_name(stem, cells, taken), cells, 2))
-        if height(cells) > LONG:
+        if height(cells) + DESK * _exercises(cells) > LONG:
             page.cells, *parts = _divided(cells, 3)
             page.pages = [Page(_name(stem, part, taken), part, 3) for part in parts]
     return chapter
@@ -91,6 +92,12 @@ def _height(cell: Any) -> float:
         return 17 * (shown.count("\n") + 1) + len(shown) / 90 * 10 + 40 * shown.count("$$") / 2
     code = 45 if cell.metadata.get("jupyter", {}).get("source_hidden") else 60 + 21 * lines
     return code + sum(map(_output_height, cell.get("outputs", [])))
+
+
+def _exercises(cells: Sequence[Any]) -> int:
+    """How many exercises the cells ask."""
+    texts = (cell.source for cell in cells if cell.cell_type == "markdown")
+    return sum(len(re.findall(r"^### Exercise ", text, re.MULTILINE)) for text in texts)
 
 
 def _output_height(output: Any) -> float:
