@@ -13,7 +13,7 @@ const seen = { faults: [] };
 
 async function opened(name) {
   const page = await browser.newPage();
-  page.setDefaultTimeout(180_000);
+  page.setDefaultTimeout(90_000);
   page.on("pageerror", (error) => seen.faults.push(`script: ${error.message}`));
   page.on("console", (message) => message.type() === "error" && seen.faults.push(`console: ${message.text()}`));
   page.on("request", (request) => {
@@ -25,19 +25,23 @@ async function opened(name) {
 }
 
 const textOf = (page, selector) => page.$eval(selector, (e) => e.textContent);
-const pressed = (page, selector, words) =>
-  page.evaluate((selector, words) => [...document.querySelectorAll(selector)].find((b) => b.textContent.includes(words)).click(), selector, words);
+async function pressed(page, selector, words) {
+  const button = (selector, words) => [...document.querySelectorAll(selector)].find((each) => each.textContent.includes(words)) ?? null;
+  await page.waitForFunction(button, {}, selector, words);
+  await page.evaluate((selector, words) => [...document.querySelectorAll(selector)].find((each) => each.textContent.includes(words)).click(), selector, words);
+}
 
 try {
   let page = await opened(asked.pages.numbers);
   await pressed(page, ".mlstep .bar button", "Change a number");
   await page.waitForSelector(".mlstep .change input");
-  const loss = () => page.$eval(".mlstep .change", (e) => e.textContent.match(/loss = (\S+),/)?.[1]);
+  const loss = () => page.$eval(".mlstep .change", (e) => e.textContent.match(/ = (\S+), ∂/)?.[1]);
   await page.focus(".mlstep .change input");
   const before = await loss();
   await page.keyboard.press("ArrowUp");
-  await page.waitForFunction((old) => document.querySelector(".mlstep .change").textContent.match(/loss = (\S+),/)?.[1] !== old, {}, before);
+  await page.waitForFunction((old) => document.querySelector(".mlstep .change").textContent.match(/ = (\S+), ∂/)?.[1] !== old, {}, before);
   seen.losses = [before, await loss()];
+  await page.waitForFunction(() => location.hash.startsWith("#steps1~")); // it is written once the numbers rest
   seen.address = await page.evaluate("location.hash");
 
   page = await opened(asked.pages.attention);
@@ -64,8 +68,8 @@ try {
       e.dispatchEvent(new Event("input", { bubbles: true }));
     }, answer);
     await pressed(page, ".exercise-desk button", "Check");
-    await page.waitForFunction(
-      (n) => new RegExp(`^${n} of `).test(document.querySelector(".exercise-desk [role=status]").textContent.trim()), {}, answer === asked.wrong ? 0 : asked.points);
+    const points = `${answer === asked.wrong ? 0 : asked.points} of ${asked.points} points`;
+    await page.waitForFunction((points) => document.querySelector(".exercise-result").textContent.includes(points), {}, points);
     seen.messages.push(await textOf(page, ".exercise-desk"));
   }
 } catch (error) {
