@@ -1,7 +1,7 @@
 """Positions as NumPy's functions take them: integers as wide as a pointer.
 
-`np.take`, `np.bincount`, `np.repeat`, `np.put`, `np.choose` and ``ufunc.reduceat`` take `np.intp`, and what fits into it. On most
-machines that is int64; in a web page (WebAssembly) it has 32 bits, and there they refuse int64, which ids, labels and counts are.
+The functions of `TAKEN_BY` and ``ufunc.reduceat`` take `np.intp`, and what fits into it. On most machines that is int64; in a web page
+(WebAssembly) it has 32 bits, and there they refuse int64, which ids, labels and counts are.
 ``x[index]`` and ``ufunc.at`` cast for themselves.
 """
 
@@ -19,6 +19,7 @@ TAKEN_BY = {
     "repeat": (1, "repeats"),
     "put": (1, "ind"),
     "choose": (0, "a"),
+    "unravel_index": (0, "indices"),
 }
 """NumPy's functions that want positions, and the argument that they want them in: its place and its name."""
 

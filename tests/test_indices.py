@@ -62,6 +62,7 @@ def test_numpy_takes_int64_where_they_have_32(narrow, monkeypatch):
     assert np.take(x, i).tolist() == np.take(x, indices=i, axis=0).tolist() == [0.0, 2.0, 1.0]
     assert np.repeat(x, i).tolist() == np.repeat(x, repeats=i).tolist() == [1.0, 1.0, 2.0]
     assert np.choose(i, [x, x + 10, x + 20]).tolist() == [0.0, 21.0, 12.0]
+    assert np.unravel_index(i, (2, 2))[0].tolist() == [0, 1, 0]
     np.put(x, i, [7.0, 8.0, 9.0])
     assert x.tolist() == [7.0, 9.0, 8.0]
     assert np.bincount([0, 2]).tolist() == [1, 0, 1]
@@ -98,10 +99,12 @@ def handed_over(tree):
 def is_safe(argument):
     """Positions, or Python's own integers: a literal, a list of them, a length."""
     made = ast.unparse(argument.func) if isinstance(argument, ast.Call) else None
-    return made in ("positions", "len") or isinstance(argument, ast.Constant | ast.List | ast.ListComp)
+    return made in ("positions", "len", "int") or isinstance(argument, ast.Constant | ast.List | ast.ListComp)
 
 
 SAFE = {
+    ("minilm/book/formula.py", "k"): "an integer of Python's",
+    ("minilm/ops/embedding.py", "found"): "an integer of Python's",
     ("minilm/applications/sentiment_zh.py", "self.deep"): "an integer of Python's",
     ("minilm/interpret/reader.py", "n"): "an integer of Python's",
 }

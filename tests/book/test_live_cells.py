@@ -195,25 +195,6 @@ def test_a_package_that_arrived_incomplete_is_not_unpacked(tmp_path):
     assert not (tmp_path / "site" / "matplotlib").exists()
 
 
-def test_wide_integers_are_positions_where_they_fit(monkeypatch):
-    import numpy as np
-
-    monkeypatch.syspath_prepend(str(PAGE))
-    import wide
-
-    class Narrow:  # NumPy where addresses have 32 bits
-        def __getattr__(self, name):
-            return np.int32 if name == "intp" else getattr(np, name)
-
-    monkeypatch.setattr(wide, "np", Narrow())
-    assert wide.positions(np.array([1, 2])).dtype == np.int32
-    assert wide.positions(np.array([1, 2**40])).dtype == np.int64
-    assert wide.positions(np.array([1.0])).dtype == np.float64
-    assert wide.positions("a") == "a"
-    taken = wide.widened(lambda a, indices: indices.dtype, (1,))
-    assert taken(0, np.arange(2)) == taken(0, indices=np.arange(2)) == np.int32
-
-
 def test_the_verdicts_on_what_a_cell_shows():
     nbformat = pytest.importorskip("nbformat")
     from tests.browser.live_cells import verdict

@@ -65,7 +65,7 @@ async function start() {
   const begin = performance.now();
   const manifest = JSON.parse(new TextDecoder().decode(await file("manifest.json")));
   const data = file(manifest.data.file); // while Python is on its way
-  const modules = Promise.all(["cells.py", "figures.py", "later.py", "wide.py"].map(async (name) => [name, await file(name)]));
+  const modules = Promise.all(["cells.py", "figures.py", "later.py"].map(async (name) => [name, await file(name)]));
   python = await loadPyodide({
     indexURL: here,
     packages: manifest.start,
@@ -78,7 +78,8 @@ async function start() {
   python.runPython(`import sys; sys.path[:0] = [${JSON.stringify(MODULES)}]; sys.path.append(${JSON.stringify(DATA)})`);
   python.pyimport("later").install(here);
   python.pyimport("later").library();
-  python.pyimport("wide").install();
+  python.pyimport("minilm"); // from here on NumPy takes integers of 64 bits as positions (minilm/indices.py)
+  python.runPython("import time; time.process_time = time.perf_counter"); // a page is not told how long it has computed
   python.pyimport("cells");
   postMessage({ kind: "ready", ms: performance.now() - begin });
 }
