@@ -59,9 +59,7 @@ def recorded(*names: str, folder: Path = RECORD) -> dict[str, Any]:
         FileNotFoundError: as `results`.
     """
     read = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
-    there = {
-        name: entry for name, entry in read.items() if "systems" in entry
-    }  # other things are on record beside them
+    there = {name: entry for name, entry in read.items() if "systems" in entry}  # other records lie beside them
     for name in names:
         if name not in there:
             raise FileNotFoundError(

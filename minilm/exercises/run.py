@@ -233,9 +233,7 @@ class _Run:
         """In this process; a counter of lines ends what loops."""
         own: Own = of_notebook if self.answer.text is None else of_text
         answer = self.answer.value
-        longest = min(
-            20 * max(self.took, default=0.0), self.limits.total
-        )  # where the solution takes long, so may the answer
+        longest = min(20 * max(self.took, default=0.0), self.limits.total)  # as long as in a process of its own
         with _Alarm(replace(self.limits, seconds=max(self.limits.seconds, longest)), own) as alarm:
             if self.answer.text is not None:
                 try:

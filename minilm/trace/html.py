@@ -117,9 +117,7 @@ class _Page:
         dtypes = [v.array.dtype for v in trace.values if v.array.dtype.kind == "f"]
         self.dtype = max(sorted(set(dtypes), key=str), key=dtypes.count, default=None)
         self.line = ""  # of the step before
-        self.sources: list[
-            str
-        ] = []  # what each array on the page is, in their order; "" where nobody computes it again
+        self.sources: list[str] = []  # what each array on the page is, in turn; "" where nobody computes it again
         self.upright = any(c.op.name == "matmul" and len(c.values()[-1].shape) == 1 for c in trace.calls)
 
     def content(self) -> str:
