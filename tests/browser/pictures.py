@@ -33,11 +33,14 @@ class Film:
 
     def __init__(self, page, place: str) -> None:
         self.page, self.place, self.frames = page, place, []
+        page.evaluate("window.MathJax?.startup?.promise?.then(() => 0)")  # typeset formulas move what is below them
 
     def shot(self) -> None:
         """One more, of the window as it stands."""
-        self.page.evaluate("place => document.querySelector(place).scrollIntoView({block: 'start'})", self.place)
-        self.page.evaluate("scrollBy(0, -70)")  # below the theme's bar
+        self.page.evaluate(
+            "place => document.querySelector(place).scrollIntoView({block: 'start', behavior: 'instant'})", self.place
+        )
+        self.page.evaluate("scrollBy({top: -70, behavior: 'instant'})")  # below the theme's bar
         self.page.wait_for_timeout(150)
         self.frames.append(Image.open(io.BytesIO(self.page.screenshot())))
 
