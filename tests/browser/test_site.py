@@ -279,6 +279,10 @@ def test_a_search_finds_ops_exercises_names_and_sections_first(site, open_page):
             if kind != found[words][0] or to not in found[words][1]
         }
         assert bad == {}
+        page.goto(
+            f"{address}/search.html?q=softmax", wait_until="networkidle"
+        )  # quotes with formulas and code among them
+        assert page.evaluate(FIT)["bad"] == []
 
 
 def test_a_name_in_the_text_leads_to_its_entry_and_that_to_its_code(site):
