@@ -91,7 +91,7 @@ def verdict(cell, outputs: Sequence[tuple[str, str]]) -> str:
     if all(letters(a) == letters(b) for a, b in pairs):
         return "same"
     rtol = next((float(tag[5:]) for tag in tags if tag.startswith("rtol=")), RTOL)
-    if all(same_text(decimal(a), decimal(b), rtol) for a, b in pairs):
+    if all(same_text(decimal(letters(a)), decimal(letters(b)), rtol) for a, b in pairs):
         return "digits"
     return "varies" if "varies" in tags else "differs"
 
