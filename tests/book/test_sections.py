@@ -216,7 +216,7 @@ class TestNotebooks:
             text = build.serialize(build.read(Chapter(path)))
             (root / "notebooks" / "en" / f"{path.stem}.ipynb").write_text(text, encoding="utf-8")
         monkeypatch.setattr(site, "ROOT", root)
-        monkeypatch.setattr(site, "write_appendices", lambda language, target: [])
+        monkeypatch.setattr(site, "write_appendices", lambda *_: [])
         site.copy_sources("en", folder / "src")
         names = {path.relative_to(folder / "src").as_posix() for path in (folder / "src").rglob("*.ipynb")}
         assert {
