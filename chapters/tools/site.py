@@ -274,14 +274,11 @@ def write_page(
         cells[0].source = cells[0].source.replace("# ", f"# {label(chapter)}.{section or ''} ", 1)
     if below:
         to = [os.path.relpath(target / name, path.parent) for name in below]
-        tree = ["```{toctree}", ":titlesonly:", ":hidden:", "", *to, "```", ""]
-        words = [
-            first_words(part) for part in page.pages
-        ]  # the first page of a chapter in files has their list in its text
-        parts = [
-            f"- [](/{part.name}.ipynb){': ' * bool(line)}{line}" for part, line in zip(page.pages, words, strict=True)
-        ]
-        cells.append(nbformat.v4.new_markdown_cell("\n".join([*tree, *parts])))
+        tree = "\n".join(["```{toctree}", ":titlesonly:", ":hidden:", "", *to, "```"])
+        # The first page of a chapter in files has their list in its text.
+        lines = [(part.name, first_words(part)) for part in page.pages]
+        parts = "\n".join(f"- [](/{name}.ipynb){': ' * bool(line)}{line}" for name, line in lines)
+        cells.append(nbformat.v4.new_markdown_cell(f"{tree}\n\n{parts}".rstrip()))
     if page.name == stem and not section and not lettered(chapter):
         start = os.path.relpath(target / "index", path.parent)
         cells.append(nbformat.v4.new_markdown_cell(ARTICLE.format(chapter=chapter, start=start)))
