@@ -183,7 +183,13 @@ def _plain(x: Any) -> str:
         return f"<{class_name(x)} {x.__name__}>"
     if isinstance(x, float):
         return number(x, 6)
-    if isinstance(x, list | tuple | dict | set | frozenset) and len(x) > 40:
+    if isinstance(x, set | frozenset) and x:  # sorted: their own order is another one in each process
+        parts = sorted(map(_plain, x))
+        if len(x) > 40:
+            return f"{kind_of(x)}, {cut('[' + ', '.join(parts[:5]) + ']', 50)}"
+        inside = f"{{{', '.join(parts)}}}"
+        return inside if isinstance(x, set) else f"frozenset({inside})"
+    if isinstance(x, list | tuple | dict) and len(x) > 40:
         return f"{kind_of(x)}, {cut(_plain(list(x)[:5]), 50)}"
     if isinstance(x, list | tuple):
         inside = ", ".join(brief(part) if isinstance(part, np.ndarray | Tensor) else _plain(part) for part in x)

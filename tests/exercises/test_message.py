@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from minilm.exercises import kills, message
+from minilm.exercises import arrays, kills, message
 from minilm.exercises.grade import Result, grade
 from minilm.exercises.run import Answer
 from minilm.exercises.task import Task, Test, with_bug
@@ -138,3 +138,11 @@ def test_a_test_of_the_students_is_told_how_many_wrong_versions_live_on_and_not_
     assert f"missed: {len(others)} of {task.points} wrong versions" in text
     assert [name for name in others if name in text] == []
     assert "I do not know" not in text
+
+
+def test_sets_stand_in_the_same_order_in_each_process():
+    assert arrays.text({"opy", "cop", "a"}) == ["{'a', 'cop', 'opy'}"]
+    assert arrays.text(frozenset({2, 1})) == ["frozenset({1, 2})"]
+    assert arrays.text(set()) == ["set()"]
+    many = [arrays.text({f"word {i}" for i in order}) for order in (range(50), reversed(range(50)))]
+    assert many[0] == many[1]
