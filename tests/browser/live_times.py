@@ -125,9 +125,8 @@ def main(given: list[str] | None = None) -> int:
     for path in sorted(chosen.facts.glob("*.json")) if chosen.facts else ():
         for id, one in json.loads(path.read_text(encoding="utf-8")).items():
             kept["cells"][id] = {**kept["cells"].get(id, {}), **{key: one[key] for key in FACTS if key in one}}
-    folders = [folder for folder in os.environ.get("MINILM_PYODIDE", "").split(os.pathsep) if folder]
     with tempfile.TemporaryDirectory() as site, driver.started() as browser:
-        supply.make(folders, Path(site) / "live")
+        supply.make(driver.pyodide_folders(), Path(site) / "live")
         (Path(site) / "index.html").write_text("<!doctype html><title>cells</title><link rel=icon href='data:,'>")
         kept |= {"date": f"{datetime.date.today()}", "machine": f"on {machine()}, Chromium {browser.version}"}
         with driver.served(site) as address:

@@ -20,6 +20,8 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
+from tests.browser.driver import pyodide_folders
+
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "--stack-size=480"  # kB: what Chromium gives a Worker, and half of Node's own
 ENGINE = Path(__file__).with_name("engine.mjs")
@@ -71,7 +73,7 @@ def missing(folders: list[Path] | None = None) -> str | None:
     """Why Pyodide cannot be started here; None if it can."""
     if not shutil.which("node"):
         return "Node.js is not on the PATH"
-    if not folders and not os.environ.get("MINILM_PYODIDE"):
+    if not folders and not pyodide_folders():
         return "MINILM_PYODIDE names no folder with Pyodide"
     try:
         find(CORE, folders), find(NUMPY, folders)
@@ -86,7 +88,7 @@ def find(pattern: str, folders: list[Path] | None = None) -> Path:
     Raises:
         FileNotFoundError: none does.
     """
-    folders = folders or [Path(name) for name in os.environ.get("MINILM_PYODIDE", "").split(os.pathsep) if name]
+    folders = folders or [Path(name) for name in pyodide_folders()]
     for folder in folders:
         for found in sorted(folder.rglob(pattern)):
             return found.parent.resolve()

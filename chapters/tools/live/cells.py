@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from chapters.tools.live import limits
+from chapters.tools.live import limits, loaded
 from chapters.tools.live.needs import Facts, names, needs
 
 RECORD = Path(__file__).resolve().parents[2] / "results" / "live.json"
@@ -110,13 +110,6 @@ def marked(cell: Any) -> None:
     cell.metadata[PLACE] = cell.id
 
 
-def loaded(page: str) -> str:
-    """What makes a page fetch the scripts: modules, from the folder of Python, beside the page's own folder."""
-    root, stem = "../" * page.count("/"), page.split("/")[0]
-    styles = "".join(f'<link rel="stylesheet" href="{root}live/{name}.css">' for name in ("exercises", "live"))
-    return f'{styles}<script type="module" src="{root}live/notebook.js" data-notebook="{escape(stem)}"></script>'
-
-
 def cells(_app: Any, doctree: Any, docname: str) -> None:
     """Gives each code cell its id, and a page with some the scripts."""
     from docutils import nodes
@@ -125,7 +118,9 @@ def cells(_app: Any, doctree: Any, docname: str) -> None:
     for node in found:
         node["ids"].append(f"cell-{node['cell_metadata'][PLACE]}")
     if found:
-        doctree += nodes.raw("", loaded(docname), format="html")
+        stem = escape(docname.split("/")[0])
+        html = loaded(docname, "notebook", ("exercises", "live"), f' data-notebook="{stem}"')
+        doctree += nodes.raw("", html, format="html")
 
 
 def setup(app: Any) -> dict[str, bool]:

@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from chapters.tools.live import loaded
 from minilm.exercises import notebook, tasks
 from minilm.exercises.desk import helps
 from minilm.exercises.task import Task
@@ -38,15 +39,6 @@ def record(task: Task) -> dict[str, Any]:
 def desk(task: Task) -> str:
     """The place below a statement where `exercises.js` puts its editor; empty and unseen without scripts."""
     return f'<div class="exercise-desk" data-exercise="{escape(json.dumps(record(task)), quote=True)}"></div>'
-
-
-def loaded(page: str) -> str:
-    """What makes a page fetch the scripts: modules, from the folder of Python, beside the page's own folder."""
-    root = "../" * page.count("/")
-    return (
-        f'<link rel="stylesheet" href="{root}live/exercises.css">'
-        f'<script type="module" src="{root}live/exercises.js"></script>'
-    )
 
 
 def progress_page(titles: dict[int, str]) -> str:
@@ -115,7 +107,7 @@ def desks(_app: Any, doctree: Any, docname: str) -> None:
             section.insert(before, html)
             wanted = True
     if wanted:
-        doctree += nodes.raw("", loaded(docname), format="html")
+        doctree += nodes.raw("", loaded(docname, "exercises", ("exercises",)), format="html")
 
 
 def _classes(node: Any) -> list[str]:

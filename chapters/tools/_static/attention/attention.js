@@ -441,27 +441,9 @@ addEventListener("DOMContentLoaded", () => {
         {},
         `${name[0].toUpperCase()}${name.slice(1)}: ${SHOWN[state.show]}${power ? `, in units of ${three(10 ** power)}` : ""}`,
       ),
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
-          {},
-          el("td", {}),
-          seen.map((word) => el("th", { scope: "col" }, el("span", {}, word))),
-        ),
-      ),
-      el(
-        "tbody",
-        {},
-        seen.map((word, i) =>
-          el(
-            "tr",
-            {},
-            el("th", { scope: "row" }, word),
-            seen.map((_, j) => cell(i, j)),
-          ),
-        ),
+      byWord(
+        seen.map((word) => el("th", { scope: "col" }, el("span", {}, word))),
+        (i) => seen.map((_, j) => cell(i, j)),
       ),
     );
     const scrolled = at.matrix.scrollLeft;
@@ -638,6 +620,11 @@ addEventListener("DOMContentLoaded", () => {
 
   // "W_O" with a low O.
   const lowered = (text) => text.split(/_(\w)/).map((piece, k) => (k % 2 ? el("sub", {}, piece) : piece));
+  // The inside of a table with a row for each word.
+  const byWord = (head, cells) => [
+    el("thead", {}, el("tr", {}, el("td", {}), head)),
+    el("tbody", {}, seen.map((word, i) => el("tr", {}, el("th", { scope: "row" }, word), cells(i)))),
+  ];
   const scroller = (name, ...children) => el("div", { class: "bh-scroll", tabindex: 0, role: "region", "aria-label": name }, ...children);
 
   let whole = false; // whether the tables of all words are open, in the next step too
@@ -667,19 +654,7 @@ addEventListener("DOMContentLoaded", () => {
           el(
             "table",
             {},
-            el("thead", {}, el("tr", {}, el("td", {}), head)),
-            el(
-              "tbody",
-              {},
-              seen.map((word, i) =>
-                el(
-                  "tr",
-                  {},
-                  el("th", { scope: "row" }, word),
-                  row(array, i).map((x) => el("td", { style: Number.isFinite(x) ? tint(x / most) : null }, text(x))),
-                ),
-              ),
-            ),
+            byWord(head, (i) => row(array, i).map((x) => el("td", { style: Number.isFinite(x) ? tint(x / most) : null }, text(x)))),
           ),
         ),
       );

@@ -1,4 +1,4 @@
-// Two ways to make an element, which the scripts of the exercises share.
+// Elements and words that the scripts of cells and of exercises share.
 
 export function element(name, properties = {}) {
   const made = document.createElement(name);
@@ -13,4 +13,10 @@ export function button(text, pressed, className = "") {
   const made = element("button", { type: "button", textContent: text, className: `exercise-button ${className}`.trim() });
   made.addEventListener("click", pressed);
   return made;
+}
+
+/** How far the session is, in the words of its "progress" (live.js). */
+export function arrived({ text, done, total }) {
+  const mega = (bytes) => (bytes / 1e6).toFixed(1);
+  return total ? `${text}: ${mega(done)} of ${mega(total)} MB` : text;
 }

@@ -5,7 +5,7 @@
 
 import * as answers from "./answers.js";
 import { editor } from "./editor.js";
-import { element, button } from "./elements.js";
+import { arrived, button, element } from "./elements.js";
 import { marked } from "./progress.js";
 
 const LONG = 20_000; // milliseconds of silence after which it is broken
@@ -227,7 +227,7 @@ async function graded(id, text, say) {
   const { session } = await import("./live.js");
   python = session();
   let failed = "Python could not start.";
-  const told = ({ detail }) => say(progressOf(detail));
+  const told = ({ detail }) => say(`${arrived(detail)} …`);
   const noted = ({ detail }) => (failed = detail.text.replace("Press Run", "Press Check"));
   python.addEventListener("progress", told);
   python.addEventListener("failed", noted);
@@ -247,11 +247,6 @@ async function graded(id, text, say) {
 }
 
 let python;
-
-function progressOf({ text, done, total }) {
-  const mb = (bytes) => (bytes / 1e6).toFixed(1);
-  return total ? `${text}: ${mb(done)} of ${mb(total)} MB …` : `${text} …`;
-}
 
 const desks = [...document.querySelectorAll(".exercise-desk")].map((place) => new Desk(place));
 answers.watch((id, isElsewhere) => {

@@ -4,7 +4,7 @@
 // (chapters/tools/live/needs.py). Those that have not run are run first. It is fetched, as Python is, with the first Run.
 import { colored } from "./colors.js";
 import { editor } from "./editor.js";
-import { element } from "./elements.js";
+import { arrived, button, element } from "./elements.js";
 import { session } from "./live.js";
 import { Outputs } from "./outputs.js";
 
@@ -51,9 +51,9 @@ class Cell {
   }
 
   #button(text, pressed, hidden = false) {
-    const made = element("button", { type: "button", textContent: text, className: "live-button", hidden });
+    const made = button(text, pressed, "live-button");
+    made.hidden = hidden;
     made.setAttribute("aria-label", `${text} ${this.name}`);
-    made.addEventListener("click", pressed);
     return made;
   }
 
@@ -162,7 +162,7 @@ class Cell {
       this.#offer(seconds, missing, mine);
       return;
     }
-    const watch = (event) => this.say(progress(event.detail));
+    const watch = (event) => this.say(`${arrived(event.detail)}.`);
     python.addEventListener("progress", watch);
     const started = await python.start();
     python.removeEventListener("progress", watch);
@@ -192,15 +192,12 @@ class Cell {
     const above = missing.length ? `, with the ${missing.length === 1 ? "cell" : `${missing.length} cells`} above that it needs` : "";
     this.say("");
     this.ask = element("div", { className: "live-ask", role: "group", "aria-label": `How long ${this.name} takes` });
-    const answer = (text, pressed) => {
-      const button = element("button", { type: "button", textContent: text, className: "live-button" });
-      button.addEventListener("click", () => {
+    const answer = (text, pressed) =>
+      button(text, () => {
         this.ask.remove();
         this.runs.focus();
         pressed();
-      });
-      return button;
-    };
+      }, "live-button");
     this.ask.append(element("p", { textContent: `About ${timeOf(seconds)} here${above}: a page computes slower than a program on a computer.` }));
     if (mine.budget && this.text === this.original) {
       const words = `Run a small version: ${mine.budget.map(([, shorter]) => shorter).join(", ")}`;
@@ -275,11 +272,6 @@ function stop() {
   python.stop();
   queue = Promise.resolve();
   for (const view of views.values()) view.stopped();
-}
-
-function progress({ text, done, total }) {
-  const mega = (bytes) => (bytes / 1e6).toFixed(1);
-  return done ? `${text}: ${mega(done)} of ${mega(total)} MB.` : `${text}.`;
 }
 
 /** "3 minutes", "40 seconds", with `digits` "0.4 s". */
