@@ -36,6 +36,8 @@ def gpu_problem() -> str | None:
 
 
 def _problem() -> str | None:
+    if page():
+        return "a web page has no CUDA. Use device='cpu'."
     try:
         import cupy
     except ModuleNotFoundError as error:
@@ -61,8 +63,6 @@ def _problem() -> str | None:
 
 
 def _not_installed() -> str:
-    if sys.platform == "emscripten":
-        return "a web page has no CUDA. Use device='cpu'."
     if sys.platform == "darwin":
         return "there is no CUDA for macOS. Use device='cpu'."
     driver = _version(_driver_without_cupy())
