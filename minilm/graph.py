@@ -38,6 +38,9 @@ Gradients = dict[tuple[int, int], Any]
 """The gradients that arrived, by their places; the node or leaf is named by its id."""
 
 
+_next_number = itertools.count().__next__
+
+
 class Ending:
     """How a walk ended, for those nodes that it freed: `error` says what stopped it on its way, if anything did."""
 
@@ -74,7 +77,6 @@ class Node:
 
     __slots__ = ("__weakref__", "aux", "freed", "hooks", "inputs", "needs", "op", "outputs", "params", "parents", "retained",
                  "seq", "versions")  # fmt: skip
-    _counter = itertools.count()
 
     def __init__(
         self,
@@ -83,29 +85,31 @@ class Node:
         parents: Sequence[Any],
         needs: tuple[bool, ...],
         inputs: Sequence[Any],
-        outputs: Sequence[Any],
-        versions: list[tuple[list[int], int, int]],
+        versions: Sequence[tuple[list[int], int, int]],
         aux: Any,
     ) -> None:
         self.op, self.params, self.parents, self.needs = op, params, parents, needs
-        self.inputs, self.outputs, self.versions, self.aux = inputs, outputs, versions, aux
+        self.inputs, self.versions, self.aux = inputs, versions, aux
+        self.outputs: Any = []
         self.freed: Any = None
         self.hooks: dict[int, list[Callable[[Any], Any]]] | None = None
         self.retained: dict[int, weakref.ref[Any]] | None = None
-        self.seq = next(Node._counter)
+        self.seq = _next_number()
 
     def __repr__(self) -> str:
         return f"<{self.op.name} {'freed' if self.freed else 'of ' + ', '.join(str(shape_of(x)) for x in self.inputs)}>"
 
     def vjp(self, needs: tuple[bool, ...], g: Any, outputs: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
         """The op's backward rule on `outputs` and `inputs`: those that were saved, or Tensors that stand for them."""
-        params = {**self.params, "aux": self.aux} if self.op.has_aux else self.params
-        return self.op.vjp(needs, g, outputs if self.op.multi else outputs[0], inputs, params)
+        op, params = self.op, self.params
+        if op.has_aux:
+            params = {**params, "aux": self.aux}
+        return op.vjp(needs, g, outputs if op.multi else outputs[0], inputs, params)
 
     def free(self, ending: Ending) -> None:
         """Lets go of the saved arrays. The node's place in the graph stays, for the error of a second backward()."""
         self.inputs = self.outputs = ()
-        self.versions, self.aux, self.freed = [], None, ending
+        self.versions, self.aux, self.freed = (), None, ending
 
     def check_saved(self) -> None:
         """Has what was saved computed again where a checkpoint let go of it.
@@ -227,11 +231,13 @@ class Walk:
         """Visits all nodes and leaves in `order` from its end, so that each has got all that it will get."""
         while order:
             item = order.pop()
-            arrived = self.collect(item)
+            arrived = self.sums.pop(id(item), None)
             if arrived is None:
                 continue
+            if item.hooks or item.retained:
+                self.run_hooks(item, arrived)
             if type(item) is Node:
-                self.send_on(item, item.needs, arrived)
+                self.visit(item, item.needs, arrived)
             else:
                 item._deposit(arrived, self.symbolic)
 
@@ -242,58 +248,35 @@ class Walk:
         found: Gradients = {}
         while order:
             item = order.pop()
-            arrived = self.collect(item) if id(item) in leading else None
-            if arrived is None:
+            arrived = self.sums.pop(id(item), None)
+            if arrived is None or id(item) not in leading:
                 continue
+            if item.hooks or item.retained:
+                self.run_hooks(item, arrived)
             if id(item) in wanted:
                 found.update({(id(item), index): g for index, g in arrived.items()})
             if True in leading[id(item)]:
-                self.send_on(item, leading[id(item)], arrived)
+                self.visit(item, leading[id(item)], arrived)
         gs = [found.get((id(item), index)) for item, index in targets]
         return gs if self.symbolic else [None if g is None else self.wrap(g) for g in gs]
 
-    def collect(self, item: Any) -> dict[int, Any] | None:
-        """What has arrived at a node's outputs or at a leaf, once its hooks have seen it; None where nothing has."""
-        arrived = self.sums.pop(id(item), None)
-        if arrived is not None and (item.hooks or item.retained):
-            self.run_hooks(item, arrived)
-        return arrived
+    def visit(self, node: Node, needs: tuple[bool, ...], arrived: dict[int, Any]) -> None:
+        """Runs a node's backward rule, and hands the gradients of its inputs in `needs` on to where these came from.
 
-    def send_on(self, node: Node, needs: tuple[bool, ...], arrived: dict[int, Any]) -> None:
-        """Hands the gradients of a node's inputs on to where these came from; then nobody needs what it saved."""
-        for i, g in enumerate(self.apply_rule(node, needs, arrived)):
-            if g is not None:
-                item, index = node.parents[i]
-                self.arrive(item, index, g)
-        if not self.keep:
-            node.free(self.ending)
-
-    def arrive(self, item: Any, index: int, g: Any) -> None:
-        """Adds a gradient to what has arrived at an output of a node, or at a leaf."""
-        slots = self.sums.get(id(item))
-        if slots is None:
-            self.sums[id(item)] = {index: g}
-        elif index not in slots:
-            slots[index] = g
-        elif not self.symbolic and held_once(slots, index):  # nothing else can see the array change
-            slots[index] += g
-        else:
-            slots[index] = as_array(slots[index] + g)
-
-    def apply_rule(self, node: Node, needs: tuple[bool, ...], arrived: dict[int, Any]) -> list[Any]:
-        """The gradients of the inputs in `needs`, each with the shape and dtype of its input."""
+        Each gets the shape and dtype of its input. Then nobody needs what the node saved.
+        """
         node.check_saved()
-        g: Any = tuple(arrived.get(i) for i in range(len(node.outputs))) if node.op.multi else arrived[0]
-        observers = modes.observers
+        op, observers, sums = node.op, modes.observers, self.sums
+        g: Any = tuple(arrived.get(i) for i in range(len(node.outputs))) if op.multi else arrived[0]
         if observers:
-            announce(node.op, "backward")
+            announce(op, "backward")
         if self.symbolic:
             grads = self.symbolic_vjp(node, needs, g)
         else:
             grads = node.vjp(needs, g, node.outputs, node.inputs)
-        for i, d in enumerate(grads):
+        for i, x in enumerate(node.inputs):
+            d = grads[i]
             if d is not None:
-                x = node.inputs[i]
                 if type(d) is not type(g):  # NumPy's arithmetic makes scalars of arrays without axes
                     grads[i] = d = as_array(d)
                 if d.shape != x.shape or d.dtype is not x.dtype:
@@ -301,7 +284,28 @@ class Walk:
         for observer in observers:
             if hasattr(observer, "backward"):
                 observer.backward(node, g, grads)
-        return grads
+        for i, d in enumerate(grads):
+            if d is not None:
+                item, index = node.parents[i]
+                if id(item) in sums:
+                    self.add(sums[id(item)], index, d)
+                else:
+                    sums[id(item)] = {index: d}
+        if not self.keep:
+            node.free(self.ending)
+
+    def arrive(self, item: Any, index: int, g: Any) -> None:
+        """Adds a gradient to what has arrived at an output of a node, or at a leaf."""
+        self.add(self.sums.setdefault(id(item), {}), index, g)
+
+    def add(self, slots: dict[int, Any], index: int, g: Any) -> None:
+        """Adds a gradient to what has arrived at one place."""
+        if index not in slots:
+            slots[index] = g
+        elif not self.symbolic and held_once(slots, index):  # nothing else can see the array change
+            slots[index] += g
+        else:
+            slots[index] = as_array(slots[index] + g)
 
     def symbolic_vjp(self, node: Node, needs: tuple[bool, ...], g: Any) -> list[Any]:
         """The gradients of a node's inputs as Tensors with a graph of their own."""

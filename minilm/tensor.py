@@ -28,7 +28,7 @@ from minilm.backend import (
     writable,
 )
 from minilm.convert import array_from
-from minilm.graph import Node, Walk, held_once, modes
+from minilm.graph import Node, Walk, held_once, keep_spec, modes
 from minilm.methods import Methods
 from minilm.operators import Operators
 from minilm.ops.arguments import shape_of
@@ -158,7 +158,7 @@ class Tensor(Operators, Methods):
 
     @property
     def shape(self) -> Shape:
-        return tuple(self._data.shape)
+        return self._data.shape
 
     @property
     def ndim(self) -> int:
@@ -288,7 +288,7 @@ class Tensor(Operators, Methods):
 
         After an error on the way, such as a hook's, each leaf has all of its gradient or none; see `minilm.graph.Walk.run`.
         """
-        Walk(Tensor._wrap, symbolic=create_graph, retain=retain_graph).run([_root(self, gradient)])
+        Walk(Tensor._wrap, symbolic=create_graph, retain=retain_graph).run([root_of(self, gradient)])
 
     def _deposit(self, arrived: dict[int, Any], symbolic: bool) -> None:
         """Adds the gradient that has arrived at this leaf to ``grad``, in memory that is this Tensor's own."""
@@ -342,7 +342,8 @@ class Tensor(Operators, Methods):
         for x in inputs:
             if isinstance(x, Tensor):
                 array = x._data
-                record = record or x._requires_grad
+                if x._requires_grad:
+                    record = True
             elif type(x) in (bool, int, float):
                 arrays.append(x)
                 continue
@@ -363,9 +364,8 @@ class Tensor(Operators, Methods):
                         f"{op.name}: inputs are on {device.name} and on {here.name}; move one with .to(...)."
                     )
                 device, kind = here, type(array)
-            given = array.dtype
-            if given is not dtype:
-                mixed, dtype = mixed or dtype is not None, given
+            if array.dtype is not dtype:
+                mixed, dtype = dtype is not None or mixed, array.dtype
         if mixed or (dtype is not FLOAT32 and dtype is not FLOAT64):
             plan = op.plan(arrays)
             if plan is not None:
@@ -388,21 +388,45 @@ class Tensor(Operators, Methods):
         if op.has_aux:
             out, aux = out
         if op.multi:
-            results = [Tensor._wrap(settle(as_array(y), arrays, params)) for y in out]
+            results = tuple([_wrap(settle(as_array(y), arrays, params)) for y in out])
         else:
             y = out if type(out) is kind else as_array(out)
             if mixed or y.dtype is not dtype:
                 y = settle(y, arrays, params)
-            results = [Tensor._wrap(y)]
+            results = (_wrap(y),)
         if op.view:
+            of_tensors = [x._version for x in inputs if isinstance(x, Tensor)]
             for result in results:
-                result._version = next(x._version for x in inputs if isinstance(x, Tensor))
-        if record and now["grad"]:
+                result._version = of_tensors[0]
+        if record and now["grad"] and "f" in [x._data.dtype.kind for x in results]:
             _record(op, inputs, arrays, params, results, aux)
         for observer in observers:
             if hasattr(observer, "forward"):
                 observer.forward(op, inputs, params, results)
-        return tuple(results) if op.multi else results[0]
+        return results if op.multi else results[0]
+
+    def _beside(self, op: Op, other: Any) -> Any:
+        """``op(self, other)`` of a simple op: the short way through `__minilm_op__`, which small formulas take.
+
+        It is for two Tensors of one float type on one device, or a Tensor and a number, while nobody observes.
+        """
+        a, now = self._data, modes.__dict__
+        b = other._data if isinstance(other, Tensor) else other
+        dtype, kind = a.dtype, type(a)
+        device = DEVICE_OF_TYPE.get(kind)
+        alike = type(b) is float or (type(b) is kind and b.dtype is dtype)
+        if not alike or (dtype is not FLOAT32 and dtype is not FLOAT64) or device is None or now["observers"]:
+            return Tensor.__minilm_op__(op, (self, other), op.params)
+        try:
+            y = now["quietly"](op.forward, device, a, b)
+        except Exception:  # the long way knows what is to be done, or said
+            y = None
+        if y is None or y.dtype is not dtype:
+            return Tensor.__minilm_op__(op, (self, other), op.params)
+        result = _wrap(y if type(y) is kind else as_array(y))
+        if now["grad"] and (self._requires_grad or (b is not other and other._requires_grad)):
+            _record(op, (self, other), (a, b), op.params, (result,), None)
+        return result
 
     # -- copies -------------------------------------------------------------------------------------------------------
 
@@ -424,6 +448,9 @@ class Tensor(Operators, Methods):
         return out
 
 
+_wrap = Tensor._wrap
+
+
 def _given(op: Op, x: Any, inputs: Sequence[Any]) -> Array:
     """The array of an input that is neither a Tensor nor a Python number."""
     try:
@@ -434,7 +461,7 @@ def _given(op: Op, x: Any, inputs: Sequence[Any]) -> Array:
 
 
 def _record(
-    op: Op, inputs: Sequence[Any], arrays: Sequence[Any], params: dict[str, Any], results: list[Tensor], aux: Any
+    op: Op, inputs: Sequence[Any], arrays: Sequence[Any], params: dict[str, Any], results: Sequence[Tensor], aux: Any
 ) -> None:
     """Lets the results of an op remember it, where a gradient can flow.
 
@@ -442,35 +469,36 @@ def _record(
     a function call, which takes longer than its rounds.
     """
     parents: list[Any] = []
-    needed: list[bool] = []
+    needs: tuple[bool, ...] = ()
     for i, x in enumerate(inputs):
-        need = isinstance(x, Tensor) and x._requires_grad and (op.all_differentiable or op.rules[i] is not None)
-        needed.append(need)
-        parents.append(None if not need else (x, 0) if x._node is None else (x._node, x._index))
-    if True not in needed or "f" not in [y._data.dtype.kind for y in results]:
+        if isinstance(x, Tensor) and x._requires_grad and (op.all_differentiable or op.rules[i] is not None):
+            parents.append((x, 0) if x._node is None else (x._node, x._index))
+            needs += (True,)
+        else:
+            parents.append(None)
+            needs += (False,)
+    if True not in needs:
         return
-    needs = tuple(needed)
-    keep_y, keep = op.saves(needs)
+    keep_y, keep = op.saves[needs]
     saved: list[Any] = []
-    outputs: list[Any] = []
     versions: list[tuple[list[int], int, int]] = []
-    node = Node(op, params, parents, needs, saved, outputs, versions, aux)
     for i, array in enumerate(arrays):
         if not keep[i]:
-            saved.append(graph.keep_spec(array))
+            saved.append(keep_spec(array))
             continue
-        saved.append(array)
         if isinstance(inputs[i], Tensor):
             cell = inputs[i]._version
             versions.append((cell, cell[0], i))
+        saved.append(array)
+    node = Node(op, params, parents, needs, saved, versions, aux)
     for i, y in enumerate(results):
         y._node, y._index, y._requires_grad = node, i, True
-        outputs.append(y._data if keep_y else None)
+        node.outputs.append(y._data if keep_y else None)
         if keep_y and not op.view:
             versions.append((y._version, 0, len(saved) + i))
 
 
-def _root(tensor: Tensor, gradient: Any) -> tuple[Any, int, Tensor]:
+def root_of(tensor: Tensor, gradient: Any) -> tuple[Any, int, Tensor]:
     """Where a backward walk begins, and with which gradient."""
     if not tensor._requires_grad:
         raise RuntimeError(
@@ -526,7 +554,7 @@ def grad(
     for i, x in enumerate(xs):
         if not x._requires_grad:
             raise RuntimeError(f"grad: input {i} {x.shape} does not require a gradient.")
-    roots = [_root(y, g) for y, g in zip(ys, gs, strict=True)]
+    roots = [root_of(y, g) for y, g in zip(ys, gs, strict=True)]
     retain = create_graph if retain_graph is None else retain_graph
     found = Walk(Tensor._wrap, symbolic=create_graph, retain=retain).run(roots, [x._place() for x in xs])
     for i, (x, g) in enumerate(zip(xs, found, strict=True)):

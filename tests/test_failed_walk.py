@@ -56,7 +56,7 @@ def test_an_error_at_each_place_of_the_walk(place, error, retain_graph, monkeypa
         stop = Stop(count, error)
         with monkeypatch.context() as patch:
             if place in ("rule", "after rule"):
-                apply_rule = graph.Walk.apply_rule
+                apply_rule = graph.Node.vjp
 
                 def rule(*args, apply_rule=apply_rule, stop=stop):
                     if place == "rule":
@@ -66,13 +66,13 @@ def test_an_error_at_each_place_of_the_walk(place, error, retain_graph, monkeypa
                         stop()
                     return found
 
-                patch.setattr(graph.Walk, "apply_rule", rule)
+                patch.setattr(graph.Node, "vjp", rule)
             elif place == "deposit":
                 accumulate = ml.Tensor._accumulate
                 patch.setattr(ml.Tensor, "_accumulate", lambda t, g, f=accumulate, stop=stop: (stop(), f(t, g))[1])
             else:
-                arrive = graph.Walk.arrive
-                patch.setattr(graph.Walk, "arrive", lambda *args, f=arrive, stop=stop: (stop(), f(*args))[1])
+                add = graph.Walk.add
+                patch.setattr(graph.Walk, "add", lambda *args, f=add, stop=stop: (stop(), f(*args))[1])
             try:
                 loss.backward(retain_graph=retain_graph)
                 done = True

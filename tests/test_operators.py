@@ -1,5 +1,9 @@
 """What Python's syntax means for a Tensor; beside what is no tensor: `tests/test_strangers.py`."""
 
+import math
+import operator
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +11,68 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays, mutually_broadcastable_shapes
 
 import minilm as ml
+from minilm.ops import REGISTRY
+
+
+class TestShortWay:
+    """An operator of two Tensors of one float type, or of a Tensor and a number, goes a shorter way (`Tensor._beside`)."""
+
+    @pytest.mark.parametrize("name", ["add", "sub", "mul", "truediv", "pow"])
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("shapes", [((), ()), ((2, 3), (3,)), ((1,), ())], ids=str)
+    @pytest.mark.parametrize("needs", [(True, True), (True, False), (False, True), (False, False)], ids=str)
+    def test_it_equals_the_long_way(self, name, dtype, shapes, needs):
+        op = REGISTRY[{"truediv": "div"}.get(name, name)]
+        rng = np.random.default_rng(0)
+        arrays = [rng.uniform(0.5, 2.0, shape).astype(dtype) for shape in shapes]
+        found = []
+        for apply in (getattr(operator, name), lambda *xs: ml.Tensor.__minilm_op__(op, xs, {})):
+            a, b = (ml.tensor(x, requires_grad=need) for x, need in zip(arrays, needs, strict=True))
+            y = apply(a, b)
+            assert y.requires_grad == any(needs)
+            assert y.dtype == dtype
+            if y.requires_grad:
+                y.sum().backward()
+            found.append([y.detach().numpy(), *(x.grad.numpy() for x in (a, b) if x.grad is not None)])
+        assert len(found[0]) == len(found[1]) == 1 + sum(needs)
+        for short, long in zip(*found, strict=True):
+            np.testing.assert_array_equal(short, long)
+
+    def test_two_float_types_are_promoted(self):
+        x, y = ml.tensor([1.0], requires_grad=True), ml.tensor([2.0], dtype="float64", requires_grad=True)
+        for z in (x * y, y * x):
+            x.grad = y.grad = None
+            z.backward()
+            assert z.dtype == y.grad.dtype == "float64"
+            assert x.grad.dtype == "float32"
+            assert "cast" in [place[0].op.name for place in z.grad_fn.parents if place[0] is not y]
+
+    def test_a_number_is_weak(self):
+        x = ml.tensor([1.0], requires_grad=True)
+        for y in (x * 2.0, x * 2, x * np.float64(2.0), 2.0 * x):
+            assert y.dtype == "float32"
+            assert y.requires_grad
+
+    def test_it_is_observed(self):
+        seen = []
+
+        class Watch:
+            def forward(self, op, inputs, params, outputs):
+                seen.append(op.name)
+
+        with ml.observe(Watch()):
+            ml.tensor(1.0) + ml.tensor(2.0)
+        assert seen == ["add"]
+
+    def test_nothing_is_recorded_under_no_grad(self):
+        x = ml.tensor(1.0, requires_grad=True)
+        with ml.no_grad():
+            assert not (x + x).requires_grad
+
+    def test_it_warns_of_nothing(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert math.isinf((ml.tensor(1.0) / ml.tensor(0.0)).item())
 
 
 class TestOperators:

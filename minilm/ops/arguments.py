@@ -24,7 +24,8 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
 
 def shape_of(x: Any) -> Shape:
     """The shape of an array or Tensor; () for a scalar."""
-    return tuple(getattr(x, "shape", ()))
+    shape: Shape = getattr(x, "shape", ())
+    return shape if type(shape) is tuple else tuple(shape)
 
 
 def sort_slowly(

@@ -90,12 +90,13 @@ def check_ids(op_name, ids, rows, ignore=None, what="id", of="rows"):
         kind = getattr(ids, "dtype", type(ids).__name__)
         raise TypeError(f"{op_name}: {what}s must be integers, got {kind}; convert them with .astype('int64').")
     ids = as_array(ids)
-    if home_of(ids).asynchronous:
+    device = home_of(ids)
+    if device.asynchronous:
         return
     wrong = (ids < 0) | (ids >= rows)
     if ignore is not None:
         wrong &= ids != ignore
-    found = home_of(ids).first_true(wrong)
+    found = device.first_true(wrong)
     if found is None:
         return
     position = np.unravel_index(found, ids.shape)

@@ -70,6 +70,17 @@ class Spec(NamedTuple):
         return int(np.prod(self.shape, dtype=np.int64))
 
 
+class _Saves(dict[tuple[bool, ...], tuple[bool, tuple[bool, ...]]]):
+    """What a node saves, by which inputs need a gradient: asked of an op once, and then looked up."""
+
+    def __init__(self, reads: Callable[[tuple[bool, ...]], tuple[bool, tuple[bool, ...]]]) -> None:
+        self.reads = reads
+
+    def __missing__(self, needs: tuple[bool, ...]) -> tuple[bool, tuple[bool, ...]]:
+        found = self[needs] = self.reads(needs)
+        return found
+
+
 class Op:
     r"""The base of every op.
 
@@ -127,12 +138,13 @@ class Op:
         inputs = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
         self.input_names = tuple(p.name for p in inputs)
         self.input_defaults = tuple(p.default for p in inputs)
+        self.fewest = sum(p.default is inspect.Parameter.empty for p in inputs)
         self.params = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
         self.required = frozenset(name for name, default in self.params.items() if default is inspect.Parameter.empty)
         self.rules: tuple[Any, ...] = tuple(getattr(self, f"grad_{name}", None) for name in self.input_names)
         self.all_differentiable = self.variadic or self.backward is not None or None not in self.rules
         self.only_composed = type(self).forward is Op.forward
-        self._saves: dict[tuple[bool, ...], tuple[bool, tuple[bool, ...]]] = {}
+        self.saves = _Saves(self.reads)
         self._plans: dict[tuple[Any, ...], dtypes.Plan | None] = {}
         self._kinds = [self._drawn(i) for i in range(len(self.input_names))]
         count = sum(not self.discrete(i) for i in range(len(self.input_names)))
@@ -252,7 +264,7 @@ class Op:
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sorts a call's arguments into inputs and parameters, with defaults filled in.
 
-        Nearly every call gives all inputs by position, and parameters only by position or only by name: such calls are sorted
+        Nearly every call gives its inputs by position, and parameters only by position or only by name: such calls are sorted
         in a fraction of the time that the general case takes.
 
         Raises:
@@ -263,26 +275,22 @@ class Op:
             inputs, extra = (tuple(args[0]), args[1:]) if listed else (args, ())
         else:
             inputs, extra = args[: len(self.input_names)], args[len(self.input_names) :]
-        if len(inputs) >= len(self.input_names) and not (extra and kwargs) and len(extra) <= len(self.params):
-            given = dict(zip(self.params, extra, strict=False)) if extra else kwargs
+        if len(inputs) >= self.fewest and not (extra and kwargs) and len(extra) <= len(self.params):
+            given = dict(zip(self.params, extra)) if extra else kwargs  # noqa: B905  (strict takes time)
             params = {**self.params, **given}
-            if len(params) == len(self.params) and given.keys() >= self.required:  # no unknown name, none missing
-                return inputs, params
+            if len(params) == len(self.params) and (not self.required or given.keys() >= self.required):
+                return inputs + self.input_defaults[len(inputs) :], params  # no unknown name, none missing
         return arguments.sort_slowly(self, list(inputs), extra, dict(kwargs))
 
     def explain(self, error: Exception, inputs: Sequence[Any], params: dict[str, Any]) -> Exception:
         """An error in terms of this op."""
         return explain(self, error, inputs, params, REGISTRY)
 
-    def saves(self, needs: tuple[bool, ...]) -> tuple[bool, tuple[bool, ...]]:
-        """Whether the rules for the inputs in `needs` read the output's numbers, and those of each input."""
-        found = self._saves.get(needs)
-        if found is None:
-            found = self._saves[needs] = self._reads(needs)
-        return found
+    def reads(self, needs: tuple[bool, ...]) -> tuple[bool, tuple[bool, ...]]:
+        """Whether the rules for the inputs in `needs` read the output's numbers, and those of each input.
 
-    def _reads(self, needs: tuple[bool, ...]) -> tuple[bool, tuple[bool, ...]]:
-        """What `saves` says, told by the names of the rules' parameters: ``(self, g, y, *inputs)``."""
+        The names of their parameters tell: ``(self, g, y, *inputs)``.
+        """
         reads_y, reads = False, [False] * len(needs)
         for i, rule in enumerate(self.rules if self.backward is None else [self.backward]):
             if rule is None or (self.backward is None and not needs[i]):
@@ -302,9 +310,9 @@ class Op:
         if self.backward is not None:
             grads = self.backward(g, y, *inputs, needs=needs, **params)
             return [d if need else None for d, need in zip(grads, needs, strict=True)]
-        found = []
-        for i, rule in enumerate(self.rules):
-            found.append(None if not needs[i] else rule(g, y, *inputs, **params) if params else rule(g, y, *inputs))
+        given, found = (g, y, *inputs), []
+        for rule, need in zip(self.rules, needs):  # noqa: B905  (strict takes time)
+            found.append(None if not need else rule(*given, **params) if params else rule(*given))
         return found
 
 
@@ -320,8 +328,11 @@ def op(cls: type[Op]) -> Any:
 def as_method(op: Any) -> Callable[..., Any]:
     """An op as a method of Tensor: ``x.exp()`` is ``exp(x)``, with the same further arguments."""
     call = op.__call__
+    alone = len(op.rules) == 1 and not op.params and op.check is None and op.composed is None
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if alone and not args and not kwargs:
+            return self.__minilm_op__(op, (self,), op.params)
         return call(self, *args, **kwargs) if kwargs else call(self, *args)
 
     method.__name__ = method.__qualname__ = op.name
@@ -345,10 +356,10 @@ def as_operator(op: Any, name: str) -> tuple[Callable[[Any, Any], Any], Callable
     else:
 
         def left(self: Any, other: Any) -> Any:
-            return self.__minilm_op__(op, (self, other), {})
+            return self._beside(op, other)
 
         def right(self: Any, other: Any) -> Any:
-            return self.__minilm_op__(op, (other, self), {})
+            return self.__minilm_op__(op, (other, self), op.params)
 
     left.__name__, right.__name__ = f"__{name}__", f"__r{name}__"
     left.__qualname__, right.__qualname__ = f"Tensor.__{name}__", f"Tensor.__r{name}__"

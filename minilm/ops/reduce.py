@@ -70,6 +70,8 @@ def sum_to(g, shape):
     have = shape_of(g)
     if have == shape:
         return g
+    if math.prod(have) == math.prod(shape):  # along axes of size 1 alone
+        return g.reshape(shape)
     lead = len(have) - len(shape)
     axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and have[i + lead] != 1)
     return reshape(sum(g, axis=axes), shape)

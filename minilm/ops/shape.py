@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 
 import numpy as np
@@ -25,21 +26,20 @@ class reshape(Op):
 
     def check(self, x, *, shape):
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        size, rest = x.size, 1
-        for n in shape:
-            rest *= n if n != -1 else 1
-        unknown = shape.count(-1)
+        size, rest, unknown = x.size, math.prod(shape), shape.count(-1)
         if unknown > 1:
             raise ValueError(f"reshape: only one size may be -1, got {shape}.")
-        if (unknown and (rest == 0 or size % rest)) or (not unknown and rest != size) or any(n < -1 for n in shape):
+        if unknown:
+            rest = -rest  # the product of the others
+        if (unknown and (rest == 0 or size % rest)) or (not unknown and rest != size) or min(shape, default=0) < -1:
             raise ValueError(f"reshape: {shape_of(x)} holds {size} numbers, which do not fill {shape}.")
-        return {"shape": tuple(size // rest if n == -1 else int(n) for n in shape)}
+        return {"shape": tuple([size // rest if n == -1 else int(n) for n in shape])}
 
     def forward(self, dev, x, *, shape):
-        return dev.xp.reshape(x, shape)
+        return x.reshape(shape)
 
     def grad_x(self, g, _y, _x, *, shape):
-        return reshape(g, _x.shape)
+        return g.reshape(_x.shape)
 
 
 @op
@@ -65,10 +65,10 @@ class transpose(Op):
         return {"axes": order}
 
     def forward(self, dev, x, *, axes=None):
-        return dev.xp.transpose(x, axes)
+        return x.transpose(axes)
 
     def grad_x(self, g, _y, _x, *, axes):
-        return transpose(g, tuple(axes.index(i) for i in range(len(axes))))
+        return g.transpose(tuple(axes.index(i) for i in range(len(axes))))
 
 
 @op
@@ -115,13 +115,14 @@ class swapaxes(Op):
     ]
 
     def check(self, x, *, axis0, axis1):
-        return {name: normalize_axis("swapaxes", a, x.ndim) for name, a in (("axis0", axis0), ("axis1", axis1))}
+        n = x.ndim
+        return {"axis0": normalize_axis("swapaxes", axis0, n), "axis1": normalize_axis("swapaxes", axis1, n)}
 
     def forward(self, dev, x, *, axis0, axis1):
-        return dev.xp.swapaxes(x, axis0, axis1)
+        return x.swapaxes(axis0, axis1)
 
     def grad_x(self, g, _y, _x, *, axis0, axis1):
-        return swapaxes(g, axis0, axis1)
+        return g.swapaxes(axis0, axis1)
 
 
 @op
@@ -158,7 +159,7 @@ class squeeze(Op):
         return dev.xp.squeeze(x, axis)
 
     def grad_x(self, g, _y, _x, *, axis):
-        return reshape(g, _x.shape)
+        return g.reshape(_x.shape)
 
 
 @op

@@ -152,26 +152,26 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        todo = [(group, p) for group in self.param_groups for p in group["params"] if p.grad is not None]
-        grads = {p: _gradient(p) for _, p in todo}
+        todo = [(group, p, _gradient(p)) for group in self.param_groups for p in group["params"] if p.grad is not None]
         with hold_signals(), quiet():
+            grads = {id(p): g for _, p, g in todo} if self._flat else {}
             done = {id(p) for group, flat in self._flat if self._update_flat(flat, group, grads) for p in flat.params}
-            for group, p in todo:
+            for group, p, g in todo:
                 if id(p) in done:
                     continue
-                device, g = p.device, grads[p]
+                device, array = p.device, p.data
                 state = self.state.setdefault(p, {"step": 0})
                 state["step"] += 1
-                self._update(device, p.data, self._penalised(device, p.data, g, group), state, group)
+                self._update(device, array, self._penalised(device, array, g, group), state, group)
                 p.bump_version()
         return loss
 
-    def _update_flat(self, flat: FlatParameters, group: Group, grads: Mapping[Tensor, Array]) -> bool:
+    def _update_flat(self, flat: FlatParameters, group: Group, grads: Mapping[int, Array]) -> bool:
         """Updates parameters in one flat array as if they were one; False, and nothing done, where they must go one by one."""
         if not flat.is_whole():
             return False
         device = flat.params[0].device
-        g = device.xp.concatenate([grads[p].reshape(-1) for p in flat.params])
+        g = device.xp.concatenate([grads[id(p)].reshape(-1) for p in flat.params])
         states = [self.state.setdefault(p, {"step": 0}) for p in flat.params]
         state = flat.gather(states)
         if state is None:
@@ -351,8 +351,8 @@ def checked_number(name: str, value: Any, below: float = math.inf) -> float:
 def _gradient(p: Tensor) -> Array:
     """The gradient's array; the parameter has one."""
     assert p.grad is not None
-    g = p.grad.data
-    if g.shape != p.shape or g.dtype != p.dtype or not p.device.owns(g):
+    g, array = p.grad.data, p.data
+    if g.shape != array.shape or g.dtype != array.dtype or not p.device.owns(g):
         raise ValueError(
             f"the gradient of {p.name or 'a parameter'} is {g.dtype} {tuple(g.shape)} on {p.grad.device.name}, "
             f"the parameter {p.dtype} {p.shape} on {p.device.name}."

@@ -557,7 +557,7 @@ def backward_bytes(node: Any, arrived: list[Any], grads: list[Any]) -> int:
     written = [d for d in grads if d is not None and not any(is_view(d, g) for g in arrived)]
     if not written:
         return 0
-    reads_y, reads = node.op.saves(tuple(d is not None for d in grads))
+    reads_y, reads = node.op.saves[tuple(d is not None for d in grads)]
     saved = [x for x, read in zip(node.inputs, reads, strict=True) if read]
     saved += node.outputs if reads_y else ()
     saved += arrays_in(node.aux)

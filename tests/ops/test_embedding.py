@@ -22,6 +22,16 @@ def test_repeated_ids_add_up():
     np.testing.assert_array_equal(w.grad.numpy(), [[3, 4], [111, 222], [0, 0]])
 
 
+def test_many_repeated_ids_add_up():
+    """A few are added in place, many sorted first: both are the sum over each id."""
+    rng = np.random.default_rng(0)
+    for count in (3, 31, 33, 200):
+        ids = rng.integers(0, 5, count)
+        w, g = ml.tensor(np.zeros((5, 16), "f"), requires_grad=True), rng.standard_normal((count, 16)).astype("f")
+        embedding(w, ml.tensor(ids)).backward(ml.tensor(g))
+        np.testing.assert_allclose(w.grad.numpy(), [g[ids == row].sum(axis=0) for row in range(5)], atol=1e-5)
+
+
 def test_the_row_of_padding_is_returned_but_not_learned():
     w = ml.tensor(TABLE, requires_grad=True)
     y = embedding(w, ml.tensor([1, 0]), padding_idx=1)

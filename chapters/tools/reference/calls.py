@@ -123,7 +123,7 @@ def kept(op: Op) -> str:
     needs = tuple(
         not op.discrete(i) and (op.backward is not None or op.rules[i] is not None) for i in range(len(op.input_names))
     )
-    y, read = op.saves(needs)
+    y, read = op.saves[needs]
     names = [f"``{name}``" for name, used in zip(op.input_names, read, strict=True) if used] + (
         ["the output"] if y else []
     )
