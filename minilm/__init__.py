@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minilm.anomaly import AnomalyError, detect_anomaly
-from minilm.backend import DeviceError, get_device, get_num_threads, set_num_threads
+from minilm.backend import DeviceError, get_device, get_num_threads, set_num_threads, use_compiled
 from minilm.checkpoint import checkpoint, checkpoint_sequential
 from minilm.creation import (
     arange,
@@ -296,6 +296,6 @@ __all__ = [
     "sigmoid", "sign", "signbit", "sin", "sinh", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
     "std_mean", "sub", "subtract", "swapaxes", "swapdims", "t", "take", "take_along_axis", "take_along_dim", "tan", "tanh",
     "tensor", "tensor_split", "tensordot", "text", "tile", "topk", "trace", "training", "transpose", "tril", "tril_indices",
-    "triu", "triu_indices", "true_divide", "trunc", "uint8", "unbind", "unflatten", "unsqueeze", "use_fused", "var",
+    "triu", "triu_indices", "true_divide", "trunc", "uint8", "unbind", "unflatten", "unsqueeze", "use_compiled", "use_fused", "var",
     "var_mean", "vsplit", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -10,14 +10,17 @@ from minilm.backend.quiet import is_nested, quiet, quiet_call
 from minilm.backend.registry import (
     DEVICE_OF_TYPE,
     as_array,
+    compiled_loops,
     cpu,
     device_of,
     get_device,
+    is_compiled,
     is_device_name,
     read_only,
     register_device,
     to_device,
     to_host,
+    use_compiled,
     writable,
 )
 from minilm.backend.threads import get_num_threads, set_num_threads
@@ -28,10 +31,12 @@ __all__ = [
     "DeviceError",
     "allow_tf32",
     "as_array",
+    "compiled_loops",
     "cpu",
     "device_of",
     "get_device",
     "get_num_threads",
+    "is_compiled",
     "is_device_name",
     "is_nested",
     "quiet",
@@ -42,5 +47,6 @@ __all__ = [
     "tf32_allowed",
     "to_device",
     "to_host",
+    "use_compiled",
     "writable",
 ]

@@ -25,6 +25,7 @@ SMALL_PRODUCT = 1 << 13  # multiplications; up to here OpenBLAS itself takes one
 LARGE_PRODUCT = 1 << 22  # from here half a product takes longer than to wake a thread
 HEAD_START = 1 << 21  # multiplications that one thread does while another wakes up, in some 80 microseconds
 PLAIN_PRODUCT = 1 << 17  # multiplications; without BLAS, from here two copies pay
+FEW = 512  # numbers, of which it takes longer to say how they are divided than to go through them
 CUT = 16  # rows or columns: BLAS's kernels work on so many at once
 
 
@@ -49,7 +50,7 @@ class Blocked(Device):
 
         Arrays without a flat view (not C-contiguous) come whole.
         """
-        if not all(a.flags.c_contiguous for a in arrays):
+        if 1 < arrays[0].size <= min(FEW, self.block_size) or not all(a.flags.c_contiguous for a in arrays):
             return [arrays]
         flat = [a.reshape(-1) for a in arrays]
         if flat[0].size <= self.block_size:
@@ -352,8 +353,17 @@ class Blocked(Device):
         return y, (p, keep)
 
     def attention_backward(
-        self, g: Array, q: Array, k: Array, v: Array, y: Array, scale: float, saved: Any, causal: bool = False
-    ) -> tuple[Array, Array, Array, Array]:
+        self,
+        g: Array,
+        q: Array,
+        k: Array,
+        v: Array,
+        y: Array,
+        scale: float,
+        saved: Any,
+        causal: bool = False,
+        scores: bool = True,
+    ) -> tuple[Array, Array, Array, Array | None]:
         """By groups of queries for those of q and of the scores, by groups of keys for those of k and v.
 
         The sum in the softmax's rule, over the keys, equals g · y over the values, which is shorter (Dao et al. 2022,
@@ -438,8 +448,10 @@ class Blocked(Device):
         return mask.reshape(shape)
 
     def embedding_grad(self, g: Array, ids: Array, rows: int) -> Array:
-        """Sorting brings equal ids together, so that each run is one sum: `ufunc.at` would take six times as long."""
+        """Sorting brings equal ids together, so that each run is one sum: `ufunc.at` would take six times as long, if not for a few."""
         xp, g, ids = self.xp, g.reshape(ids.size, g.shape[-1]), ids.reshape(-1)
+        if g.size <= FEW:
+            return self.scatter_add((rows, g.shape[1]), g.dtype, ids, g)
         dtype = sum_dtype(g.dtype)
         out = xp.zeros((rows, g.shape[1]), dtype)
         if ids.size == 0:
@@ -463,6 +475,14 @@ class Blocked(Device):
     def erf(self, x: Array) -> Array:
         """By polynomials: see `minilm.backend.special`."""
         return special.erf(self.xp, x)
+
+    def relu(self, x: Array) -> Array:
+        """Of floats a third of the time: NumPy's maximum is slow beside one number."""
+        return (
+            self.xp.clip(x, 0.0, math.inf)
+            if getattr(x, "dtype", None) is not None and x.dtype.kind == "f"
+            else super().relu(x)
+        )
 
     def gelu(self, x: Array, approximate: str) -> Array:
         xp, x = self.xp, special.as_float(self.xp, x)
@@ -588,7 +608,7 @@ class CpuDevice(Blocked):
         size = a.size * b.shape[-1]
         if size <= SMALL_PRODUCT and a.ndim < 3:  # rows of a batch are better one flat product
             return np.matmul(a, b)
-        if size < LARGE_PRODUCT or pool.threads < 2 or a.dtype != b.dtype or not can_limit_blas():
+        if size < LARGE_PRODUCT or not pool.is_free() or a.dtype != b.dtype or not can_limit_blas():
             return super().matmul(a, b)
         if b.ndim == 2 and a.ndim > 1:
             rows = a.reshape(-1, a.shape[-1])
@@ -607,7 +627,7 @@ class CpuDevice(Blocked):
         large = all(
             a.ndim == b.ndim == 2 and a.dtype == b.dtype and 2 * a.size * b.shape[1] >= LARGE_PRODUCT for a, b in pairs
         )
-        if len(pairs) < 2 or not large or pool.threads < 2 or not can_limit_blas():
+        if len(pairs) < 2 or not large or not pool.is_free() or not can_limit_blas():
             return super().products(*pairs)
         outs = [np.empty((len(a), b.shape[1]), a.dtype) for a, b in pairs]
         parts = [(a, b, out) for (a, b), out in zip(pairs, outs, strict=True)]

@@ -160,10 +160,20 @@ def describe() -> list[tuple[str, str]]:
         ("memory", _gigabytes(memory())),
         *((name, _installed(name)) for name in ("minilm", *DEPENDENCIES)),
         ("BLAS", _blas()),
+        ("CPU loops", _loops()),
         *_gpu_rows(),
         ("devices", usable),
         *([("no GPU because", problem)] if problem else []),
     ]
+
+
+def _loops() -> str:
+    """What computes the CPU's hot functions: Numba's loops, or NumPy and why."""
+    from minilm.backend import compiled_cpu
+
+    if compiled_cpu.switched_on and compiled_cpu.why_not() is None and compiled_cpu.usable():
+        return f"compiled by Numba {_installed('numba')}"
+    return f"NumPy ({compiled_cpu.why_not() or 'compiled ones are switched off'})"
 
 
 def page() -> str | None:

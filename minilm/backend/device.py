@@ -66,3 +66,21 @@ class Device(Reference):
         """Calls ``function(*block)`` for each block, in any order."""
         for block in blocks:
             function(*block)
+
+    # -- images: faster ways than those of `minilm.ops.conv`, where a device has one --------------------------------------
+
+    def correlate(self, x: Array, filters: Array, bias: Array | None, windows: Any) -> Array | None:
+        """What its `correlate` computes; None where there is no faster way."""
+        return None
+
+    def filter_gradient(self, g: Array, x: Array, windows: Any, groups: int) -> Array | None:
+        """What its `filter_gradient` computes, likewise."""
+        return None
+
+    def max_pool(self, x: Array, windows: Any) -> tuple[Array, Array] | None:
+        """What `max_pool2d` computes and where in its window each result stood, likewise."""
+        return None
+
+    def max_pool_backward(self, g: Array, place: Array, x: Array, windows: Any) -> Array | None:
+        """Its gradient, likewise."""
+        return None

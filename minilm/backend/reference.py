@@ -305,11 +305,20 @@ class Reference:
         return self.matmul(p if keep is None else p * keep, v), (p, keep)
 
     def attention_backward(
-        self, g: Array, q: Array, k: Array, v: Array, y: Array, scale: float, saved: Any, causal: bool = False
-    ) -> tuple[Array, Array, Array, Array]:
+        self,
+        g: Array,
+        q: Array,
+        k: Array,
+        v: Array,
+        y: Array,
+        scale: float,
+        saved: Any,
+        causal: bool = False,
+        scores: bool = True,
+    ) -> tuple[Array, Array, Array, Array | None]:
         """The gradients of q, k, v and of the scores (which is that of an additive mask), before sums over broadcast axes.
 
-        `y` and `causal` only help a faster version: the probabilities say all.
+        `y` and `causal` only help a faster version: the probabilities say all. Without `scores` their gradient may be None.
         """
         p, keep = saved
         dropped = p if keep is None else p * keep
@@ -395,6 +404,14 @@ class Reference:
         else:
             slope = 2.0 * gate * (1.0 - gate) * GELU_SLOPE * (1.0 + 3.0 * GELU_CUBIC * x**2)
         return g * (gate + x * slope)
+
+    def relu(self, x: Array) -> Array:
+        """The larger of x and 0."""
+        return self.xp.maximum(x, 0)
+
+    def relu_backward(self, g: Array, y: Array) -> Array:
+        """g where y, the output, is not 0."""
+        return g * (y != 0)  # y is never below 0, and NaN differs from 0: it lets the gradient through
 
     # -- optimizers ----------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import asarray, generic
 
+from minilm.backend import compiled_cpu
+from minilm.backend.compiled_cpu import CompiledCpu, loops, usable, why_not
 from minilm.backend.cpu import CpuDevice
 from minilm.backend.device import Device, DeviceError
 from minilm.backend.memory import keep_freed_memory
@@ -26,7 +29,8 @@ def register_device(device: Device) -> Device:
     """Makes a device known under its name, and as the owner of arrays of its type. A copy of it, a pickled one too, is itself."""
     DEVICES[device.name] = device
     DEVICE_OF_TYPE[device.array_type] = device
-    copyreg.pickle(type(device), _by_name)
+    for kind in type(device).__mro__[:-1]:  # the CPU changes its class (`use_compiled`)
+        copyreg.pickle(kind, _by_name)
     return device
 
 
@@ -108,12 +112,48 @@ def to_host(array: Array) -> HostArray:
     return device_of(array).to_host(array)
 
 
+# -- compiled or not --------------------------------------------------------------------------------------------------
+
+
+class use_compiled:
+    """Chooses whether the CPU's loops are compiled, where Numba is installed (extra ``fast``): ``with use_compiled(False): ...``.
+
+    Called without ``with``, the choice stays. It is that of the whole process, threads included. Results differ in the last digits:
+    the loops sum in another order. At the start they are compiled, unless the environment variable MINILM_COMPILED is 0.
+
+    Raises:
+        DeviceError: True was asked for, and the sentence says what is missing.
+    """
+
+    def __init__(self, enabled: bool) -> None:
+        if enabled and (problem := why_not()):
+            raise DeviceError(f"use_compiled(True): {problem}.")
+        self._before = type(cpu), compiled_cpu.switched_on
+        cpu.__class__, compiled_cpu.switched_on = CompiledCpu if enabled else CpuDevice, bool(enabled)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        cpu.__class__, compiled_cpu.switched_on = self._before
+
+
+def is_compiled() -> bool:
+    """Whether the CPU's loops are compiled."""
+    return isinstance(cpu, CompiledCpu) and why_not() is None
+
+
+def compiled_loops() -> Any:
+    """The module `minilm.backend.compiled`, for who calls its loops without a device's function around them; None where NumPy computes."""
+    return loops() if is_compiled() and usable() else None
+
+
 # -- arrays in memory -------------------------------------------------------------------------------------------------
 
 
 def as_array(x: Any) -> Array:
     """`x` as an array again: NumPy's arithmetic turns arrays without axes into NumPy scalars (CuPy's does not)."""
-    return np.asarray(x) if isinstance(x, np.generic) else x
+    return asarray(x) if isinstance(x, generic) else x
 
 
 def read_only(array: HostArray) -> HostArray:
@@ -129,5 +169,5 @@ def writable(array: Array) -> Array:
 
 
 keep_freed_memory()
-cpu = register_device(CpuDevice())
+cpu = register_device(CompiledCpu() if compiled_cpu.switched_on and why_not() is None else CpuDevice())
 DEVICE_OF_TYPE[np.memmap] = cpu

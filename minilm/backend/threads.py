@@ -20,6 +20,7 @@ import itertools
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,24 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+WINDOW = 0.05  # seconds of work on several threads, after which it is looked at how they went
+LEAST_COMPUTING = 0.55  # of that time; on an idle machine it is 0.9, beside one busy process 0.6
+SHORTEST_REST, LONGEST_REST = 0.1, 3.2  # seconds
+thread_time = getattr(time, "thread_time", time.perf_counter)  # where it is not known, nobody waits
+
+
 class ThreadPool:
-    """Threads that wait for blocks of work, next to the thread that hands them out."""
+    """Threads that wait for blocks of work, next to the thread that hands them out.
+
+    Beside other programs a helper that has begun a block may not be running, and everybody waits for it; two trainings at once
+    took 1.5 times as long as on one thread each. So where the thread that hands out work computed for less than `LEAST_COMPUTING` of the
+    time, it works alone for a while, each time longer, and then tries again. No digit hangs on that: the blocks are the same.
+    """
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
+        self._alone_until, self._rest = 0.0, SHORTEST_REST
+        self._took = self._computed = 0.0  # since it was last looked at
         self._forget()
 
     def _forget(self) -> None:
@@ -69,10 +83,12 @@ class ThreadPool:
         Raises:
             Exception: what the first failing block raised; the blocks that were not begun are dropped.
         """
-        if len(blocks) < 2 or self.threads < 2 or not self._busy.acquire(blocking=False):
+        began = time.perf_counter()
+        if len(blocks) < 2 or self.threads < 2 or began < self._alone_until or not self._busy.acquire(blocking=False):
             for block in blocks:
                 self.on_one(function, *block)
             return
+        computed = thread_time()
         before = blas_threads(1)  # a product inside a block would otherwise wait for all threads of BLAS
         try:
             job = _Job(function, blocks)
@@ -83,11 +99,27 @@ class ThreadPool:
                 helper.start(job)
             job.work()
             job.finished.acquire()
+            self._learn(time.perf_counter() - began, thread_time() - computed)
         finally:
             blas_threads(before)
             self._busy.release()
         if job.error is not None:
             raise job.error
+
+    def _learn(self, took: float, computed: float) -> None:
+        """From work that took so many seconds, for so many of which this thread computed."""
+        self._took, self._computed = self._took + took, self._computed + computed
+        if self._took < WINDOW:
+            return
+        if self._computed > LEAST_COMPUTING * self._took:
+            self._rest = SHORTEST_REST
+        else:
+            self._alone_until, self._rest = time.perf_counter() + self._rest, min(2 * self._rest, LONGEST_REST)
+        self._took = self._computed = 0.0
+
+    def is_free(self) -> bool:
+        """Whether it pays to cut work for `run`. Inside a block it does not: the work stays on the block's thread, whole."""
+        return self.threads > 1 and not self._busy.locked()
 
     def on_one(self, function: Callable[..., Any], *args: Any) -> Any:
         """``function(*args)``, with BLAS on one thread; while the helpers work it is on one anyway."""

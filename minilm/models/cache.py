@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from minilm.backend import device_of, to_device
-from minilm.models.plain import only_numbers_wanted
+from minilm.models.plain import attention, only_numbers_wanted
 from minilm.tensor import Tensor
 from minilm.types import Array, HostArray, Ids, Shape
 
@@ -105,6 +105,17 @@ class LayerCache:
         for new, old in zip(larger, (self.keys, self.values), strict=True):
             new[:, :, :held] = old[:, :, :held]
         self._keep(*larger)
+
+
+def attend(q: Array, cache: LayerCache, scale: Array, loops: Any) -> Array:
+    """Of queries (B, H, G, D), NumPy's, to all keys in the cache: (B, H G D). By a compiled loop, where there are `loops`."""
+    if loops is None:
+        q *= scale
+        y = attention(q, cache.keys_transposed[..., : cache.length], cache.values[:, :, : cache.length])
+    else:
+        y = np.empty(q.shape, np.float32)
+        loops.attention_in_cache(q, cache.keys, cache.values, cache.length, scale[0], y)
+    return y.reshape(len(y), -1)
 
 
 class KVCache:

@@ -2,7 +2,8 @@ r"""GPT's forward pass on plain NumPy arrays, for one more token on the CPU.
 
 To write a text is to compute one position again and again: vectors of a few hundred numbers, of which an op on Tensors takes
 longer to check, wrap and send on its way than to compute. `Decoder` does what the modules of `minilm.models.gpt` do, in about fifty
-calls of NumPy per layer, each of about a microsecond; what is left is the time to read the weights once.
+calls of NumPy per layer, each of about a microsecond; what is left is the time to read the weights once. Where the CPU's loops are
+compiled (`minilm.use_compiled`), norms, attention and GELU are a call of one each.
 
 The modules are its specification, and `tests/models/test_gpt_numpy.py` holds its logits against theirs. It is used where
 
@@ -22,9 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minilm import nn
-from minilm.backend import special
-from minilm.models import plain
-from minilm.models.cache import LayerCache
+from minilm.backend import compiled_loops, special
+from minilm.models.cache import LayerCache, attend
 from minilm.types import HostArray
 
 LAYERS = {nn.ModuleList, nn.Embedding, nn.LearnedPositions, nn.SinusoidalPositions, nn.LayerNorm, nn.Linear, nn.Dropout}
@@ -35,11 +35,12 @@ TANH = (math.sqrt(2 / math.pi), 0.044715 * math.sqrt(2 / math.pi), *[0.0] * (len
 
 
 class Norm(NamedTuple):
-    """What a layer norm multiplies by, adds and is damped with, for `Decoder.normalize`."""
+    """What a layer norm multiplies by, adds and is damped with, for `Decoder.normalize`; and as a compiled loop takes it."""
 
     scale: HostArray
     shift: HostArray | None
     damping: HostArray
+    loop: tuple[HostArray, HostArray, float]
 
 
 class Affine(NamedTuple):
@@ -80,6 +81,8 @@ class Decoder:
             np.full(1, value, np.float32) for value in (self.heads[-1] ** -0.5, 1.0, 0.5, special.FLAT**2)
         )
         self.tokens, self.positions = model.wte.weight.data, _position_table(model.wpe)
+        self.loops, self.tanh = compiled_loops(), config.activation == "gelu_new"
+        self.statistics = np.empty((2, batch), np.float32)  # that a compiled loop finds, too
         self.mean = np.full(config.n_embd, 1.0 / config.n_embd, np.float32)
         self.layers = [
             Layer(_norm(block.ln_1), _linear(block.attn.c_attn), _linear(block.attn.c_proj),
@@ -89,7 +92,7 @@ class Decoder:
         self.last, self.head = _norm(model.ln_f), _linear(model.lm_head)
         powers = np.ones((len(special.R_OF_CDF), batch, 4 * config.n_embd), np.float32)
         self.powers, self.rows = (*powers[1:4], powers[1:4], powers[4:7]), powers.reshape(len(powers), -1)
-        self.coefficients = np.array(TANH if config.activation == "gelu_new" else special.R_OF_CDF, np.float32)
+        self.coefficients = np.array(TANH if self.tanh else special.R_OF_CDF, np.float32)
 
     def __call__(self, ids: list[int]) -> HostArray:
         """The logits (batch, vocab_size) of the token after `ids` (batch,), which go into the cache."""
@@ -114,6 +117,10 @@ class Decoder:
 
     def normalize(self, x: HostArray, norm: Norm) -> HostArray:
         r"""Layer norm, as :math:`w \sqrt n\, c / \sqrt{\sum_i c_i^2 + n \epsilon} + b`, c = x - mean, with :math:`w \sqrt n` made once."""
+        if self.loops is not None:
+            y = np.empty_like(x)
+            self.loops.layer_norm(x, *norm.loop, y, *self.statistics, 0, len(x))
+            return y
         y = x - x.dot(self.mean)[:, None]
         size = np.vecdot(y, y)[:, None]
         size += norm.damping
@@ -126,9 +133,7 @@ class Decoder:
 
     def attention(self, q: HostArray, cache: LayerCache) -> HostArray:
         """Of queries (batch, heads, 1, D) to all keys in the cache: (batch, heads * D)."""
-        q *= self.scale
-        y = plain.attention(q, cache.keys_transposed[..., : cache.length], cache.values[:, :, : cache.length])
-        return y.reshape(len(y), -1)
+        return attend(q, cache, self.scale, self.loops)
 
     def gelu(self, x: HostArray) -> HostArray:
         r""":math:`\tfrac12 x (1 + \tanh(x\, R(x^2)))`, with the polynomial R of `minilm.backend.special`, or that of GELU's approximation.
@@ -136,6 +141,10 @@ class Decoder:
         Its powers are made side by side, so that their weighted sum is one product: Horner's rule would take twice the calls.
         Beyond `special.FLAT` the hyperbolic tangent is 1 in any case.
         """
+        if self.loops is not None:
+            y = np.empty_like(x)
+            (self.loops.gelu_tanh if self.tanh else self.loops.gelu)(x.reshape(-1), y.reshape(-1))
+            return y
         first, second, third, first_to_third, fourth_to_sixth = self.powers
         np.multiply(x, x, out=first)
         np.minimum(first, self.flat, out=first)
@@ -156,7 +165,8 @@ def _norm(module: nn.LayerNorm) -> Norm:
     weight = np.ones(n, np.float32) if module.weight is None else module.weight.data
     scale = weight * np.float32(math.sqrt(n))
     damping = np.full((1, 1), n * module.eps, np.float32)
-    return Norm(scale, None if module.bias is None else module.bias.data, damping)
+    bias = None if module.bias is None else module.bias.data
+    return Norm(scale, bias, damping, (weight, np.zeros(n, np.float32) if bias is None else bias, module.eps))
 
 
 def _linear(module: nn.Linear) -> Affine:

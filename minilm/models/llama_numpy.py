@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minilm import nn
-from minilm.models import plain
-from minilm.models.cache import LayerCache
+from minilm.backend import compiled_loops
+from minilm.models.cache import LayerCache, attend
 from minilm.models.storage import Float32, Stored, StoredEmbedding, StoredLinear, products
 from minilm.nn.position import angles
 from minilm.types import HostArray
@@ -30,6 +30,7 @@ class Norm(NamedTuple):
 
     scale: HostArray
     damping: HostArray
+    loop: tuple[HostArray, float]
 
 
 class Affine(NamedTuple):
@@ -67,6 +68,7 @@ class Decoder:
         K, D = config.key_value_heads, config.head_width
         self.queries, self.keys = (batch, K, config.num_attention_heads // K, D), (batch, K, 1, D)
         self.scale, self.half, self.one = (np.full(1, value, np.float32) for value in (D**-0.5, 0.5, 1.0))
+        self.loops, self.statistics = compiled_loops(), np.empty(batch, np.float32)
         self.base, self.turns = config.rope_theta, np.empty((0, D // 2), np.complex64)
         self.tokens = _stored(model.embed_tokens)
         self.layers = [
@@ -103,6 +105,10 @@ class Decoder:
 
     def normalize(self, x: HostArray, norm: Norm) -> HostArray:
         r"""RMSNorm, as :math:`w \sqrt n\, x / \sqrt{\sum_i x_i^2 + n \epsilon}`, with :math:`w \sqrt n` made once."""
+        if self.loops is not None:
+            y = np.empty_like(x)
+            self.loops.rms_norm(x, *norm.loop, y, self.statistics, 0, len(x))
+            return y
         size = np.vecdot(x, x)[:, None]
         size += norm.damping
         np.sqrt(size, out=size)
@@ -125,14 +131,14 @@ class Decoder:
 
     def attention(self, q: HostArray, cache: LayerCache) -> HostArray:
         """Of queries (batch, H * D) to all keys in the cache, by groups of heads: (batch, H * D)."""
-        q *= self.scale
-        y = plain.attention(
-            q.reshape(self.queries), cache.keys_transposed[..., : cache.length], cache.values[:, :, : cache.length]
-        )
-        return y.reshape(len(q), -1)
+        return attend(q.reshape(self.queries), cache, self.scale, self.loops)
 
     def gated(self, gate: HostArray, up: HostArray) -> HostArray:
         r"""SiLU(gate) up, as :math:`\tfrac12 g\, (1 + \tanh \tfrac g2)\, u`: the exponential function would overflow."""
+        if self.loops is not None:
+            y = np.empty(gate.shape, np.float32)
+            self.loops.swiglu(gate, up, y)
+            return y
         gate *= self.half
         y = np.tanh(gate)
         y += self.one
@@ -144,7 +150,8 @@ class Decoder:
 def _norm(module: nn.RMSNorm) -> Norm:
     n = module.shape[-1]
     weight = np.ones(n, np.float32) if module.weight is None else module.weight.data
-    return Norm(weight * np.float32(math.sqrt(n)), np.full((1, 1), n * module.eps, np.float32))
+    damping = np.full((1, 1), n * module.eps, np.float32)
+    return Norm(weight * np.float32(math.sqrt(n)), damping, (weight, module.eps))
 
 
 def _stored(module: Any) -> Stored:

@@ -83,7 +83,7 @@ class scaled_dot_product_attention(Op):
         return dev.attention(q, k, v, mask, causal, dropout_p, key, scale)
 
     def backward(self, g, y, q, k, v, mask, *, needs, causal, dropout_p, key, scale, aux):
-        return device_of(g).attention_backward(g, q, k, v, y, scale, aux, causal)
+        return device_of(g).attention_backward(g, q, k, v, y, scale, aux, causal, needs[3])
 
     def composed(self, q, k, v, mask, *, causal, dropout_p, key, scale):
         scores = matmul(q * scale, swap_last(k))
@@ -107,7 +107,8 @@ def check_attention(q, k, v):
     if k[-2] != v[-2]:
         raise ValueError(f"{name}: there are {k[-2]} keys and {v[-2]} values, but each key has one value: {shapes}.")
     try:
-        np.broadcast_shapes(q[:-2], k[:-2], v[:-2])
+        if not q[:-2] == k[:-2] == v[:-2]:
+            np.broadcast_shapes(q[:-2], k[:-2], v[:-2])
     except ValueError:
         raise ValueError(f"{name}: the leading axes (batch, heads) do not broadcast: {shapes}.") from None
 

@@ -178,6 +178,8 @@ class max_pool2d(Batched):
 
     def forward(self, dev, x, *, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
         windows, xp = Windows(x.shape[2:], kernel_size, stride, padding, dilation), dev.xp
+        if (found := dev.max_pool(x, windows)) is not None:
+            return found
         first, *others = windows.taps()
         y = xp.empty((*x.shape[:2], *windows.sizes), x.dtype)
         place = xp.empty(y.shape, np.uint8 if len(others) < 256 else np.int32)
@@ -195,12 +197,14 @@ class max_pool2d(Batched):
 
     def grad_x(self, g, _y, x, *, kernel_size, stride, padding, dilation, ceil_mode, aux):
         windows, places = Windows(x.shape[2:], kernel_size, stride, padding, dilation), range(math.prod(kernel_size))
-        dx = device_of(g).xp.empty(x.shape, g.dtype)
+        dev = device_of(g)
+        if (found := dev.max_pool_backward(g, aux, x, windows)) is not None:
+            return found
+        dx = dev.xp.empty(x.shape, g.dtype)
 
         def block(g, aux, dx):
             add_taps((g * (aux == k) for k in places), dx, windows)
 
-        dev = device_of(g)
         dev.run(block, [(g[cut], aux[cut], dx[cut]) for cut in image_cuts(dev, x, windows)])
         return dx
 
@@ -424,6 +428,8 @@ def correlate(dev, x, filters, bias, windows):
     Some images at a time: their columns are made, used and forgotten while a core's cache holds them, and other images are
     another core's. All of the columns would take kh kw times the memory of the images.
     """
+    if (found := dev.correlate(x, filters, bias, windows)) is not None:
+        return found
     xp, (groups, count, columns) = dev.xp, filters.shape
     width = windows.width(count, columns)
     out = xp.empty((len(x), groups * count, *windows.sizes), xp.result_type(x, filters))
@@ -472,6 +478,8 @@ def filter_gradient(dev, g, x, windows, groups):
     The columns of `correlate` are made again, block by block. The blocks' shares are summed in an order that does not depend on
     which thread ends first, so that no digit does.
     """
+    if (found := dev.filter_gradient(g, x, windows, groups)) is not None:
+        return found
     xp, count, columns = dev.xp, g.shape[1] // groups, x.shape[1] // groups * math.prod(windows.kernel)
     width = windows.width(count, columns)
     cuts = image_cuts(dev, x, windows, width)

@@ -6,8 +6,11 @@ with gradient 0. Predictions and targets have one shape: broadcasting them, as `
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Collection
+import threading
+from collections.abc import Collection, Iterator
+from typing import Any
 
 from minilm.backend import device_of
 from minilm.ops.activation import sigmoid, softplus
@@ -19,9 +22,39 @@ from minilm.ops.normalize import log_softmax
 from minilm.ops.op import Op, op
 from minilm.ops.reduce import sum
 from minilm.ops.sample import Sample, integer, real, simplex
-from minilm.ops.shape import array_of, expand, home_of, reshape, transpose
+from minilm.ops.shape import array_of, expand, home_of, reshape
 
 REDUCTIONS = ("mean", "sum", "none")
+
+
+class _Means(threading.local):
+    """The means over classes that a thread took, where somebody asked (`means_taken`)."""
+
+    taken: list[tuple[Any, Any]] | None = None
+
+
+_means = _Means()
+
+
+@contextlib.contextmanager
+def means_taken() -> Iterator[list[tuple[Any, Any]]]:
+    """A list to which each mean of `cross_entropy` or `nll` within it adds (what it divided by, the array with the mean).
+
+    The means of a batch's parts make that of the whole batch with these weights, which are not the parts' numbers of rows where targets
+    are ignored or classes weighted (`minilm.parallel.threads`).
+    """
+    before, _means.taken = _means.taken, []
+    try:
+        yield _means.taken
+    finally:
+        _means.taken = before
+
+
+def take_mean(count: Any, mean: Any) -> Any:
+    """The mean, which is told to whoever asked."""
+    if _means.taken is not None:
+        _means.taken.append((array_of(count), array_of(mean)))
+    return mean
 
 
 # -- losses of a class ------------------------------------------------------------------------------------------------
@@ -81,7 +114,8 @@ class cross_entropy(Op):
         loss, share, saved = dev.cross_entropy(rows, targets, weight, ignore_index, label_smoothing)
         if reduction == "mean":  # on arrays: as ops, `reduce_rows` would take longer than the loss of a small batch
             count = share.sum()
-            return dev.xp.where(count == 0, math.nan, loss.sum() / (count + (count == 0))), (share, saved)
+            mean = dev.xp.where(count == 0, math.nan, loss.sum() / (count + (count == 0)))
+            return take_mean(count, mean), (share, saved)
         return reduce_rows(loss, share, logits, reduction), (share, saved)
 
     def backward(self, g, _y, logits, target, weight, *, needs, ignore_index, label_smoothing, reduction, aux):
@@ -160,20 +194,20 @@ def as_rows(x):
     if x.ndim == 2:
         return x
     if x.ndim > 2:
-        x = transpose(x, (0, *range(2, x.ndim), 1))
-    return reshape(x, (x.size // x.shape[-1], x.shape[-1]))
+        x = x.transpose((0, *range(2, x.ndim), 1))
+    return x.reshape((x.size // x.shape[-1], x.shape[-1]))
 
 
 def from_rows(rows, shape):
     """Rows of classes back as they came to `as_rows`."""
     if len(shape) < 3:
-        return reshape(rows, shape)
-    return transpose(reshape(rows, (shape[0], *shape[2:], shape[1])), (0, len(shape) - 1, *range(1, len(shape) - 1)))
+        return rows.reshape(shape)
+    return rows.reshape((shape[0], *shape[2:], shape[1])).transpose((0, len(shape) - 1, *range(1, len(shape) - 1)))
 
 
 def target_rows(x, target):
     """The targets of the rows of x: indices ``(rows,)``, or distributions ``(rows, C)``."""
-    return as_rows(target) if shape_of(target) == shape_of(x) else reshape(target, (target.size,))
+    return as_rows(target) if shape_of(target) == shape_of(x) else target.reshape((target.size,))
 
 
 def reduce_rows(loss, share, x, reduction):
@@ -184,14 +218,15 @@ def reduce_rows(loss, share, x, reduction):
     if reduction == "sum":
         return total
     count = sum(share)
-    return where(count == 0, math.nan, total / where(count == 0, 1.0, count))
+    return take_mean(count, where(count == 0, math.nan, total / where(count == 0, 1.0, count)))
 
 
 def check_classes(op_name, what, x, target, weight, ignore_index, distributions):
     """Raises unless x holds scores of classes, and target and weight fit them."""
     check_float(op_name, what, x)
     shape, have = shape_of(x), shape_of(target)
-    if not shape or class_count(x) == 0:
+    classes = class_count(x) if shape else 0
+    if classes == 0:
         raise ValueError(
             f"{op_name}: {what} must be (C,), (N, C) or (N, C, d1, ...) with C > 0 classes, got shape {shape}."
         )
@@ -206,11 +241,9 @@ def check_classes(op_name, what, x, target, weight, ignore_index, distributions)
         hint = " Integers are class indices; convert one-hot rows to floats." if have == shape and kind in "iub" else ""
         raise ValueError(f"{op_name}: target has shape {have}, expected {rest} for {what} {shape}{extra}.{hint}")
     else:
-        check_ids(op_name, array_of(target), class_count(x), ignore_index, "target", "classes")
-    if weight is not None and shape_of(weight) != (class_count(x),):
-        raise ValueError(
-            f"{op_name}: weight has shape {shape_of(weight)}, expected one number a class, ({class_count(x)},)."
-        )
+        check_ids(op_name, array_of(target), classes, ignore_index, "target", "classes")
+    if weight is not None and shape_of(weight) != (classes,):
+        raise ValueError(f"{op_name}: weight has shape {shape_of(weight)}, expected one number a class, ({classes},).")
     if getattr(weight, "requires_grad", False):
         raise TypeError(f"{op_name}: the weight of the classes is a constant; pass weight.detach().")
 

@@ -9,7 +9,8 @@ import inspect
 import numpy as np
 import pytest
 
-from minilm.backend import Device, cpu
+from minilm.backend import Device
+from minilm.backend.compiled_cpu import CompiledCpu, why_not
 from minilm.backend.cpu import CpuDevice
 from minilm.backend.reference import Reference, common_shape, sum_dtype, wide_dtype
 from minilm.backend.threads import pool
@@ -28,7 +29,15 @@ class InParts(CpuDevice):
     block_size, thread_size, group_size, long_sum = 8, 16, 2, 4
 
 
-FAST = {"whole": cpu, "in parts": InParts()}
+class CompiledInParts(CompiledCpu):
+    """The same with compiled loops."""
+
+    share_size, small, long_sum, sum_rows = 8, 0, 4, 3
+
+
+FAST = {"whole": CpuDevice(), "in parts": InParts()}
+if why_not() is None:
+    FAST |= {"compiled": CompiledCpu(), "compiled, in parts": CompiledInParts()}
 
 LAYOUTS = {
     "C": lambda x: x,
@@ -247,6 +256,8 @@ CASES = {
     "erf": lambda draw: ((x * 3,) for x in rows(draw)),
     "gelu": gelus,
     "gelu_backward": lambda draw: gelus(draw, backward=True),
+    "relu": lambda draw: ((x,) for x in [*rows(draw), np.array([0.0, -0.0, INF, -INF, NAN], draw.dtype)]),
+    "relu_backward": lambda draw: ((draw(*x.shape), np.maximum(x, 0)) for x in rows(draw)),
     "adamw": adamw_steps,
 }  # fmt: skip
 """For each function what makes the arguments of its calls; a dict at the end are arguments by name."""

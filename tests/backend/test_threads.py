@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import warnings
 from pathlib import Path
 
@@ -85,6 +86,15 @@ def test_numpy_error_settings_reach_the_helpers():
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("error")
         a.run(lambda _: (time.sleep(0.001), np.log(zeros)), blocks)
+
+
+def test_inside_a_block_nothing_is_cut_again():
+    a, seen = ThreadPool(2), []
+    assert a.is_free()
+    assert not ThreadPool(1).is_free()
+    a.run(lambda _: seen.append(a.is_free()), [(0,), (1,)])
+    assert seen == [False, False]
+    assert a.is_free()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -381,3 +391,55 @@ def test_a_web_page_has_one_thread(monkeypatch):
     finally:
         monkeypatch.undo()
         ml.set_num_threads(before)
+
+
+class Clocks:
+    """The time that passes, and the part of it in which the thread that hands out work computes."""
+
+    def __init__(self, monkeypatch, share):
+        self.now = self.computed = 0.0
+        self.share = share
+        monkeypatch.setattr(threads, "time", types.SimpleNamespace(perf_counter=lambda: self.now))
+        monkeypatch.setattr(threads, "thread_time", lambda: self.computed)
+
+    def work(self, seconds):
+        self.now += seconds
+        self.computed += seconds * self.share
+
+
+def test_who_mostly_waits_works_alone_for_a_while(monkeypatch):
+    """Each time twice as long; and after one good window, as at first."""
+    clocks, alone = Clocks(monkeypatch, 0.4), ThreadPool(2)
+
+    def seconds_alone():
+        alone._learn(threads.WINDOW, clocks.share * threads.WINDOW)
+        return alone._alone_until - clocks.now
+
+    assert [round(seconds_alone(), 6) for _ in range(3)] == [threads.SHORTEST_REST * 2**k for k in range(3)]
+    for _ in range(9):
+        longest = seconds_alone()
+    assert longest == pytest.approx(threads.LONGEST_REST)
+    clocks.share = 0.9
+    alone._learn(threads.WINDOW, clocks.share * threads.WINDOW)
+    clocks.share = 0.4
+    assert seconds_alone() == pytest.approx(threads.SHORTEST_REST)
+
+
+def test_alone_the_blocks_are_done_by_the_caller_and_then_on_threads_again(monkeypatch):
+    clocks, workers = Clocks(monkeypatch, 0.2), ThreadPool(2)
+    who, begun = [], threading.Barrier(2)
+
+    def together(_):
+        who.append(threading.get_ident())
+        begun.wait(20)
+        clocks.work(threads.WINDOW / 2)
+
+    workers.run(together, [(0,), (1,)])  # two threads, of which this one waited
+    assert len(set(who)) == 2
+    who.clear()
+    workers.run(lambda _: who.append(threading.get_ident()), [(0,), (1,), (2,)])
+    assert who == [threading.get_ident()] * 3
+    clocks.now += threads.SHORTEST_REST
+    who.clear()
+    workers.run(together, [(0,), (1,)])
+    assert len(set(who)) == 2

@@ -82,8 +82,17 @@ class Accelerator(Blocked):
         return self.product(p if keep is None else p * keep, v, out=y), (p, keep)
 
     def attention_backward(
-        self, g: Array, q: Array, k: Array, v: Array, y: Array, scale: float, saved: Any, causal: bool = False
-    ) -> tuple[Array, Array, Array, Array]:
+        self,
+        g: Array,
+        q: Array,
+        k: Array,
+        v: Array,
+        y: Array,
+        scale: float,
+        saved: Any,
+        causal: bool = False,
+        scores: bool = True,
+    ) -> tuple[Array, Array, Array, Array | None]:
         """Four products and one pass over the scores' gradient, which softmax's rule reads and writes once.
 
         The gradients lie in memory as q, k and v do, so that they go back into the projection's without a copy of each.
