@@ -319,18 +319,19 @@ def _train(options: argparse.Namespace) -> int:
             )
         with _named("--resume"):
             _refuse_run_of_application(options.resume)
-            run, text = resume_run(options.resume, given)
+            run, text = resume_run(options.resume, kinds.without_auto(given))
     else:
         folder = options.out or kinds.free_folder(options.recipe)
         recipe = find_recipe(options.recipe)
         check_settings(recipe, given, device)
         with _settings_named(given, folder):
-            run, text = start_run(folder, recipe, given)
+            run, text = start_run(folder, recipe, kinds.without_auto(given))
     with run.locked(), run.undone_unless_begun():
         vocab_size, source, tokens = run.task.config.vocab_size, run.task.text, len(text.train) + len(text.validation)
         say(f"{source.source}: {source.characters:,} characters, {tokens:,} tokens from a vocabulary of {vocab_size:,}")
-        say(f"{run.task.shape}; on {device}; run folder {run.folder}")
+        say(f"{run.task.shape}; on {kinds.computing(run, device)}; run folder {run.folder}")
         kinds.say_phase(run)
+        kinds.settle_threads(options, run, text, device)
         outcome = train(run, text, device=device, progress=not options.quiet, dashboard=options.dashboard)
     if outcome.reason == "interrupted":
         return kinds.say_stopped(run, outcome)

@@ -252,19 +252,22 @@ def _train(options: argparse.Namespace) -> int:
                 "--resume goes on in the run's own folder, with its own settings; it takes neither --out nor --brief."
             )
         with kinds.named("--resume"):
-            run, data = application.resume(options.resume, given, source)
+            run, data = application.resume(options.resume, kinds.without_auto(given), source)
     else:
         settings = {**(application.brief if options.brief else {}), **given}
         _check(application, settings, given)
         with _data_named(source):
-            run, data = application.begin(options.out or kinds.free_folder(application.name), settings, source)
+            run, data = application.begin(
+                options.out or kinds.free_folder(application.name), kinds.without_auto(settings), source
+            )
     with run.locked(), run.undone_unless_begun():
         sizes = [f"{len(part):,}" for part in (data.split.train, data.split.validation, data.split.test)]
         say(
             f"{run.task.source or application.title}: {sizes[0]} examples to learn from, {sizes[1]} to validate, {sizes[2]} to test on"
         )
-        say(f"{run.train_config.steps:,} steps on {device}; run folder {run.folder}")
+        say(f"{run.train_config.steps:,} steps on {kinds.computing(run, device)}; run folder {run.folder}")
         kinds.say_phase(run)
+        kinds.settle_threads(options, run, data, device)
         outcome = train(run, data, device=device, progress=not options.quiet, dashboard=options.dashboard)
     if outcome.reason == "interrupted":
         return kinds.say_stopped(run, outcome)

@@ -103,6 +103,18 @@ def integer(least: int, most: int = MOST) -> Callable[[str], int]:
     return read
 
 
+def integer_or_auto(most: int) -> Callable[[str], int | str]:
+    """An integer from 1 to `most`, or "auto"."""
+    read = integer(1, most)
+
+    def read_or_auto(text: str) -> int | str:
+        if text.isalpha() and text != "auto":
+            raise argparse.ArgumentTypeError(f"expected auto or an integer of at least 1, got {quoted(text)}")
+        return text if text == "auto" else read(text)
+
+    return read_or_auto
+
+
 def chapter_or_section(text: str) -> int | tuple[int, int]:
     """A chapter of the book, "6", or one of its sections, "6-3": one number or two. Appendix A counts as chapter 101."""
     if re.fullmatch("[A-Z]", text):
@@ -299,6 +311,11 @@ def add_training(p: Any) -> list[str]:
         ("checkpoint-every", count, "steps between checkpoints"),
         ("seed", integer(0), "of weights, batches and dropout"),
         ("processes", integer(1, 256), "processes that share each batch on the CPU, with a core each"),
+        (
+            "threads-per-batch",
+            integer_or_auto(256),
+            "threads that share each batch on the CPU; auto: as many as a few measured steps find fastest, which the run keeps",
+        ),
     )
     for name, kind, text in kinds:
         metavar = "X" if name in ("learning-rate", "min-learning-rate", "weight-decay", "clip") else "N"
@@ -348,10 +365,35 @@ def check_training(settings: Mapping[str, Any], of: Callable[[str], str]) -> Non
         raise ValueError(
             f"mpiexec started {ranks} ranks, more than {of('batch_size')}: each needs an example of the batch."
         )
+    if settings["processes"] > 1 and settings["threads_per_batch"] != 1:
+        raise ValueError(f"{of('threads_per_batch')} and {of('processes')} exclude each other: a process has one core.")
+    if settings["threads_per_batch"] == "auto":
+        if ranks > 1:
+            raise ValueError(
+                f"{of('threads_per_batch')}: the ranks that mpiexec started would measure each other; give a number."
+            )
+    elif settings["threads_per_batch"] > settings["batch_size"]:
+        raise ValueError(
+            f"{of('threads_per_batch')} is more than {of('batch_size')}: each thread needs an example of the batch."
+        )
     if settings["processes"] > settings["batch_size"]:
         raise ValueError(
             f"{of('processes')} is more than {of('batch_size')}: each process needs an example of the batch."
         )
+
+
+def without_auto(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that were given, but for the one that `settle_threads` measures later."""
+    return {name: value for name, value in given.items() if (name, value) != ("threads_per_batch", "auto")}
+
+
+def settle_threads(options: argparse.Namespace, run: Run[Any], data: Any, device: str) -> None:
+    """With ``--threads-per-batch auto``, measures, tells and records how many threads share each batch of a run that is locked."""
+    if options.threads_per_batch == "auto":
+        from minilm.training.threads import settle_threads
+
+        choice = settle_threads(run, data, device)
+        say(f"--threads-per-batch {choice.threads} (auto): {choice.why}")
 
 
 def free_folder(name: str) -> Path:
@@ -360,6 +402,13 @@ def free_folder(name: str) -> Path:
     while (folder := Path("runs") / f"{name}-{count}").exists():
         count += 1
     return folder
+
+
+def computing(run: Run[Any], device: str) -> str:
+    """Where a run is computed, in words: "cpu, each batch on 2 threads"."""
+    config = run.train_config
+    several = {"threads": config.threads_per_batch, "processes": config.processes}
+    return ", each batch on ".join([device, *(f"{count} {name}" for name, count in several.items() if count > 1)])
 
 
 def say_phase(run: Run[Any]) -> None:

@@ -127,6 +127,8 @@ def test_errors_are_one_line_and_exit_with_one(trained, tmp_path, capsys, monkey
      (["train", "--heads", "0"], "--heads: expected an integer of at least 1, got 0"),
      (["train", "--width", "x"], "--width: expected an integer of at least 1, got 'x'"),
      (["train", "--processes", "1000000"], "--processes: expected an integer of at most 256"),
+     (["train", "--threads-per-batch", "all"], "--threads-per-batch: expected auto or an integer of at least 1, got 'all'"),
+     (["train", "--threads-per-batch", "0"], "--threads-per-batch: expected an integer of at least 1, got 0"),
      (["train", "--sha256", "12"], "--sha256: expected a SHA-256, 64 hexadecimal digits, got '12'")],
 )  # fmt: skip
 def test_a_command_line_that_cannot_be_understood_ends_with_two(arguments, message, capsys):
@@ -145,6 +147,8 @@ def test_a_command_line_that_cannot_be_understood_ends_with_two(arguments, messa
      (["--min-learning-rate", "1"], "--min-learning-rate 1.0 is above --learning-rate 0.002 (the default)"),
      (["--learning-rate", "1e-5"], "--min-learning-rate 0.0002 (the default) is above --learning-rate 1e-05"),
      (["--processes", "13"], "--processes 13 is more than --batch-size 12 (the default)"),
+     (["--threads-per-batch", "13"], "--threads-per-batch 13 is more than --batch-size 12 (the default)"),
+     (["--threads-per-batch", "auto", "--processes", "2"], "--threads-per-batch auto and --processes 2 exclude each other"),
      (["--sha256", "0" * 64], "--sha256 is the checksum of a file that is fetched"),
      (["--data", "https://127.0.0.1:1/x"], "--sha256"),
      (["--width", "2000000"], "192,000,148,000,000 weights takes at least 3,072,"),

@@ -60,6 +60,27 @@ def test_the_key_of_a_part_says_where_it_begins():
     assert random.next_key(12) < 2**64
 
 
+def test_each_part_of_a_batch_has_numbers_of_its_own():
+    random.manual_seed(3)
+    whole = draw()
+    random.manual_seed(3)
+    found = []
+    for state in random.part_states(3):
+        with random.draw_from(state):
+            found.append(draw())
+    assert found[0] == whole
+    assert [keys for _, keys in found] == [whole[1]] * 3
+    assert len({tuple(numbers) for numbers, _ in found}) == 3
+    random.manual_seed(3)
+    draw()
+    expected = draw()
+    random.manual_seed(3)
+    states = random.part_states(2)
+    with random.draw_from(states[0]):
+        draw()
+    assert draw() == expected  # goes on where the first part ended
+
+
 def test_the_state_survives_json_to_the_bit():
     random.manual_seed(2**70)
     draw()

@@ -5,9 +5,9 @@ For a loss that is a mean over N rows, cut into parts of :math:`n_k` rows,
 .. math:: L = \sum_k \frac{n_k}{N} L_k, \qquad \nabla L = \sum_k \frac{n_k}{N} \nabla L_k,
 
 so the parts can be computed side by side and added, which is data parallelism (Li et al. 2020, "PyTorch Distributed", section 2.1).
-Members are processes on this machine, or the ranks of MPI on many (`minilm.parallel.members`). Processes, not threads: between two
-calls of NumPy a Python thread holds the interpreter's lock, and where calls take some microseconds each, two threads are no faster than
-one (see `minilm.backend.threads`).
+Members are processes on this machine, or the ranks of MPI on many (`minilm.parallel.members`). A member may cut its rows once more, for
+threads (`minilm.parallel.threads`): they start at once and share the parameters, and where kernels are long enough to leave Python's lock
+alone, as compiled ones are, they pay.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from minilm.backend import get_num_threads, to_host
 from minilm.graph import modes
 from minilm.nn.module import Module
 from minilm.parallel.launcher import NOT_BOTH
-from minilm.parallel.members import Alone, Flat, Members, shares
+from minilm.parallel.members import Alone, Flat, Members, Share, shares
 from minilm.parallel.processes import Processes
 from minilm.parallel.ranks import world
 from minilm.parallel.serve import share_backward
+from minilm.parallel.threads import threads_backward, whole_backward
 from minilm.tensor import Tensor
 from minilm.types import HostArray
 
@@ -39,39 +40,62 @@ class DataParallel:
                 loss = parallel.backward(x, y)    # as: loss = model.loss(x, y); loss.backward()
                 optimizer.step()
 
+    ``DataParallel(model, threads=2)`` does the same with threads of this process. Whether that is faster, `choose_threads` measures.
+
     Under ``mpiexec -n 4 python -m mpi4py program.py`` the same lines share each batch between the four: all of them run the program, and
     each gives `backward` the whole batch. They begin with the parameters of rank 0.
 
     The gradients are those of the whole batch up to rounding, and the same in every run with as many members. Dropout is that of the
     whole batch, too, where an array's first axis is the batch's. Of a layer that keeps running statistics, those of
-    this process's part are kept, and its batch is the part, as in PyTorch's DistributedDataParallel.
+    this process's (with threads, the first) part are kept, and its batch is the part, as in PyTorch's DistributedDataParallel.
+
+    With threads, hooks of modules and of results are called by each part's thread, with what the part has; those of parameters once, with
+    the sum. What draws from `minilm.random.generator` draws other numbers than the whole batch would, in each part its own, the same in
+    every run. Under an observer (`ml.profile`, `ml.trace`, `ml.detect_anomaly`) the batch is computed whole, so that it is seen as it is.
+    An error of a part ends the others and comes out as it is. A function that holds the model itself, not a twin, sees one model from all
+    threads.
 
     Args:
         model: all parameters of one dtype and device. For processes: on the CPU, and its class importable (not defined in a notebook).
-        processes: how many on this machine, this one included; default: the ranks of MPI, and where there are none, one per core.
-        method: the model's method that returns the mean loss over the rows of its arguments.
+        processes: how many on this machine, this one included; default: the ranks of MPI, and where there are none, one per core, or
+            this one alone where there are `threads`.
+        method: the model's method that returns the mean loss over the rows of its arguments. With threads the mean may be over fewer
+            than all of them, as where targets are ignored: if it is the result of `cross_entropy` or `nll`, the weights of the parts
+            follow from that; for any other loss the method returns the pair (loss, count), where count is what the loss is a mean over.
         timeout: seconds to wait for the other processes once this one's part is done. (Not on Windows: there it waits on. For ranks,
             `minilm.parallel.ranks` has its own.)
+        threads: how many share this member's rows, on the CPU. They are those of `ml.set_num_threads`; with fewer of these, and in a
+            web page, the parts are computed one after another, with the same result to the last bit.
 
     Raises:
         ValueError: `processes` is below 1, or above 1 while the model's parameters are none, of several dtypes or not on the CPU, or
-            while there are ranks; `timeout` is not positive.
+            while there are ranks; `threads` is below 1, or above 1 while a parameter is not on the CPU, or while there are processes,
+            which have a core each; `timeout` is not positive.
         TypeError: the model has no such method, or cannot be sent to another process.
         OSError: neither memory nor disk has room for the shared parameters and gradients.
         WorkerError: a process could not be started, or the ranks cannot be had.
     """
 
     def __init__(
-        self, model: Module, processes: int | None = None, method: str = "loss", timeout: float = 60.0
+        self,
+        model: Module,
+        processes: int | None = None,
+        method: str = "loss",
+        timeout: float = 60.0,
+        threads: int = 1,
     ) -> None:
-        if processes is not None and (isinstance(processes, bool) or not isinstance(processes, int) or processes < 1):
-            raise ValueError(f"DataParallel: processes must be an integer of at least 1, got {processes!r}.")
+        for name, count in (("processes", 1 if processes is None else processes), ("threads", threads)):
+            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+                raise ValueError(f"DataParallel: {name} must be an integer of at least 1, got {count!r}.")
         if not callable(getattr(model, method, None)):
             raise TypeError(f"DataParallel: {type(model).__name__} has no method {method!r} that returns a loss.")
         if not timeout > 0:
             raise ValueError(f"DataParallel: timeout must be a positive number of seconds, got {timeout!r}.")
-        self.model, self.method = model, method
+        self.model, self.method, self.threads = model, method, threads
         self._params: list[Tensor] = list(model.parameters())
+        if threads > 1:
+            _check_threads(self._params, processes)
+            processes = None if world() else 1
         self.members = self._members(processes, timeout)
         self._layout = Flat(self._params)
         self._begun = False
@@ -103,9 +127,10 @@ class DataParallel:
         """
         members = self.members
         if members.led and (members.count == 1 or modes.observers):  # an observer sees this process only
-            loss: Tensor = getattr(self.model, self.method)(*batch) * scale
-            loss.backward()
-            return loss.detach()
+            if self.threads == 1 or modes.observers:
+                return whole_backward(self.model, self.method, batch, scale)
+            _check_rows([np.asarray(x.data if isinstance(x, Tensor) else x) for x in batch])
+            return threads_backward(self.model, self.method, Share(0, list(batch), scale), self.threads)
         arrays = [to_host(x.data) if isinstance(x, Tensor) else np.asarray(x) for x in batch]
         _check_rows(arrays)
         parts = [share._replace(weight=scale * share.weight) for share in shares(arrays, members.count)]
@@ -118,7 +143,11 @@ class DataParallel:
         members.begin(parts, self.model, self._params)
         try:
             with members.computing():
-                own = self._own(share_backward(self.model, self.method, parts[members.number]))
+                part = parts[members.number]
+                if self.threads > 1 and not modes.observers:
+                    own = self._own(threads_backward(self.model, self.method, part, self.threads, False))
+                else:
+                    own = self._own(share_backward(self.model, self.method, part))
         except BaseException as error:
             for p, had in zip(self._params, before, strict=True):
                 p.grad = had
@@ -157,6 +186,19 @@ def _check_parameters(params: list[Tensor], device: str | None = None) -> None:
             raise ValueError(
                 f"DataParallel: all parameters must be on {'the CPU' if device else 'one device'} and of one dtype, got "
                 f"{params[0].dtype} on {params[0].device.name} and {p.dtype} on {p.device.name}; use model.to(...)."
+            )
+
+
+def _check_threads(params: list[Tensor], processes: int | None) -> None:
+    if processes is not None and processes > 1:
+        raise ValueError(
+            f"DataParallel: {processes} processes have a core each, so that threads would share it; choose one of the two."
+        )
+    for p in params:
+        if p.device.name != "cpu":
+            raise ValueError(
+                f"DataParallel: threads share a batch on the CPU, and a parameter is on {p.device.name}; leave threads out, or use "
+                "model.to('cpu')."
             )
 
 

@@ -76,7 +76,13 @@ def _part_server(message: bytes, method: str, path: str, shape: tuple[int, int],
 def share_backward(model: Module, method: str, share: Share) -> Tensor:
     """Adds a share's part of the gradient to the parameters, and returns its part of the loss."""
     with random.rows_of_batch(share.first, share.size):
-        loss: Tensor = getattr(model, method)(*share.rows) * share.weight
+        loss: Tensor = getattr(model, method)(*share.rows)
+        if isinstance(loss, tuple):
+            raise TypeError(
+                f"DataParallel: {type(model).__name__}.{method} returns a pair (loss, count): threads weigh their parts by the count, "
+                "processes and ranks by the rows. Let it return the mean over the rows."
+            )
+        loss = loss * share.weight
     loss.backward()
     return loss.detach()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from minilm.training.checkpoint import CheckpointError, canonical, load_json, save_json
-from minilm.training.settings import MAY_CHANGE, SCHEDULE, Phase, TrainConfig, from_json
+from minilm.training.settings import LATER, MAY_CHANGE, SCHEDULE, Phase, TrainConfig, from_json, recorded
 from minilm.training.task import Task
 
 FORMAT, VERSIONS = "minilm run", (1, 2, 3)
@@ -47,7 +47,7 @@ class RunConfig(Generic[T]):
 
     def fingerprints(self) -> list[str]:
         """Of each phase: the SHA-256 of everything that its numbers depend on (`Task.signature`)."""
-        training, phases = dataclasses.asdict(self.training), [phase._asdict() for phase in self.phases]
+        training, phases = recorded(self.training), [phase._asdict() for phase in self.phases]
         signatures = [self.task.signature(training, phases[:count]) for count in range(len(phases) + 1)]
         return [hashlib.sha256(canonical(signature)).hexdigest() for signature in signatures]
 
@@ -57,7 +57,7 @@ class RunConfig(Generic[T]):
             "task": self.task.name,
             "fingerprint": self.fingerprints()[-1],
             "unsigned": self.unsigned,
-            "training": dataclasses.asdict(self.training),
+            "training": recorded(self.training),
             "phases": [phase._asdict() for phase in self.phases],
         }
         save_json(path, {"format": FORMAT, "version": VERSIONS[-1], **self.task.to_json(), **own})
@@ -84,7 +84,7 @@ def read_config(path: Path, kind: type[T]) -> RunConfig[T]:
     own = _own_fields(fields, version, path)
     if own["task"] != kind.name:
         raise CheckpointError(f"{path} is of a run whose task is {own['task']!r}, expected {kind.name!r}.")
-    training = from_json(TrainConfig, own["training"], f"{path}: training")
+    training = from_json(TrainConfig, {**LATER, **own["training"]}, f"{path}: training")
     config = RunConfig(kind.from_json(fields, path, version), training, [], own["unsigned"])
     for number, entry in enumerate(own["phases"]):
         phase = _read_phase(config, entry, f"{path}: phase {number + 2}")

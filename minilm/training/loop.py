@@ -95,7 +95,8 @@ class Updates:
             self.optimizer.flatten()
         self.schedule = schedule_of(self.optimizer, config, began)
         # the ranks take the place of the processes that the run's settings have
-        self.parallel = DataParallel(self.model, None if ranks else config.processes, task.method)
+        threads, processes = config.threads_per_batch, None if ranks else config.processes
+        self.parallel = DataParallel(self.model, processes, task.method, threads=threads)
 
     def update(self) -> tuple[Tensor, Any]:
         """One step: the mean loss of the step's batches, and the gradient's norm before clipping."""

@@ -298,6 +298,21 @@ class Run(Generic[T]):
             dataclasses.replace(self.config, phases=phases).write(self.folder / "config.json")
         return Run(self.folder, type(self.task))
 
+    def record_threads(self, count: int) -> None:
+        """Makes a number of threads a setting of the run, while it is locked: of its first phase where nothing was trained yet, else of
+        a new one that begins at its checkpoint."""
+        self._check_place()
+        if self.train_config.threads_per_batch == count:
+            return
+        changes, checkpoint = {"threads_per_batch": count}, self.load_checkpoint()
+        if checkpoint is None and not self.phases:
+            config = dataclasses.replace(self.config, training=dataclasses.replace(self.config.training, **changes))
+        else:
+            phase = Phase(checkpoint.step if checkpoint else 0, changes)
+            config = dataclasses.replace(self.config, phases=[*self.phases, phase])
+        config.write(self.folder / "config.json")
+        self.config = config
+
     # -- what belongs together ----------------------------------------------------------------------------------------
 
     def _phase_of(self, path: Path, about: dict[str, Any]) -> int | None:

@@ -28,6 +28,8 @@ class TrainConfig:
         checkpoint_every: steps between checkpoints.
         seed: of the weights, the batches and dropout.
         processes: how many share each batch on the CPU (`minilm.parallel`). More of them give the same numbers up to rounding.
+        threads_per_batch: the same with threads of one process. Their number is a setting, not the machine's: so many parts give the same
+            bits on any number of cores.
 
     Raises:
         ValueError: a setting is out of range.
@@ -48,15 +50,36 @@ class TrainConfig:
     checkpoint_every: int = 250
     seed: int = 1337
     processes: int = 1
+    threads_per_batch: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate", "eval_every", "checkpoint_every", "processes"):
+        for name in (
+            "steps",
+            "batch_size",
+            "accumulate",
+            "eval_every",
+            "checkpoint_every",
+            "processes",
+            "threads_per_batch",
+        ):
             _require(name, getattr(self, name) >= 1, "at least 1", getattr(self, name))
+        _require("threads_per_batch", 1 in (self.processes, self.threads_per_batch), "1 beside several processes",
+                 self.threads_per_batch)  # fmt: skip
         for name in ("warmup", "patience", "seed", "min_learning_rate", "weight_decay", "clip"):
             _require(name, 0 <= getattr(self, name) < float("inf"), "0 or more", getattr(self, name))
         _require("learning_rate", 0 < self.learning_rate < float("inf"), "a positive number", self.learning_rate)
         for name in ("beta1", "beta2"):
             _require(name, 0 <= getattr(self, name) < 1, "at least 0 and less than 1", getattr(self, name))
+
+
+def recorded(config: TrainConfig) -> dict[str, Any]:
+    """The settings as config.json holds them: without one that came later than the first runs, where it is as it was before it came."""
+    settings = dataclasses.asdict(config)
+    return {name: value for name, value in settings.items() if LATER.get(name) != value}
+
+
+LATER = {"threads_per_batch": 1}
+"""What `recorded` leaves out; a fingerprint of a run that was made before it stays the same."""
 
 
 def _require(name: str, ok: bool, expected: str, value: Any) -> None:
@@ -75,6 +98,7 @@ MAY_CHANGE = (
     "patience",
     "checkpoint_every",
     "processes",
+    "threads_per_batch",
 )
 """The settings that a new phase may have its own of."""
 FIXED = {

@@ -89,6 +89,21 @@ def gradients_are_those_of_the_whole_batch(w):
                 assert ml.random.get_state() == state
 
 
+def a_rank_may_cut_its_share_for_threads(w):
+    """So that one rank per machine uses all of its cores."""
+    for rows in (1, 3, 14):
+        loss, expected, state = _whole(rows, 0.5, "float64")
+        parallel = DataParallel(net(0.5).to("float64"), threads=2)
+        assert parallel.members.count == w.count
+        ml.manual_seed(5)
+        assert abs(parallel.backward(*batch(rows), scale=0.5).item() - loss) < 1e-12
+        for name, g in gradients(parallel.model).items():
+            assert (g is None) == (expected[name] is None), name
+            if g is not None:
+                np.testing.assert_allclose(g, expected[name], rtol=0, atol=1e-12, err_msg=name)
+        assert ml.random.get_state() == state
+
+
 def bits_are_those_of_the_shares_added_in_order(w):
     """So they are those of `Processes`, which adds in that order."""
     parallel = DataParallel(net())
@@ -153,7 +168,7 @@ def net_on_a_device(model, x, target):
 
 
 CHECKS = [sums_are_plain_sums_in_order, votes_are_unanimous, what_rank_0_has_reaches_all, a_file_that_is_mapped_is_not_sent,
-          gradients_are_those_of_the_whole_batch, bits_are_those_of_the_shares_added_in_order,
+          gradients_are_those_of_the_whole_batch, a_rank_may_cut_its_share_for_threads, bits_are_those_of_the_shares_added_in_order,
           all_begin_with_rank_0s_parameters_and_accumulate, arrays_of_a_device_go_through_the_hosts_memory]  # fmt: skip
 
 

@@ -107,6 +107,7 @@ def test_an_error_is_raised_and_the_next_batch_computed(two, row):
     assert_equal_gradients(gradients(whole), gradients(two.model))
 
 
+@pytest.mark.fused
 def test_an_observer_sees_the_whole_batch(two):
     class Rows:
         def __init__(self):

@@ -43,7 +43,7 @@ def test_every_setting_is_fixed_or_may_change():
 
 
 VALUES = {"steps": 20, "learning_rate": 5e-4, "min_learning_rate": 5e-5, "warmup": 4, "batch_size": 3, "accumulate": 2, "weight_decay": 0.3,
-          "clip": 0.5, "eval_every": 3, "patience": 5, "checkpoint_every": 2, "processes": 2}  # fmt: skip
+          "clip": 0.5, "eval_every": 3, "patience": 5, "checkpoint_every": 2, "processes": 2, "threads_per_batch": 2}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MAY_CHANGE)
@@ -57,6 +57,7 @@ def test_each_setting_that_may_change_does(stopped, copy, name):
     with training.parallel:
         assert training.step == 7
         assert training.parallel.members.count == run.train_config.processes
+        assert training.parallel.threads == run.train_config.threads_per_batch
     assert training.optimizer.param_groups[0]["weight_decay"] == run.train_config.weight_decay
     assert training.optimizer.param_groups[1]["weight_decay"] == 0.0
 
