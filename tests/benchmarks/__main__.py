@@ -3,11 +3,16 @@
 Before anything is timed, every two sides must compute the same. Each works in a process of its own, and they take turns, so that
 whatever slows the machine down slows all of them; ratios are taken within a round. Work:
 
-    a  nanoGPT's CPU recipe, one training step      f  100 ops on scalars: overhead per op
-    b  a multilayer perceptron                      g  peak memory of (a) and of a larger GPT
-    c  a small CNN                                  h  import
-    d  an encoder with padding                      i  how (a) grows (only with --plot)
-    e  256 tokens with a KV cache
+    a  nanoGPT's CPU recipe, one training step: with all threads, with one, beside a busy process, beside a second training
+    b  a multilayer perceptron                      f  100 ops on scalars: overhead per op
+    c  a small CNN                                  g  peak memory of (a) and of a larger GPT
+    d  an encoder with padding, an encoder-decoder, h  import, and the first step in a new process
+       MiniLM-L6's forward pass                     i  how (a) grows (only with --plot)
+    e  tokens with a KV cache: one text, eight,
+       and SmolLM2-135M's next
+
+Where Numba is installed, minilm is measured twice: with its compiled kernels (the extra `fast`) and without. So the whole, beside PyTorch
+eager alone (--peers numpy torch), takes about five minutes on two cores.
 """
 
 from __future__ import annotations
@@ -26,7 +31,7 @@ from tests.benchmarks.harness import QUICK, Plan, Unusable
 from tests.benchmarks.workloads import WORKLOADS
 
 PARTS = "abcdefgh"
-OTHERS = ("torch", "compile", "jax", "processes")
+OTHERS = ("numpy", "torch", "compile", "jax", "processes", "halves")
 
 
 def measured(parts: Sequence[str], others: Sequence[str], plan: Plan) -> Iterator[dict[str, Any]]:
@@ -39,7 +44,7 @@ def measured(parts: Sequence[str], others: Sequence[str], plan: Plan) -> Iterato
         if workload.part not in parts:
             continue
         progress(f"({workload.part}) {workload.about}")
-        found = (harness.memory if workload.part == "g" else harness.timed)(workload, others, plan)
+        found = getattr(harness, workload.measure)(workload, others, plan)
         if "products" in found["peers"]:
             found["products_operations"] = products_peer.operations(workload.options)
         yield found
@@ -58,7 +63,7 @@ def run(parts: Sequence[str], others: Sequence[str], plan: Plan, command: str) -
     """The whole record."""
     return {"benchmark": "minilm beside its peers on the CPU", "date": machine.now(), "command": command,
             "machine": machine.machine(), "versions": peers.versions(others),
-            "plan": asdict(plan), "results": list(measured(parts, others, plan))}  # fmt: skip
+            "plan": asdict(plan), "targets": report.targets(), "results": list(measured(parts, others, plan))}  # fmt: skip
 
 
 def save(record: dict[str, Any], folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,11 @@ import minilm as ml
 from minilm import nn
 from minilm.models import GPT, GPTConfig
 from minilm.models import MLP as Perceptron
+from minilm.models.bert import Bert, BertConfig
+from minilm.models.llama import Llama, LlamaConfig
+from minilm.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from minilm.nn import functional as F
+from minilm.nn.init import without_drawing
 from minilm.optim import SGD, AdamW, clip_grad_norm_
 from tests.benchmarks import workloads
 from tests.benchmarks.workloads import Arrays, Step, Workload
@@ -45,6 +50,14 @@ def _sgd_step(model: nn.Module, loss: Any, turns: Any) -> Step:
         return value.item()
 
     return Step(step)
+
+
+def loaded(make: Callable[[], Any], arrays: Arrays) -> Any:
+    """A model with the workload's weights; what it would draw for itself is not drawn."""
+    with without_drawing():
+        model = make()
+    model.load_state_dict(workloads.weights(arrays))
+    return model
 
 
 def gpt_model(options: dict[str, Any], arrays: Arrays) -> GPT:
@@ -106,7 +119,55 @@ def _encoder(options: dict[str, Any], arrays: Arrays) -> Step:
 def _generate(options: dict[str, Any], arrays: Arrays) -> Step:
     model, prompt = gpt_model(options, arrays), arrays["prompt"].tolist()
     model.eval()
-    return Step(lambda: model.generate(prompt, options["tokens"], temperature=0.0)[0])
+    return Step(lambda: [id for text in model.generate(prompt, options["tokens"], temperature=0.0) for id in text])
+
+
+def _seq2seq(options: dict[str, Any], arrays: Arrays) -> Step:
+    config = Seq2SeqConfig(
+        options["vocab_size"], options["n_embd"], options["head"], options["hidden"], options["n_layer"], num_heads=options["n_head"],
+        relative_attention_num_buckets=options["buckets"], relative_attention_max_distance=options["longest"],
+        dropout_rate=0.0, layer_norm_epsilon=options["eps"],
+    )  # fmt: skip
+    model = loaded(lambda: Seq2Seq(config), arrays)
+    return _sgd_step(model, model.loss, batches(arrays, "source", "targets"))
+
+
+def _bert(options: dict[str, Any], arrays: Arrays) -> Step:
+    config = BertConfig(
+        options["vocab_size"], options["n_embd"], options["n_layer"], options["n_head"], options["hidden"],
+        max_position_embeddings=options["block_size"], layer_norm_eps=options["eps"],
+    )  # fmt: skip
+    model, turns = loaded(lambda: Bert(config, pooler=False), arrays).eval(), batches(arrays, "ids", "mask")
+
+    def step() -> Any:
+        with ml.no_grad():
+            return model.embed(*next(turns)).numpy()
+
+    return Step(step)
+
+
+def _llama(options: dict[str, Any], arrays: Arrays) -> Step:
+    """The next token, as `minilm.models.generation.generate` asks for it; after some, it begins behind the prompt again."""
+    model = loaded(lambda: Llama(LlamaConfig(**workloads.llama_config(options))), arrays).eval()
+    read, most = options["prompt"], options["prompt"] + options["tokens"]
+    context = np.zeros((1, most), np.int64)
+    context[0, :read] = arrays["prompt"][0]
+    with ml.no_grad():
+        _, cache = model.next_logits(context[:, : read - 1], None)
+    end = read
+
+    def step() -> list[int]:
+        nonlocal end
+        if end == most:
+            end = read
+            cache.cut(read - 1)
+        with ml.no_grad():
+            logits, _ = model.next_logits(context[:, :end], cache)
+        context[0, end] = int(logits.numpy()[0].argmax())
+        end += 1
+        return context[0, read:end].tolist()
+
+    return Step(step)
 
 
 def _chain(y: Any, a: Any, b: Any, c: Any) -> Any:
@@ -140,4 +201,5 @@ def _ops(options: dict[str, Any], arrays: Arrays) -> Step:
     return Step(unrecorded if options["mode"] == "no-grad" else lambda: _chain(x, a, b, c).item())
 
 
-BUILDERS = {"gpt": _gpt, "mlp": _mlp, "cnn": _cnn, "encoder": _encoder, "generate": _generate, "ops": _ops}
+BUILDERS = {"gpt": _gpt, "mlp": _mlp, "cnn": _cnn, "encoder": _encoder, "seq2seq": _seq2seq, "bert": _bert, "generate": _generate,
+            "llama": _llama, "ops": _ops}  # fmt: skip

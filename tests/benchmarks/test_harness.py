@@ -1,5 +1,8 @@
 """Measuring side by side: what is compared, whose turn it is, and what is made of the times."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -207,3 +210,199 @@ def test_import_is_timed_in_a_new_process(monkeypatch):
     whole, own = harness.imports([], Plan(rounds=1, threads=1))
     assert not any("PYTHONDONTWRITEBYTECODE" in env for env in asked)
     assert 0 < own["peers"]["minilm"]["median"] < whole["peers"]["minilm"]["median"] < 30
+
+
+# -- beside a load ------------------------------------------------------------------------------------------------------
+
+LOADED = {load: replace(WORKLOADS["ops-forward"], measure="beside", load=load) for load in ("busy", "second")}
+
+
+class Played:
+    """In place of `Worker`: answers without a process, and logs who was opened, asked and closed."""
+
+    log: list = []
+    seconds = {1: 2.0, 2: 3.0}  # a step with so many threads
+
+    def __init__(self, peer, workload, threads, variables=None):
+        self.peer, self.threads, self.variables = peer, threads, variables
+        self.about = {"note": f"{peer} noted"}
+        self.log.append(("open", peer, threads))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.log.append(("close", self.peer, self.threads))
+
+    working = Worker.working
+
+    def ask(self, do, **request):
+        self.log.append((do, self.peer, self.threads))
+        return {"check": {"values": [1.5] * 6}, "first": {"seconds": 7.0}}.get(
+            do, {"median": self.seconds[self.threads]}
+        )
+
+
+@pytest.fixture
+def played(monkeypatch):
+    monkeypatch.setattr(harness, "Worker", Played)
+    monkeypatch.setattr(harness, "PAUSE", 0.0)
+    monkeypatch.setattr(peers, "missing", lambda name: None)
+    monkeypatch.setattr(Played, "log", [])
+    return Played.log
+
+
+@pytest.mark.parametrize("load", ["busy", "second"])
+def test_a_load_works_during_the_turn_beside_it_alone(played, load):
+    found = harness.beside(LOADED[load], ["torch"], Plan(rounds=4, threads=2))
+    other = ("busy", 1) if load == "busy" else (None, 2)
+    once = []
+    for name in ("minilm", "torch"):
+        who = (other[0] or name, other[1])
+        once += [("turn", name, 1), ("go on", *who), ("turn", name, 2), ("rest", *who)]
+    assert [entry for entry in played if entry[0] in ("turn", "go on", "rest")] == once * 2  # half of the rounds
+    assert [entry[0] for entry in played].count("close") == (5 if load == "busy" else 6)
+    assert found["load"] == load
+    assert found["peers"]["torch"]["ratio"] == 1.0
+    assert found["peers"]["minilm"]["own"]["values"] == [2.0, 2.0]
+    assert found["peers"]["minilm"]["own"]["ratio"] == 1.5
+    assert found["peers"]["torch"]["note"] == "torch noted"
+
+
+def test_both_kinds_of_workers_are_compared_before_turns(played, monkeypatch):
+    asked = Played.ask
+    monkeypatch.setattr(Played, "ask", lambda self, do, **request: {"values": [2.5] * 6}
+                        if do == "check" and (self.peer, self.threads) == ("torch", 2) else asked(self, do, **request))  # fmt: skip
+    with pytest.raises(Unusable, match="1.5 in minilm and 2.5 in PyTorch eager"):
+        harness.beside(LOADED["busy"], ["torch"], Plan(threads=2))
+    assert "turn" not in [entry[0] for entry in played]
+
+
+def test_a_failing_turn_ends_every_process(played, monkeypatch):
+    """It asks nothing more of the load, which may be dead: it closes it."""
+    asked = Played.ask
+
+    def interrupted(self, do, **request):
+        if do == "turn" and self.threads == 2:
+            raise KeyboardInterrupt
+        return asked(self, do, **request)
+
+    monkeypatch.setattr(Played, "ask", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        harness.beside(LOADED["busy"], ["torch"], Plan(threads=2))
+    counts = [entry[0] for entry in played]
+    assert counts.count("open") == counts.count("close") == 5
+    assert "rest" not in counts
+
+
+def test_the_load_ends_where_the_benchmark_is_interrupted(monkeypatch):
+    """With real processes: interrupted while the load computes. All are of one kind here, which starts fast."""
+    opened = []
+
+    class Kept(Worker):
+        def __init__(self, peer, *arguments):
+            super().__init__("busy", *arguments)
+
+        def __enter__(self):
+            opened.append(self.process)
+            return super().__enter__()
+
+        def ask(self, **request):
+            if request["do"] == "turn" and len(opened) == 3 and self.process is opened[1]:
+                assert opened[2].poll() is None
+                raise KeyboardInterrupt
+            return super().ask(**request)
+
+    monkeypatch.setattr(harness, "Worker", Kept)
+    with pytest.raises(KeyboardInterrupt):
+        harness.beside(LOADED["busy"], [], Plan(rounds=2, seconds=0.0, least=1, threads=2))
+    assert [process.returncode for process in opened] == [0, 0, 0]
+
+
+def test_a_worker_goes_on_until_it_is_asked_and_ends_with_its_requests():
+    """As it does where the benchmark was killed: the system closes the pipe."""
+    with Worker("busy", "ops-forward", 1) as load:
+        with load.working():
+            assert load.process.poll() is None
+        assert load.ask(do="turn", seconds=0.0, least=1)["steps"] == 1
+        load.ask(do="go on")
+        load.process.stdin.close()
+        assert load.process.wait(10) == 0
+
+
+def test_steps_are_made_until_a_line_comes():
+    import threading
+
+    asked, steps = threading.Event(), []
+
+    class Requests:
+        def readline(self):
+            asked.wait(10)
+            return "the next"
+
+    def run():
+        steps.append(1)
+        if len(steps) == 4:
+            asked.set()
+
+    begun = []
+    line, count = worker.go_on(Step(run), Requests(), lambda: begun.append(len(steps)))
+    assert begun == [1]
+    assert line == "the next"
+    assert count == len(steps) - 1 >= 3
+
+
+def test_a_workload_may_have_its_own_number_of_threads(played):
+    harness.timed(WORKLOADS["gpt-one"], ["torch"], Plan(rounds=1, threads=2))
+    assert [entry for entry in played if entry[0] == "open"] == [("open", "minilm", 1), ("open", "torch", 1)]
+
+
+def test_a_first_step_finds_nothing_compiled_or_everything(played, monkeypatch):
+    seen = {}
+
+    class Looked(Played):
+        def __enter__(self):
+            folder = Path(self.variables["NUMBA_CACHE_DIR"])
+            seen.setdefault(self.peer, []).append((folder, list(folder.iterdir())))
+            (folder / "compiled").touch()
+            return self
+
+    monkeypatch.setattr(harness, "Worker", Looked)
+    found = harness.first_step(WORKLOADS["first-step"], ["numpy", "torch"], Plan(processes=2))
+    assert {name: len(values) for name, values in seen.items()} == {"minilm": 3, "cold": 2, "numpy": 3, "torch": 3}
+    assert len({folder for folder, _ in seen["minilm"]}) == 1
+    assert all(files for _, files in seen["minilm"][1:])
+    assert len({folder for folder, _ in seen["cold"]}) == 2
+    assert not any(files for _, files in seen["cold"])
+    assert not any(folder.exists() for values in seen.values() for folder, _ in values)
+    assert [len(side["values"]) for side in found["peers"].values()] == [2, 2, 2, 2]
+
+
+def test_minilm_without_fast_has_its_own_ratios():
+    found = harness.summaries({"minilm": [1.0, 2.0, 2.0], "numpy": [3.0, 6.0, 4.0], "torch": [2.0, 4.0, 8.0]})
+    assert found["torch"]["ratio"] == 0.5
+    assert found["torch"]["without"] == {"ratio": 1.5, "ratio_quartiles": [1.0, 1.5]}
+    assert "without" not in found["numpy"]
+    assert "without" not in found["minilm"]
+    assert found["numpy"]["ratio"] == pytest.approx(1 / 3)
+    assert "without" not in harness.summaries({"minilm": [1.0], "torch": [2.0]})["torch"]
+
+
+def test_numbers_of_an_embedding_are_compared_by_the_largest():
+    workload = WORKLOADS["minilm-l6"]
+    ours = [[[1.0, 1e-6], [0.5, 0.5]]] * 6
+    harness.compare(workload, {"minilm": ours, "torch": [[[1.0, 5e-5], [0.5, 0.5]]] * 6})
+    with pytest.raises(Unusable, match=r"\(element 1\) is 1e-06 .* 0.0001 times the largest"):
+        harness.compare(workload, {"minilm": ours, "torch": [[[1.0, 5e-4], [0.5, 0.5]]] * 6})
+
+
+def test_variables_of_a_worker():
+    with Worker("busy", "ops-forward", 1, {"NUMBA_CACHE_DIR": "there"}) as found:
+        environment = Path(f"/proc/{found.process.pid}/environ")
+        if not environment.exists():
+            pytest.skip("this system does not tell")
+        assert b"NUMBA_CACHE_DIR=there" in environment.read_bytes().split(b"\0")
+
+
+def test_half_of_the_rounds_is_one_at_least():
+    assert [Plan(rounds=rounds).half for rounds in (1, 2, 3, 10)] == [1, 1, 1, 5]

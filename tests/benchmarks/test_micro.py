@@ -1,6 +1,9 @@
+import numpy as np
 import pytest
 
 from tests.benchmarks import micro
+
+pytestmark = pytest.mark.host
 
 
 def test_each_turn_is_measured_and_the_losses_are_compared():
@@ -25,6 +28,21 @@ def test_lines(capsys):
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith("plain Python")
     assert "times as long" in second
+
+
+def test_minilm_is_compared_with_pytorch_where_that_is_there(monkeypatch, capsys):
+    times = {"plain Python": [6.0] * 3, "minilm": [1.0, 3.0, 3.0], "PyTorch": [2.0, 2.0, 2.0]}
+    monkeypatch.setattr(micro, "measure", lambda rounds: times)
+    micro.main(["--rounds", "3"])
+    *_, ours, theirs = capsys.readouterr().out.splitlines()
+    assert "minilm" not in ours.removeprefix("minilm")
+    assert theirs.endswith("plain Python takes 3.0 times as long (3.0 to 3.0), minilm 1.50 times (0.50 to 1.50)")
+
+
+def test_the_model_computes_in_float64():
+    """So compiled kernels, which are for float32, have no part in it."""
+    twin = micro.MicroTensorGPT(micro.MicroGPT(5, rng=micro.random.Random(0)))
+    assert {p.dtype for p in twin.parameters()} == {np.dtype("float64")}
 
 
 def test_no_rounds(capsys):

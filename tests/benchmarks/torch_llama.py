@@ -9,18 +9,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch.nn import functional as F
 
 
 class TorchLlama:
-    """Weights in float32, one sequence at a time."""
+    """Weights in float32, one sequence at a time.
 
-    def __init__(self, folder: Path, room: int = 1024) -> None:
-        config = json.loads((folder / "config.json").read_text())
-        w = load_file(folder / "model.safetensors")
+    Args:
+        config: the fields of Hugging Face's config.json.
+        w: the weights by Hugging Face's names; what is put together here is taken out of it.
+        room: the longest context, in tokens.
+    """
+
+    def __init__(self, config: dict[str, Any], w: dict[str, torch.Tensor], room: int = 1024) -> None:
         self.heads, self.keys = config["num_attention_heads"], config["num_key_value_heads"]
         self.width, self.eps = config["head_dim"], config["rms_norm_eps"]
         self.embedding, self.last = w["model.embed_tokens.weight"], w["model.norm.weight"]
@@ -36,6 +40,13 @@ class TorchLlama:
         speed = config["rope_theta"] ** (-torch.arange(0, self.width, 2) / self.width)
         angle = torch.arange(room)[:, None] * torch.cat([speed, speed])
         self.cos, self.sin = angle.cos(), angle.sin()
+
+    @classmethod
+    def open(cls, folder: Path) -> TorchLlama:
+        """The model of a folder with config.json and model.safetensors."""
+        from safetensors.torch import load_file
+
+        return cls(json.loads((folder / "config.json").read_text()), load_file(folder / "model.safetensors"))
 
     def logits(self, ids: torch.Tensor, start: int) -> torch.Tensor:
         """After the last of `ids`, which follow `start` tokens in the cache."""

@@ -1,4 +1,4 @@
-"""PyTorch's side of the benchmarks, eager: the same models with PyTorch's own fused functions and optimizers.
+"""PyTorch's side of the benchmarks, eager: the same models (`torch_models`) with PyTorch's own fused functions and optimizers.
 
 `compile_peer` is the same with the loss function given to `torch.compile`.
 """
@@ -16,6 +16,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.benchmarks import workloads
+from tests.benchmarks.torch_llama import TorchLlama
+from tests.benchmarks.torch_models import GPT, Bert, EncoderLayer, Perceptron, Seq2Seq
 from tests.benchmarks.workloads import Arrays, Step, Workload
 
 NAME = "PyTorch eager"
@@ -93,81 +95,7 @@ def _sgd_step(
     return faster(options, build_with)
 
 
-# -- GPT ----------------------------------------------------------------------------------------------------------------
-
-
-class Attention(nn.Module):
-    def __init__(self, options: dict[str, Any]) -> None:
-        super().__init__()
-        C = options["n_embd"]
-        self.n_head = options["n_head"]
-        self.c_attn, self.c_proj = nn.Linear(C, 3 * C, bias=False), nn.Linear(C, C, bias=False)
-
-    def heads(self, x: Any) -> tuple[Any, ...]:
-        B, T, C = x.shape
-        return tuple(part.view(B, T, self.n_head, -1).transpose(1, 2) for part in self.c_attn(x).split(C, dim=2))
-
-    def forward(self, x: Any) -> Any:
-        q, k, v = self.heads(x)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.c_proj(y.transpose(1, 2).reshape(x.shape))
-
-    def append(self, x: Any, keys: Any, values: Any, start: int) -> Any:
-        """The same for the tokens after `start`, whose keys and values are written to the caches (B, H, room, D)."""
-        q, k, v = self.heads(x)
-        end = start + x.shape[1]
-        keys[:, :, start:end], values[:, :, start:end] = k, v
-        y = F.scaled_dot_product_attention(q, keys[:, :, :end], values[:, :, :end], is_causal=start == 0)
-        return self.c_proj(y.transpose(1, 2).reshape(x.shape))
-
-
-class Feed(nn.Module):
-    def __init__(self, C: int) -> None:
-        super().__init__()
-        self.c_fc, self.c_proj = nn.Linear(C, 4 * C, bias=False), nn.Linear(4 * C, C, bias=False)
-
-    def forward(self, x: Any) -> Any:
-        return self.c_proj(F.gelu(self.c_fc(x)))
-
-
-class Block(nn.Module):
-    def __init__(self, options: dict[str, Any]) -> None:
-        super().__init__()
-        C = options["n_embd"]
-        self.ln_1, self.ln_2 = nn.LayerNorm(C, bias=False), nn.LayerNorm(C, bias=False)
-        self.attn, self.mlp = Attention(options), Feed(C)
-
-    def forward(self, x: Any) -> Any:
-        x = x + self.attn(self.ln_1(x))
-        return x + self.mlp(self.ln_2(x))
-
-    def append(self, x: Any, keys: Any, values: Any, start: int) -> Any:
-        x = x + self.attn.append(self.ln_1(x), keys, values, start)
-        return x + self.mlp(self.ln_2(x))
-
-
-class GPT(nn.Module):
-    def __init__(self, options: dict[str, Any]) -> None:
-        super().__init__()
-        C = options["n_embd"]
-        self.wte, self.wpe = nn.Embedding(options["vocab_size"], C), nn.Embedding(options["block_size"], C)
-        self.blocks = nn.ModuleList([Block(options) for _ in range(options["n_layer"])])
-        self.ln_f = nn.LayerNorm(C, bias=False)
-        self.register_buffer("positions", torch.arange(options["block_size"]))
-
-    def loss(self, ids: Any, targets: Any) -> Any:
-        x = self.wte(ids) + self.wpe(self.positions[: ids.shape[1]])
-        for block in self.blocks:
-            x = block(x)
-        logits = F.linear(self.ln_f(x), self.wte.weight)
-        return F.cross_entropy(logits.view(-1, logits.shape[-1]), targets.reshape(-1))
-
-    def append(self, ids: Any, caches: list[tuple[Any, Any]], start: int) -> Any:
-        """The logits (B, vocab_size) after the last of the `ids`, which follow `start` tokens that the caches hold."""
-        x = self.wte(ids) + self.wpe(self.positions[start : start + ids.shape[1]])
-        for block, (keys, values) in zip(self.blocks, caches, strict=True):
-            x = block.append(x, keys, values, start)
-        return F.linear(self.ln_f(x[:, -1]), self.wte.weight)
+# -- builders -----------------------------------------------------------------------------------------------------------
 
 
 def _gpt(options: dict[str, Any], arrays: Arrays, wrap: Wrapped) -> Step:
@@ -198,7 +126,7 @@ def _generate(options: dict[str, Any], arrays: Arrays, wrap: Wrapped) -> Step:
     load(model, arrays)
     model.eval()
     prompt = torch.from_numpy(arrays["prompt"])
-    room = (1, options["n_head"], options["block_size"], options["n_embd"] // options["n_head"])
+    room = (len(prompt), options["n_head"], options["block_size"], options["n_embd"] // options["n_head"])
     caches = [(torch.empty(room), torch.empty(room)) for _ in range(options["n_layer"])]
 
     @torch.inference_mode()
@@ -207,26 +135,11 @@ def _generate(options: dict[str, Any], arrays: Arrays, wrap: Wrapped) -> Step:
         for _ in range(options["tokens"]):
             newest = model.append(ids, caches, start).argmax(-1, keepdim=True)
             start += ids.shape[1]
-            written.append(newest.item())
+            written.append(newest[:, 0].tolist())  # each is wanted as it comes
             ids = newest
-        return written
+        return [token for text in zip(*written, strict=True) for token in text]
 
     return Step(step)
-
-
-# -- the other models ---------------------------------------------------------------------------------------------------
-
-
-class Perceptron(nn.Module):
-    def __init__(self, widths: list[int]) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList([nn.Linear(m, n) for m, n in itertools.pairwise(widths)])
-
-    def forward(self, x: Any) -> Any:
-        *hidden, last = self.layers
-        for layer in hidden:
-            x = F.relu(layer(x))
-        return last(x)
 
 
 def _classifier(model: nn.Module, arrays: Arrays) -> tuple[nn.Module, Any]:
@@ -253,40 +166,6 @@ def _cnn(options: dict[str, Any], arrays: Arrays, wrap: Wrapped) -> Step:
     return _sgd_step(options, make, lambda: _batches(arrays, "x", "targets"), wrap)
 
 
-class SelfAttention(nn.Module):
-    def __init__(self, C: int, n_head: int) -> None:
-        super().__init__()
-        self.n_head = n_head
-        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(C, C) for _ in range(4))
-
-    def forward(self, x: Any, keep: Any) -> Any:
-        B, T, C = x.shape
-        q, k, v = (f(x).view(B, T, self.n_head, -1).transpose(1, 2) for f in (self.q_proj, self.k_proj, self.v_proj))
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=keep)
-        return self.out_proj(y.transpose(1, 2).reshape(B, T, C))
-
-
-class TwoLinear(nn.Module):
-    def __init__(self, C: int, hidden: int) -> None:
-        super().__init__()
-        self.up, self.down = nn.Linear(C, hidden), nn.Linear(hidden, C)
-
-    def forward(self, x: Any) -> Any:
-        return self.down(F.relu(self.up(x)))
-
-
-class EncoderLayer(nn.Module):
-    def __init__(self, options: dict[str, Any]) -> None:
-        super().__init__()
-        C = options["n_embd"]
-        self.self_attn, self.feed_forward = SelfAttention(C, options["n_head"]), TwoLinear(C, options["hidden"])
-        self.norm1, self.norm2 = nn.LayerNorm(C), nn.LayerNorm(C)
-
-    def forward(self, x: Any, keep: Any) -> Any:
-        x = self.norm1(x + self.self_attn(x, keep))
-        return self.norm2(x + self.feed_forward(x))
-
-
 def _encoder(options: dict[str, Any], arrays: Arrays, wrap: Wrapped) -> Step:
     def make() -> tuple[nn.Module, Any]:
         layers = nn.ModuleList([EncoderLayer(options) for _ in range(options["n_layer"])])
@@ -302,6 +181,55 @@ def _encoder(options: dict[str, Any], arrays: Arrays, wrap: Wrapped) -> Step:
         return layers, loss
 
     return _sgd_step(options, make, lambda: _batches({**arrays, "keep": ~arrays["padding"]}, "x", "y", "keep"), wrap)
+
+
+def _seq2seq(options: dict[str, Any], arrays: Arrays, wrap: Wrapped) -> Step:
+    def make() -> tuple[nn.Module, Any]:
+        model = Seq2Seq(options)
+        load(model, arrays)
+        return model, model.loss
+
+    return _sgd_step(options, make, lambda: _batches(arrays, "source", "targets"), wrap)
+
+
+def _bert(options: dict[str, Any], arrays: Arrays, wrap: Wrapped) -> Step:
+    model, data = Bert(options), _batches(arrays, "ids", "mask")
+    load(model, arrays)
+    model.eval()
+
+    @torch.inference_mode()
+    def step() -> Any:
+        return model.embed(*next(data)).numpy()
+
+    return Step(step)
+
+
+def _halves(name: str, value: Any, options: dict[str, Any]) -> Any:
+    """minilm rotates neighbors (0, 1), (2, 3), ... of a head; Hugging Face's order has all first ones, then all second ones."""
+    found = torch.from_numpy(value)
+    if not name.endswith(("q_proj.weight", "k_proj.weight")):
+        return found
+    pairs = found.view(-1, options["n_embd"] // options["n_head"] // 2, 2, options["n_embd"])
+    return pairs.transpose(1, 2).reshape(found.shape)
+
+
+def _llama(options: dict[str, Any], arrays: Arrays, wrap: Wrapped) -> Step:
+    weights = {f"model.{name}": _halves(name, value, options) for name, value in workloads.weights(arrays).items()}
+    longest = options["prompt"] + options["tokens"]
+    model, prompt = TorchLlama(workloads.llama_config(options), weights, longest), arrays["prompt"][0].tolist()
+    written: list[int] = []
+
+    @torch.inference_mode()
+    def step() -> list[int]:
+        if len(written) == options["tokens"]:
+            written.clear()
+        last, place = (written or prompt)[-1:], len(prompt) + len(written) - 1
+        written.append(int(model.logits(torch.tensor(last), place).argmax()))
+        return list(written)
+
+    with torch.inference_mode():
+        model.read(prompt[:-1])
+    return Step(step)
 
 
 # -- ops on scalars -----------------------------------------------------------------------------------------------------
@@ -338,4 +266,5 @@ def _ops(options: dict[str, Any], arrays: Arrays, wrap: Wrapped) -> Step:
     return Step(unrecorded if options["mode"] == "no-grad" else lambda: _chain(x, a, b, c).item())
 
 
-BUILDERS = {"gpt": _gpt, "mlp": _mlp, "cnn": _cnn, "encoder": _encoder, "generate": _generate, "ops": _ops}
+BUILDERS = {"gpt": _gpt, "mlp": _mlp, "cnn": _cnn, "encoder": _encoder, "seq2seq": _seq2seq, "bert": _bert, "generate": _generate,
+            "llama": _llama, "ops": _ops}  # fmt: skip

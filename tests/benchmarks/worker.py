@@ -7,8 +7,13 @@ process's peak of memory is the peer's. WORKLOAD is a name, or ``name:option=val
 ``{"do": "check", "steps": n}``                 ``{"values": [...]}``: what each of n steps returned
 ``{"do": "turn", "seconds": s, "least": n}``    ``{"median": seconds a step, "steps": how many}``, after one that is not timed
 ``{"do": "memory", "steps": n}``                ``{"bytes": ...}``: what n steps take at most beyond what was there before
+``{"do": "first"}``                             ``{"seconds": ...}``: what one step takes, none before it
+``{"do": "go on"}``                             ``{"begun": true}`` after a step, and more of them until there is another request
+``{"do": "rest"}``                              ``{"steps": how many}``, after ``go on``
 ``{"do": "stop"}``                              nothing: the process ends
 ==============================================  ==========================================================================
+
+It ends where its requests end, also in the midst of ``go on``: so it never outlives whoever asks, however that one ends.
 """
 
 from __future__ import annotations
@@ -20,9 +25,12 @@ import json
 import os
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TextIO
+
+import numpy as np
 
 from tests.benchmarks import peers, workloads
 from tests.benchmarks.workloads import Step, Workload
@@ -93,7 +101,7 @@ def peak(step: Step, steps: int) -> dict[str, Any]:
 
 def prepared(peer: Any, workload: Workload) -> Step:
     """The step. For memory, after one step of a tiny model, so that what a library loads at its first step is there before."""
-    if workload.part == "g":
+    if workload.measure == "memory":
         tiny = workload.varied(n_layer=1, n_embd=2 * workload.options["n_head"], length=4, batch=1)
         workload = workloads.replace(workload, options={**workload.options, "fused": True})
         tiny = workloads.replace(tiny, options={**tiny.options, "fused": True})
@@ -104,10 +112,30 @@ def prepared(peer: Any, workload: Workload) -> Step:
 def answer(step: Step, request: dict[str, Any]) -> dict[str, Any]:
     """What one request asks for."""
     if request["do"] == "check":
-        return {"values": [step() for _ in range(request["steps"])]}
+        return {"values": [np.asarray(step()).tolist() for _ in range(request["steps"])]}
+    if request["do"] == "first":
+        start = time.perf_counter()
+        step()
+        return {"seconds": time.perf_counter() - start}
     if request["do"] == "memory":
         return peak(step, request["steps"])
     return turn(step, request["seconds"], request["least"])
+
+
+def go_on(step: Step, requests: TextIO, begun: Callable[[], None]) -> tuple[str, int]:
+    """Steps until a line comes: that line, which is empty where the requests have ended, and how many steps there were.
+
+    A thread waits for the line: so this is no other loop than that of a training which nobody interrupts.
+    """
+    step()
+    begun()
+    lines: list[str] = []
+    threading.Thread(target=lambda: lines.append(requests.readline()), daemon=True).start()
+    count = 0
+    while not lines:
+        step()
+        count += 1
+    return lines[0], count
 
 
 def main(arguments: list[str], requests: TextIO, answers: TextIO) -> int:
@@ -115,12 +143,21 @@ def main(arguments: list[str], requests: TextIO, answers: TextIO) -> int:
     peer = peers.load(name)
     peer.set_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     step = prepared(peer, workload)
-    print(json.dumps({"note": step.note}), file=answers, flush=True)
-    for line in requests:
-        request = json.loads(line)
-        if request["do"] == "stop":
-            break
-        print(json.dumps(answer(step, request)), file=answers, flush=True)
+
+    def say(**found: Any) -> None:
+        print(json.dumps(found), file=answers, flush=True)
+
+    say(note=step.note)
+    line = requests.readline()
+    while line and (request := json.loads(line))["do"] != "stop":
+        if request["do"] == "go on":
+            line, count = go_on(step, requests, lambda: say(begun=True))
+            if not line:
+                break
+            say(steps=count)
+        else:
+            say(**answer(step, request))
+        line = requests.readline()
     return 0
 
 

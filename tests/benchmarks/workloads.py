@@ -33,7 +33,11 @@ class Workload:
         kind: which of a peer's builders makes it.
         about: a line for the table.
         options: its shapes.
-        tolerance: how far the values of two peers may be apart, relative to the value.
+        tolerance: how far the values of two peers may be apart, relative to the value; of several numbers, to the largest.
+        measure: which function of `harness` measures it.
+        threads: of each side; None: as many as the plan says.
+        load: what else works meanwhile, for the measure "beside": "busy", one process that computes, or "second", another process
+            that does the same on the same side.
     """
 
     name: str
@@ -42,6 +46,9 @@ class Workload:
     about: str
     options: dict[str, Any] = field(default_factory=dict)
     tolerance: float = 1e-4
+    measure: str = "timed"
+    threads: int | None = None
+    load: str = ""
 
     def varied(self, **options: Any) -> Workload:
         """The same with other shapes.
@@ -60,7 +67,7 @@ class Step:
     """What a peer builds: a call is one step of the work and returns the loss, or whatever else two peers must agree on.
 
     Attributes:
-        run: the step. Its value is a number on the host, so that nothing of the step is still to be done.
+        run: the step. Its value is on the host, a number, a list or an array of some, so that nothing of the step is still to be done.
         prepare: is called before each step, and not timed.
         note: what a reader of the record should know, such as the optimizer that was chosen.
     """
@@ -80,22 +87,54 @@ LARGE = {**GPT, "n_layer": 6, "n_head": 6, "n_embd": 384, "length": 256, "batch"
 MLP = {"widths": [784, 128, 10], "batch": 64}
 CNN = {"channels": [1, 16, 32], "size": 28, "classes": 10, "batch": 64}
 ENCODER = {"n_layer": 4, "n_head": 4, "n_embd": 128, "hidden": 512, "length": 64, "batch": 16}
+SEQ2SEQ = {"n_layer": 3, "n_head": 4, "n_embd": 128, "head": 32, "hidden": 512, "vocab_size": 2000, "source": 48, "target": 32,
+           "batch": 16, "buckets": 32, "longest": 128, "eps": 1e-6}  # fmt: skip
+BERT = {"n_layer": 6, "n_head": 12, "n_embd": 384, "hidden": 1536, "vocab_size": 30522, "block_size": 512, "length": 32, "batch": 32,
+        "eps": 1e-12}  # fmt: skip
 GENERATE = {**GPT, "batch": 1, "block_size": 320, "prompt": 8, "tokens": 256}
+SMOLLM2 = {"n_layer": 30, "n_head": 9, "n_key": 3, "n_embd": 576, "hidden": 1536, "vocab_size": 49152, "prompt": 64, "tokens": 64,
+           "deviation": 0.04}  # fmt: skip
+FIRST = {**GPT, "fused": True}  # to try two optimizers would make steps before the first
 
 WORKLOADS = {
     workload.name: workload
     for workload in (
         Workload("gpt", "a", "gpt", "GPT, one training step (4 layers, 128 wide, 64 tokens, batch 12)", GPT),
+        Workload("gpt-one", "a", "gpt", "the same with one thread", GPT, threads=1),
+        Workload("gpt-busy", "a", "gpt", "the same beside one busy process", GPT, measure="beside", load="busy"),
+        Workload("gpt-second", "a", "gpt", "the same beside a second training", GPT, measure="beside", load="second"),
         Workload("mlp-64", "b", "mlp", "MLP 784-128-10, one training step, batch 64", MLP),
         Workload("mlp-1024", "b", "mlp", "MLP 784-128-10, one training step, batch 1024", {**MLP, "batch": 1024}),
         Workload("cnn", "c", "cnn", "CNN of two convolutions on 28x28, one training step, batch 64", CNN),
         Workload("encoder", "d", "encoder", "encoder with padding, one training step, batch 16", ENCODER),
+        Workload(
+            "seq2seq",
+            "d",
+            "seq2seq",
+            "encoder-decoder, 3 layers each, 48 to 32 tokens, one training step, batch 16",
+            SEQ2SEQ,
+        ),
+        Workload("minilm-l6", "d", "bert", "MiniLM-L6, 32 sentences of up to 32 tokens, forward", BERT),
         Workload("generate", "e", "generate", "256 tokens with a KV cache, greedy, batch 1", GENERATE, 0.0),
+        Workload(
+            "generate-8",
+            "e",
+            "generate",
+            "64 tokens with a KV cache, greedy, batch 8",
+            {**GENERATE, "batch": 8, "tokens": 64},
+            0.0,
+        ),
+        Workload("smollm2", "e", "llama", "SmolLM2-135M, one token with a KV cache", SMOLLM2, 0.0),
         Workload("ops-forward", "f", "ops", "100 ops on scalars, recorded", {"mode": "forward"}),
         Workload("ops-no-grad", "f", "ops", "100 ops on scalars, not recorded", {"mode": "no-grad"}),
         Workload("ops-backward", "f", "ops", "100 ops on scalars, backward", {"mode": "backward"}),
-        Workload("memory-small", "g", "gpt", "peak memory of (a)", GPT),
-        Workload("memory-large", "g", "gpt", "peak memory, 6 layers, 384 wide, 256 tokens, batch 8", LARGE),
+        Workload("memory-small", "g", "gpt", "peak memory of (a)", GPT, measure="memory"),
+        Workload(
+            "memory-large", "g", "gpt", "peak memory, 6 layers, 384 wide, 256 tokens, batch 8", LARGE, measure="memory"
+        ),
+        Workload(
+            "first-step", "h", "gpt", "the first training step of (a) in a new process", FIRST, measure="first_step"
+        ),
     )
 }
 
@@ -110,7 +149,10 @@ def weights(found: Arrays) -> Arrays:
     return {name[2:]: value for name, value in found.items() if name.startswith("w.")}
 
 
-def gpt_shapes(options: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+Shapes = Iterator[tuple[str, tuple[int, ...]]]
+
+
+def gpt_shapes(options: dict[str, Any]) -> Shapes:
     """Names and shapes of a GPT without biases, its output tied to the embedding."""
     C = options["n_embd"]
     yield "wte.weight", (options["vocab_size"], C)
@@ -125,7 +167,7 @@ def gpt_shapes(options: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]
     yield "ln_f.weight", (C,)
 
 
-def encoder_shapes(options: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+def encoder_shapes(options: dict[str, Any]) -> Shapes:
     """Names and shapes of a stack of post-norm encoder layers with biases."""
     C, H = options["n_embd"], options["hidden"]
     for i in range(options["n_layer"]):
@@ -141,12 +183,73 @@ def encoder_shapes(options: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ..
             yield f"{i}.{name}.bias", (C,)
 
 
+def bert_shapes(options: dict[str, Any]) -> Shapes:
+    """Names and shapes of a BERT without a pooler."""
+    C = options["n_embd"]
+    yield from (("words.weight", (options["vocab_size"], C)), ("segments.weight", (2, C)))
+    yield from (("positions.weight", (options["block_size"], C)), ("norm.weight", (C,)), ("norm.bias", (C,)))
+    for name, shape in encoder_shapes(options):
+        yield f"layers.{name}", shape
+
+
+def llama_shapes(options: dict[str, Any]) -> Shapes:
+    """Names and shapes of a Llama whose output is tied to the embedding."""
+    C, H = options["n_embd"], options["hidden"]
+    K = C // options["n_head"] * options["n_key"]
+    yield "embed_tokens.weight", (options["vocab_size"], C)
+    for i in range(options["n_layer"]):
+        at = f"layers.{i}."
+        yield at + "input_layernorm.weight", (C,)
+        for name, out in (("q", C), ("k", K), ("v", K), ("o", C)):
+            yield f"{at}self_attn.{name}_proj.weight", (out, C)
+        yield at + "post_attention_layernorm.weight", (C,)
+        yield from ((f"{at}mlp.{name}_proj.weight", (H, C)) for name in ("gate", "up"))
+        yield at + "mlp.down_proj.weight", (C, H)
+    yield "norm.weight", (C,)
+
+
+def llama_config(options: dict[str, Any]) -> dict[str, Any]:
+    """The fields of Hugging Face's config.json; base and eps are SmolLM2's."""
+    return {"vocab_size": options["vocab_size"], "hidden_size": options["n_embd"], "intermediate_size": options["hidden"],
+            "num_hidden_layers": options["n_layer"], "num_attention_heads": options["n_head"],
+            "num_key_value_heads": options["n_key"], "head_dim": options["n_embd"] // options["n_head"],
+            "rms_norm_eps": 1e-5, "rope_theta": 100000.0, "tie_word_embeddings": True}  # fmt: skip
+
+
+def seq2seq_shapes(options: dict[str, Any]) -> Shapes:
+    """Names and shapes of T5's first version: ReLU, no biases, one matrix for the tokens and the output layer."""
+    C, H, inner = options["n_embd"], options["hidden"], options["n_head"] * options["head"]
+    yield "shared.weight", (options["vocab_size"], C)
+    for half, attentions in (("encoder", ("attn",)), ("decoder", ("attn", "cross"))):
+        yield f"{half}.positions.embedding.weight", (options["buckets"], options["n_head"])
+        for i in range(options["n_layer"]):
+            at = f"{half}.blocks.{i}."
+            for name in attentions:
+                yield from ((f"{at}{name}.{part}.weight", (inner, C)) for part in "qkv")
+                yield f"{at}{name}.o.weight", (C, inner)
+            yield from ((f"{at}mlp.up.weight", (H, C)), (f"{at}mlp.down.weight", (C, H)))
+            yield from ((f"{at}ln_{k + 1}.weight", (C,)) for k in range(len(attentions) + 1))
+        yield f"{half}.ln_f.weight", (C,)
+
+
 def _drawn(shapes: Any, rng: np.random.Generator, deviation: float) -> Arrays:
     """Matrices normal with this deviation, norms' weights one, biases zero."""
     found = {}
     for name, shape in shapes:
         if len(shape) > 1:
             found[f"w.{name}"] = rng.normal(0, deviation, shape).astype(np.float32)
+        else:
+            found[f"w.{name}"] = (np.zeros if name.endswith("bias") else np.ones)(shape, np.float32)
+    return found
+
+
+def _quickly_drawn(shapes: Shapes, rng: np.random.Generator, deviation: float) -> Arrays:
+    """As `_drawn`, from a generator of float32: models of the published size have up to 135 million weights."""
+    found = {}
+    for name, shape in shapes:
+        if len(shape) > 1:
+            found[f"w.{name}"] = rng.standard_normal(shape, np.float32)
+            found[f"w.{name}"] *= np.float32(deviation)
         else:
             found[f"w.{name}"] = (np.zeros if name.endswith("bias") else np.ones)(shape, np.float32)
     return found
@@ -167,7 +270,7 @@ def _gpt(options: dict[str, Any], rng: np.random.Generator) -> Arrays:
 
 def _generate(options: dict[str, Any], rng: np.random.Generator) -> Arrays:
     # Weights this large make tokens that vary, with logits far enough apart that rounding does not decide between them.
-    prompt = rng.integers(options["vocab_size"], size=(1, options["prompt"]))
+    prompt = rng.integers(options["vocab_size"], size=(options["batch"], options["prompt"]))
     return {**_drawn(gpt_shapes(options), rng, 0.2), "prompt": prompt}
 
 
@@ -203,10 +306,38 @@ def _encoder(options: dict[str, Any], rng: np.random.Generator) -> Arrays:
     }
 
 
+def _seq2seq(options: dict[str, Any], rng: np.random.Generator) -> Arrays:
+    found = _drawn(seq2seq_shapes(options), rng, options["n_embd"] ** -0.5)
+    found["w.shared.weight"] *= np.float32(options["n_embd"] ** 0.5)  # as T5 begins: a stream of unit variance
+    for name, value in found.items():
+        if name.endswith(".q.weight"):
+            value *= np.float32(options["head"] ** -0.5)  # in place of a division of the scores
+    for name in ("source", "target"):
+        whole, batch = options[name], options["batch"]
+        lengths = rng.integers(whole // 2, whole + 1, size=(BATCHES, batch, 1))
+        tokens = rng.integers(1, options["vocab_size"], size=(BATCHES, batch, whole))
+        found["targets" if name == "target" else name] = np.where(np.arange(whole) < lengths, tokens, 0)
+    return found
+
+
+def _bert(options: dict[str, Any], rng: np.random.Generator) -> Arrays:
+    length, batch = options["length"], options["batch"]
+    lengths = rng.integers(length // 2, length + 1, size=(BATCHES, batch))
+    lengths[:, 0] = length
+    return {**_quickly_drawn(bert_shapes(options), rng, 0.02), "mask": np.arange(length) < lengths[..., None],
+            "ids": rng.integers(options["vocab_size"], size=(BATCHES, batch, length))}  # fmt: skip
+
+
+def _llama(options: dict[str, Any], rng: np.random.Generator) -> Arrays:
+    drawn = _quickly_drawn(llama_shapes(options), rng, options["deviation"])
+    return {**drawn, "prompt": rng.integers(options["vocab_size"], size=(1, options["prompt"]))}
+
+
 def _ops(options: dict[str, Any], rng: np.random.Generator) -> Arrays:
     return {name: np.float32(value) for name, value in CHAIN_NUMBERS.items()}
 
 
 MAKERS: dict[str, Callable[[dict[str, Any], np.random.Generator], Arrays]] = {
-    "gpt": _gpt, "mlp": _mlp, "cnn": _cnn, "encoder": _encoder, "generate": _generate, "ops": _ops,
+    "gpt": _gpt, "mlp": _mlp, "cnn": _cnn, "encoder": _encoder, "seq2seq": _seq2seq, "bert": _bert, "generate": _generate,
+    "llama": _llama, "ops": _ops,
 }  # fmt: skip

@@ -106,7 +106,7 @@ def load_theirs(folder: str, side: str, threads: int) -> tuple[Any, Any]:
     if side == "torch":
         from tests.benchmarks.torch_llama import TorchLlama
 
-        model = TorchLlama(Path(folder))
+        model = TorchLlama.open(Path(folder))
         return model.write, model.read
     from transformers import LlamaForCausalLM
 
