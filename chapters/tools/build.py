@@ -44,6 +44,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "PYTHONHASHSEED": "0",
+    "MINILM_COMPILED": "0",  # the digits are NumPy's, with Numba or without
     "COLUMNS": "100",
 }
 

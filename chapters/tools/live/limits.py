@@ -15,7 +15,7 @@ from chapters.tools.live import data
 TAGS = {"needs-torch": "This cell compares with PyTorch, which does not run in a page."}
 CANNOT = {
     "07-3-005": "This cell shows the text of kernels for GPUs, which does not come with the page.",
-    "07-3-013": "This cell starts other programs, which a page cannot do.",
+    "07-3-015": "This cell starts other programs, which a page cannot do.",
 }
 """Cell's id: why it cannot run, in a sentence for the reader."""
 
