@@ -8,7 +8,7 @@ MUTANTS = [
            "return y if y.dtype in given else y.astype(_default)", "return y",
            ALONE + "[clip]"),
     Mutant("inputs of two types seen only where the last is no float", "minilm/tensor.py",
-           "mixed, dtype = mixed or dtype is not None, given", "dtype = given", MIXED + "[mul]"),
+           "mixed, dtype = dtype is not None or mixed, array.dtype", "dtype = array.dtype", MIXED + "[mul]"),
     Mutant("arrays not promoted as Tensors are", "minilm/ops/op.py",
            "            if plan is not None:\n                return plan.run(functools.partial(self._compute",
            "            if plan is not None and plan.narrow:\n                return plan.run(functools.partial(self._compute",

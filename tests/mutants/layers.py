@@ -17,7 +17,7 @@ MUTANTS = [
     of("dropout-in-evaluation",
        "tests/nn/test_dropout.py::test_nothing_is_dropped_or_drawn_when_predicting_or_without_p"),
     Mutant("the same dropout mask in every call", "minilm/random.py",
-           "    _state.counter += 1\n", "    _state.counter = 1\n",
+           "    _here.state.counter += 1\n", "    _here.state.counter = 1\n",
            "tests/nn/test_dropout.py::test_every_call_drops_others_and_a_seed_repeats_them"),
     of("heads-split-by-reshape-only", "tests/nn/test_attention.py::test_it_is_the_formula"),
     of("heads-merged-without-transpose", "tests/nn/test_attention.py::test_it_is_the_formula"),

@@ -16,6 +16,7 @@ class Mutant(NamedTuple):
         old: a fragment that occurs exactly once in the file.
         new: what takes its place.
         tests: node ids of the tests that must fail, separated by blanks. One test suffices in most cases.
+        needs: the package without which these tests are skipped, and the bug with them.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Mutant(NamedTuple):
     old: str
     new: str
     tests: str
+    needs: str | None = None
 
 
 def of(name: str, tests: str) -> Mutant:
