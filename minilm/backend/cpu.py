@@ -448,10 +448,8 @@ class Blocked(Device):
         return mask.reshape(shape)
 
     def embedding_grad(self, g: Array, ids: Array, rows: int) -> Array:
-        """Sorting brings equal ids together, so that each run is one sum: `ufunc.at` would take six times as long, if not for a few."""
+        """Sorting brings equal ids together, so that each run is one sum: `ufunc.at` would take six times as long."""
         xp, g, ids = self.xp, g.reshape(ids.size, g.shape[-1]), ids.reshape(-1)
-        if g.size <= FEW:
-            return self.scatter_add((rows, g.shape[1]), g.dtype, ids, g)
         dtype = sum_dtype(g.dtype)
         out = xp.zeros((rows, g.shape[1]), dtype)
         if ids.size == 0:

@@ -23,7 +23,7 @@ def test_repeated_ids_add_up():
 
 
 def test_many_repeated_ids_add_up():
-    """A few are added in place, many sorted first: both are the sum over each id."""
+    """Few ids and many: each row gets the sum over its id."""
     rng = np.random.default_rng(0)
     for count in (3, 31, 33, 200):
         ids = rng.integers(0, 5, count)
