@@ -437,7 +437,9 @@ def test_alone_the_blocks_are_done_by_the_caller_and_then_on_threads_again(monke
     workers.run(together, [(0,), (1,)])  # two threads, of which this one waited
     assert len(set(who)) == 2
     who.clear()
-    workers.run(lambda _: who.append(threading.get_ident()), [(0,), (1,), (2,)])
+    with monkeypatch.context() as patch:
+        patch.setattr(threads._Helper, "start", lambda *_: pytest.fail("a helper was woken"))
+        workers.run(lambda _: who.append(threading.get_ident()), [(0,), (1,), (2,)])
     assert who == [threading.get_ident()] * 3
     clocks.now += threads.SHORTEST_REST
     who.clear()

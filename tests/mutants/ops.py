@@ -22,7 +22,7 @@ MUTANTS = [
            "return g * y * (1.0 - y)", "return g * y",
            derivative("sigmoid-0")),
     of("tanh-derivative-without-square", derivative("tanh-0")),
-    Mutant("relu's derivative 1 at 0", "minilm/ops/activation.py",
+    Mutant("relu's derivative 1 at 0", "minilm/backend/reference.py",
            "return g * (y != 0)", "return g * (y >= 0)",
            "tests/ops/test_activation.py::test_the_derivative_at_a_kink_is_that_of_the_left"),
     Mutant("GELU's density without the half under its root", "minilm/backend/cpu.py",

@@ -13,7 +13,7 @@ MUTANTS = [
     Mutant("the gradient of maximum lost beside NaN", "minilm/ops/arithmetic.py",
            "share(a < b, a == b, g)", "share(~((a > b) | (a == b)), a == b, g)",
            "tests/ops/test_arithmetic.py::test_nan_is_passed_on_and_takes_the_gradient_with_it[maximum]"),
-    Mutant("relu lets no gradient through NaN", "minilm/ops/activation.py",
+    Mutant("relu lets no gradient through NaN", "minilm/backend/reference.py",
            "return g * (y != 0)", "return g * (y > 0)",
            "tests/ops/test_arithmetic.py::test_where_nan_goes"),
     Mutant("NumPy warns from inside an op", "minilm/backend/quiet.py",
