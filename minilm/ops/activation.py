@@ -56,8 +56,8 @@ class relu(Op):
         return dev.relu(x)
 
     def grad_x(self, g, y, _x):
-        device = DEVICE_OF_TYPE.get(type(g))  # none where g is a Tensor, because it is differentiated again
-        return g * (y != 0) if device is None else device.relu_backward(g, y)  # NaN differs from 0, and lets g through
+        dev = DEVICE_OF_TYPE.get(type(g))  # none where g is a Tensor, because it is differentiated again
+        return g * (y != 0) if dev is None else dev.relu_backward(g, y)  # NaN differs from 0, and lets g through
 
 
 @op

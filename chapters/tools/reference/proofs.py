@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chapters.tools.reference import where
+from chapters.tools.reference.calls import PLAIN, kernels
 from minilm.ops.op import REGISTRY, Op
 
 FOLDERS = ("tests/ops", "tests/oracle")
@@ -103,12 +104,12 @@ def _mutants() -> tuple[tuple[str, str, str, str], ...]:
 
 
 def planted(op: Op) -> list[Planted]:
-    """The bugs that are put into an op's record, or that a check of its derivative must find."""
-    file, name = where.record(op)
-    code = where.code_of(file, name)
+    """The bugs that are put into an op's record or its functions of the device, or that a check of its derivative must find."""
+    parts = [where.record(op), *((PLAIN, f"Reference.{name}") for name in kernels(op))]
+    code = [(file, where.code_of(file, name)) for file, name in parts]
     found = []
     for bug, place, old, tests in _mutants():
-        if (place == file and old in code) or f"[{op.name}-" in tests:
+        if any(place == file and old in text for file, text in code) or f"[{op.name}-" in tests:
             test_file, _, test = tests.split()[0].partition("::")
             test = test.partition("[")[0]
             found.append(Planted(bug, test_file, where.line_of(test_file, test), test))
