@@ -100,28 +100,31 @@ class CompiledCpu(CpuDevice):
 
     def layer_norm_backward(self, g: Array, x: Array, weight: Array | None, saved: Any) -> tuple[Array, Array, Array]:
         n = x.shape[-1]
-        if not plain(g, x, filled(weight, n, 1.0), *saved) or not x.size:
+        factor = filled(weight, n, 1.0)
+        if not plain(g, x, factor, *saved) or not x.size:
             return super().layer_norm_backward(g, x, weight, saved)
         dx, (mean, rstd) = np.empty_like(x), saved
-        arrays = rows(g), rows(x), filled(weight, n, 1.0), mean.reshape(-1), rstd.reshape(-1), rows(dx)
+        arrays = rows(g), rows(x), factor, mean.reshape(-1), rstd.reshape(-1), rows(dx)
         dweight, dbias = self.summed(loops().layer_norm_backward, arrays, x.size // n, n, 2)
         return dx, dweight, dbias
 
     def rms_norm(self, x: Array, weight: Array | None, eps: float) -> tuple[Array, Any]:
         n = x.shape[-1]
-        if not plain(x, filled(weight, n, 1.0)) or not x.size:
+        factor = filled(weight, n, 1.0)
+        if not plain(x, factor) or not x.size:
             return super().rms_norm(x, weight, eps)
         y, rrms = np.empty_like(x), np.empty((*x.shape[:-1], 1), F)
-        arrays = rows(x), filled(weight, n, 1.0), eps, rows(y), rrms.reshape(-1)
+        arrays = rows(x), factor, eps, rows(y), rrms.reshape(-1)
         self.share(loops().rms_norm, arrays, x.size // n, x.size // 4)
         return y, rrms
 
     def rms_norm_backward(self, g: Array, x: Array, weight: Array | None, saved: Any) -> tuple[Array, Array]:
         n = x.shape[-1]
-        if not plain(g, x, filled(weight, n, 1.0), saved) or not x.size:
+        factor = filled(weight, n, 1.0)
+        if not plain(g, x, factor, saved) or not x.size:
             return super().rms_norm_backward(g, x, weight, saved)
         dx = np.empty_like(x)
-        arrays = rows(g), rows(x), filled(weight, n, 1.0), saved.reshape(-1), rows(dx)
+        arrays = rows(g), rows(x), factor, saved.reshape(-1), rows(dx)
         (dweight,) = self.summed(loops().rms_norm_backward, arrays, x.size // n, n, 1)
         return dx, dweight
 
