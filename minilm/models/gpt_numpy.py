@@ -25,6 +25,7 @@ import numpy as np
 from minilm import nn
 from minilm.backend import compiled_loops, special
 from minilm.models.cache import LayerCache, attend
+from minilm.models.plain import for_loops
 from minilm.types import HostArray
 
 LAYERS = {nn.ModuleList, nn.Embedding, nn.LearnedPositions, nn.SinusoidalPositions, nn.LayerNorm, nn.Linear, nn.Dropout}
@@ -166,7 +167,8 @@ def _norm(module: nn.LayerNorm) -> Norm:
     scale = weight * np.float32(math.sqrt(n))
     damping = np.full((1, 1), n * module.eps, np.float32)
     bias = None if module.bias is None else module.bias.data
-    return Norm(scale, bias, damping, (weight, np.zeros(n, np.float32) if bias is None else bias, module.eps))
+    loop = for_loops(weight), for_loops(np.zeros(n, np.float32) if bias is None else bias), module.eps
+    return Norm(scale, bias, damping, loop)
 
 
 def _linear(module: nn.Linear) -> Affine:

@@ -17,6 +17,7 @@ import numpy as np
 from minilm import nn
 from minilm.backend import compiled_loops
 from minilm.models.cache import LayerCache, attend
+from minilm.models.plain import for_loops
 from minilm.models.storage import Float32, Stored, StoredEmbedding, StoredLinear, products
 from minilm.nn.position import angles
 from minilm.types import HostArray
@@ -151,7 +152,7 @@ def _norm(module: nn.RMSNorm) -> Norm:
     n = module.shape[-1]
     weight = np.ones(n, np.float32) if module.weight is None else module.weight.data
     damping = np.full((1, 1), n * module.eps, np.float32)
-    return Norm(weight * np.float32(math.sqrt(n)), damping, (weight, module.eps))
+    return Norm(weight * np.float32(math.sqrt(n)), damping, (for_loops(weight), module.eps))
 
 
 def _stored(module: Any) -> Stored:

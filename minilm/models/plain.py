@@ -30,6 +30,11 @@ def only_numbers_wanted(model: nn.Module) -> bool:
     return is_fused() and not (modes.grad or modes.observers or model.training)
 
 
+def for_loops(array: HostArray) -> HostArray:
+    """The array as a compiled loop takes it: itself, or a copy where it has gaps (or is read-only, which a parameter is not)."""
+    return np.require(array, np.float32, ["C", "W", "A"])
+
+
 def attention(q: HostArray, keys_transposed: HostArray, values: HostArray) -> HostArray:
     """Of queries (B, H, G, D), already scaled, to the keys (B, H, D, T): (B, H, G, D). The D sums are divided, not the T weights."""
     p = np.matmul(q, keys_transposed)
@@ -40,4 +45,4 @@ def attention(q: HostArray, keys_transposed: HostArray, values: HostArray) -> Ho
     return y
 
 
-__all__ = ["attention", "is_plain", "only_numbers_wanted"]
+__all__ = ["attention", "for_loops", "is_plain", "only_numbers_wanted"]
